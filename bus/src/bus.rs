@@ -1,0 +1,103 @@
+//! The seam: what the engine and the participants ask of a bus.
+
+use crate::error::BusError;
+use async_trait::async_trait;
+use bytes::Bytes;
+use std::fmt;
+use uuid::Uuid;
+
+/// Where a message goes and where it is taken from.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Destination {
+    /// The command queue of one participant, by its name (1 to 32 of [a-z0-9-]).
+    Commands(String),
+    /// The reply queue, shared by all orchestrators.
+    Replies,
+}
+
+/// One message to publish. Its body is sent as it is.
+#[derive(Clone, Debug)]
+pub struct Message {
+    /// Chosen by the sender; a message that is published again keeps it.
+    pub id: Uuid,
+    /// Where to.
+    pub destination: Destination,
+    /// At most [`MAX_BODY`] bytes.
+    pub body: Bytes,
+}
+
+/// Longest body the bus carries: a batch is cut before it gets longer, and anything longer that arrives is quarantined.
+pub const MAX_BODY: usize = 256 * 1024;
+
+/// A durable, at-least-once bus without any promise of order.
+#[async_trait]
+pub trait CommandBus: Send + Sync + fmt::Debug + 'static {
+    /// Publishes and waits until every message is settled or a deadline passes. Returns the ids that the bus has taken
+    /// over for good. For every other id the outcome is unknown: keep the message and publish it again later, with the
+    /// same id. Never returns early with an error: "nothing confirmed" is an empty list.
+    async fn publish(&self, messages: Vec<Message>) -> Vec<Uuid>;
+
+    /// Begins to consume. The consumer survives reconnects on its own.
+    async fn consume(&self, source: Destination) -> Result<Box<dyn Consumer>, BusError>;
+
+    /// Ok if messages can be published and consumed right now; otherwise why not.
+    fn health(&self) -> Result<(), BusError>;
+
+    /// Stops consuming and publishing; unacknowledged deliveries go back to their queues.
+    async fn close(&self);
+}
+
+/// Takes deliveries from one destination.
+#[async_trait]
+pub trait Consumer: Send + fmt::Debug {
+    /// Waits for a delivery, then takes all that are there without waiting, at most `max`. While the broker is away it
+    /// waits for it to come back. `Err` only when the bus is closed. Cancel-safe: dropping the future loses nothing.
+    async fn take(&mut self, max: usize) -> Result<Vec<Delivery>, BusError>;
+}
+
+/// One message taken from a queue, owed an answer: [`Delivery::ack`], [`Delivery::dead_letter`] or [`Delivery::release`].
+/// A delivery that is dropped without one goes back to its queue at the latest when its connection ends.
+#[derive(Debug)]
+pub struct Delivery {
+    /// The body as it arrived.
+    pub body: Bytes,
+    /// The sender's id, if it set one.
+    pub message_id: Option<Uuid>,
+    /// True if the broker delivered it before.
+    pub redelivered: bool,
+    settle: Box<dyn Settle>,
+}
+
+/// How an adapter settles one of its deliveries.
+#[async_trait]
+pub trait Settle: Send + fmt::Debug {
+    /// Remove it from the queue. A failure is not reported: the message will come again.
+    async fn ack(self: Box<Self>);
+    /// Move it to the dead-letter queue with a reason, then remove it.
+    async fn dead_letter(self: Box<Self>, body: Bytes, reason: &str);
+    /// Put it back.
+    async fn release(self: Box<Self>);
+}
+
+impl Delivery {
+    /// Made by adapters.
+    #[must_use]
+    pub fn new(body: Bytes, message_id: Option<Uuid>, redelivered: bool, settle: Box<dyn Settle>) -> Self {
+        Self { body, message_id, redelivered, settle }
+    }
+
+    /// The work is durable: remove the message.
+    pub async fn ack(self) {
+        self.settle.ack().await;
+    }
+
+    /// The message can never be understood: quarantine it. `reason` is UPPER_SNAKE.
+    pub async fn dead_letter(self, reason: &str) {
+        self.settle.dead_letter(self.body, reason).await;
+    }
+
+    /// Not now: put it back.
+    pub async fn release(self) {
+        self.settle.release().await;
+    }
+}

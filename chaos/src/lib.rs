@@ -1,0 +1,1 @@
+//! Checkers: what Baton promises, as programs.

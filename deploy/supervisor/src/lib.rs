@@ -1,0 +1,1 @@
+//! Private MariaDB, RabbitMQ and Redis instances, and Baton processes, started and killed by us.

@@ -1,0 +1,179 @@
+//! The seam to durable state: one trait about intent, its implementations, and the suite they all pass.
+
+pub mod conformance;
+pub mod memory;
+pub mod migrations;
+pub mod row;
+pub mod sql;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use saga_core::event::Entry;
+use saga_core::saga::{Saga, SagaId};
+use saga_core::time::Micros;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// A saga with what the shell keeps beside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// The value.
+    pub saga: Saga,
+    /// Business key, for example the order number; at most 128 bytes, possibly empty. Indexed, not unique.
+    pub business_key: String,
+    /// W3C traceparent the saga was started under, or empty.
+    pub traceparent: String,
+}
+
+/// A key that at most one saga may hold, for ever: a digest of (definition, request id) or of an exclusive business key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StartKey(pub [u8; 32]);
+
+/// Digest of everything a start asks for; tells a repeated request from another one under the same key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Fingerprint(pub [u8; 32]);
+
+/// Who holds a start key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// The key.
+    pub key: StartKey,
+    /// The saga that holds it.
+    pub saga: SagaId,
+    /// What that saga was started with.
+    pub fingerprint: Fingerprint,
+}
+
+/// A saga to insert.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Insert {
+    /// The saga at version 1.
+    pub record: Record,
+    /// Keys it takes; a taken key fails the commit with [`StoreError::DuplicateKey`].
+    pub keys: Vec<StartKey>,
+    /// Stored with every key.
+    pub fingerprint: Fingerprint,
+}
+
+/// A saga to overwrite.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Update {
+    /// The saga as it shall be.
+    pub saga: Saga,
+    /// The version it was loaded with; the commit fails with [`StoreError::Conflict`] if the row has another.
+    pub loaded_version: u64,
+    /// False if `outputs` and causes are as loaded, so that the data column need not be written.
+    pub data_changed: bool,
+}
+
+/// One outgoing message: its row is deleted once the bus has taken the message over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutboxMessage {
+    /// Message id, a UUIDv7.
+    pub id: Uuid,
+    /// Participant whose command queue it goes to.
+    pub participant: String,
+    /// The encoded `CommandBatch`: the bytes are the message.
+    pub body: Bytes,
+    /// When it was committed.
+    pub created_at: Micros,
+}
+
+/// Everything one batch writes, in one transaction.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// New sagas.
+    pub inserts: Vec<Insert>,
+    /// Moved sagas, each id once.
+    pub updates: Vec<Update>,
+    /// Journal entries of both, several per saga possible, versions ascending within a saga.
+    pub journal: Vec<Entry>,
+    /// Messages to send after the commit.
+    pub outbox: Vec<OutboxMessage>,
+    /// Outbox rows whose messages the bus has confirmed: deleted. Ids that do not exist are not an error.
+    pub confirmed: Vec<Uuid>,
+}
+
+/// What a commit's decision is made on.
+#[derive(Clone, Debug, Default)]
+pub struct Loaded {
+    /// The sagas asked for that exist, locked until the commit.
+    pub records: BTreeMap<SagaId, Record>,
+    /// Rows that exist but cannot be decoded, with the reason. They never hide the others.
+    pub broken: Vec<(SagaId, String)>,
+    /// The database's clock.
+    pub now: Micros,
+}
+
+/// Decides what to write. Pure but for what it captures, and run again from scratch when the database asks for it
+/// (deadlock): the last run is the one that counts.
+pub type Decide = Box<dyn FnMut(&Loaded) -> Changes + Send>;
+
+/// Which sagas to list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ListQuery {
+    /// Only these states, by stored code; empty means all.
+    pub states: Vec<row::StateCode>,
+    /// Only this business key.
+    pub business_key: Option<String>,
+    /// Only sagas older than this id (ids are time-ordered): the keyset.
+    pub before: Option<SagaId>,
+    /// At most this many, newest first.
+    pub limit: u32,
+}
+
+/// Why the store could not do it.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database cannot be reached; nothing was written. Try later.
+    #[error("store unavailable: {0}")]
+    Unavailable(String),
+    /// The connection was lost at COMMIT: it may or may not have happened. Load again and compare versions.
+    #[error("commit outcome unknown: {0}")]
+    UnknownOutcome(String),
+    /// A row changed under us or the database could not settle a deadlock; nothing was written. Load and decide again,
+    /// saga by saga.
+    #[error("conflict: {0}")]
+    Conflict(String),
+    /// A start key is taken; nothing was written. Ask [`SagaStore::find_keys`] which.
+    #[error("start key taken")]
+    DuplicateKey,
+    /// The database refuses a value or a statement; nothing was written. A defect or a poisoned saga.
+    #[error("store refused: {0}")]
+    Refused(String),
+}
+
+/// Durable state. Small on purpose: intent, not mechanism. Every implementation passes [`conformance`].
+#[async_trait]
+pub trait SagaStore: Send + Sync + fmt::Debug + 'static {
+    /// In one transaction: locks and loads `ids` (in id order), lets `decide` choose, writes its choice, commits, returns
+    /// it. Not cancelled by dropping the future. With `ids` empty nothing is loaded.
+    async fn commit(&self, ids: Vec<SagaId>, decide: Decide) -> Result<Changes, StoreError>;
+
+    /// Which of these keys are taken, and by whom.
+    async fn find_keys(&self, keys: Vec<StartKey>) -> Result<Vec<Holder>, StoreError>;
+
+    /// One saga; `Ok(None)` if there is none, `Refused` if its row does not decode.
+    async fn get(&self, id: SagaId) -> Result<Option<Record>, StoreError>;
+
+    /// A page of sagas, newest first.
+    async fn list(&self, query: ListQuery) -> Result<Vec<Record>, StoreError>;
+
+    /// Journal entries with version > `after`, oldest first, at most `limit`.
+    async fn journal(&self, id: SagaId, after: u64, limit: u32) -> Result<Vec<Entry>, StoreError>;
+
+    /// Sagas whose deadline has passed, oldest deadline first, at most `limit`, leaving out rows another transaction has
+    /// locked just now.
+    async fn due(&self, limit: u32) -> Result<Vec<SagaId>, StoreError>;
+
+    /// Outbox messages committed longer than `age` ago and not yet confirmed, oldest first, at most `limit`.
+    async fn unconfirmed(&self, age: Duration, limit: u32) -> Result<Vec<OutboxMessage>, StoreError>;
+
+    /// The database's clock as this process last measured it.
+    fn now(&self) -> Micros;
+
+    /// Ok if the store can commit right now. Measures the clock again.
+    async fn ready(&self) -> Result<(), StoreError>;
+}

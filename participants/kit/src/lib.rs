@@ -1,0 +1,3 @@
+//! What every participant shares: ledger, tombstones, batches, Probe, server.
+
+pub mod participant;

@@ -1,0 +1,1 @@
+//! The payment participant and its PaymentGateway.

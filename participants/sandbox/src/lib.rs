@@ -1,0 +1,1 @@
+//! A sandbox payment provider that speaks the PortOne V1 REST API.

@@ -1,0 +1,83 @@
+//! What a move returns: the next value, its journal entry and the commands to send.
+
+use crate::event::Entry;
+use crate::saga::{CommandId, Saga};
+use crate::time::Micros;
+
+/// A command to send, once the transition that orders it is committed. The shell adds the payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Command {
+    /// What is asked, the participant's idempotency key.
+    pub id: CommandId,
+    /// From 1.
+    pub attempt: u32,
+    /// After this an action that has not begun must not begin; `None` for an undo.
+    pub deadline: Option<Micros>,
+}
+
+/// One committed-together unit: value, journal entry, commands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transition {
+    /// The saga after the move.
+    pub saga: Saga,
+    /// The journal entry of the move.
+    pub entry: Entry,
+    /// What to send after the commit; at most one today.
+    pub commands: Vec<Command>,
+}
+
+/// Why an event left a saga as it was. None of these is an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Ignored {
+    /// The saga has ended.
+    Ended,
+    /// The reply is about a step or direction the saga is not at.
+    OtherStep,
+    /// The reply is `Unavailable` and of an older attempt, or the saga no longer waits for this one.
+    OtherAttempt,
+    /// The wake came before the deadline, or the saga has none.
+    NotDue,
+}
+
+/// Why an operator's order is refused; nothing is changed. Named for the rule it would break.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum Refused {
+    /// The saga has ended.
+    #[error("the saga has ended")]
+    Ended,
+    /// The pivot is passed: the saga can only go forward.
+    #[error("the pivot is passed: the saga can only go forward")]
+    PastPivot,
+    /// The saga is already unwinding.
+    #[error("the saga is already unwinding")]
+    Unwinding,
+    /// The order is only for a stuck saga.
+    #[error("the saga is not stuck")]
+    NotStuck,
+    /// The order is only for the other direction: done is for actions, undone for undos.
+    #[error("the saga is stuck in the other direction")]
+    OtherDirection,
+    /// The order is only for a paused saga.
+    #[error("the saga is not paused")]
+    NotPaused,
+    /// The saga is paused; resume it first.
+    #[error("the saga is paused; resume it first")]
+    Paused,
+    /// The saga already waits for the reply to its newest attempt.
+    #[error("the saga waits for a reply; there is nothing to retry")]
+    InFlight,
+    /// The saga is stuck: retry, skip or resolve it.
+    #[error("the saga is stuck; retry, skip or resolve it")]
+    Stuck,
+}
+
+/// What became of an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Applied {
+    /// The saga moved.
+    Moved(Transition),
+    /// Nothing changed, rightly.
+    Ignored(Ignored),
+    /// Nothing changed: the order breaks a rule.
+    Refused(Refused),
+}

@@ -1,0 +1,49 @@
+//! Errors named for what the caller does next.
+
+use crate::value::Value;
+
+/// Why a statement or a transaction failed.
+#[derive(Debug, thiserror::Error)]
+pub enum SqlError {
+    /// The database cannot be reached or did not answer in time; nothing of the transaction is durable. Try later.
+    #[error("database unavailable: {0}")]
+    Unavailable(String),
+    /// The connection was lost while COMMIT was under way: it may or may not have happened. Read before you decide.
+    #[error("commit outcome unknown: {0}")]
+    UnknownOutcome(String),
+    /// Deadlock, lock wait or snapshot conflict, still there after the bounded retries. Try later.
+    #[error("conflict: {0}")]
+    Conflict(String),
+    /// A unique key is taken; the transaction is rolled back.
+    #[error("duplicate key: {0}")]
+    Duplicate(String),
+    /// A CHECK constraint or column bound refused a value; the transaction is rolled back.
+    #[error("constraint: {0}")]
+    Constraint(String),
+    /// A column does not hold what the code expects: the row was written by something else.
+    #[error("cannot decode column {column} as {expected}: {found}")]
+    Decode {
+        /// Position of the column.
+        column: usize,
+        /// What was expected.
+        expected: &'static str,
+        /// What was found, type only.
+        found: String,
+    },
+    /// A statement is wrong, a table is missing, a privilege is missing: a defect, not weather.
+    #[error("database refused: {0}")]
+    Refused(String),
+}
+
+impl SqlError {
+    pub(crate) fn decode(column: usize, expected: &'static str, found: Option<&Value>) -> Self {
+        let found = match found {
+            None => "no such column",
+            Some(Value::Null) => "null",
+            Some(Value::Int(_)) => "int",
+            Some(Value::Bytes(_)) => "bytes",
+            Some(Value::Text(_)) => "text",
+        };
+        Self::Decode { column, expected, found: found.to_owned() }
+    }
+}
