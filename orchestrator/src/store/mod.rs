@@ -9,7 +9,7 @@ pub mod sql;
 use async_trait::async_trait;
 use bytes::Bytes;
 use saga_core::event::Entry;
-use saga_core::saga::{Saga, SagaId};
+use saga_core::saga::{DefinitionId, Saga, SagaId};
 use saga_core::time::Micros;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -164,9 +164,10 @@ pub trait SagaStore: Send + Sync + fmt::Debug + 'static {
     /// Journal entries with version > `after`, oldest first, at most `limit`.
     async fn journal(&self, id: SagaId, after: u64, limit: u32) -> Result<Vec<Entry>, StoreError>;
 
-    /// Sagas whose deadline has passed, oldest deadline first, at most `limit`, leaving out rows another transaction has
-    /// locked just now.
-    async fn due(&self, limit: u32) -> Result<Vec<SagaId>, StoreError>;
+    /// Sagas of the `known` definitions whose deadline has passed, oldest deadline first, at most `limit`, leaving out
+    /// rows another transaction has locked just now and rows that do not decode. (Sagas of definitions this build does
+    /// not know are left to builds that do, and must not fill the page.)
+    async fn due(&self, known: Vec<DefinitionId>, limit: u32) -> Result<Vec<Record>, StoreError>;
 
     /// Outbox messages committed longer than `age` ago and not yet confirmed, oldest first, at most `limit`.
     async fn unconfirmed(&self, age: Duration, limit: u32) -> Result<Vec<OutboxMessage>, StoreError>;
