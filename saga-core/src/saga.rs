@@ -76,7 +76,7 @@ impl fmt::Display for DefinitionId {
 }
 
 /// Why something went wrong.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Cause {
     /// The step it went wrong at.
     pub step: StepIndex,
@@ -87,7 +87,7 @@ pub struct Cause {
 }
 
 /// What an active step waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Wait {
     /// The command is on its way.
     Reply {
@@ -128,7 +128,7 @@ impl Wait {
 }
 
 /// What a paused saga does when it is resumed.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Resume {
     /// Sends the action of `step`; `attempt` is the newest attempt sent so far, 0 if none was.
     Run {
@@ -149,7 +149,7 @@ pub enum Resume {
 }
 
 /// Where a saga stands. Each variant holds what only it needs.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum State {
     /// Doing `step`.
     Running {
@@ -195,7 +195,7 @@ pub enum State {
 }
 
 /// A saga: an immutable value; moves make new ones.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Saga {
     /// Identity.
     pub id: SagaId,
