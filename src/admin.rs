@@ -1,0 +1,137 @@
+//! The admin HTTP server of every process: /metrics, /livez, /readyz, /version.
+
+use crate::failure::Failure;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Json, Response};
+use axum::{Router, routing::get};
+use prometheus_client::registry::Registry;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// Ok if the process can do its work right now; otherwise why not, without secrets.
+pub type Ready = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
+
+#[derive(Clone)]
+struct Shared {
+    service: &'static str,
+    metrics: Arc<Registry>,
+    ready: Ready,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("service", &self.service).finish_non_exhaustive()
+    }
+}
+
+/// A running admin server.
+#[derive(Debug)]
+pub struct Admin {
+    /// Where it listens; the real port if 0 was asked for.
+    pub address: SocketAddr,
+    task: JoinHandle<()>,
+}
+
+impl Admin {
+    /// Waits until the server has ended, which it does once its token is cancelled.
+    pub async fn ended(self) {
+        // The task neither panics nor is aborted; if it were, there would be nothing left to wait for.
+        let _ = self.task.await;
+    }
+}
+
+/// Starts the server; it stops when `stop` is cancelled.
+///
+/// # Errors
+/// If the address cannot be bound.
+pub async fn serve(
+    listen: SocketAddr,
+    service: &'static str,
+    metrics: Arc<Registry>,
+    ready: Ready,
+    stop: CancellationToken,
+) -> Result<Admin, Failure> {
+    let bound = TcpListener::bind(listen).await;
+    let listener = bound.map_err(|error| Failure::Other(format!("cannot listen on {listen}: {error}")))?;
+    let address = listener.local_addr()?;
+    let router = routes(Shared { service, metrics, ready });
+    let task = tokio::spawn(async move {
+        let serving = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned());
+        if let Err(error) = serving.await {
+            tracing::error!(%error, "admin server ended");
+        }
+    });
+    Ok(Admin { address, task })
+}
+
+fn routes(shared: Shared) -> Router {
+    Router::new()
+        .route("/metrics", get(metrics))
+        .route("/livez", get(async || "ok\n"))
+        .route("/readyz", get(readyz))
+        .route("/version", get(version))
+        .with_state(shared)
+}
+
+async fn metrics(State(shared): State<Shared>) -> Response {
+    let mut text = String::new();
+    match prometheus_client::encoding::text::encode(&mut text, &shared.metrics) {
+        Ok(()) => {
+            let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+            ([(header::CONTENT_TYPE, kind)], text).into_response()
+        }
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+async fn readyz(State(shared): State<Shared>) -> Response {
+    match (shared.ready)() {
+        Ok(()) => "ok\n".into_response(),
+        Err(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response(),
+    }
+}
+
+async fn version(State(shared): State<Shared>) -> Json<serde_json::Value> {
+    Json(serde_json::json!({ "service": shared.service, "version": env!("CARGO_PKG_VERSION") }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use prometheus_client::metrics::counter::Counter;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    #[tokio::test]
+    async fn it_answers_probes_and_metrics_and_stops() {
+        let mut registry = Registry::default();
+        let counter = Counter::<u64>::default();
+        registry.register("saga_started", "Sagas started", counter.clone());
+        counter.inc();
+        let well = Arc::new(AtomicBool::new(true));
+        let asked = Arc::clone(&well);
+        let ready: Ready =
+            Arc::new(move || if asked.load(Ordering::SeqCst) { Ok(()) } else { Err("store away".to_owned()) });
+        let stop = CancellationToken::new();
+        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        let admin = serve(listen, "test", Arc::new(registry), ready, stop.clone()).await.unwrap();
+        let url = format!("http://{}", admin.address);
+        crate::tls::install();
+        let get = async |path: &str| {
+            let answer = reqwest::get(format!("{url}{path}")).await.unwrap();
+            (answer.status().as_u16(), answer.text().await.unwrap())
+        };
+        assert_eq!(get("/livez").await.0, 200);
+        assert_eq!(get("/readyz").await.0, 200);
+        well.store(false, Ordering::SeqCst);
+        assert_eq!(get("/readyz").await, (503, "store away\n".to_owned()));
+        assert!(get("/metrics").await.1.contains("saga_started_total 1"));
+        assert!(get("/version").await.1.contains("\"version\""));
+        stop.cancel();
+        admin.ended().await;
+    }
+}

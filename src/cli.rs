@@ -1,0 +1,465 @@
+//! The command line as types; nothing is done here.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use uuid::Uuid;
+
+/// An orchestrated saga engine: every order ends either completed or fully undone, whatever crashes in between.
+#[derive(Debug, Parser)]
+#[command(name = "baton", version, about, propagate_version = true, max_term_width = 110)]
+#[command(after_help = "Start here: `baton demo` shows it at work, `baton dev` runs it on this machine.\n\
+Exit codes: 0 ok, 1 error, 2 usage, 3 not found, 4 conflict or precondition, 5 unavailable or timeout, 130 interrupt.")]
+pub struct Cli {
+    /// Flags of every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// Flags of every command.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Global {
+    /// Configuration file (TOML)
+    #[arg(long, global = true, value_name = "FILE", env = "BATON_CONFIG", help_heading = "Global options")]
+    pub config: Option<PathBuf>,
+    /// Set one configuration key, for example engine.max_batch=1; may be repeated
+    #[arg(long, global = true, value_name = "KEY=VALUE", value_parser = key_value, help_heading = "Global options")]
+    pub set: Vec<(String, String)>,
+    /// gRPC address that client commands talk to [default: 127.0.0.1:7400, from the configuration]
+    #[arg(long, global = true, value_name = "ADDR", env = "BATON_SERVER", help_heading = "Global options")]
+    pub server: Option<String>,
+    /// How data is printed on standard output
+    #[arg(
+        long,
+        short,
+        global = true,
+        value_enum,
+        default_value_t,
+        env = "BATON_OUTPUT",
+        help_heading = "Global options"
+    )]
+    pub output: Output,
+    /// Print the configuration with the origin of each value, secrets masked, and exit
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub print_config: bool,
+    /// No colours (NO_COLOR in the environment does the same)
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub no_color: bool,
+    /// Say nothing on standard error but errors
+    #[arg(long, short, global = true, help_heading = "Global options")]
+    pub quiet: bool,
+}
+
+/// How data is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For people.
+    #[default]
+    Table,
+    /// For machines.
+    Json,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run everything in this process, with its state in a directory that is kept between runs
+    Dev(Dev),
+    /// Send 1,000 concurrent orders for 800 units, then audit every order, unit and cent
+    Demo(Demo),
+    /// Run an orchestrator
+    Orchestrator(Listen),
+    /// Run a participant
+    Participant {
+        /// Which one
+        #[arg(value_enum)]
+        name: ParticipantName,
+        /// Its listeners.
+        #[command(flatten)]
+        listen: Listen,
+    },
+    /// Run the sandbox payment provider
+    SandboxProvider {
+        /// HTTP address to listen on [default: from the configuration]
+        #[arg(long, value_name = "ADDR")]
+        listen: Option<SocketAddr>,
+    },
+    /// Bring database schemas up to date, or say how far they are
+    #[command(subcommand)]
+    Migrate(Migrate),
+    /// Items of the catalogue and their stock
+    #[command(subcommand)]
+    Items(Items),
+    /// Orders: create, pay elsewhere, place, follow
+    #[command(subcommand)]
+    Orders(Orders),
+    /// Sagas and their journals
+    #[command(subcommand)]
+    Sagas(Sagas),
+    /// Ask a server whether it is healthy; for containers
+    Health {
+        /// Service to ask about; the whole server if left out
+        #[arg(default_value = "")]
+        service: String,
+    },
+    /// The configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Print a completion script, for example `baton completions bash > /etc/bash_completion.d/baton`
+    Completions {
+        /// For which shell
+        #[arg(value_enum)]
+        shell: Shell,
+    },
+}
+
+/// Arguments of `baton dev`.
+#[derive(Args, Clone, Debug)]
+pub struct Dev {
+    /// Where the state lives
+    #[arg(long, value_name = "DIR", default_value = "baton-data", env = "BATON_DATA_DIR")]
+    pub data_dir: PathBuf,
+    /// Where to listen.
+    #[command(flatten)]
+    pub listen: Listen,
+    /// HTTP address of the sandbox payment provider [default: from the configuration]
+    #[arg(long, value_name = "ADDR")]
+    pub provider_listen: Option<SocketAddr>,
+}
+
+/// Arguments of `baton demo`.
+#[derive(Args, Clone, Debug)]
+pub struct Demo {
+    /// gRPC address of running processes to drive; without it everything runs in here, in a temporary directory
+    #[arg(long, value_name = "ADDR", requires = "provider")]
+    pub target: Option<String>,
+    /// Base URL of the sandbox payment provider those processes use
+    #[arg(long, value_name = "URL")]
+    pub provider: Option<String>,
+    /// Orders to place at once
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub orders: u32,
+    /// Units in stock
+    #[arg(long, default_value_t = 800, value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
+    pub stock: u32,
+    /// Orders among them that pay a wrong amount
+    #[arg(long, default_value_t = 50)]
+    pub wrong_amount: u32,
+    /// Orders among them that name a payment nobody made
+    #[arg(long, default_value_t = 50)]
+    pub unknown_payment: u32,
+    /// Calls in progress at once
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub concurrency: u32,
+    /// How long to wait for the last saga before the audit fails, in seconds
+    #[arg(long, default_value_t = 120, value_name = "SECONDS")]
+    pub settle: u64,
+}
+
+/// Where a process listens.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Listen {
+    /// gRPC address to listen on [default: from the configuration]
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<SocketAddr>,
+    /// HTTP address for metrics and probes [default: from the configuration]
+    #[arg(long, value_name = "ADDR")]
+    pub admin_listen: Option<SocketAddr>,
+}
+
+/// Which participant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ParticipantName {
+    /// Orders.
+    Order,
+    /// Payments.
+    Payment,
+    /// Items and stock.
+    Stock,
+}
+
+impl ParticipantName {
+    /// As in the configuration.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Order => "order",
+            Self::Payment => "payment",
+            Self::Stock => "stock",
+        }
+    }
+}
+
+/// Whose schema.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Service {
+    /// Every one.
+    #[default]
+    All,
+    /// The orchestrator's.
+    Orchestrator,
+    /// The order participant's.
+    Order,
+    /// The payment participant's.
+    Payment,
+    /// The stock participant's.
+    Stock,
+}
+
+/// `baton migrate`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Migrate {
+    /// Apply what is missing; safe to repeat and to run twice at once
+    Up {
+        /// Whose schema
+        #[arg(value_enum, default_value_t)]
+        service: Service,
+    },
+    /// Say what is applied and what is missing
+    Status {
+        /// Whose schema
+        #[arg(value_enum, default_value_t)]
+        service: Service,
+    },
+}
+
+/// `baton items`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Items {
+    /// Create an item; the same again with the same content is fine
+    Create {
+        /// Its id: 1 to 64 of A-Z a-z 0-9 _ -
+        id: String,
+        /// Price of one unit in minor units (cents, whole won)
+        #[arg(long, allow_negative_numbers = true)]
+        price: i64,
+        /// Units in stock at first
+        #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
+        stock: i64,
+        /// ISO 4217 code
+        #[arg(long, default_value = "KRW")]
+        currency: String,
+        /// For people
+        #[arg(long, default_value = "")]
+        name: String,
+    },
+    /// Show one item
+    Get {
+        /// Its id
+        id: String,
+    },
+    /// List items by id
+    List(Page),
+    /// Put units into stock
+    Restock {
+        /// Its id
+        id: String,
+        /// Units to add
+        #[arg(long, allow_negative_numbers = true)]
+        quantity: i64,
+        /// Makes a repetition harmless [default: a new one]
+        #[arg(long)]
+        request_id: Option<Uuid>,
+    },
+}
+
+/// A page of a list.
+#[derive(Args, Clone, Debug)]
+pub struct Page {
+    /// At most this many
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub limit: u32,
+}
+
+/// `baton orders`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Orders {
+    /// Create an order: prints its number and the amount to pay
+    Create {
+        /// ITEM=QUANTITY, at today's price, or ITEM=QUANTITY@PRICE; may be repeated
+        #[arg(long = "line", required = true, value_name = "ITEM=QUANTITY[@PRICE]", value_parser = line)]
+        lines: Vec<Line>,
+        /// Who orders
+        #[arg(long, default_value = "customer-1")]
+        customer: String,
+        /// ISO 4217 code [default: that of the first item]
+        #[arg(long)]
+        currency: Option<String>,
+        /// Makes a repetition harmless [default: a new one]
+        #[arg(long)]
+        request_id: Option<Uuid>,
+    },
+    /// Place a paid order; prints how far it got
+    Place {
+        /// Its number, from `orders create`
+        #[arg(long, value_name = "NUMBER")]
+        order: String,
+        /// The provider's payment id (imp_uid)
+        #[arg(long, value_name = "ID")]
+        payment: String,
+        /// Return as soon as the order is accepted instead of waiting for its end
+        #[arg(long)]
+        no_wait: bool,
+        /// Makes a repetition harmless [default: a new one]
+        #[arg(long)]
+        request_id: Option<Uuid>,
+    },
+    /// Show one order
+    Get {
+        /// Its number
+        order: String,
+    },
+    /// List orders, newest first
+    List {
+        /// Only those in this state
+        #[arg(long, value_enum)]
+        state: Option<OrderStateArg>,
+        /// How many.
+        #[command(flatten)]
+        page: Page,
+    },
+    /// Follow an order to its end
+    Watch {
+        /// Its number
+        order: String,
+    },
+}
+
+/// One line of an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// Item id.
+    pub item: String,
+    /// Units; the server says which numbers are fine.
+    pub quantity: i64,
+    /// Price of one unit, if the customer insists on one.
+    pub price: Option<i64>,
+}
+
+/// An order's state on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OrderStateArg {
+    /// Created, not yet placed.
+    PaymentPending,
+    /// Placed, at work.
+    PaymentConfirm,
+    /// Completed.
+    PaymentSuccess,
+    /// Undone: stock or price.
+    PaymentOutOfStock,
+    /// Undone: payment.
+    PaymentNoPaymentInfo,
+    /// Undone: another reason.
+    Cancelled,
+}
+
+/// A saga's state on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SagaStateArg {
+    /// Working through its steps.
+    Running,
+    /// Undoing.
+    Compensating,
+    /// Needs an operator.
+    Stuck,
+    /// Halted by an operator.
+    Paused,
+    /// Ended well.
+    Completed,
+    /// Ended undone.
+    Compensated,
+}
+
+/// `baton sagas`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Sagas {
+    /// Start a saga of any registered definition
+    Start {
+        /// Name of the definition
+        definition: String,
+        /// File with the definition's encoded input message; `-` reads standard input
+        #[arg(long, value_name = "FILE")]
+        input: PathBuf,
+        /// Makes a repetition harmless [default: a new one]
+        #[arg(long)]
+        request_id: Option<Uuid>,
+    },
+    /// List sagas, newest first
+    List {
+        /// Only those in this state
+        #[arg(long, value_enum)]
+        state: Option<SagaStateArg>,
+        /// Only those of this business key, for example an order number
+        #[arg(long, value_name = "KEY")]
+        key: Option<String>,
+        /// How many.
+        #[command(flatten)]
+        page: Page,
+    },
+    /// Show one saga
+    Get {
+        /// Its id
+        saga: String,
+    },
+    /// Show the journal of one saga, oldest first
+    Events {
+        /// Its id
+        saga: String,
+        /// How many.
+        #[command(flatten)]
+        page: Page,
+    },
+    /// Follow a saga to its end
+    Watch {
+        /// Its id
+        saga: String,
+    },
+}
+
+/// `baton config`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Read all layers, check every value, say what is wrong
+    Check,
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.trim().to_owned(), value.to_owned())),
+        _ => Err("write it as KEY=VALUE".to_owned()),
+    }
+}
+
+fn line(text: &str) -> Result<Line, String> {
+    let shape = || "write it as ITEM=QUANTITY or ITEM=QUANTITY@PRICE".to_owned();
+    let (item, rest) = text.split_once('=').ok_or_else(shape)?;
+    let (quantity, price) = match rest.split_once('@') {
+        Some((quantity, price)) => (quantity, Some(price.parse().map_err(|_| shape())?)),
+        None => (rest, None),
+    };
+    Ok(Line { item: item.to_owned(), quantity: quantity.parse().map_err(|_| shape())?, price })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn lines() {
+        assert_eq!(line("sku-1=2"), Ok(Line { item: "sku-1".to_owned(), quantity: 2, price: None }));
+        assert_eq!(line("a=1@500"), Ok(Line { item: "a".to_owned(), quantity: 1, price: Some(500) }));
+        for wrong in ["a", "a=", "a=x", "a=1@", "a=1@x"] {
+            assert!(line(wrong).is_err(), "{wrong}");
+        }
+    }
+}

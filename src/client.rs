@@ -1,0 +1,89 @@
+//! The client commands' side of gRPC: one channel, one deadline for each call.
+
+use crate::config::Client as ClientConfig;
+use crate::failure::Failure;
+use baton_proto::baton::saga::v1::saga_service_client::SagaServiceClient;
+use baton_proto::shop::order::v1::order_placement_service_client::OrderPlacementServiceClient;
+use baton_proto::shop::order::v1::order_service_client::OrderServiceClient;
+use baton_proto::shop::stock::v1::item_service_client::ItemServiceClient;
+use std::time::Duration;
+use tonic::Request;
+use tonic::transport::{Channel, Endpoint};
+
+/// How long a connection may take to open.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// A connection to an orchestrator. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Client {
+    channel: Channel,
+    timeout: Duration,
+}
+
+/// The endpoint for `host:port` or a URL.
+///
+/// # Errors
+/// If the text is no address.
+pub fn endpoint(address: &str) -> Result<Endpoint, Failure> {
+    let url = if address.contains("://") { address.to_owned() } else { format!("http://{address}") };
+    let endpoint = Endpoint::from_shared(url).map_err(|_| Failure::Usage(format!("`{address}` is no address")))?;
+    Ok(endpoint.connect_timeout(CONNECT_TIMEOUT).tcp_nodelay(true))
+}
+
+impl Client {
+    /// Connects at once, so that an absent server is named by its address.
+    ///
+    /// # Errors
+    /// If the address is wrong or nobody answers there.
+    pub async fn connect(config: &ClientConfig) -> Result<Self, Failure> {
+        let channel = endpoint(&config.server)?.connect().await.map_err(|error| {
+            let Failure::Other(why) = Failure::other(&error) else { return Failure::Other(error.to_string()) };
+            Failure::Unreachable(format!("nobody answers at {}: {why}", config.server))
+        })?;
+        Ok(Self { channel, timeout: config.timeout })
+    }
+
+    /// A request with the deadline that every call gets.
+    pub fn request<T>(&self, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        request.set_timeout(self.timeout);
+        request
+    }
+
+    /// Items.
+    #[must_use]
+    pub fn items(&self) -> ItemServiceClient<Channel> {
+        ItemServiceClient::new(self.channel.clone())
+    }
+
+    /// Orders.
+    #[must_use]
+    pub fn orders(&self) -> OrderServiceClient<Channel> {
+        OrderServiceClient::new(self.channel.clone())
+    }
+
+    /// Placing and watching.
+    #[must_use]
+    pub fn placement(&self) -> OrderPlacementServiceClient<Channel> {
+        OrderPlacementServiceClient::new(self.channel.clone())
+    }
+
+    /// Sagas.
+    #[must_use]
+    pub fn sagas(&self) -> SagaServiceClient<Channel> {
+        SagaServiceClient::new(self.channel.clone())
+    }
+
+    /// Health.
+    #[must_use]
+    pub fn health(&self) -> tonic_health::pb::health_client::HealthClient<Channel> {
+        tonic_health::pb::health_client::HealthClient::new(self.channel.clone())
+    }
+}
+
+/// The id as a resource name of a collection: `x` and `orders/x` both become `orders/x`.
+#[must_use]
+pub fn name(collection: &str, id: &str) -> String {
+    let prefix = format!("{collection}/");
+    if id.starts_with(&prefix) { id.to_owned() } else { prefix + id }
+}

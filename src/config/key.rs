@@ -1,0 +1,94 @@
+//! Keys of the configuration: all that exist, which are secret, and the nearest to a mistyped one.
+
+use figment::value::{Dict, Value};
+
+/// Keys whose whole value is secret.
+const SECRETS: [&str; 1] = ["provider.secret"];
+
+/// How far a guess may be from what was typed.
+const NEAR: f64 = 0.7;
+
+/// Every leaf of a tree as `a.b.c` with its value, in order.
+#[must_use]
+pub fn leaves(tree: &Dict) -> Vec<(String, Value)> {
+    let mut found = Vec::new();
+    collect(tree, "", &mut found);
+    found
+}
+
+fn collect(tree: &Dict, prefix: &str, found: &mut Vec<(String, Value)>) {
+    for (name, value) in tree {
+        let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+        match value {
+            Value::Dict(_, inner) => collect(inner, &key, found),
+            leaf => found.push((key, leaf.clone())),
+        }
+    }
+}
+
+/// True if the key may be read from a file named by `…_FILE`: it holds, or may hold, a secret.
+#[must_use]
+pub fn may_hold_secret(key: &str) -> bool {
+    SECRETS.contains(&key) || key == "url" || key.ends_with(".url")
+}
+
+/// The value as it may be shown: secrets become `***`, in URLs only the password does.
+#[must_use]
+pub fn masked(key: &str, shown: &str) -> String {
+    if SECRETS.contains(&key) {
+        return "***".to_owned();
+    }
+    if may_hold_secret(key) { mask_password(shown) } else { shown.to_owned() }
+}
+
+/// Replaces the password of `scheme://user:password@host/…` and the whole query, which may hold one too.
+fn mask_password(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let (rest, query) = rest.split_once('?').map_or((rest, ""), |(before, _)| (before, "?***"));
+    // The last @ ends the credentials: a password may hold one itself.
+    let Some((credentials, host)) = rest.rsplit_once('@') else { return format!("{scheme}://{rest}{query}") };
+    match credentials.split_once(':') {
+        Some((user, _)) => format!("{scheme}://{user}:***@{host}{query}"),
+        None => format!("{scheme}://{credentials}@{host}{query}"),
+    }
+}
+
+/// The key nearest to what was typed, if any is near.
+#[must_use]
+pub fn nearest<'a>(typed: &str, keys: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    keys.map(|key| (strsim::jaro_winkler(typed, key).max(last_part_likeness(typed, key)), key))
+        .filter(|(likeness, _)| *likeness >= NEAR)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, key)| key)
+}
+
+/// A key put under the wrong section, or under none, is still recognised by its last part.
+fn last_part_likeness(typed: &str, key: &str) -> f64 {
+    let last = |text: &str| text.rsplit('.').next().unwrap_or_default().to_owned();
+    0.95 * strsim::normalized_levenshtein(&last(typed), &last(key))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_are_masked_and_the_rest_is_shown() {
+        assert_eq!(masked("store.url", "mysql://u:p@ss@h:1/s"), "mysql://u:***@h:1/s");
+        assert_eq!(masked("store.url", "mysql://u@h:1/s"), "mysql://u@h:1/s");
+        assert_eq!(masked("store.url", "mysql://h/s?password=x"), "mysql://h/s?***");
+        assert_eq!(masked("coord.url", "redis://:pw@h"), "redis://:***@h");
+        assert_eq!(masked("store.url", "sqlite:a.db"), "sqlite:a.db");
+        assert_eq!(masked("provider.secret", "abc"), "***");
+        assert_eq!(masked("server.listen", "a:b@c"), "a:b@c");
+    }
+
+    #[test]
+    fn the_nearest_key_is_named() {
+        let keys = ["server.listen", "server.admin_listen", "engine.max_batch", "store.url"];
+        assert_eq!(nearest("server.lisen", keys.into_iter()), Some("server.listen"));
+        assert_eq!(nearest("engine.maxbatch", keys.into_iter()), Some("engine.max_batch"));
+        assert_eq!(nearest("max_batch", keys.into_iter()), Some("engine.max_batch"));
+        assert_eq!(nearest("zzz.qqq", keys.into_iter()), None);
+    }
+}

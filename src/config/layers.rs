@@ -1,0 +1,304 @@
+//! Layers of the configuration: default, file, environment, flags; each value remembers where it came from.
+
+use super::{Config, key};
+use figment::providers::{Format as _, Toml};
+use figment::value::{Dict, Map, Tag, Value};
+use figment::{Figment, Metadata, Profile, Provider};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// The defaults, the same bytes as the sample file.
+pub const DEFAULTS: &str = include_str!("../../deploy/baton.example.toml");
+
+/// Variables that begin with `BATON_` and are no configuration keys.
+const NOT_KEYS: [&str; 4] = ["BATON_CONFIG", "BATON_SERVER", "BATON_OUTPUT", "BATON_DATA_DIR"];
+
+/// Why there is no configuration. Its text never holds a value that may be secret.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A key nobody knows.
+    #[error("{origin}: unknown key `{key}`{hint}")]
+    UnknownKey {
+        /// Where it stands.
+        origin: String,
+        /// What it says.
+        key: String,
+        /// The nearest key, as a question.
+        hint: String,
+    },
+    /// A file that cannot be read or is no TOML.
+    #[error("{origin}: {why}")]
+    Unreadable {
+        /// Which file.
+        origin: String,
+        /// Why not.
+        why: String,
+    },
+    /// A value of the wrong type or outside its range.
+    #[error("{origin}: {key}: {why}")]
+    Invalid {
+        /// Where it stands.
+        origin: String,
+        /// Which key.
+        key: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A rule that spans keys.
+    #[error("{0}")]
+    Rule(String),
+}
+
+/// The layers, not yet read as types.
+#[derive(Debug)]
+pub struct Layers {
+    figment: Figment,
+    defaults: Vec<(String, Value)>,
+    warnings: Vec<String>,
+}
+
+impl Layers {
+    /// Stacks default, `file`, `environment` and `flags` (dotted keys). Only variables that begin with `BATON_` count.
+    ///
+    /// # Errors
+    /// Unknown keys and unreadable files; types are looked at by [`Self::config`].
+    pub fn stack(
+        file: Option<&Path>,
+        environment: impl IntoIterator<Item = (String, String)>,
+        flags: &[(String, String, String)],
+    ) -> Result<Self, ConfigError> {
+        let defaults = Toml::string(DEFAULTS);
+        let tree = tree_of(&defaults, "default")?;
+        let mut layers = Self {
+            figment: Figment::from(One { name: "default".to_owned(), tree: tree.clone() }),
+            defaults: key::leaves(&tree),
+            warnings: Vec::new(),
+        };
+        if let Some(path) = file {
+            layers.add_file(path)?;
+        }
+        layers.add_environment(environment.into_iter().filter(|(name, _)| name.starts_with("BATON_")).collect())?;
+        for (key, value, flag) in flags {
+            layers.add_value(key, value, format!("flag {flag}"))?;
+        }
+        Ok(layers)
+    }
+
+    /// What looked odd but harmed nothing.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// Reads the layers as types and checks their rules.
+    ///
+    /// # Errors
+    /// The first value that does not fit.
+    pub fn config(&self) -> Result<Config, ConfigError> {
+        let config: Config = self.figment.extract().map_err(|error| invalid(&error))?;
+        config.validate().map_err(|why| {
+            let key = why.split(':').next().unwrap_or_default();
+            match self.origin(key) {
+                Some(origin) => ConfigError::Rule(format!("{origin}: {why}")),
+                None => ConfigError::Rule(why),
+            }
+        })?;
+        Ok(config)
+    }
+
+    /// Every key with its value as it may be shown, and its origin.
+    #[must_use]
+    pub fn shown(&self) -> Vec<(String, Value, String)> {
+        let entry = |(key, default): &(String, Value)| {
+            let value = self.figment.find_value(key).unwrap_or_else(|_| default.clone());
+            let shown = match value.as_str() {
+                Some(text) => Value::from(key::masked(key, text)),
+                None => value,
+            };
+            (key.clone(), shown, self.origin(key).unwrap_or_default())
+        };
+        self.defaults.iter().map(entry).collect()
+    }
+
+    fn origin(&self, key: &str) -> Option<String> {
+        self.figment.find_metadata(key).map(|metadata| metadata.name.to_string())
+    }
+
+    fn add_file(&mut self, path: &Path) -> Result<(), ConfigError> {
+        let origin = path.display().to_string();
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| ConfigError::Unreadable { origin: origin.clone(), why: error.to_string() })?;
+        let tree = tree_of(&Toml::string(&text), &origin)?;
+        for (key, _) in key::leaves(&tree) {
+            self.known(&key, &origin)?;
+        }
+        self.merge(origin, tree);
+        Ok(())
+    }
+
+    fn add_environment(&mut self, variables: BTreeMap<String, String>) -> Result<(), ConfigError> {
+        for (name, value) in &variables {
+            let Some(key) = name.strip_prefix("BATON_").filter(|_| !NOT_KEYS.contains(&name.as_str())) else {
+                continue;
+            };
+            let key = key.to_ascii_lowercase().replace("__", ".");
+            if !key.contains('.') {
+                self.warnings.push(format!("environment: {name} is ignored; keys are written BATON_SECTION__KEY"));
+                continue;
+            }
+            let base = key.strip_suffix("_file").filter(|base| key::may_hold_secret(base));
+            match base.filter(|base| self.default_of(base).is_some()) {
+                None => self.add_value(&key, value, format!("environment {name}"))?,
+                Some(base) => {
+                    let origin = format!("file named by {name}");
+                    let secret = std::fs::read_to_string(value)
+                        .map_err(|error| ConfigError::Unreadable { origin: origin.clone(), why: error.to_string() })?;
+                    self.add_value(base, secret.trim_end_matches(['\r', '\n']), origin)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds one text value; it takes the type that the key's default has.
+    fn add_value(&mut self, key: &str, text: &str, origin: String) -> Result<(), ConfigError> {
+        self.known(key, &origin)?;
+        let invalid =
+            |why: &str| ConfigError::Invalid { origin: origin.clone(), key: key.to_owned(), why: why.to_owned() };
+        let value = match self.default_of(key) {
+            Some(Value::Num(..)) => {
+                Value::from(text.trim().parse::<u64>().map_err(|_| invalid("expected a whole number"))?)
+            }
+            Some(Value::Bool(..)) => {
+                Value::from(text.trim().parse::<bool>().map_err(|_| invalid("expected true or false"))?)
+            }
+            _ => Value::from(text),
+        };
+        let tree = key
+            .rsplit('.')
+            .fold(value, |inner, part| Value::Dict(Tag::Default, Dict::from([(part.to_owned(), inner)])));
+        if let Value::Dict(_, tree) = tree {
+            self.merge(origin, tree);
+        }
+        Ok(())
+    }
+
+    fn merge(&mut self, name: String, tree: Dict) {
+        let below = std::mem::take(&mut self.figment);
+        self.figment = below.merge(One { name, tree });
+    }
+
+    fn default_of(&self, key: &str) -> Option<&Value> {
+        self.defaults.iter().find(|(known, _)| known == key).map(|(_, value)| value)
+    }
+
+    fn known(&self, key: &str, origin: &str) -> Result<(), ConfigError> {
+        if self.default_of(key).is_some() {
+            return Ok(());
+        }
+        let hint = key::nearest(key, self.defaults.iter().map(|(known, _)| known.as_str()))
+            .map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+        Err(ConfigError::UnknownKey { origin: origin.to_owned(), key: key.to_owned(), hint })
+    }
+}
+
+/// One layer under one name.
+struct One {
+    name: String,
+    tree: Dict,
+}
+
+impl Provider for One {
+    fn metadata(&self) -> Metadata {
+        Metadata::named(self.name.clone())
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
+        Ok(Map::from([(Profile::Default, self.tree.clone())]))
+    }
+}
+
+fn tree_of(source: &impl Provider, origin: &str) -> Result<Dict, ConfigError> {
+    let unreadable = |why: String| ConfigError::Unreadable { origin: origin.to_owned(), why };
+    let mut profiles = source.data().map_err(|error| unreadable(error.kind.to_string().trim_end().to_owned()))?;
+    Ok(profiles.remove(&Profile::Default).unwrap_or_default())
+}
+
+/// Figment's message quotes the wrong value; for keys that may hold a secret it is left out.
+fn invalid(error: &figment::Error) -> ConfigError {
+    let key = error.path.join(".");
+    let why = if key::may_hold_secret(&key) { "has the wrong type".to_owned() } else { error.kind.to_string() };
+    let origin = error.metadata.as_ref().map_or("configuration".to_owned(), |metadata| metadata.name.to_string());
+    ConfigError::Invalid { origin, key, why }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use secrecy::ExposeSecret as _;
+
+    fn stack(environment: &[(&str, &str)]) -> Result<Layers, ConfigError> {
+        Layers::stack(None, environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())), &[])
+    }
+
+    #[test]
+    fn the_sample_file_is_whole() {
+        let config = stack(&[]).unwrap().config().unwrap();
+        assert_eq!(config.server.listen.port(), 7400);
+        assert_eq!(config.participants.stock.admin_listen.port(), 7431);
+        assert!(config.engine.max_batch >= 1024, "a cap below 1024 costs throughput");
+        assert_eq!(config.limits.message_size, 256 * 1024);
+    }
+
+    #[test]
+    fn flags_beat_the_environment_and_that_beats_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("b.toml");
+        std::fs::write(&file, "[engine]\nmax_batch = 5\nqueue = 6\nmessage_commands = 7\n").unwrap();
+        let environment = [("BATON_ENGINE__QUEUE", "60"), ("BATON_ENGINE__MESSAGE_COMMANDS", "70")];
+        let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let flags = [("engine.message_commands".to_owned(), "200".to_owned(), "--set".to_owned())];
+        let layers = Layers::stack(Some(&file), environment, &flags).unwrap();
+        let engine = layers.config().unwrap().engine;
+        assert_eq!((engine.max_batch, engine.queue, engine.message_commands), (5, 60, 200));
+        let origin = |key: &str| layers.origin(key).unwrap();
+        assert_eq!(origin("engine.max_batch"), file.display().to_string());
+        assert_eq!(origin("engine.queue"), "environment BATON_ENGINE__QUEUE");
+        assert_eq!(origin("engine.message_commands"), "flag --set");
+        assert_eq!(origin("engine.relay_after"), "default");
+    }
+
+    #[test]
+    fn a_secret_of_digits_stays_text_and_may_come_from_a_file() {
+        let config = stack(&[("BATON_PROVIDER__SECRET", "12345")]).unwrap().config().unwrap();
+        assert_eq!(config.provider.secret.expose_secret(), "12345");
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("url");
+        std::fs::write(&file, "mysql://u:pw@h:1/s\n").unwrap();
+        let layers = stack(&[("BATON_STORE__URL_FILE", file.to_str().unwrap())]).unwrap();
+        assert_eq!(layers.config().unwrap().store.url.expose_secret(), "mysql://u:pw@h:1/s");
+        assert!(!format!("{:?}", layers.config().unwrap()).contains("pw"));
+    }
+
+    #[test]
+    fn unknown_keys_name_the_nearest() {
+        let text = stack(&[("BATON_SERVER__LISEN", "x")]).unwrap_err().to_string();
+        assert!(text.contains("BATON_SERVER__LISEN") && text.contains("`server.listen`"), "{text}");
+    }
+
+    #[test]
+    fn wrong_values_name_their_key_and_origin() {
+        for (name, value) in [
+            ("BATON_ENGINE__MAX_BATCH", "many"),
+            ("BATON_ENGINE__MAX_BATCH", "0"),
+            ("BATON_ENGINE__RELAY_AFTER", "soon"),
+            ("BATON_SERVER__LISTEN", "nowhere"),
+            ("BATON_BUS__KIND", "pigeon"),
+            ("BATON_STORE__URL", "oracle://hunter2@x"),
+        ] {
+            let error = stack(&[(name, value)]).and_then(|layers| layers.config()).unwrap_err().to_string();
+            assert!(error.contains(name), "{error}");
+            assert!(!error.contains("hunter2"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,288 @@
+//! The configuration as types: parsed once, handed out in small pieces.
+//!
+//! The defaults are `deploy/baton.example.toml`, compiled in; there is no second list of them.
+
+pub mod human;
+pub mod key;
+pub mod layers;
+pub mod print;
+
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Everything that can be set.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The orchestrator's listeners.
+    pub server: Server,
+    /// What the client commands talk to.
+    pub client: Client,
+    /// The orchestrator's database.
+    pub store: Store,
+    /// Commands and replies.
+    pub bus: Bus,
+    /// Hints between orchestrators.
+    pub coord: Coord,
+    /// The three participants.
+    pub participants: Participants,
+    /// The payment provider.
+    pub provider: Provider,
+    /// The engine's bounds.
+    pub engine: Engine,
+    /// Logs and traces.
+    pub telemetry: Telemetry,
+    /// What a gRPC server takes.
+    pub limits: Limits,
+}
+
+/// The orchestrator's listeners.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Server {
+    /// gRPC.
+    pub listen: SocketAddr,
+    /// HTTP: metrics and probes.
+    pub admin_listen: SocketAddr,
+    /// How long to drain on SIGTERM.
+    #[serde(deserialize_with = "human::duration")]
+    pub shutdown_timeout: Duration,
+}
+
+/// What the client commands talk to.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Client {
+    /// `host:port`, or a URL.
+    pub server: String,
+    /// Deadline of one call.
+    #[serde(deserialize_with = "human::duration")]
+    pub timeout: Duration,
+}
+
+/// A database.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Store {
+    /// `mysql://…` or `sqlite:PATH`; may hold a password.
+    pub url: SecretString,
+    /// Connections in the pool, at least 2.
+    pub connections: u32,
+    /// How long to wait for one.
+    #[serde(deserialize_with = "human::duration")]
+    pub acquire_timeout: Duration,
+}
+
+/// Where a [`Store`] points, told by its URL.
+#[derive(Debug)]
+pub enum StoreUrl<'a> {
+    /// A MariaDB schema; the URL is handed on as it is.
+    MariaDb(&'a str),
+    /// A SQLite file.
+    Sqlite(PathBuf),
+}
+
+impl Store {
+    /// Tells MariaDB from SQLite.
+    ///
+    /// # Errors
+    /// A sentence without the URL, which may hold a password.
+    pub fn parsed(&self) -> Result<StoreUrl<'_>, String> {
+        let url = self.url.expose_secret();
+        if url.starts_with("mysql://") {
+            return Ok(StoreUrl::MariaDb(url));
+        }
+        match url.strip_prefix("sqlite:") {
+            Some(path) if !path.is_empty() => Ok(StoreUrl::Sqlite(PathBuf::from(path.trim_start_matches("//")))),
+            _ => Err("a store url begins with mysql:// or sqlite:".to_owned()),
+        }
+    }
+}
+
+/// Which bus.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum BusKind {
+    /// Bounded channels in this process.
+    Local,
+    /// A RabbitMQ broker.
+    Rabbitmq,
+}
+
+/// Commands and replies.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bus {
+    /// Which one.
+    pub kind: BusKind,
+    /// `amqp://…`; may hold a password.
+    pub url: SecretString,
+    /// Unacknowledged messages a consumer holds.
+    pub prefetch: u16,
+    /// How long to wait for confirms.
+    #[serde(deserialize_with = "human::duration")]
+    pub confirm_timeout: Duration,
+}
+
+/// Which coordination.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum CoordKind {
+    /// Within this process.
+    Local,
+    /// Redis pub/sub.
+    Redis,
+}
+
+/// Hints between orchestrators.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Coord {
+    /// Which one.
+    pub kind: CoordKind,
+    /// `redis://…`; may hold a password.
+    pub url: SecretString,
+}
+
+/// The three participants.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Participants {
+    /// Orders.
+    pub order: Participant,
+    /// Payments.
+    pub payment: Participant,
+    /// Items and stock.
+    pub stock: Participant,
+}
+
+/// One participant.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Participant {
+    /// Where the orchestrator reaches it, `host:port` or a URL.
+    pub endpoint: String,
+    /// Its own gRPC listener.
+    pub listen: SocketAddr,
+    /// Its own HTTP listener.
+    pub admin_listen: SocketAddr,
+    /// Its own database.
+    pub store: Store,
+}
+
+/// The payment provider.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Provider {
+    /// Base URL of its REST API.
+    pub base_url: String,
+    /// The public half of the credentials.
+    pub key: String,
+    /// The secret half.
+    pub secret: SecretString,
+    /// Time limit of one HTTP call.
+    #[serde(deserialize_with = "human::duration")]
+    pub timeout: Duration,
+    /// What the sandbox listens on.
+    pub listen: SocketAddr,
+    /// The sandbox's ledger file; empty means memory.
+    pub ledger: PathBuf,
+}
+
+/// The engine's bounds.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Engine {
+    /// Events in one transaction, 1 or more.
+    pub max_batch: usize,
+    /// Events that may wait.
+    pub queue: usize,
+    /// Commands in one message, 1 to 256.
+    pub message_commands: usize,
+    /// Age at which any instance relays an outbox row.
+    #[serde(deserialize_with = "human::duration")]
+    pub relay_after: Duration,
+    /// Pause between two looks for work that is due.
+    #[serde(deserialize_with = "human::duration")]
+    pub poll_interval: Duration,
+}
+
+/// How logs look.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Logs and traces.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Telemetry {
+    /// How logs look.
+    pub log: LogFormat,
+    /// A level or a filter.
+    pub level: String,
+    /// OTLP endpoint; empty means off.
+    pub otlp_endpoint: String,
+}
+
+/// What a gRPC server takes.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Largest message in bytes.
+    #[serde(deserialize_with = "human::size")]
+    pub message_size: usize,
+    /// Calls in progress.
+    pub concurrent_calls: usize,
+    /// Deadline given to a call that brings none.
+    #[serde(deserialize_with = "human::duration")]
+    pub default_deadline: Duration,
+}
+
+impl Config {
+    /// Rules that span fields or ranges.
+    ///
+    /// # Errors
+    /// The first broken rule, naming its key and never its value if that is a secret.
+    pub fn validate(&self) -> Result<(), String> {
+        let stores = [
+            ("store", &self.store),
+            ("participants.order.store", &self.participants.order.store),
+            ("participants.payment.store", &self.participants.payment.store),
+            ("participants.stock.store", &self.participants.stock.store),
+        ];
+        for (key, store) in stores {
+            store.parsed().map_err(|why| format!("{key}.url: {why}"))?;
+            within(&format!("{key}.connections"), store.connections as usize, 2, 1_000)?;
+        }
+        within("engine.max_batch", self.engine.max_batch, 1, 65_536)?;
+        within("engine.queue", self.engine.queue, 1, 1_048_576)?;
+        within("engine.message_commands", self.engine.message_commands, 1, 256)?;
+        within("bus.prefetch", usize::from(self.bus.prefetch), 1, 65_535)?;
+        within("limits.message_size", self.limits.message_size, 1_024, 4 << 20)?;
+        within("limits.concurrent_calls", self.limits.concurrent_calls, 1, 1_048_576)?;
+        if self.bus.kind == BusKind::Rabbitmq && !self.bus.url.expose_secret().starts_with("amqp") {
+            return Err("bus.url: an AMQP url begins with amqp:// or amqps://".to_owned());
+        }
+        if self.coord.kind == CoordKind::Redis && !self.coord.url.expose_secret().starts_with("redis") {
+            return Err("coord.url: a Redis url begins with redis:// or rediss://".to_owned());
+        }
+        Ok(())
+    }
+}
+
+/// Refuses a number outside its range.
+fn within(key: &str, value: usize, least: usize, most: usize) -> Result<(), String> {
+    if (least..=most).contains(&value) {
+        Ok(())
+    } else {
+        Err(format!("{key}: {value} is not within {least} to {most}"))
+    }
+}

@@ -1,0 +1,48 @@
+//! `baton items`: the catalogue over gRPC.
+
+use crate::cli::Items;
+use crate::client::{Client, name};
+use crate::failure::Failure;
+use crate::paging::paged;
+use crate::show::Printer;
+use baton_proto::shop::stock::v1::{CreateItemRequest, GetItemRequest, ListItemsRequest, RestockItemRequest};
+use uuid::Uuid;
+
+/// Carries out one `baton items` command.
+///
+/// # Errors
+/// What the server refused.
+pub async fn run(command: Items, client: &Client, printer: Printer) -> Result<(), Failure> {
+    let mut items = client.items();
+    let item = match command {
+        Items::Create { id, price, stock, currency, name } => {
+            let request = CreateItemRequest {
+                item_id: id,
+                display_name: name,
+                currency_code: currency,
+                unit_price_minor_units: price,
+                initial_stock: stock,
+            };
+            items.create_item(client.request(request)).await?.into_inner().item
+        }
+        Items::Get { id } => {
+            items.get_item(client.request(GetItemRequest { name: name("items", &id) })).await?.into_inner().item
+        }
+        Items::Restock { id, quantity, request_id } => {
+            let request_id = request_id.unwrap_or_else(Uuid::now_v7).to_string();
+            let request = RestockItemRequest { name: name("items", &id), request_id, quantity };
+            items.restock_item(client.request(request)).await?.into_inner().item
+        }
+        Items::List(page) => {
+            let found = paged(page.limit, async |page_size, page_token| {
+                let request = ListItemsRequest { page_size, page_token };
+                let answer = items.list_items(client.request(request)).await?.into_inner();
+                Ok((answer.items, answer.next_page_token))
+            });
+            printer.list(&found.await?);
+            return Ok(());
+        }
+    };
+    printer.one(&item.ok_or_else(|| Failure::Other("the server answered without an item".to_owned()))?);
+    Ok(())
+}

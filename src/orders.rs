@@ -1,0 +1,166 @@
+//! `baton orders`: create, pay elsewhere, place, follow, over gRPC.
+
+use crate::cli::{Line, OrderStateArg, Orders, Page};
+use crate::client::{Client, name};
+use crate::failure::Failure;
+use crate::paging::paged;
+use crate::show::Printer;
+use baton_proto::shop::order::v1::{
+    CreateOrderRequest, GetOrderRequest, ListOrdersRequest, Order, OrderLine, OrderProgress, OrderState,
+    PlaceOrderRequest, WatchOrderRequest,
+};
+use baton_proto::shop::stock::v1::{GetItemRequest, Item};
+use tonic::Request;
+use uuid::Uuid;
+
+/// Carries out one `baton orders` command. `provider` is the base URL that the printed curl line pays at.
+///
+/// # Errors
+/// What the server refused; for `place` also an order that was undone.
+pub async fn run(command: Orders, client: &Client, provider: &str, printer: Printer) -> Result<(), Failure> {
+    match command {
+        Orders::Create { lines, customer, currency, request_id } => {
+            let order = create(client, lines, customer, currency, request_id).await?;
+            created(&order, provider, printer);
+            Ok(())
+        }
+        Orders::Place { order, payment, no_wait, request_id } => {
+            let progress = place(client, &order, payment, !no_wait, request_id).await?;
+            printer.one(&progress);
+            verdict(&progress)
+        }
+        Orders::Get { order } => {
+            printer.one(&fetch(client, &order).await?);
+            Ok(())
+        }
+        Orders::List { state, page } => list(client, state, &page, printer).await,
+        Orders::Watch { order } => watch(client, &order, printer).await,
+    }
+}
+
+async fn create(
+    client: &Client,
+    lines: Vec<Line>,
+    customer_id: String,
+    currency: Option<String>,
+    request_id: Option<Uuid>,
+) -> Result<Order, Failure> {
+    let mut priced = Vec::with_capacity(lines.len());
+    let mut currency_code = currency;
+    for line in lines {
+        let unit_price_minor_units = match (line.price, &currency_code) {
+            (Some(price), Some(_)) => price,
+            (price, _) => {
+                let item = item(client, &line.item).await?;
+                currency_code.get_or_insert(item.currency_code);
+                price.unwrap_or(item.unit_price_minor_units)
+            }
+        };
+        priced.push(OrderLine { item_id: line.item, quantity: line.quantity, unit_price_minor_units });
+    }
+    let request = CreateOrderRequest {
+        request_id: request_id.unwrap_or_else(Uuid::now_v7).to_string(),
+        customer_id,
+        currency_code: currency_code.unwrap_or_default(),
+        lines: priced,
+    };
+    let answer = client.orders().create_order(client.request(request)).await?.into_inner();
+    answer.order.ok_or_else(|| Failure::Other("the server answered without an order".to_owned()))
+}
+
+async fn item(client: &Client, id: &str) -> Result<Item, Failure> {
+    let request = GetItemRequest { name: name("items", id) };
+    let answer = client.items().get_item(client.request(request)).await?.into_inner();
+    answer.item.ok_or_else(|| Failure::Other("the server answered without an item".to_owned()))
+}
+
+/// The number is the data; how to go on is talk.
+fn created(order: &Order, provider: &str, printer: Printer) {
+    printer.one(order);
+    let number = number(order);
+    let Some(total) = &order.total else { return };
+    printer.say(&format!("\nPay {} {} under that number at the sandbox:", total.minor_units, total.currency_code));
+    printer.say(&format!("  {}", pay_with_curl(provider, number, total.minor_units, &total.currency_code)));
+    printer.say("then place the order with the imp_uid it answers:");
+    printer.say(&format!("  baton orders place --order {number} --payment IMP_UID"));
+}
+
+/// The bare number of an order.
+fn number(order: &Order) -> &str {
+    order.name.trim_start_matches("orders/")
+}
+
+/// A line for a shell that pays an order at the sandbox.
+#[must_use]
+pub fn pay_with_curl(provider: &str, number: &str, amount: i64, currency: &str) -> String {
+    let body = serde_json::json!({ "merchant_uid": number, "amount": amount, "currency": currency });
+    format!("curl -s -H 'content-type: application/json' -d '{body}' {provider}/_sandbox/pay")
+}
+
+async fn fetch(client: &Client, order: &str) -> Result<Order, Failure> {
+    let request = GetOrderRequest { name: name("orders", order) };
+    let answer = client.orders().get_order(client.request(request)).await?.into_inner();
+    answer.order.ok_or_else(|| Failure::Other("the server answered without an order".to_owned()))
+}
+
+/// Placing repeats the order's content, so it is fetched first.
+async fn place(
+    client: &Client,
+    order: &str,
+    payment_id: String,
+    wait: bool,
+    request_id: Option<Uuid>,
+) -> Result<OrderProgress, Failure> {
+    let order = fetch(client, order).await?;
+    let request = PlaceOrderRequest {
+        request_id: request_id.unwrap_or_else(Uuid::now_v7).to_string(),
+        order: order.name,
+        payment_id,
+        customer_id: order.customer_id,
+        currency_code: order.total.map(|total| total.currency_code).unwrap_or_default(),
+        lines: order.lines,
+        wait,
+    };
+    let answer = client.placement().place_order(client.request(request)).await?.into_inner();
+    answer.progress.ok_or_else(|| Failure::Other("the server answered without progress".to_owned()))
+}
+
+/// An order that ended undone is a failed command: scripts see it by the exit code.
+fn verdict(progress: &OrderProgress) -> Result<(), Failure> {
+    if progress.done && progress.state() != OrderState::PaymentSuccess {
+        return Err(Failure::Verdict("the order was not completed"));
+    }
+    Ok(())
+}
+
+async fn list(client: &Client, state: Option<OrderStateArg>, page: &Page, printer: Printer) -> Result<(), Failure> {
+    let state = state.map_or(OrderState::Unspecified, |state| match state {
+        OrderStateArg::PaymentPending => OrderState::PaymentPending,
+        OrderStateArg::PaymentConfirm => OrderState::PaymentConfirm,
+        OrderStateArg::PaymentSuccess => OrderState::PaymentSuccess,
+        OrderStateArg::PaymentOutOfStock => OrderState::PaymentOutOfStock,
+        OrderStateArg::PaymentNoPaymentInfo => OrderState::PaymentNoPaymentInfo,
+        OrderStateArg::Cancelled => OrderState::Cancelled,
+    });
+    let found = paged(page.limit, async |page_size, page_token| {
+        let request = ListOrdersRequest { page_size, page_token, state: state.into() };
+        let answer = client.orders().list_orders(client.request(request)).await?.into_inner();
+        Ok((answer.orders, answer.next_page_token))
+    });
+    printer.list(&found.await?);
+    Ok(())
+}
+
+/// A stream has no deadline: it ends with the order, or with Ctrl-C.
+async fn watch(client: &Client, order: &str, printer: Printer) -> Result<(), Failure> {
+    let request = WatchOrderRequest { order: name("orders", order), after_version: 0 };
+    let mut stream = client.placement().watch_order(Request::new(request)).await?.into_inner();
+    let mut last = None;
+    while let Some(answer) = stream.message().await? {
+        if let Some(progress) = answer.progress {
+            printer.line(&progress, &["state", "step", "reason", "message"]);
+            last = Some(progress);
+        }
+    }
+    last.as_ref().map_or(Ok(()), verdict)
+}

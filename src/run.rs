@@ -1,0 +1,123 @@
+//! From the command line to an exit code.
+
+use crate::cli::{Cli, Command, ConfigCommand, Global};
+use crate::client::Client;
+use crate::config::layers::Layers;
+use crate::config::{Config, print};
+use crate::failure::{Exit, Failure};
+use crate::show::Printer;
+use crate::{health, items, orders, sagas, tls};
+use clap::{CommandFactory as _, Parser as _};
+use std::process::ExitCode;
+
+/// Everything the binary does.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no failures, clap says so by its own exit code. A closed pipe is none either.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Exit::Usage as u8));
+        }
+    };
+    match started(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            ExitCode::from(failure.exit() as u8)
+        }
+    }
+}
+
+fn started(cli: Cli) -> Result<(), Failure> {
+    let printer = Printer::new(&cli.global);
+    let layers = layers(&cli)?;
+    for warning in layers.warnings() {
+        printer.say(&format!("warning: {warning}"));
+    }
+    if cli.global.print_config {
+        if printer.json() {
+            printer.value(&print::json(&layers));
+        } else {
+            printer.text(&print::toml(&layers));
+        }
+        return Ok(());
+    }
+    let Some(command) = cli.command else {
+        Cli::command().print_help()?;
+        return Err(Failure::Usage("say what to do".to_owned()));
+    };
+    let config = layers.config()?;
+    tls::install();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(dispatch(command, config, printer))
+}
+
+/// Flags that have a key in the configuration become its topmost layer.
+fn layers(cli: &Cli) -> Result<Layers, Failure> {
+    let Global { config, set, server, .. } = &cli.global;
+    let mut flags: Vec<(String, String, String)> =
+        set.iter().map(|(key, value)| (key.clone(), value.clone(), "--set".to_owned())).collect();
+    let mut flag = |key: &str, value: Option<String>, name: &str| {
+        flags.extend(value.map(|value| (key.to_owned(), value, name.to_owned())));
+    };
+    flag("client.server", server.clone(), "--server");
+    match &cli.command {
+        Some(Command::Orchestrator(listen)) => {
+            flag("server.listen", listen.listen.map(|it| it.to_string()), "--listen");
+            flag("server.admin_listen", listen.admin_listen.map(|it| it.to_string()), "--admin-listen");
+        }
+        Some(Command::Dev(dev)) => {
+            flag("server.listen", dev.listen.listen.map(|it| it.to_string()), "--listen");
+            flag("server.admin_listen", dev.listen.admin_listen.map(|it| it.to_string()), "--admin-listen");
+            flag("provider.listen", dev.provider_listen.map(|it| it.to_string()), "--provider-listen");
+        }
+        Some(Command::Participant { name, listen }) => {
+            let key = |leaf: &str| format!("participants.{}.{leaf}", name.as_str());
+            flag(&key("listen"), listen.listen.map(|it| it.to_string()), "--listen");
+            flag(&key("admin_listen"), listen.admin_listen.map(|it| it.to_string()), "--admin-listen");
+        }
+        Some(Command::SandboxProvider { listen }) => {
+            flag("provider.listen", listen.map(|it| it.to_string()), "--listen");
+        }
+        _ => {}
+    }
+    // Variables that are not UTF-8 cannot be ours.
+    let environment =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    Ok(Layers::stack(config.as_deref(), environment, &flags)?)
+}
+
+async fn dispatch(command: Command, config: Config, printer: Printer) -> Result<(), Failure> {
+    match command {
+        Command::Config(ConfigCommand::Check) => {
+            printer.say("the configuration is sound");
+            Ok(())
+        }
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "baton", &mut std::io::stdout());
+            Ok(())
+        }
+        Command::Health { service } => client(&config, async |it| health::run(service, &it, printer).await).await,
+        Command::Items(command) => client(&config, async |it| items::run(command, &it, printer).await).await,
+        Command::Sagas(command) => client(&config, async |it| sagas::run(command, &it, printer).await).await,
+        Command::Orders(command) => {
+            let provider = config.provider.base_url.clone();
+            client(&config, async |it| orders::run(command, &it, &provider, printer).await).await
+        }
+        _ => Err(Failure::Other("not built yet".to_owned())),
+    }
+}
+
+/// Connects and runs one client command; Ctrl-C ends it at once, which is safe: the server holds all state.
+async fn client(config: &Config, command: impl AsyncFnOnce(Client) -> Result<(), Failure>) -> Result<(), Failure> {
+    let work = async {
+        let client = Client::connect(&config.client).await?;
+        command(client).await
+    };
+    tokio::select! {
+        done = work => done,
+        _ = tokio::signal::ctrl_c() => Err(Failure::Interrupted),
+    }
+}

@@ -1,0 +1,138 @@
+//! Data on standard output: one table or one JSON value for each answer.
+
+use crate::cli::{Global, Output};
+use comfy_table::{ContentArrangement, Table};
+use serde_json::{Map, Value};
+use std::io::{IsTerminal as _, Write as _};
+
+/// Something that can be shown: its fields in order, under their JSON names.
+pub trait Record {
+    /// The fields a list shows as columns; a single record shows all.
+    const COLUMNS: &'static [&'static str];
+    /// Every field with its value.
+    fn fields(&self) -> Vec<(&'static str, Value)>;
+}
+
+/// Prints in the format the user asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Printer {
+    output: Output,
+    quiet: bool,
+    colour: bool,
+}
+
+impl Printer {
+    /// From the global flags and the terminal.
+    #[must_use]
+    pub fn new(global: &Global) -> Self {
+        let wanted = !global.no_color && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        Self { output: global.output, quiet: global.quiet, colour: wanted && std::io::stdout().is_terminal() }
+    }
+
+    /// Whether data is for machines.
+    #[must_use]
+    pub fn json(&self) -> bool {
+        self.output == Output::Json
+    }
+
+    /// Whether colours are welcome on standard output.
+    #[must_use]
+    pub fn colour(&self) -> bool {
+        self.colour
+    }
+
+    /// Whether standard error is for errors only.
+    #[must_use]
+    pub fn quiet(&self) -> bool {
+        self.quiet
+    }
+
+    /// One record: all its fields.
+    pub fn one(&self, record: &impl Record) {
+        if self.json() {
+            return out(&pretty(&Value::Object(object(record))));
+        }
+        let mut table = table();
+        for (name, value) in record.fields() {
+            table.add_row([name.to_owned(), plain(&value)]);
+        }
+        out(&table.trim_fmt());
+    }
+
+    /// One record as one line, for streams.
+    pub fn line(&self, record: &impl Record, columns: &[&str]) {
+        let object = object(record);
+        if self.json() {
+            return out(&Value::Object(object).to_string());
+        }
+        let cells = columns.iter().map(|name| object.get(*name).map_or_else(String::new, plain));
+        out(&cells.filter(|cell| !cell.is_empty()).collect::<Vec<_>>().join("  "));
+    }
+
+    /// A list: its columns.
+    pub fn list<R: Record>(&self, records: &[R]) {
+        if self.json() {
+            return out(&pretty(&records.iter().map(|record| Value::Object(object(record))).collect()));
+        }
+        let mut table = table();
+        table.set_header(R::COLUMNS.iter().copied());
+        for record in records {
+            let object = object(record);
+            table.add_row(R::COLUMNS.iter().map(|name| object.get(*name).map_or_else(String::new, plain)));
+        }
+        out(&table.trim_fmt());
+        if records.is_empty() {
+            self.say("nothing found");
+        }
+    }
+
+    /// Any JSON value.
+    pub fn value(&self, value: &Value) {
+        out(&pretty(value));
+    }
+
+    /// Text that is data.
+    pub fn text(&self, text: &str) {
+        out(text.trim_end_matches('\n'));
+    }
+
+    /// Talk, on standard error.
+    pub fn say(&self, text: &str) {
+        if !self.quiet {
+            eprintln!("{text}");
+        }
+    }
+}
+
+/// A table in the house style.
+#[must_use]
+pub fn table() -> Table {
+    let mut table = Table::new();
+    table.set_content_arrangement(ContentArrangement::Disabled);
+    table
+}
+
+fn object(record: &impl Record) -> Map<String, Value> {
+    record.fields().into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+fn pretty(value: &Value) -> String {
+    // A Value always has string keys, so it always encodes.
+    serde_json::to_string_pretty(value).unwrap_or_default()
+}
+
+/// A value as one cell.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Array(values) => values.iter().map(plain).collect::<Vec<_>>().join(", "),
+        Value::Object(fields) => fields.values().map(plain).collect::<Vec<_>>().join(" "),
+        other => other.to_string(),
+    }
+}
+
+/// A closed pipe (`baton … | head`) is no error.
+fn out(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
