@@ -33,7 +33,7 @@ const TAIL_BYTES: u64 = 2_048;
 const POLL: Duration = Duration::from_millis(20);
 
 /// Kills the group `$1` and erases the directory `$2`, if given, once its standard input ends without a line.
-const WATCHDOG: &str = r#"read -r released || { kill -KILL -- "-$1"; [ -z "$2" ] || rm -rf -- "$2"; }"#;
+const WATCHDOG: &str = r#"read -r released || { kill -s KILL -- "-$1"; [ -z "$2" ] || rm -rf -- "$2"; }"#;
 
 /// How long a process lives.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,9 +7,9 @@ use baton_supervisor::process::group_is_alive;
 use baton_supervisor::shared;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 const ROLE: &str = "BATON_TEST_ENDS_BY";
@@ -42,6 +42,8 @@ async fn the_process_that_ends() {
 struct Ended {
     groups: Vec<Pid>,
     directories: Vec<PathBuf>,
+    /// Kept open: a test process that cannot print its summary panics.
+    _output: BufReader<ChildStdout>,
 }
 
 fn start(role: &str) -> (Child, Ended) {
@@ -52,21 +54,22 @@ fn start(role: &str) -> (Child, Ended) {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let mut started = Ended { groups: Vec::new(), directories: Vec::new() };
+    let mut output = BufReader::new(child.stdout.take().unwrap());
+    let (mut groups, mut directories) = (Vec::new(), Vec::new());
     let mut ready = false;
-    for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+    for line in output.by_ref().lines() {
         let line = line.unwrap();
         if let Some(group) = line.split("group ").nth(1) {
-            started.groups.push(Pid::from_raw(group.parse().unwrap()));
+            groups.push(Pid::from_raw(group.parse().unwrap()));
         } else if let Some(directory) = line.strip_prefix("directory ") {
-            started.directories.push(directory.into());
+            directories.push(directory.into());
         } else if line == "ready" {
             ready = true;
             break;
         }
     }
     assert!(ready, "the child ended early");
-    (child, started)
+    (child, Ended { groups, directories, _output: output })
 }
 
 fn assert_gone(ended: &Ended) {
