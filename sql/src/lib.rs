@@ -1,11 +1,19 @@
 //! One small SQL surface over MariaDB (sqlx) and SQLite (rusqlite): the same statement text runs on both.
 //!
 //! Why not one driver for both: docs/decisions/0002-sql-surface.md.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`value`] | bound parameters and rows |
+//! | [`error`] | errors named for what the caller does next |
+//! | [`statement`] | texts of batch statements, in few distinct sizes |
+//! | [`database`] | a database and its transactions |
+//! | [`migration`] | forward-only migrations |
 
-pub mod value;
-pub mod error;
 pub mod database;
-pub mod statement;
-pub mod migration;
+pub mod error;
 mod mariadb;
+pub mod migration;
 mod sqlite;
+pub mod statement;
+pub mod value;

@@ -1,1 +1,231 @@
-//! mariadb.
+//! MariaDB by sqlx: every transaction in a task of its own, every connection back in a known state or not at all.
+
+mod codec;
+pub(crate) mod pool;
+
+use crate::database::{Session, Tx, Verdict};
+use crate::error::SqlError;
+use crate::sqlite::panicked;
+use crate::value::{Row, Value};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use pool::{Lease, Pool};
+use sqlx::mysql::MySqlConnectOptions;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+use tracing::Instrument;
+
+/// Runs of a body before a conflict is given up.
+const TRIES: u32 = 5;
+/// How long COMMIT may stay unanswered before its outcome counts as unknown.
+const COMMIT_TIMEOUT: Duration = Duration::from_secs(8);
+/// Idle connections that may turn out dead before one transaction gives up.
+const DEAD_CONNECTIONS: u32 = 3;
+
+/// A MariaDB schema. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct MariaDb {
+    pub(crate) pool: Arc<Pool>,
+}
+
+/// How one run of a body ended, when not with a value.
+enum Ended {
+    Retry(SqlError),
+    For(SqlError),
+}
+
+impl MariaDb {
+    pub(crate) async fn open(url: &str, connections: u32, acquire_timeout: Duration) -> Result<Self, SqlError> {
+        // The parser's message may quote the URL, which holds a password.
+        let options: MySqlConnectOptions =
+            url.parse().map_err(|_| SqlError::Refused("the database URL is not valid".to_owned()))?;
+        let mariadb = Self { pool: Arc::new(Pool::new(options, connections, acquire_timeout)) };
+        mariadb.check().await?;
+        Ok(mariadb)
+    }
+
+    async fn check(&self) -> Result<(), SqlError> {
+        let rows = self.query("SELECT VERSION(), @@innodb_flush_log_at_trx_commit", Vec::new()).await?;
+        let row = rows.first().ok_or_else(|| SqlError::decode(0, "text", None))?;
+        let version = row.text(0)?;
+        if !is_supported(version) {
+            return Err(SqlError::Refused(format!("MariaDB 10.6 or newer is needed, this server is {version}")));
+        }
+        match row.int(1)? {
+            1 => Ok(()),
+            other => Err(SqlError::Refused(format!(
+                "innodb_flush_log_at_trx_commit is {other}: commits could be lost in a crash; set it to 1"
+            ))),
+        }
+    }
+
+    pub(crate) async fn query(&self, sql: &str, args: Vec<Value>) -> Result<Vec<Row>, SqlError> {
+        let (pool, sql) = (Arc::clone(&self.pool), sql.to_owned());
+        detached(async move {
+            for _ in 0..DEAD_CONNECTIONS {
+                let mut lease = pool.acquire().await?;
+                let result = lease.query(&sql, args.clone()).await;
+                if lease.failure().is_some_and(codec::Failure::is_dead_connection) && !lease.is_fresh() {
+                    pool.forget_idle();
+                    continue;
+                }
+                lease.give_back();
+                return result;
+            }
+            Err(SqlError::Unavailable("every connection was closed by the server".to_owned()))
+        })
+        .await
+    }
+
+    /// A connection for statements that are not one transaction: migrations. Never cancelled: run it in [`detached`].
+    pub(crate) async fn lease(&self) -> Result<Lease, SqlError> {
+        let mut lease = begin(&self.pool).await?;
+        lease.plain("ROLLBACK", self.pool.acquire_timeout()).await.map_err(|failure| failure.error())?;
+        Ok(lease)
+    }
+
+    pub(crate) async fn transaction<T, F>(&self, mut body: F) -> Result<T, SqlError>
+    where
+        T: Send + 'static,
+        F: for<'t> FnMut(&'t mut Tx) -> BoxFuture<'t, Result<Verdict<T>, SqlError>> + Send + 'static,
+    {
+        let pool = Arc::clone(&self.pool);
+        detached(async move {
+            let mut tries = 1;
+            loop {
+                match attempt(&pool, &mut body).await {
+                    Ok(value) => return Ok(value),
+                    Err(Ended::For(error)) => return Err(error),
+                    Err(Ended::Retry(error)) if tries >= TRIES => return Err(error),
+                    Err(Ended::Retry(error)) => tracing::debug!(%error, tries, "transaction runs again"),
+                }
+                tokio::time::sleep(pause(tries)).await;
+                tries += 1;
+            }
+        })
+        .await
+    }
+}
+
+/// Runs `work` in a task of its own, so that dropping the caller's future cannot stop it between two round trips.
+pub(crate) async fn detached<T: Send + 'static>(
+    work: impl Future<Output = Result<T, SqlError>> + Send + 'static,
+) -> Result<T, SqlError> {
+    match tokio::spawn(work.in_current_span()).await {
+        Ok(result) => result,
+        Err(error) if error.is_panic() => Err(panicked(error.into_panic().as_ref())),
+        Err(_) => Err(SqlError::UnknownOutcome("the runtime shut down".to_owned())),
+    }
+}
+
+/// One run of a body: BEGIN, the body, COMMIT or ROLLBACK.
+async fn attempt<T, F>(pool: &Arc<Pool>, body: &mut F) -> Result<T, Ended>
+where
+    F: for<'t> FnMut(&'t mut Tx) -> BoxFuture<'t, Result<Verdict<T>, SqlError>> + Send,
+{
+    let mut tx = Tx { session: Session::MariaDb(begin(pool).await.map_err(Ended::For)?) };
+    let outcome = AssertUnwindSafe(async { body(&mut tx).await }).catch_unwind().await;
+    let Session::MariaDb(lease) = tx.session else {
+        return Err(Ended::For(SqlError::Refused("a transaction body replaced its transaction".to_owned())));
+    };
+    if let Some(failure) = lease.failure() {
+        // Whatever the body made of it, the transaction is gone.
+        let error = failure.error();
+        let ended = if failure.retry { Ended::Retry(error) } else { Ended::For(error) };
+        rollback(lease).await;
+        return Err(match outcome {
+            Err(panic) => Ended::For(panicked(panic.as_ref())),
+            Ok(Err(error)) if matches!(ended, Ended::For(_)) => Ended::For(error),
+            Ok(_) => ended,
+        });
+    }
+    match outcome {
+        Ok(Ok(Verdict::Commit(value))) => commit(lease).await.map(|()| value),
+        Ok(Ok(Verdict::Rollback(value))) => {
+            rollback(lease).await;
+            Ok(value)
+        }
+        Ok(Err(error)) => {
+            rollback(lease).await;
+            Err(Ended::For(error))
+        }
+        Err(panic) => {
+            rollback(lease).await;
+            Err(Ended::For(panicked(panic.as_ref())))
+        }
+    }
+}
+
+/// BEGIN also tests the connection: an idle one that the server has closed is replaced, as nothing has happened on it yet.
+async fn begin(pool: &Arc<Pool>) -> Result<Lease, SqlError> {
+    for _ in 0..DEAD_CONNECTIONS {
+        let mut lease = pool.acquire().await?;
+        match lease.plain("BEGIN", pool.acquire_timeout()).await {
+            Ok(()) => return Ok(lease),
+            Err(failure) if failure.is_dead_connection() && !lease.is_fresh() => pool.forget_idle(),
+            Err(failure) => return Err(failure.error()),
+        }
+    }
+    Err(SqlError::Unavailable("every connection was closed by the server".to_owned()))
+}
+
+async fn commit(mut lease: Lease) -> Result<(), Ended> {
+    match lease.plain("COMMIT", COMMIT_TIMEOUT).await {
+        Ok(()) => {
+            lease.give_back();
+            Ok(())
+        }
+        Err(failure) if failure.retry => {
+            rollback(lease).await;
+            Err(Ended::Retry(failure.error))
+        }
+        // Refused or cut off: the server may have written its commit record before the answer got lost.
+        Err(failure) => Err(Ended::For(SqlError::UnknownOutcome(codec::reason(&failure.error)))),
+    }
+}
+
+/// Gives the connection back only if the server acknowledges; otherwise the drop closes it and the server rolls back.
+async fn rollback(mut lease: Lease) {
+    if lease.failure().is_some_and(|failure| failure.lost) {
+        return;
+    }
+    if lease.plain("ROLLBACK", COMMIT_TIMEOUT).await.is_ok() {
+        lease.give_back();
+    }
+}
+
+/// Before run `tries + 1`: 2, 4, 8, 16 ms and up to as much again by chance, so that two rivals part.
+fn pause(tries: u32) -> Duration {
+    let base_us = 1_000_u64 << tries.min(10);
+    let chance = RandomState::new().build_hasher().finish();
+    Duration::from_micros(base_us + chance % base_us)
+}
+
+/// `10.11.19-MariaDB-0+deb12u1` is; MySQL and MariaDB before 10.6 are not.
+fn is_supported(version: &str) -> bool {
+    let mut parts = version.split(['.', '-']).map(str::parse::<u32>);
+    let (Some(Ok(major)), Some(Ok(minor))) = (parts.next(), parts.next()) else { return false };
+    version.to_ascii_lowercase().contains("mariadb") && (major, minor) >= (10, 6)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn supported_versions() {
+        assert!(is_supported("10.11.19-MariaDB-0+deb12u1"));
+        assert!(is_supported("10.6.0-MariaDB"));
+        assert!(is_supported("11.4.2-MariaDB-ubu2404"));
+        assert!(!is_supported("10.5.23-MariaDB"));
+        assert!(!is_supported("8.0.36"));
+        assert!(!is_supported("rubbish"));
+    }
+
+    #[test]
+    fn pauses_grow_and_stay_small() {
+        assert!((1..TRIES).all(|tries| pause(tries) < Duration::from_millis(64)));
+    }
+}

@@ -1,1 +1,311 @@
-//! sqlite.
+//! SQLite by rusqlite: one writer thread and a few readers per file; in memory everything runs inline.
+
+mod codec;
+
+use crate::database::{Session, Tx, Verdict};
+use crate::error::SqlError;
+use crate::value::{Row, Value};
+use codec::{decode_row, sql_error};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use rusqlite::{Connection, OpenFlags, params_from_iter};
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, ThreadId};
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+
+/// Prepared statements kept per connection.
+const STATEMENT_CACHE: usize = 512;
+/// How long a statement waits for another process's lock.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Jobs that wait for the writer or the readers; beyond it callers wait to enqueue.
+const QUEUE: usize = 1024;
+/// Threads that serve reads outside transactions.
+const READERS: usize = 2;
+
+type Job = Box<dyn FnOnce(&mut Slot) + Send>;
+
+/// A SQLite database. Cheap to clone.
+#[derive(Clone)]
+pub(crate) enum Sqlite {
+    /// In memory, on the caller's thread.
+    Inline(Arc<Inline>),
+    /// A file, on threads of its own.
+    Threads { writer: mpsc::Sender<Job>, readers: mpsc::Sender<Job> },
+}
+
+/// The one connection of an in-memory database.
+pub(crate) struct Inline {
+    slot: Mutex<Slot>,
+    /// The thread that is inside a transaction: a body that asks its own database would wait for itself.
+    holder: Mutex<Option<ThreadId>>,
+}
+
+/// A connection's home: empty only while a transaction has it, or after it could not be opened again.
+pub(crate) struct Slot {
+    connection: Option<Connection>,
+    /// Where to open it again after an I/O error left it unusable; `None` in memory.
+    reopen: Option<PathBuf>,
+}
+
+impl fmt::Debug for Sqlite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Inline(_) => "SqliteMemory",
+            Self::Threads { .. } => "SqliteFile",
+        })
+    }
+}
+
+impl Sqlite {
+    pub(crate) fn open_memory() -> Result<Self, SqlError> {
+        let connection = Connection::open_in_memory().map_err(|error| sql_error(&error))?;
+        configure(&connection)?;
+        let slot = Mutex::new(Slot { connection: Some(connection), reopen: None });
+        Ok(Self::Inline(Arc::new(Inline { slot, holder: Mutex::new(None) })))
+    }
+
+    pub(crate) fn open_file(path: PathBuf) -> Result<Self, SqlError> {
+        let connection = open_writer(&path)?;
+        let (writer, jobs) = mpsc::channel(QUEUE);
+        let slot = Slot { connection: Some(connection), reopen: Some(path.clone()) };
+        serve("sqlite-writer", Arc::new(Mutex::new(jobs)), slot)?;
+        let (readers, jobs) = mpsc::channel(QUEUE);
+        let jobs = Arc::new(Mutex::new(jobs));
+        for _ in 0..READERS {
+            let slot = Slot { connection: Some(open_reader(&path)?), reopen: None };
+            serve("sqlite-reader", Arc::clone(&jobs), slot)?;
+        }
+        Ok(Self::Threads { writer, readers })
+    }
+
+    pub(crate) async fn transaction<T, F>(&self, mut body: F) -> Result<T, SqlError>
+    where
+        T: Send + 'static,
+        F: for<'t> FnMut(&'t mut Tx) -> BoxFuture<'t, Result<Verdict<T>, SqlError>> + Send + 'static,
+    {
+        self.on_writer(move |slot| run_transaction(slot, &mut body)).await
+    }
+
+    pub(crate) async fn query(&self, sql: &str, args: Vec<Value>) -> Result<Vec<Row>, SqlError> {
+        let sql = sql.to_owned();
+        let read = move |slot: &mut Slot| match slot.connection.as_ref() {
+            Some(connection) => query_plain(connection, &sql, &args),
+            None => Err(SqlError::Unavailable("the database file could not be opened again".to_owned())),
+        };
+        match self {
+            Self::Inline(inline) => inline.run(read),
+            Self::Threads { readers, .. } => submit(readers, read).await,
+        }
+    }
+
+    /// Runs `work` where writes run. It runs to its end even if the returned future is dropped.
+    pub(crate) async fn on_writer<R, W>(&self, work: W) -> Result<R, SqlError>
+    where
+        R: Send + 'static,
+        W: FnOnce(&mut Slot) -> Result<R, SqlError> + Send + 'static,
+    {
+        match self {
+            Self::Inline(inline) => inline.run(work),
+            Self::Threads { writer, .. } => submit(writer, work).await,
+        }
+    }
+}
+
+impl Inline {
+    fn run<R>(&self, work: impl FnOnce(&mut Slot) -> Result<R, SqlError>) -> Result<R, SqlError> {
+        let me = thread::current().id();
+        if *self.holder.lock().unwrap_or_else(PoisonError::into_inner) == Some(me) {
+            return Err(SqlError::Refused("a transaction body may only use its own transaction".to_owned()));
+        }
+        let mut slot = self.slot.lock().unwrap_or_else(PoisonError::into_inner);
+        *self.holder.lock().unwrap_or_else(PoisonError::into_inner) = Some(me);
+        let result = work(&mut slot);
+        *self.holder.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        result
+    }
+}
+
+impl Slot {
+    /// Takes the connection out, opening it again if an earlier failure left none.
+    fn take(&mut self) -> Result<Connection, SqlError> {
+        match (self.connection.take(), &self.reopen) {
+            (Some(connection), _) => Ok(connection),
+            (None, Some(path)) => open_writer(path),
+            (None, None) => Err(SqlError::Unavailable("the in-memory database is gone".to_owned())),
+        }
+    }
+
+    /// Runs `work` in a transaction of its own: for migrations, which need no retry and no future.
+    pub(crate) fn in_transaction<R>(
+        &mut self,
+        work: impl FnOnce(&Connection) -> Result<R, SqlError>,
+    ) -> Result<R, SqlError> {
+        let connection = self.take()?;
+        let result = begin(&connection).and_then(|()| work(&connection)).and_then(|value| {
+            commit(&connection)?;
+            Ok(value)
+        });
+        self.put_back(connection);
+        result
+    }
+
+    /// Puts a connection back, rolled back if a transaction is still open; drops it if that fails.
+    fn put_back(&mut self, connection: Connection) {
+        if !connection.is_autocommit()
+            && let Err(error) = connection.execute_batch("ROLLBACK")
+        {
+            tracing::warn!(%error, "rollback failed");
+        }
+        // An in-memory database lives in its connection: dropping that would lose it.
+        if connection.is_autocommit() || self.reopen.is_none() {
+            self.connection = Some(connection);
+        }
+    }
+}
+
+async fn submit<R, W>(queue: &mpsc::Sender<Job>, work: W) -> Result<R, SqlError>
+where
+    R: Send + 'static,
+    W: FnOnce(&mut Slot) -> Result<R, SqlError> + Send + 'static,
+{
+    let (answer, answered) = oneshot::channel();
+    let job: Job = Box::new(move |slot| {
+        // Nobody listens if the caller went away; the work is done all the same.
+        let _ = answer.send(work(slot));
+    });
+    let gone = || SqlError::Unavailable("the database is closed".to_owned());
+    queue.send(job).await.map_err(|_| gone())?;
+    answered.await.map_err(|_| gone())?
+}
+
+fn serve(name: &str, jobs: Arc<Mutex<mpsc::Receiver<Job>>>, mut slot: Slot) -> Result<(), SqlError> {
+    let work = move || {
+        loop {
+            let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv();
+            let Some(job) = job else { return };
+            // Bodies catch their own panics; this keeps the thread should anything else panic.
+            if catch_unwind(AssertUnwindSafe(|| job(&mut slot))).is_err() {
+                tracing::error!("a database job panicked");
+            }
+        }
+    };
+    let spawned = thread::Builder::new().name(name.to_owned()).spawn(work);
+    spawned.map(drop).map_err(|error| SqlError::Unavailable(format!("cannot start a database thread: {error}")))
+}
+
+fn run_transaction<T, F>(slot: &mut Slot, body: &mut F) -> Result<T, SqlError>
+where
+    F: for<'t> FnMut(&'t mut Tx) -> BoxFuture<'t, Result<Verdict<T>, SqlError>>,
+{
+    let connection = slot.take()?;
+    if let Err(error) = begin(&connection) {
+        slot.put_back(connection);
+        return Err(error);
+    }
+    let mut tx = Tx { session: Session::Sqlite(connection) };
+    // Every statement is done when it returns, so a body that only uses its transaction is ready at the first poll.
+    let outcome = catch_unwind(AssertUnwindSafe(|| body(&mut tx).now_or_never()));
+    let Session::Sqlite(connection) = tx.session else {
+        return Err(SqlError::Refused("a transaction body replaced its transaction".to_owned()));
+    };
+    let result = match outcome {
+        Ok(Some(Ok(Verdict::Commit(value)))) => commit(&connection).map(|()| value),
+        Ok(Some(Ok(Verdict::Rollback(value)))) => Ok(value),
+        Ok(Some(Err(error))) => Err(error),
+        Ok(None) => Err(SqlError::Refused("a transaction body awaited something besides its transaction".to_owned())),
+        Err(panic) => Err(panicked(panic.as_ref())),
+    };
+    slot.put_back(connection);
+    result
+}
+
+/// What a body's panic is reported as.
+pub(crate) fn panicked(panic: &(dyn std::any::Any + Send)) -> SqlError {
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    SqlError::Refused(format!("a transaction body panicked: {}", text.unwrap_or("no message")))
+}
+
+fn begin(connection: &Connection) -> Result<(), SqlError> {
+    run_cached(connection, "BEGIN IMMEDIATE")
+}
+
+fn commit(connection: &Connection) -> Result<(), SqlError> {
+    if connection.is_autocommit() {
+        // SQLite ends a transaction on its own when the disk is full or fails.
+        return Err(SqlError::Unavailable("the database ended the transaction".to_owned()));
+    }
+    run_cached(connection, "COMMIT").map_err(|error| match error {
+        // The WAL frames may have reached the disk although their fsync failed: a crash now may find them whole.
+        SqlError::Unavailable(reason) => SqlError::UnknownOutcome(reason),
+        other => other,
+    })
+}
+
+fn run_cached(connection: &Connection, sql: &str) -> Result<(), SqlError> {
+    let mut statement = connection.prepare_cached(sql).map_err(|error| sql_error(&error))?;
+    statement.execute([]).map(drop).map_err(|error| sql_error(&error))
+}
+
+/// Runs a statement of a transaction.
+pub(crate) fn execute(connection: &Connection, sql: &str, args: &[Value]) -> Result<u64, SqlError> {
+    still_open(connection)?;
+    let mut statement = connection.prepare_cached(sql).map_err(|error| sql_error(&error))?;
+    let affected = statement.execute(params_from_iter(args)).map_err(|error| sql_error(&error))?;
+    Ok(affected as u64)
+}
+
+/// Runs a query of a transaction.
+pub(crate) fn query(connection: &Connection, sql: &str, args: &[Value]) -> Result<Vec<Row>, SqlError> {
+    still_open(connection)?;
+    query_plain(connection, sql, args)
+}
+
+pub(crate) fn query_plain(connection: &Connection, sql: &str, args: &[Value]) -> Result<Vec<Row>, SqlError> {
+    let mut statement = connection.prepare_cached(sql).map_err(|error| sql_error(&error))?;
+    let columns = statement.column_count();
+    let mut rows = statement.query(params_from_iter(args)).map_err(|error| sql_error(&error))?;
+    let mut out = Vec::new();
+    while let Some(row) = rows.next().map_err(|error| sql_error(&error))? {
+        out.push(decode_row(row, columns)?);
+    }
+    Ok(out)
+}
+
+/// After a failed disk SQLite has already rolled back; a later statement would commit on its own.
+fn still_open(connection: &Connection) -> Result<(), SqlError> {
+    if connection.is_autocommit() {
+        return Err(SqlError::Unavailable("the database ended the transaction".to_owned()));
+    }
+    Ok(())
+}
+
+fn open_writer(path: &Path) -> Result<Connection, SqlError> {
+    let connection = Connection::open(path).map_err(|error| sql_error(&error))?;
+    configure(&connection)?;
+    let mode: String =
+        connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(|error| sql_error(&error))?;
+    if !mode.eq_ignore_ascii_case("wal") {
+        return Err(SqlError::Refused(format!("the database file does not support WAL, it stays in mode {mode}")));
+    }
+    Ok(connection)
+}
+
+fn open_reader(path: &Path) -> Result<Connection, SqlError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(|error| sql_error(&error))?;
+    configure(&connection)?;
+    connection.pragma_update(None, "query_only", true).map_err(|error| sql_error(&error))?;
+    Ok(connection)
+}
+
+fn configure(connection: &Connection) -> Result<(), SqlError> {
+    connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(|error| sql_error(&error))?;
+    connection
+        .execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;")
+        .map_err(|error| sql_error(&error))
+}

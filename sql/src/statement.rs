@@ -1,1 +1,168 @@
-//! statement.
+//! Texts of batch statements, built so that few distinct ones exist and prepared statements are reused.
+//!
+//! Rows go in chunks whose sizes are powers of two; `IN` lists are padded to a power of two by repeating the last value,
+//! which changes no result.
+
+use crate::value::Value;
+
+/// Most rows, or ids of one `IN` list, in one statement.
+pub const MAX_ROWS: usize = 256;
+/// Most bound parameters in one statement.
+pub const MAX_PARAMS: usize = 4096;
+/// Most bytes bound to one statement of several rows; stays well under MariaDB's default `max_allowed_packet` of 16 MiB.
+pub const MAX_BYTES: usize = 4 * 1024 * 1024;
+
+/// Splits `rows` rows of `columns` parameters into chunk sizes: powers of two, descending, none above [`MAX_ROWS`] rows or
+/// [`MAX_PARAMS`] parameters (a single row is never split).
+#[must_use]
+pub fn chunk_sizes(rows: usize, columns: usize) -> Vec<usize> {
+    let mut sizes = Vec::new();
+    let mut left = rows;
+    while left > 0 {
+        let size = floor_power_of_two(left.min(largest_chunk(columns)));
+        sizes.push(size);
+        left -= size;
+    }
+    sizes
+}
+
+/// The size an `IN` list of `count` values is padded to: the next power of two.
+///
+/// ```
+/// assert_eq!(baton_sql::statement::padded_size(5), 8);
+/// ```
+#[must_use]
+pub fn padded_size(count: usize) -> usize {
+    count.max(1).next_power_of_two()
+}
+
+/// Splits `values` into `IN` lists of at most [`MAX_ROWS`], each padded to a power of two by repeating its last value.
+#[must_use]
+pub fn padded_lists(values: Vec<Value>) -> Vec<Vec<Value>> {
+    let mut lists = Vec::with_capacity(values.len().div_ceil(MAX_ROWS));
+    let mut values = values.into_iter().peekable();
+    while values.peek().is_some() {
+        let mut list: Vec<Value> = values.by_ref().take(MAX_ROWS).collect();
+        if let Some(last) = list.last().cloned() {
+            list.resize(padded_size(list.len()), last);
+        }
+        lists.push(list);
+    }
+    lists
+}
+
+/// `(?, ?, …)` with `count` placeholders.
+///
+/// ```
+/// assert_eq!(baton_sql::statement::placeholders(3), "(?, ?, ?)");
+/// ```
+#[must_use]
+pub fn placeholders(count: usize) -> String {
+    let mut text = String::with_capacity(count * 3 + 2);
+    text.push('(');
+    for index in 0..count {
+        text.push_str(if index == 0 { "?" } else { ", ?" });
+    }
+    text.push(')');
+    text
+}
+
+/// `INSERT INTO table (columns) VALUES (?, …), …` for `rows` rows.
+#[must_use]
+pub fn insert(table: &str, columns: &[&str], rows: usize) -> String {
+    let one = placeholders(columns.len());
+    let mut text = format!("INSERT INTO {table} ({}) VALUES ", columns.join(", "));
+    text.reserve(rows * (one.len() + 2));
+    for index in 0..rows {
+        if index > 0 {
+            text.push_str(", ");
+        }
+        text.push_str(&one);
+    }
+    text
+}
+
+/// `UPDATE table SET column = CASE key WHEN ? THEN ? … ELSE column END WHERE key IN (?, …)`: parameters are `rows` pairs
+/// of key and value, then `rows` keys.
+#[must_use]
+pub fn update_case(table: &str, column: &str, key: &str, rows: usize) -> String {
+    let mut text = format!("UPDATE {table} SET {column} = CASE {key}");
+    for _ in 0..rows {
+        text.push_str(" WHEN ? THEN ?");
+    }
+    text.push_str(&format!(" ELSE {column} END WHERE {key} IN {}", placeholders(rows)));
+    text
+}
+
+/// Cuts `rows` into chunks of power-of-two sizes within every bound of this module.
+pub(crate) fn chunks(rows: Vec<Vec<Value>>, columns: usize) -> Vec<Vec<Vec<Value>>> {
+    let mut out = Vec::new();
+    let mut rows = rows.into_iter();
+    while rows.len() > 0 {
+        let wanted = floor_power_of_two(rows.len().min(largest_chunk(columns)));
+        let mut bytes = 0usize;
+        let fitting = rows
+            .as_slice()
+            .iter()
+            .take(wanted)
+            .take_while(|row| {
+                bytes = bytes.saturating_add(row.iter().map(Value::weight).sum::<usize>());
+                bytes <= MAX_BYTES
+            })
+            .count();
+        out.push(rows.by_ref().take(floor_power_of_two(fitting.max(1))).collect());
+    }
+    out
+}
+
+fn largest_chunk(columns: usize) -> usize {
+    floor_power_of_two((MAX_PARAMS / columns.max(1)).clamp(1, MAX_ROWS))
+}
+
+/// The largest power of two not above `count`, which is at least 1.
+fn floor_power_of_two(count: usize) -> usize {
+    1 << count.max(1).ilog2()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_are_powers_of_two_within_bounds_and_lose_nothing() {
+        for columns in [1, 2, 7, 16, 100, 5000] {
+            for rows in [0, 1, 2, 3, 255, 256, 257, 1000, 1023] {
+                let sizes = chunk_sizes(rows, columns);
+                assert_eq!(sizes.iter().sum::<usize>(), rows);
+                assert!(sizes.iter().all(|size| size.is_power_of_two() && *size <= MAX_ROWS));
+                assert!(sizes.iter().all(|size| *size == 1 || size * columns <= MAX_PARAMS));
+            }
+        }
+    }
+
+    #[test]
+    fn heavy_rows_are_split_by_bytes() {
+        let rows: Vec<Vec<Value>> = (0..8).map(|_| vec![Value::Bytes(vec![0; 1_500_000])]).collect();
+        let sizes: Vec<usize> = chunks(rows, 1).iter().map(Vec::len).collect();
+        assert_eq!(sizes, [2, 2, 2, 2]);
+        let one = chunks(vec![vec![Value::Bytes(vec![0; 6_000_000])]], 1);
+        assert_eq!(one.len(), 1, "a single heavy row is tried, not lost");
+    }
+
+    #[test]
+    fn lists_are_padded_with_the_last_value() {
+        let lists = padded_lists((0..259).map(Value::Int).collect());
+        assert_eq!(lists.iter().map(Vec::len).collect::<Vec<_>>(), [256, 4]);
+        assert_eq!(lists[1], [Value::Int(256), Value::Int(257), Value::Int(258), Value::Int(258)]);
+        assert!(padded_lists(Vec::new()).is_empty());
+    }
+
+    #[test]
+    fn texts() {
+        assert_eq!(insert("t", &["a", "b"], 2), "INSERT INTO t (a, b) VALUES (?, ?), (?, ?)");
+        assert_eq!(
+            update_case("t", "c", "id", 2),
+            "UPDATE t SET c = CASE id WHEN ? THEN ? WHEN ? THEN ? ELSE c END WHERE id IN (?, ?)"
+        );
+    }
+}

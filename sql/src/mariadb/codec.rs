@@ -1,0 +1,149 @@
+//! Values and errors of sqlx's MySQL driver, translated.
+
+use crate::error::SqlError;
+use crate::value::{Row, Value};
+use sqlx::mysql::{MySqlArguments, MySqlDatabaseError, MySqlRow, MySqlValueRef};
+use sqlx::{Arguments, Decode, MySql, Row as _, Type, TypeInfo, ValueRef};
+use std::time::Duration;
+
+/// A failed statement, and what it means for its transaction.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    /// As the caller sees it.
+    pub(crate) error: SqlError,
+    /// Deadlock, lock wait or snapshot conflict: roll back and run the body again.
+    pub(crate) retry: bool,
+    /// The connection is gone or in an unknown state: close it.
+    pub(crate) lost: bool,
+    /// The server did not answer in time: another connection would not fare better.
+    pub(crate) silent: bool,
+}
+
+impl Failure {
+    pub(crate) fn timed_out(within: Duration) -> Self {
+        let error = SqlError::Unavailable(format!("no answer within {} ms", within.as_millis()));
+        Self { error, retry: false, lost: true, silent: true }
+    }
+
+    /// True if an idle connection proved dead, so that a fresh one may do.
+    pub(crate) fn is_dead_connection(&self) -> bool {
+        self.lost && !self.silent
+    }
+
+    /// The same error again, for the statements after it.
+    pub(crate) fn error(&self) -> SqlError {
+        if self.retry { SqlError::Conflict(reason(&self.error)) } else { SqlError::Unavailable(reason(&self.error)) }
+    }
+
+    pub(crate) fn repeat(&self) -> Self {
+        Self { error: self.error(), retry: self.retry, lost: self.lost, silent: self.silent }
+    }
+}
+
+/// The text without its class, so that repeating it does not stack classes.
+pub(crate) fn reason(error: &SqlError) -> String {
+    match error {
+        SqlError::Unavailable(text)
+        | SqlError::UnknownOutcome(text)
+        | SqlError::Conflict(text)
+        | SqlError::Duplicate(text)
+        | SqlError::Constraint(text)
+        | SqlError::Refused(text) => text.clone(),
+        SqlError::Decode { .. } => error.to_string(),
+    }
+}
+
+pub(crate) fn failure(error: sqlx::Error) -> Failure {
+    let lost = |error| Failure { error, retry: false, lost: true, silent: false };
+    match error {
+        sqlx::Error::Database(error) => {
+            let number = error.try_downcast_ref::<MySqlDatabaseError>().map_or(0, MySqlDatabaseError::number);
+            by_number(number, error.to_string())
+        }
+        sqlx::Error::Protocol(text) if text.starts_with("prepared statement expected") => lost(SqlError::Refused(text)),
+        sqlx::Error::Configuration(_) => {
+            lost(SqlError::Refused("the database URL or its options are wrong".to_owned()))
+        }
+        other => lost(SqlError::Unavailable(other.to_string())),
+    }
+}
+
+/// Server error numbers, grouped by what the caller does next.
+fn by_number(number: u16, text: String) -> Failure {
+    let plain = |error| Failure { error, retry: false, lost: false, silent: false };
+    match number {
+        // Snapshot conflict, lock wait timeout, deadlock.
+        1020 | 1205 | 1213 => Failure { error: SqlError::Conflict(text), retry: true, lost: false, silent: false },
+        1022 | 1062 | 1169 | 1586 => plain(SqlError::Duplicate(text)),
+        // NULL refused, out of range, division by zero, wrong value, too long, foreign keys, arithmetic, CHECK.
+        1048 | 1264 | 1365 | 1366 | 1406 | 1451 | 1452 | 1690 | 3819 | 4025 => plain(SqlError::Constraint(text)),
+        // Disk or table full, too many connections or users, shutdown, aborted or killed connection or statement, packet
+        // too large, network, statement time over, no more prepared statements.
+        1021
+        | 1040
+        | 1041
+        | 1053
+        | 1114
+        | 1152..=1161
+        | 1184
+        | 1203
+        | 1226
+        | 1317
+        | 1461
+        | 1927
+        | 1969
+        | 2006
+        | 2013 => Failure { error: SqlError::Unavailable(text), retry: false, lost: true, silent: false },
+        _ => plain(SqlError::Refused(text)),
+    }
+}
+
+pub(crate) fn arguments(values: Vec<Value>) -> Result<MySqlArguments, SqlError> {
+    let mut arguments = MySqlArguments::default();
+    arguments.reserve(values.len(), values.iter().map(Value::weight).sum());
+    for value in values {
+        let added = match value {
+            Value::Null => arguments.add(None::<i64>),
+            Value::Int(value) => arguments.add(value),
+            Value::Bytes(value) => arguments.add(value),
+            Value::Text(value) => arguments.add(value),
+        };
+        added.map_err(|error| SqlError::Refused(format!("a parameter cannot be encoded: {error}")))?;
+    }
+    Ok(arguments)
+}
+
+pub(crate) fn decode_row(row: &MySqlRow) -> Result<Row, SqlError> {
+    let mut values = Vec::with_capacity(row.len());
+    for column in 0..row.len() {
+        let raw = row.try_get_raw(column).map_err(|error| SqlError::Refused(error.to_string()))?;
+        values.push(decode_value(column, raw)?);
+    }
+    Ok(Row(values))
+}
+
+fn decode_value(column: usize, raw: MySqlValueRef<'_>) -> Result<Value, SqlError> {
+    if raw.is_null() {
+        return Ok(Value::Null);
+    }
+    let info = raw.type_info().into_owned();
+    let undecodable = || SqlError::Decode { column, expected: "int, bytes or text", found: info.name().to_owned() };
+    // The collation tells text from bytes; the type's name does not, because utf8mb4_bin columns call themselves binary.
+    let value = if <i64 as Type<MySql>>::compatible(&info) {
+        <i64 as Decode<'_, MySql>>::decode(raw).map(Value::Int)
+    } else if <u64 as Type<MySql>>::compatible(&info) {
+        let value = <u64 as Decode<'_, MySql>>::decode(raw).map_err(|_| undecodable())?;
+        return i64::try_from(value).map(Value::Int).map_err(|_| undecodable());
+    } else if <str as Type<MySql>>::compatible(&info) {
+        <String as Decode<'_, MySql>>::decode(raw).map(Value::Text)
+    } else if <[u8] as Type<MySql>>::compatible(&info) {
+        <Vec<u8> as Decode<'_, MySql>>::decode(raw).map(Value::Bytes)
+    } else if info.name() == "DECIMAL" {
+        // SUM of a BIGINT column is DECIMAL here and a whole number in SQLite.
+        let text = <&str as Decode<'_, MySql>>::decode(raw).map_err(|_| undecodable())?;
+        return text.parse().map(Value::Int).map_err(|_| undecodable());
+    } else {
+        return Err(undecodable());
+    };
+    value.map_err(|_| undecodable())
+}

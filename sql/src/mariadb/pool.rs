@@ -1,0 +1,227 @@
+//! A pool whose connections come back only in a known state.
+//!
+//! sqlx's own pool pings on every acquire and release, and hands out connections that a cancelled `begin` left inside a
+//! transaction. Here a connection returns to the pool only by [`Lease::give_back`], which its owner calls after the server
+//! has acknowledged COMMIT or ROLLBACK; a lease dropped in any other way closes its connection, and the server rolls back.
+
+use super::codec::{self, Failure};
+use crate::error::SqlError;
+use crate::value::{Row, Value};
+use sqlx::mysql::{MySqlConnectOptions, MySqlConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
+use std::fmt;
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{timeout, timeout_at};
+
+/// What every new connection is told, in one round trip. PIPES_AS_CONCAT and ANSI_QUOTES make one statement text mean the
+/// same here and in SQLite.
+const SESSION: &str = "SET NAMES utf8mb4 COLLATE utf8mb4_bin, \
+    SESSION sql_mode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ZERO_DATE,NO_ZERO_IN_DATE,\
+NO_ENGINE_SUBSTITUTION,PIPES_AS_CONCAT,ANSI_QUOTES', \
+    SESSION time_zone = '+00:00', SESSION tx_isolation = 'READ-COMMITTED', \
+    SESSION innodb_lock_wait_timeout = 5, SESSION max_statement_time = 7, SESSION idle_transaction_timeout = 10";
+/// How long a statement may stay unanswered: above the server's own bounds, so it only ends for a server that hangs.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(8);
+/// A connection older than this is replaced.
+const MAX_LIFETIME: Duration = Duration::from_secs(30 * 60);
+/// A connection idle for longer than this is replaced, before a server or a proxy does it.
+const MAX_IDLE: Duration = Duration::from_secs(5 * 60);
+
+/// Connections to one schema of one server.
+pub(crate) struct Pool {
+    options: MySqlConnectOptions,
+    permits: Arc<Semaphore>,
+    idle: Mutex<Vec<Parked>>,
+    acquire_timeout: Duration,
+}
+
+struct Parked {
+    connection: MySqlConnection,
+    born: Instant,
+    parked: Instant,
+}
+
+impl fmt::Debug for Pool {
+    /// Leaves the options out: they hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool").field("free", &self.permits.available_permits()).finish_non_exhaustive()
+    }
+}
+
+impl Pool {
+    pub(crate) fn new(options: MySqlConnectOptions, connections: u32, acquire_timeout: Duration) -> Self {
+        // Our own SET says all of it in one round trip, so sqlx need not send its own.
+        let options = options
+            .statement_cache_capacity(512)
+            .pipes_as_concat(false)
+            .no_engine_substitution(false)
+            .timezone(None)
+            .set_names(false)
+            .disable_statement_logging();
+        let permits = Arc::new(Semaphore::new(connections.max(2) as usize));
+        Self { options, permits, idle: Mutex::new(Vec::new()), acquire_timeout }
+    }
+
+    pub(crate) fn acquire_timeout(&self) -> Duration {
+        self.acquire_timeout
+    }
+
+    /// A connection outside any transaction, within the acquire timeout. An idle one may be dead: its first statement
+    /// tells.
+    pub(crate) async fn acquire(self: &Arc<Self>) -> Result<Lease, SqlError> {
+        let deadline = tokio::time::Instant::now() + self.acquire_timeout;
+        let permit = match timeout_at(deadline, Arc::clone(&self.permits).acquire_owned()).await {
+            Ok(Ok(permit)) => permit,
+            Ok(Err(_)) => return Err(SqlError::Unavailable("the connection pool is closed".to_owned())),
+            Err(_) => return Err(SqlError::Unavailable("no free connection in time".to_owned())),
+        };
+        if let Some(parked) = self.pop_idle() {
+            return Ok(self.lease(parked.connection, parked.born, false, permit));
+        }
+        match timeout_at(deadline, self.connect()).await {
+            Ok(connected) => Ok(self.lease(connected?, Instant::now(), true, permit)),
+            Err(_) => Err(SqlError::Unavailable("the database did not answer a new connection in time".to_owned())),
+        }
+    }
+
+    /// Forgets every idle connection: one was found dead, so the server has probably been restarted.
+    pub(crate) fn forget_idle(&self) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    fn lease(
+        self: &Arc<Self>,
+        connection: MySqlConnection,
+        born: Instant,
+        fresh: bool,
+        permit: OwnedSemaphorePermit,
+    ) -> Lease {
+        Lease { connection, born, fresh, failure: None, pool: Arc::clone(self), _permit: permit }
+    }
+
+    fn pop_idle(&self) -> Option<Parked> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        while let Some(parked) = idle.pop() {
+            if parked.born.elapsed() < MAX_LIFETIME && parked.parked.elapsed() < MAX_IDLE {
+                return Some(parked);
+            }
+            // Said goodbye to beside the caller's path; bounded, because the server may not listen any more.
+            tokio::spawn(timeout(STATEMENT_TIMEOUT, parked.connection.close()));
+        }
+        None
+    }
+
+    async fn connect(&self) -> Result<MySqlConnection, SqlError> {
+        let mut connection = self.options.connect().await.map_err(|error| codec::failure(error).error)?;
+        (&mut connection).execute(SESSION).await.map_err(|error| codec::failure(error).error)?;
+        Ok(connection)
+    }
+}
+
+/// A connection out of the pool. Closed when dropped, unless given back.
+pub(crate) struct Lease {
+    connection: MySqlConnection,
+    born: Instant,
+    fresh: bool,
+    failure: Option<Failure>,
+    pool: Arc<Pool>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Lease {
+    /// True if no statement has been sent on it before this lease.
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.fresh
+    }
+
+    /// The failure that ended the transaction, if one did.
+    pub(crate) fn failure(&self) -> Option<&Failure> {
+        self.failure.as_ref()
+    }
+
+    /// Returns the connection. Only for a connection whose last COMMIT, ROLLBACK or autocommitted read was acknowledged.
+    pub(crate) fn give_back(self) {
+        if self.failure.as_ref().is_some_and(|failure| failure.lost) {
+            return;
+        }
+        let parked = Parked { connection: self.connection, born: self.born, parked: Instant::now() };
+        self.pool.idle.lock().unwrap_or_else(PoisonError::into_inner).push(parked);
+    }
+
+    /// Sends a statement without parameters as plain text: one round trip, never prepared.
+    pub(crate) async fn plain(&mut self, sql: &'static str, within: Duration) -> Result<(), Failure> {
+        let sent = bounded(within, (&mut self.connection).execute(sql)).await;
+        sent.map(drop).inspect_err(|failure| self.remember(failure))
+    }
+
+    pub(crate) async fn execute(&mut self, sql: &str, args: Vec<Value>) -> Result<u64, SqlError> {
+        self.still_open()?;
+        let sql = AssertSqlSafe(sql.to_owned());
+        let done = if args.is_empty() {
+            bounded(STATEMENT_TIMEOUT, sqlx::raw_sql(sql).execute(&mut self.connection)).await
+        } else {
+            let args = codec::arguments(args)?;
+            bounded(STATEMENT_TIMEOUT, sqlx::query_with(sql, args).execute(&mut self.connection)).await
+        };
+        match done {
+            Ok(done) => Ok(done.rows_affected()),
+            Err(failure) => Err(self.fail(failure)),
+        }
+    }
+
+    pub(crate) async fn query(&mut self, sql: &str, args: Vec<Value>) -> Result<Vec<Row>, SqlError> {
+        self.query_within(sql, args, STATEMENT_TIMEOUT).await
+    }
+
+    /// A query that may take as long as `within`.
+    pub(crate) async fn query_within(
+        &mut self,
+        sql: &str,
+        args: Vec<Value>,
+        within: Duration,
+    ) -> Result<Vec<Row>, SqlError> {
+        self.still_open()?;
+        let query = sqlx::query_with(AssertSqlSafe(sql.to_owned()), codec::arguments(args)?);
+        match bounded(within, query.fetch_all(&mut self.connection)).await {
+            Ok(rows) => rows.iter().map(codec::decode_row).collect(),
+            Err(failure) => Err(self.fail(failure)),
+        }
+    }
+
+    /// Runs DDL, which may take as long as `within`.
+    pub(crate) async fn execute_within(&mut self, sql: &str, within: Duration) -> Result<(), SqlError> {
+        let sql = AssertSqlSafe(sql.to_owned());
+        let done = bounded(within, sqlx::raw_sql(sql).execute(&mut self.connection)).await;
+        done.map(drop).map_err(|failure| self.fail(failure))
+    }
+
+    /// A statement after a deadlock would run, and commit, outside the transaction that is gone.
+    fn still_open(&self) -> Result<(), SqlError> {
+        match &self.failure {
+            None => Ok(()),
+            Some(failure) => Err(failure.error()),
+        }
+    }
+
+    fn fail(&mut self, failure: Failure) -> SqlError {
+        self.remember(&failure);
+        failure.error
+    }
+
+    fn remember(&mut self, failure: &Failure) {
+        if failure.lost || failure.retry {
+            self.failure = Some(failure.repeat());
+        }
+    }
+}
+
+/// Bounds a statement. On expiry the connection counts as lost and is closed, so its half-read state is never met again.
+async fn bounded<T>(within: Duration, statement: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, Failure> {
+    match timeout(within, statement).await {
+        Ok(result) => result.map_err(codec::failure),
+        Err(_) => Err(Failure::timed_out(within)),
+    }
+}
