@@ -1,5 +1,6 @@
 //! The seam a participant implements: commands in batches, answers in batches.
 
+use crate::reason::CommandReason;
 use async_trait::async_trait;
 use baton_sql::database::Tx;
 use baton_sql::error::SqlError;
@@ -46,6 +47,15 @@ pub struct Command {
     pub effect_before_saga: bool,
 }
 
+/// Longest output of a success, bytes.
+pub const MAX_OUTPUT: usize = 16 * 1024;
+
+/// Longest reason, bytes.
+pub const MAX_REASON: usize = 63;
+
+/// Longest message, bytes.
+pub const MAX_MESSAGE: usize = 512;
+
 /// What a participant answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
@@ -70,6 +80,69 @@ pub enum Answer {
     },
 }
 
+impl Answer {
+    /// Success without output.
+    #[must_use]
+    pub fn done() -> Self {
+        Self::Succeeded { output: Bytes::new() }
+    }
+
+    /// A refusal for good.
+    pub fn rejected(reason: CommandReason, message: impl Into<String>) -> Self {
+        Self::Rejected { reason: reason.as_str().to_owned(), message: message.into() }
+    }
+
+    /// No answer this time.
+    pub fn unavailable(reason: CommandReason, message: impl Into<String>) -> Self {
+        Self::Unavailable { reason: reason.as_str().to_owned(), message: message.into() }
+    }
+
+    /// "succeeded", "rejected" or "unavailable", for logs and metrics.
+    #[must_use]
+    pub fn outcome(&self) -> &'static str {
+        match self {
+            Self::Succeeded { .. } => "succeeded",
+            Self::Rejected { .. } => "rejected",
+            Self::Unavailable { .. } => "unavailable",
+        }
+    }
+
+    /// Its reason, empty for a success.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        match self {
+            Self::Succeeded { .. } => "",
+            Self::Rejected { reason, .. } | Self::Unavailable { reason, .. } => reason,
+        }
+    }
+
+    /// Cuts reason and message to what the wire and the ledger carry.
+    pub(crate) fn bounded(self) -> Self {
+        match self {
+            Self::Rejected { reason, message } => {
+                Self::Rejected { reason: cut(reason, MAX_REASON), message: cut(message, MAX_MESSAGE) }
+            }
+            Self::Unavailable { reason, message } => {
+                Self::Unavailable { reason: cut(reason, MAX_REASON), message: cut(message, MAX_MESSAGE) }
+            }
+            done @ Self::Succeeded { .. } => done,
+        }
+    }
+}
+
+fn cut(mut text: String, most: usize) -> String {
+    text.truncate(text.floor_char_boundary(most));
+    text
+}
+
+impl CommandKey {
+    /// The same step's other half.
+    #[must_use]
+    pub fn with(self, direction: Direction) -> Self {
+        Self { direction, ..self }
+    }
+}
+
 /// A participant. The kit gives it each command at most once with a committed effect: known commands are answered from
 /// the ledger, undos of actions that never came leave a tombstone, and both live in the transaction of [`Self::handle`].
 #[async_trait]
@@ -77,8 +150,15 @@ pub trait Participant: Send + Sync + fmt::Debug + 'static {
     /// What [`Self::prepare`] found out about one command.
     type Prepared: Send + Sync + fmt::Debug;
 
-    /// Its name: the command queue, the schema, the config entry.
+    /// True if [`Self::prepare`] has effects or costs time. Then the kit reads the ledger before it, so that only commands
+    /// whose handler will run are prepared.
+    const PREPARES: bool;
+
+    /// Its name: the command queue, the schema, the config entry. 1 to 32 of [a-z0-9-].
     fn name(&self) -> &'static str;
+
+    /// The names of the commands it knows. Any other is answered `Unavailable`, since a newer build may know it.
+    fn commands(&self) -> &'static [&'static str];
 
     /// Its own tables; the kit adds the ledger.
     fn migrations(&self) -> &'static [Migration];
@@ -89,6 +169,7 @@ pub trait Participant: Send + Sync + fmt::Debug + 'static {
     async fn prepare(&self, commands: &[Command]) -> Vec<Self::Prepared>;
 
     /// Carries out a batch inside the transaction that also writes the ledger. One answer per command, in order. An
-    /// error rolls the whole batch back; the kit then tries its members one by one.
+    /// error or a panic rolls the whole batch back; the kit then tries its members one by one. Must await nothing but
+    /// the transaction. Different commands of one saga may stand in one batch, in any order; the same key never twice.
     async fn handle(&self, tx: &mut Tx, batch: &[(Command, Self::Prepared)]) -> Result<Vec<Answer>, SqlError>;
 }

@@ -1,0 +1,177 @@
+//! What to do with each command of a batch, given what the ledger holds. Pure.
+
+use crate::participant::{Answer, Command, CommandKey, Direction};
+use crate::reason::CommandReason;
+use std::collections::{HashMap, HashSet};
+
+/// The ledger's answers for the sagas of a batch.
+pub type Stored = HashMap<CommandKey, Answer>;
+
+/// What to do with one command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// The ledger holds the answer: say it again.
+    Known(Answer),
+    /// An answer that is not stored.
+    Pass(Answer),
+    /// Let the participant handle it, store its answer.
+    Handle,
+    /// An undo without an action: store a refusal for the action, and that the undo is done.
+    Tombstone,
+    /// An undo of an action that was refused: store that the undo is done.
+    NothingToUndo,
+}
+
+/// Which rules a ledger follows. There is one set of rules; the feature `planted-bugs` can break them one by one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rules {
+    /// The rule that is broken, if any.
+    #[cfg(feature = "planted-bugs")]
+    pub planted: Option<PlantedBug>,
+}
+
+/// A defect on purpose.
+#[cfg(feature = "planted-bugs")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlantedBug {
+    /// A known command is handled again.
+    NoLedgerCheck,
+    /// An undo without an action leaves nothing that refuses the late action.
+    NoTombstone,
+    /// Deliveries are acknowledged before their transaction.
+    AckBeforeCommit,
+    /// Refusals are forgotten.
+    RejectionNotStored,
+}
+
+impl Rules {
+    /// True if known commands are answered from the ledger.
+    pub(crate) fn check_ledger(self) -> bool {
+        #[cfg(feature = "planted-bugs")]
+        if self.planted == Some(PlantedBug::NoLedgerCheck) {
+            return false;
+        }
+        true
+    }
+
+    /// True if an undo without an action leaves a tombstone.
+    pub(crate) fn leave_tombstones(self) -> bool {
+        #[cfg(feature = "planted-bugs")]
+        if self.planted == Some(PlantedBug::NoTombstone) {
+            return false;
+        }
+        true
+    }
+
+    /// True if deliveries are acknowledged only after the commit and the replies' confirms.
+    pub(crate) fn acknowledge_last(self) -> bool {
+        #[cfg(feature = "planted-bugs")]
+        if self.planted == Some(PlantedBug::AckBeforeCommit) {
+            return false;
+        }
+        true
+    }
+
+    /// True if refusals are stored.
+    pub(crate) fn store_rejections(self) -> bool {
+        #[cfg(feature = "planted-bugs")]
+        if self.planted == Some(PlantedBug::RejectionNotStored) {
+            return false;
+        }
+        true
+    }
+}
+
+/// Decides for each command, in order. The keys must be distinct. An action whose undo leaves a tombstone in this same
+/// batch is refused by it: the orchestrator has given it up already.
+#[must_use]
+pub fn plan(rules: Rules, commands: &[Command], stored: &Stored, now_us: i64) -> Vec<Decision> {
+    let mut decisions = commands.iter().map(|command| decide(rules, command, stored, now_us)).collect::<Vec<_>>();
+    if rules.leave_tombstones() {
+        let buried = commands.iter().zip(&decisions).filter(|(_, decision)| **decision == Decision::Tombstone);
+        let buried = buried.map(|(command, _)| command.key.with(Direction::Action)).collect::<HashSet<_>>();
+        for (command, decision) in commands.iter().zip(&mut decisions) {
+            if buried.contains(&command.key) {
+                *decision = Decision::Known(tombstone());
+            }
+        }
+    }
+    decisions
+}
+
+/// The refusal that a tombstone is.
+#[must_use]
+pub fn tombstone() -> Answer {
+    Answer::rejected(CommandReason::UndoneBeforeAction, "the undo of this action came before it")
+}
+
+fn decide(rules: Rules, command: &Command, stored: &Stored, now_us: i64) -> Decision {
+    if rules.check_ledger()
+        && let Some(answer) = stored.get(&command.key)
+    {
+        return Decision::Known(answer.clone());
+    }
+    match command.key.direction {
+        Direction::Action if command.deadline_us != 0 && now_us > command.deadline_us => {
+            Decision::Pass(Answer::unavailable(CommandReason::DeadlinePassed, "the deadline had passed on arrival"))
+        }
+        Direction::Action => Decision::Handle,
+        Direction::Undo if command.effect_before_saga => Decision::Handle,
+        Direction::Undo => match stored.get(&command.key.with(Direction::Action)) {
+            Some(Answer::Succeeded { .. }) => Decision::Handle,
+            Some(Answer::Rejected { .. } | Answer::Unavailable { .. }) => Decision::NothingToUndo,
+            None => Decision::Tombstone,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Decision, Rules, Stored, plan, tombstone};
+    use crate::participant::{Answer, Command, CommandKey, Direction};
+    use bytes::Bytes;
+
+    fn command(direction: Direction, effect_before_saga: bool, deadline_us: i64) -> Command {
+        let key = CommandKey { saga: [1; 16], step: 2, direction };
+        let (name, traceparent) = ("toy.add".to_owned(), String::new());
+        Command { key, attempt: 1, name, payload: Bytes::new(), deadline_us, traceparent, effect_before_saga }
+    }
+
+    fn one(command: &Command, stored: &[(Direction, Answer)]) -> Decision {
+        let stored = stored.iter().map(|(side, answer)| (command.key.with(*side), answer.clone())).collect::<Stored>();
+        plan(Rules::default(), std::slice::from_ref(command), &stored, 100).remove(0)
+    }
+
+    #[test]
+    fn every_case_of_the_ledger() {
+        let action = command(Direction::Action, false, 0);
+        let undo = command(Direction::Undo, false, 0);
+        let before = command(Direction::Undo, true, 0);
+        let done = Answer::done();
+        assert_eq!(one(&action, &[]), Decision::Handle);
+        assert_eq!(one(&action, &[(Direction::Action, done.clone())]), Decision::Known(done.clone()));
+        assert_eq!(one(&action, &[(Direction::Action, tombstone())]), Decision::Known(tombstone()));
+        assert_eq!(one(&undo, &[]), Decision::Tombstone);
+        assert_eq!(one(&undo, &[(Direction::Action, done.clone())]), Decision::Handle);
+        assert_eq!(one(&undo, &[(Direction::Action, tombstone())]), Decision::NothingToUndo);
+        assert_eq!(one(&undo, &[(Direction::Undo, done.clone())]), Decision::Known(done.clone()));
+        assert_eq!(one(&before, &[]), Decision::Handle);
+        assert_eq!(one(&before, &[(Direction::Undo, done.clone())]), Decision::Known(done));
+    }
+
+    #[test]
+    fn a_deadline_stops_only_actions_that_have_not_begun() {
+        let late = command(Direction::Action, false, 99);
+        assert!(matches!(one(&late, &[]), Decision::Pass(Answer::Unavailable { .. })));
+        assert!(matches!(one(&late, &[(Direction::Action, Answer::done())]), Decision::Known(_)));
+        assert_eq!(one(&command(Direction::Action, false, 100), &[]), Decision::Handle);
+        assert_eq!(one(&command(Direction::Undo, true, 1), &[]), Decision::Handle);
+    }
+
+    #[test]
+    fn an_action_beside_its_undo_is_refused() {
+        let batch = [command(Direction::Action, false, 0), command(Direction::Undo, false, 0)];
+        let decisions = plan(Rules::default(), &batch, &Stored::new(), 0);
+        assert_eq!(decisions, [Decision::Known(tombstone()), Decision::Tombstone]);
+    }
+}

@@ -1,0 +1,59 @@
+//! `ParticipantService.Probe`: what the ledger knows of a command, asked before it is repeated.
+
+use crate::codec::{key_from_wire, reply};
+use crate::errors::{self, Flaw, Violations};
+use crate::ledger;
+use crate::plan::Stored;
+use crate::reason::Reason;
+use baton_proto::baton::participant::v1 as wire;
+use baton_proto::baton::participant::v1::participant_service_server::{ParticipantService, ParticipantServiceServer};
+use baton_sql::database::Database;
+use tonic::{Request, Response, Status};
+
+/// Most keys in one request.
+pub const MAX_KEYS: usize = 256;
+
+/// Serves Probe over one ledger, or over those of all participants that share a port.
+#[derive(Clone, Debug)]
+pub struct Probe {
+    ledgers: Vec<Database>,
+}
+
+impl Probe {
+    /// The service over these ledgers. A command belongs to one participant, so at most one of them knows it.
+    #[must_use]
+    pub fn service(ledgers: Vec<Database>) -> ParticipantServiceServer<Self> {
+        ParticipantServiceServer::new(Self { ledgers })
+    }
+}
+
+#[tonic::async_trait]
+impl ParticipantService for Probe {
+    async fn probe(&self, request: Request<wire::ProbeRequest>) -> Result<Response<wire::ProbeResponse>, Status> {
+        let wire::ProbeRequest { keys } = request.into_inner();
+        if keys.len() > MAX_KEYS {
+            let flaw = Flaw::new(Reason::TooManyKeys, format!("must hold at most {MAX_KEYS} keys"));
+            return Err(errors::invalid("keys", flaw));
+        }
+        let mut violations = Violations::new();
+        let parsed = keys.iter().enumerate().filter_map(|(index, key)| {
+            let flaw = || Flaw::new(Reason::CommandKeyInvalid, "must have a 16-byte saga_id, a step and a direction");
+            violations.keep(format!("keys[{index}]"), key_from_wire(key).ok_or_else(flaw))
+        });
+        let parsed = parsed.collect::<Vec<_>>();
+        if !violations.is_empty() {
+            return Err(violations.into_status());
+        }
+        let mut stored = Stored::new();
+        for ledger in &self.ledgers {
+            let read = ledger::read(ledger, parsed.iter().copied()).await;
+            stored.extend(read.map_err(|error| errors::store(&error))?);
+        }
+        let knowledge = parsed.into_iter().zip(keys).map(|(key, wire_key)| {
+            // The ledger keeps no trace context, and the attempt asked about is the caller's to know.
+            let answer = stored.get(&key).map(|answer| reply(key, 0, String::new(), answer.clone()));
+            wire::Knowledge { key: Some(wire_key), answer }
+        });
+        Ok(Response::new(wire::ProbeResponse { knowledge: knowledge.collect() }))
+    }
+}

@@ -1,0 +1,107 @@
+//! Every stable reason a participant gives: to gRPC callers and to sagas. The documentation's tables come from here.
+
+macro_rules! reasons {
+    ($(#[$outer:meta])* $name:ident { $($variant:ident = $text:literal, $meaning:literal;)* }) => {
+        $(#[$outer])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $name {
+            $(#[doc = $meaning] $variant,)*
+        }
+
+        impl $name {
+            /// All of them, in the order of the documentation.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// UPPER_SNAKE, stable for ever, at most 63 bytes.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text),* }
+            }
+
+            /// One sentence for the documentation.
+            #[must_use]
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Self::$variant => $meaning),* }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    };
+}
+
+reasons! {
+    /// Why a gRPC call of a business service failed: `ErrorInfo.reason`.
+    Reason {
+        FieldRequired = "FIELD_REQUIRED", "A required field is missing.";
+        NameInvalid = "NAME_INVALID", "A resource name does not have the form its field asks for.";
+        RequestIdInvalid = "REQUEST_ID_INVALID", "request_id is not a UUID.";
+        ItemIdInvalid = "ITEM_ID_INVALID", "An item id is not 1 to 64 of [A-Za-z0-9_-].";
+        OrderNumberInvalid = "ORDER_NUMBER_INVALID", "An order number is not a UUID in lower-case hyphenated form.";
+        PaymentIdInvalid = "PAYMENT_ID_INVALID", "A payment id is not 1 to 64 of [A-Za-z0-9_-].";
+        CustomerIdInvalid = "CUSTOMER_ID_INVALID", "A customer id is empty, longer than 64 bytes or has control characters.";
+        DisplayNameInvalid = "DISPLAY_NAME_INVALID", "A display name is longer than 200 bytes or has control characters.";
+        CurrencyNotAllowed = "CURRENCY_NOT_ALLOWED", "The currency is not on this installation's list.";
+        QuantityOutOfRange = "QUANTITY_OUT_OF_RANGE", "A quantity is below or above its bound.";
+        PriceOutOfRange = "PRICE_OUT_OF_RANGE", "A price is negative or above 10^12 minor units.";
+        LinesMissing = "LINES_MISSING", "An order has no line.";
+        TooManyLines = "TOO_MANY_LINES", "An order has more than 100 lines.";
+        ItemRepeated = "ITEM_REPEATED", "An item stands on two lines of one order.";
+        AmountOverflow = "AMOUNT_OVERFLOW", "An order's total does not fit into 63 bits of minor units.";
+        EnumUnknown = "ENUM_UNKNOWN", "An enum field holds a value this server does not know.";
+        PageSizeNegative = "PAGE_SIZE_NEGATIVE", "page_size is negative.";
+        PageTokenInvalid = "PAGE_TOKEN_INVALID", "page_token is not one this server gave for this query.";
+        TooManyKeys = "TOO_MANY_KEYS", "Probe asks for more than 256 commands.";
+        CommandKeyInvalid = "COMMAND_KEY_INVALID", "A command key has no 16-byte saga id, a step above 63 or no direction.";
+        RequestIdReused = "REQUEST_ID_REUSED", "The request id was used before with other content.";
+        ItemExists = "ITEM_EXISTS", "An item of this id exists with other content.";
+        StockOverflow = "STOCK_OVERFLOW", "The item's stock would exceed 10^15 units.";
+        OrderNotFound = "ORDER_NOT_FOUND", "There is no such order.";
+        PaymentNotFound = "PAYMENT_NOT_FOUND", "There is no such payment.";
+        ItemNotFound = "ITEM_NOT_FOUND", "There is no such item.";
+        StoreUnavailable = "STORE_UNAVAILABLE", "The database is away or busy; nothing is known to have changed. Retry.";
+        Internal = "INTERNAL", "A defect of this server; its log has the cause.";
+    }
+}
+
+reasons! {
+    /// Why a command was refused for good (`Rejected`) or not answered this time (`Unavailable`).
+    CommandReason {
+        MalformedCommand = "MALFORMED_COMMAND", "Rejected, not stored: the command breaks the wire protocol's bounds.";
+        MalformedPayload = "MALFORMED_PAYLOAD", "Rejected: the payload is not what the command's name asks for.";
+        UnknownCommand = "UNKNOWN_COMMAND", "Unavailable: this build of the participant does not know the command.";
+        UndoneBeforeAction = "UNDONE_BEFORE_ACTION", "Rejected: the undo came before the action, which must not run any more.";
+        DeadlinePassed = "DEADLINE_PASSED", "Unavailable: the action arrived after its deadline and was not begun.";
+        HandlerFailed = "HANDLER_FAILED", "Unavailable: a defect of the participant; its log has the cause.";
+        StoreBusy = "STORE_UNAVAILABLE", "Unavailable: the participant's database is away; the outcome may be unknown.";
+        StoreConflict = "STORE_CONFLICT", "Unavailable: the participant's database stayed locked by others.";
+        OrderMismatch = "ORDER_MISMATCH", "Rejected: the order exists with another customer, currency or other lines.";
+        OrderNotPending = "ORDER_NOT_PENDING", "Rejected: the order was placed before or has ended.";
+        OrderState = "ORDER_STATE", "Rejected: the order is not this saga's, or not in the state the command needs.";
+        ItemUnknown = "ITEM_UNKNOWN", "Rejected: the catalogue has no such item.";
+        PriceChanged = "PRICE_CHANGED", "Rejected: the catalogue's price is not the one the customer saw.";
+        CurrencyMismatch = "CURRENCY_MISMATCH", "Rejected: the item is sold in another currency.";
+        OutOfStock = "OUT_OF_STOCK", "Rejected: there are fewer units available than ordered.";
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CommandReason, Reason};
+    use std::collections::HashSet;
+
+    #[test]
+    fn reasons_are_unique_upper_snake_and_short() {
+        let grpc = Reason::ALL.iter().map(|reason| reason.as_str()).collect::<Vec<_>>();
+        let command = CommandReason::ALL.iter().map(|reason| reason.as_str()).collect::<Vec<_>>();
+        for list in [grpc, command] {
+            assert_eq!(list.iter().collect::<HashSet<_>>().len(), list.len());
+            for text in list {
+                assert!(text.len() <= 63 && text.bytes().all(|b| b.is_ascii_uppercase() || b == b'_'), "{text}");
+            }
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! One gRPC port: a participant's services, Probe, health and reflection.
+
+use crate::probe::Probe;
+use baton_proto::DESCRIPTORS;
+use baton_proto::baton::participant::v1::participant_service_server::ParticipantServiceServer;
+use baton_sql::database::Database;
+use std::future::Future;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tonic::server::NamedService as _;
+use tonic::service::Routes;
+use tonic::transport::server::TcpIncoming;
+use tonic::transport::{Error, Server};
+use tonic_health::ServingStatus;
+use tonic_health::server::HealthReporter;
+
+/// Longest request or answer. A page of 1,000 orders of 10 lines is about 1 MiB.
+pub const MAX_MESSAGE: usize = 4 * 1024 * 1024;
+/// Calls at work on one connection; more wait.
+const MAX_CALLS_PER_CONNECTION: usize = 256;
+/// HTTP/2 streams of one connection.
+const MAX_STREAMS: u32 = 1_024;
+/// Longest head of a request.
+const MAX_HEADERS: u32 = 16 * 1024;
+/// Streams a client may reset before they were accepted; more closes its connection (rapid reset).
+const MAX_PENDING_RESETS: usize = 64;
+/// How long a call may take if the caller sets no shorter deadline. Waiting calls of the orchestrator take up to 30 s.
+const CALL_TIMEOUT: Duration = Duration::from_secs(35);
+/// How long calls may go on after the shutdown began.
+const DRAIN: Duration = Duration::from_secs(10);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A participant's business services with Probe over its ledger (or over several, when participants share the port).
+#[must_use]
+pub fn routes(business: Routes, ledgers: Vec<Database>) -> Routes {
+    business.add_service(Probe::service(ledgers))
+}
+
+/// Adds health and reflection (v1, and v1alpha for old tools) once all services of the port are known. `services` are
+/// the names that report health beside the server as a whole; [`service_names`] adds Probe's.
+pub async fn with_health_and_reflection(routes: Routes, services: &[&str]) -> (Routes, Health) {
+    let (reporter, health_service) = tonic_health::server::health_reporter();
+    let health = Health { reporter, services: services.iter().map(|name| (*name).to_owned()).collect() };
+    health.set(true).await;
+    let mut routes = routes.add_service(health_service);
+    let reflection = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    match (reflection().build_v1(), reflection().build_v1alpha()) {
+        (Ok(v1), Ok(v1alpha)) => routes = routes.add_service(v1).add_service(v1alpha),
+        // The descriptors are compiled in, so that only a broken build comes here; the services work without.
+        (Err(error), _) | (_, Err(error)) => tracing::error!(%error, "no reflection"),
+    }
+    (routes, health)
+}
+
+/// Probe's name and those of a participant's business services.
+#[must_use]
+pub fn service_names<'a>(business: &[&'a str]) -> Vec<&'a str> {
+    business.iter().copied().chain([ParticipantServiceServer::<Probe>::NAME]).collect()
+}
+
+/// What `grpc.health.v1` says of this port. Cheap to clone.
+#[derive(Clone)]
+pub struct Health {
+    reporter: HealthReporter,
+    services: Vec<String>,
+}
+
+impl Health {
+    /// Says whether the server, and each of its services, takes calls.
+    pub async fn set(&self, serving: bool) {
+        let status = if serving { ServingStatus::Serving } else { ServingStatus::NotServing };
+        for name in self.services.iter().map(String::as_str).chain([""]) {
+            self.reporter.set_service_status(name, status).await;
+        }
+    }
+}
+
+impl std::fmt::Debug for Health {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Health").field("services", &self.services).finish_non_exhaustive()
+    }
+}
+
+/// Serves until `shutdown`, then lets calls end for at most 10 s. The same for every process of Baton.
+pub async fn serve(
+    listener: TcpListener,
+    routes: Routes,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), Error> {
+    let (stopping, stopped) = tokio::sync::oneshot::channel::<()>();
+    let signal = async move {
+        shutdown.await;
+        // The receiver is gone only when serving has ended already.
+        let _ = stopping.send(());
+    };
+    let serving = Server::builder()
+        .timeout(CALL_TIMEOUT)
+        .concurrency_limit_per_connection(MAX_CALLS_PER_CONNECTION)
+        .max_concurrent_streams(MAX_STREAMS)
+        .http2_max_header_list_size(MAX_HEADERS)
+        .http2_max_pending_accept_reset_streams(Some(MAX_PENDING_RESETS))
+        .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
+        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+        .add_routes(routes)
+        .serve_with_incoming_shutdown(TcpIncoming::from(listener).with_nodelay(Some(true)), signal);
+    let overdue = async move {
+        match stopped.await {
+            Ok(()) => tokio::time::sleep(DRAIN).await,
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        ended = serving => ended,
+        () = overdue => {
+            tracing::warn!("stopped with calls still open");
+            Ok(())
+        }
+    }
+}

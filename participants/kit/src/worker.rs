@@ -1,0 +1,232 @@
+//! The worker: takes every command message that waits, answers them in one transaction, replies, acknowledges.
+
+use crate::batch::Batches;
+use crate::clock::Clock;
+use crate::codec::{self, Item};
+use crate::metrics::Metrics;
+use crate::participant::{Answer, Command, Participant};
+use crate::plan::Rules;
+use crate::reason::CommandReason;
+use crate::settle::{self, Answered};
+use baton_bus::bus::{CommandBus, Consumer, Delivery, Destination};
+use baton_bus::error::BusError;
+use baton_proto::baton::participant::v1::Reply;
+use baton_sql::database::Database;
+use bytes::Bytes;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
+
+/// Settling tasks at work at once. One waits for confirms while the next batch commits; more only hide a slow broker.
+const MAX_SETTLING: usize = 4;
+/// How long a stopping worker waits for the confirms of its last batches. What is left over comes again.
+const DRAIN: Duration = Duration::from_secs(10);
+/// How long it waits before it asks the bus for a consumer again.
+const CONSUME_AGAIN: Duration = Duration::from_millis(500);
+
+/// A worker's bounds.
+#[derive(Clone, Debug)]
+pub struct WorkerOptions {
+    /// Most messages taken at once. 64 messages of 256 commands of 1 KiB are 16 MiB in memory.
+    pub max_messages: usize,
+    /// Most commands in one transaction. 1 turns batching off.
+    pub max_commands: usize,
+    /// Which ledger rules hold. [`Rules::default`] is all of them.
+    pub rules: Rules,
+}
+
+impl Default for WorkerOptions {
+    fn default() -> Self {
+        Self { max_messages: 64, max_commands: 4096, rules: Rules::default() }
+    }
+}
+
+/// One participant's worker. Any number of workers, in any number of processes, share a queue.
+pub struct Worker<P: Participant> {
+    participant: Arc<P>,
+    batches: Batches<P>,
+    bus: Arc<dyn CommandBus>,
+    metrics: Metrics,
+    options: WorkerOptions,
+    settling: Arc<Semaphore>,
+    tasks: TaskTracker,
+}
+
+/// A delivery, decoded.
+struct Opened {
+    delivery: Option<Delivery>,
+    commands: Vec<Command>,
+    malformed: Vec<Reply>,
+    unreadable: Vec<Bytes>,
+}
+
+impl<P: Participant> Worker<P> {
+    /// A worker that does nothing yet. The database must be migrated with [`crate::ledger::MIGRATIONS`] and
+    /// [`Participant::migrations`].
+    pub fn new(
+        participant: Arc<P>,
+        database: Database,
+        bus: Arc<dyn CommandBus>,
+        clock: Clock,
+        metrics: Metrics,
+        options: WorkerOptions,
+    ) -> Self {
+        let batches = Batches::new(
+            Arc::clone(&participant),
+            database,
+            clock,
+            metrics.clone(),
+            options.rules,
+            options.max_commands,
+        );
+        let settling = Arc::new(Semaphore::new(MAX_SETTLING));
+        Self { participant, batches, bus, metrics, options, settling, tasks: TaskTracker::new() }
+    }
+
+    /// Works until `stop`, then finishes the batch in hand and waits, at most 10 s, for its replies to be confirmed.
+    /// Returns early only when the bus is closed. After a crash every unacknowledged command comes again.
+    pub async fn run(&self, stop: CancellationToken) -> Result<(), BusError> {
+        let mut consumer = self.consumer(&stop).await?;
+        let ended = loop {
+            match consumer.as_mut() {
+                Some(consumer) => match self.run_once(consumer.as_mut(), &stop).await {
+                    Ok(true) => {}
+                    Ok(false) => break Ok(()),
+                    Err(BusError::Closed) => break Err(BusError::Closed),
+                    Err(BusError::Unavailable(_)) => tokio::time::sleep(CONSUME_AGAIN).await,
+                },
+                None => break Ok(()),
+            }
+        };
+        self.tasks.close();
+        if tokio::time::timeout(DRAIN, self.tasks.wait()).await.is_err() {
+            tracing::warn!("stopped before all replies were confirmed; their commands come again");
+        }
+        ended
+    }
+
+    /// Takes what waits and answers it. `false` once `stop` is cancelled and nothing was taken.
+    pub async fn run_once(&self, consumer: &mut dyn Consumer, stop: &CancellationToken) -> Result<bool, BusError> {
+        let deliveries = tokio::select! {
+            biased;
+            () = stop.cancelled() => return Ok(false),
+            taken = consumer.take(self.options.max_messages) => taken?,
+        };
+        let span = tracing::info_span!("batch", participant = self.participant.name(), messages = deliveries.len());
+        self.process(deliveries).instrument(span).await;
+        Ok(true)
+    }
+
+    /// Waits until every reply so far is confirmed or given up.
+    pub async fn settled(&self) {
+        // All permits at once: none is held by a task.
+        drop(self.settling.acquire_many(MAX_SETTLING as u32).await);
+    }
+
+    async fn consumer(&self, stop: &CancellationToken) -> Result<Option<Box<dyn Consumer>>, BusError> {
+        loop {
+            match self.bus.consume(Destination::Commands(self.participant.name().to_owned())).await {
+                Ok(consumer) => return Ok(Some(consumer)),
+                Err(BusError::Closed) => return Err(BusError::Closed),
+                Err(BusError::Unavailable(cause)) => tracing::warn!(cause, "no consumer yet"),
+            }
+            tokio::select! {
+                () = stop.cancelled() => return Ok(None),
+                () = tokio::time::sleep(CONSUME_AGAIN) => {}
+            }
+        }
+    }
+
+    async fn process(&self, deliveries: Vec<Delivery>) {
+        let mut opened = Vec::with_capacity(deliveries.len());
+        for delivery in deliveries {
+            if let Some(one) = self.open(delivery).await {
+                opened.push(one);
+            }
+        }
+        if !self.options.rules.acknowledge_last() {
+            for one in &mut opened {
+                if let Some(delivery) = one.delivery.take() {
+                    delivery.ack().await;
+                }
+            }
+        }
+        let commands = opened.iter().flat_map(|one| one.commands.iter().cloned()).collect::<Vec<_>>();
+        let answers = self.batches.answer(&commands).await;
+        self.tell(&commands, &answers);
+        self.reply(opened, answers).await;
+    }
+
+    /// Splits a delivery; one in which nothing can be read is quarantined at once.
+    async fn open(&self, delivery: Delivery) -> Option<Opened> {
+        let items = codec::decode(delivery.body.clone());
+        let nothing_readable =
+            |items: &Vec<Item>| !items.is_empty() && items.iter().all(|item| matches!(item, Item::Unreadable(_)));
+        let Some(items) = items.filter(|items| !nothing_readable(items)) else {
+            self.metrics.quarantined(self.participant.name(), 1);
+            tracing::error!(bytes = delivery.body.len(), "message quarantined");
+            delivery.dead_letter(settle::NO_BATCH).await;
+            return None;
+        };
+        let mut one = Opened { delivery: Some(delivery), commands: vec![], malformed: vec![], unreadable: vec![] };
+        for item in items {
+            match item {
+                Item::Command(command) => one.commands.push(command),
+                Item::Malformed { key, attempt, message } => {
+                    let answer = Answer::rejected(CommandReason::MalformedCommand, message);
+                    one.malformed.push(codec::reply(key, attempt, String::new(), answer));
+                }
+                Item::Unreadable(bytes) => one.unreadable.push(bytes),
+            }
+        }
+        self.metrics.quarantined(self.participant.name(), one.unreadable.len());
+        Some(one)
+    }
+
+    /// Publishes and acknowledges in a task, so that the next batch commits meanwhile; waits if too many are at it.
+    async fn reply(&self, opened: Vec<Opened>, answers: Vec<Answer>) {
+        let mut answers = answers.into_iter();
+        let answered = opened.into_iter().map(|one| {
+            let replies = one.commands.into_iter().zip(answers.by_ref());
+            let replies = replies.map(|(c, answer)| codec::reply(c.key, c.attempt, c.traceparent, answer));
+            let replies = replies.chain(one.malformed).collect();
+            Answered { delivery: one.delivery, replies, unreadable: one.unreadable }
+        });
+        let answered = answered.collect::<Vec<_>>();
+        // The semaphore is never closed.
+        let Ok(permit) = Arc::clone(&self.settling).acquire_owned().await else { return };
+        let bus = Arc::clone(&self.bus);
+        self.tasks.spawn(async move {
+            settle::settle(bus.as_ref(), answered).await;
+            drop(permit);
+        });
+    }
+
+    /// One line and one count per command; payloads and outputs are nobody's business here.
+    fn tell(&self, commands: &[Command], answers: &[Answer]) {
+        let participant = self.participant.name();
+        for (command, answer) in commands.iter().zip(answers) {
+            let label = self.participant.commands().iter().find(|name| **name == command.name);
+            self.metrics.answered(participant, label.copied().unwrap_or("other"), answer.outcome());
+            tracing::debug!(
+                saga = %uuid::Uuid::from_bytes(command.key.saga),
+                step = command.key.step,
+                direction = ?command.key.direction,
+                attempt = command.attempt,
+                command = label.copied().unwrap_or("other"),
+                outcome = answer.outcome(),
+                reason = answer.reason(),
+                "command answered"
+            );
+        }
+    }
+}
+
+impl<P: Participant> std::fmt::Debug for Worker<P> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Worker").field("participant", &self.participant.name()).finish_non_exhaustive()
+    }
+}
