@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn a_refusal_shows_reason_fields_and_when_to_retry() {
         let mut details = ErrorDetails::new();
-        details.set_error_info("INVALID_QUANTITY", "baton", [] as [(&str, &str); 0]);
+        details.set_error_info("INVALID_QUANTITY", "baton", std::collections::HashMap::new());
         details.add_bad_request_violation("lines[0].quantity", "must be 1 to 1000000");
         details.set_retry_info(Some(Duration::from_millis(1500)));
         let failure = Failure::from(Status::with_error_details(Code::InvalidArgument, "bad order", details));

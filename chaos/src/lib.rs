@@ -1,1 +1,5 @@
 //! Checkers: what Baton promises, as programs.
+//!
+//! [`audit`] holds the promises up against what the services and the payment provider say.
+
+pub mod audit;
