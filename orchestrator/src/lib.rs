@@ -1,3 +1,24 @@
 //! The shell around saga-core: engine, stores, workers, gRPC services.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`sagas`] | the registry; one file per saga |
+//! | [`engine`] | the loop: load, decide, commit together, send, acknowledge |
+//! | [`store`] | the seam to durable state, and its implementations |
+//! | [`workers`] | replies in, unconfirmed messages out, due sagas woken |
+//! | [`coord`] | hints between processes |
+//! | [`notify`] | watchers, metrics and log lines after a commit |
+//! | [`api`] | the gRPC services |
+//! | [`trace`], [`metrics`] | telemetry |
+//! | [`wiring`] | the parts put together |
 
+pub mod api;
+pub mod coord;
+pub mod engine;
+pub mod metrics;
+pub mod notify;
+pub mod sagas;
 pub mod store;
+pub mod trace;
+pub mod wiring;
+pub mod workers;

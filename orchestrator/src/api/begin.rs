@@ -1,0 +1,116 @@
+//! Starting a saga: what makes a request the same request, and what the verdict means to the caller.
+
+use crate::api::Api;
+use crate::api::reason::{SagaReason, of_store};
+use crate::engine::handle::Rejected;
+use crate::engine::input::{Start, Verdict};
+use crate::sagas::SagaType;
+use crate::store::{Fingerprint, Record, StartKey};
+use baton_participant_kit::shop::identifier::RequestId;
+use bytes::Bytes;
+use saga_core::saga::SagaId;
+use std::sync::Arc;
+use tonic::Status;
+use uuid::Uuid;
+
+/// Longest input of a saga.
+pub const MAX_INPUT: usize = 64 * 1024;
+
+/// What a caller asks to be started.
+#[derive(Debug)]
+pub struct Asked {
+    /// The saga's type.
+    pub saga_type: Arc<dyn SagaType>,
+    /// The caller's request id.
+    pub request: RequestId,
+    /// The input, encoded.
+    pub input: Bytes,
+    /// Trace context the saga is started under.
+    pub traceparent: String,
+}
+
+impl std::fmt::Debug for dyn SagaType {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SagaType({})", self.definition().id())
+    }
+}
+
+impl Api {
+    /// Starts a saga, or finds the one this very request started before. The id is made by the caller so that it can
+    /// subscribe first.
+    pub async fn begin(&self, id: SagaId, asked: Asked) -> Result<Arc<Record>, Status> {
+        if asked.input.len() > MAX_INPUT {
+            return Err(SagaReason::InputTooLarge.status(format!("the input is longer than {MAX_INPUT} bytes")));
+        }
+        let accepted = asked.saga_type.accept(&asked.input).map_err(|violations| violations.into_status())?;
+        let definition = asked.saga_type.definition().id().clone();
+        let mut keys = vec![digest(b"request", &definition.name, &asked.request.bytes())];
+        if accepted.exclusive {
+            keys.push(digest(b"business", &definition.name, accepted.business_key.as_bytes()));
+        }
+        let fingerprint = Fingerprint(digest(b"content", &definition.name, &asked.input).0);
+        let start = Start {
+            id,
+            definition,
+            input: asked.input,
+            business_key: accepted.business_key,
+            traceparent: asked.traceparent,
+            keys,
+            fingerprint,
+        };
+        let verdict = self.engine.start(start).await.map_err(|rejected| match rejected {
+            Rejected::Overloaded => SagaReason::Overloaded.status("too many orders are waiting; try again"),
+            Rejected::Stopping => SagaReason::ShuttingDown.status("this orchestrator is shutting down; try another"),
+        })?;
+        self.begun(verdict).await
+    }
+
+    async fn begun(&self, verdict: Verdict) -> Result<Arc<Record>, Status> {
+        match verdict {
+            Verdict::Started(record) | Verdict::Moved(record) => Ok(record),
+            Verdict::Taken { same: true, key: 0, holder } => {
+                let record = self.store.get(holder).await.map_err(|error| of_store(&error))?;
+                record.map(Arc::new).ok_or_else(|| SagaReason::Internal.status("the saga of this request is missing"))
+            }
+            Verdict::Taken { key: 0, .. } => {
+                Err(SagaReason::RequestIdReused.status("request_id was used before with other content"))
+            }
+            Verdict::Taken { holder, .. } => {
+                let saga = Uuid::from_bytes(holder.0);
+                Err(SagaReason::OrderAlreadyPlaced.status(format!("already placed by another request: sagas/{saga}")))
+            }
+            Verdict::Unavailable(why) => {
+                tracing::warn!(why, "start not committed");
+                Err(SagaReason::StoreUnavailable.status("the store is unavailable; nothing was started; try again"))
+            }
+            Verdict::InDoubt(why) => {
+                tracing::warn!(why, "start in doubt");
+                Err(SagaReason::OutcomeUnknown.status("the outcome is unknown; repeat with the same request_id"))
+            }
+            verdict @ (Verdict::Ignored(_)
+            | Verdict::Refused(_)
+            | Verdict::OtherVersion { .. }
+            | Verdict::UnknownSaga
+            | Verdict::Unreadable(_)
+            | Verdict::Poisoned(_)) => {
+                tracing::error!(?verdict, "start refused");
+                Err(SagaReason::Internal.status("internal error"))
+            }
+        }
+    }
+}
+
+fn digest(kind: &[u8], definition: &str, content: &[u8]) -> StartKey {
+    let mut hasher = blake3::Hasher::new();
+    for part in [kind, definition.as_bytes(), content] {
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part);
+    }
+    StartKey(*hasher.finalize().as_bytes())
+}
+
+/// A new saga's id: a UUIDv7, so that ids are ordered by time.
+#[must_use]
+pub fn new_saga_id() -> SagaId {
+    SagaId(Uuid::now_v7().into_bytes())
+}

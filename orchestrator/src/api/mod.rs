@@ -1,0 +1,38 @@
+//! The gRPC face: requests parsed into engine inputs, verdicts turned into answers.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | [`reason`] | every stable reason the orchestrator's services give |
+//! | [`begin`] | starting a saga: keys, fingerprint, verdict |
+//! | [`follow`] | waiting for a saga to move or end |
+//! | [`view`] | sagas and journals as messages |
+//! | [`sagas`] | `baton.saga.v1.SagaService` |
+//! | [`placement`] | `shop.order.v1.OrderPlacementService` |
+//! | [`forward`] | business services of participants, passed on |
+
+pub mod begin;
+pub mod follow;
+pub mod forward;
+pub mod placement;
+pub mod reason;
+pub mod sagas;
+pub mod view;
+
+use crate::engine::handle::EngineHandle;
+use crate::notify::Notifier;
+use crate::sagas::Registry;
+use crate::store::SagaStore;
+use std::sync::Arc;
+
+/// What every service works with. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Api {
+    /// Puts events in.
+    pub engine: EngineHandle,
+    /// Answers questions.
+    pub store: Arc<dyn SagaStore>,
+    /// The sagas this build knows.
+    pub registry: Registry,
+    /// Tells of changes.
+    pub notifier: Arc<Notifier>,
+}

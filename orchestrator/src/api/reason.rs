@@ -1,0 +1,113 @@
+//! Every stable reason the orchestrator's services give, beside those of the shared validators.
+
+use crate::store::StoreError;
+use baton_participant_kit::errors::{RETRY_AFTER, retry_later, status};
+use tonic::{Code, Status};
+
+/// `ErrorInfo.reason` of the orchestrator's own errors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SagaReason {
+    /// There is no such saga.
+    SagaNotFound,
+    /// No registered definition has this name.
+    DefinitionUnknown,
+    /// The input is longer than 64 KiB.
+    InputTooLarge,
+    /// The request id was used before with other content.
+    RequestIdReused,
+    /// The order has been placed before, by another request.
+    OrderAlreadyPlaced,
+    /// As many starts wait as may wait.
+    Overloaded,
+    /// The orchestrator is shutting down; another one serves.
+    ShuttingDown,
+    /// The store is away; nothing was written.
+    StoreUnavailable,
+    /// The store was lost at commit: repeat with the same request id to learn the outcome.
+    OutcomeUnknown,
+    /// The saga's row does not decode, or its definition is unknown to this build.
+    SagaUnreadable,
+    /// A participant cannot be reached.
+    ParticipantUnavailable,
+    /// A defect of this server; its log has the cause.
+    Internal,
+}
+
+impl SagaReason {
+    /// All of them, in the order of the documentation.
+    pub const ALL: [Self; 12] = [
+        Self::SagaNotFound,
+        Self::DefinitionUnknown,
+        Self::InputTooLarge,
+        Self::RequestIdReused,
+        Self::OrderAlreadyPlaced,
+        Self::Overloaded,
+        Self::ShuttingDown,
+        Self::StoreUnavailable,
+        Self::OutcomeUnknown,
+        Self::SagaUnreadable,
+        Self::ParticipantUnavailable,
+        Self::Internal,
+    ];
+
+    /// UPPER_SNAKE, stable for ever.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SagaNotFound => "SAGA_NOT_FOUND",
+            Self::DefinitionUnknown => "DEFINITION_UNKNOWN",
+            Self::InputTooLarge => "INPUT_TOO_LARGE",
+            Self::RequestIdReused => "REQUEST_ID_REUSED",
+            Self::OrderAlreadyPlaced => "ORDER_ALREADY_PLACED",
+            Self::Overloaded => "OVERLOADED",
+            Self::ShuttingDown => "SHUTTING_DOWN",
+            Self::StoreUnavailable => "STORE_UNAVAILABLE",
+            Self::OutcomeUnknown => "OUTCOME_UNKNOWN",
+            Self::SagaUnreadable => "SAGA_UNREADABLE",
+            Self::ParticipantUnavailable => "PARTICIPANT_UNAVAILABLE",
+            Self::Internal => "INTERNAL",
+        }
+    }
+
+    /// The gRPC code it comes with.
+    #[must_use]
+    pub fn code(self) -> Code {
+        match self {
+            Self::SagaNotFound | Self::DefinitionUnknown => Code::NotFound,
+            Self::InputTooLarge => Code::InvalidArgument,
+            Self::RequestIdReused | Self::OrderAlreadyPlaced => Code::AlreadyExists,
+            Self::Overloaded => Code::ResourceExhausted,
+            Self::ShuttingDown | Self::StoreUnavailable | Self::OutcomeUnknown | Self::ParticipantUnavailable => {
+                Code::Unavailable
+            }
+            Self::SagaUnreadable => Code::FailedPrecondition,
+            Self::Internal => Code::Internal,
+        }
+    }
+
+    /// A status; what may be tried again carries `RetryInfo`.
+    #[must_use]
+    pub fn status(self, message: impl Into<String>) -> Status {
+        match self.code() {
+            code @ (Code::ResourceExhausted | Code::Unavailable) => {
+                retry_later(code, self.as_str(), message, RETRY_AFTER)
+            }
+            code => status(code, self.as_str(), message),
+        }
+    }
+}
+
+/// What a reader is told when the store fails. The cause goes to the log only.
+#[must_use]
+pub fn of_store(error: &StoreError) -> Status {
+    match error {
+        StoreError::Unavailable(_) | StoreError::Conflict(_) | StoreError::UnknownOutcome(_) => {
+            tracing::warn!(%error, "store unavailable");
+            SagaReason::StoreUnavailable.status("the store is unavailable; try again")
+        }
+        StoreError::Refused(_) | StoreError::DuplicateKey => {
+            tracing::error!(%error, "store refused");
+            SagaReason::SagaUnreadable.status("the saga cannot be read by this build")
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! `baton.saga.v1.SagaService`: start, look, watch.
+
+use crate::api::begin::{Asked, new_saga_id};
+use crate::api::follow::Follower;
+use crate::api::reason::{SagaReason, of_store};
+use crate::api::view;
+use crate::api::Api;
+use crate::sagas::Registry;
+use crate::store::row::StateCode;
+use crate::store::{ListQuery, Record};
+use crate::trace;
+use baton_participant_kit::errors::{Flaw, Violations, invalid};
+use baton_participant_kit::page;
+use baton_participant_kit::reason::Reason;
+use baton_participant_kit::shop::identifier::RequestId;
+use baton_proto::baton::saga::v1 as wire;
+use baton_proto::baton::saga::v1::saga_service_server::SagaService;
+use futures_util::stream::BoxStream;
+use saga_core::event::{Entry, Record as Recorded};
+use saga_core::machine;
+use saga_core::saga::{Saga, SagaId};
+use saga_core::transition::Applied;
+use std::sync::Arc;
+use tonic::{Request, Response, Status};
+use uuid::Uuid;
+
+/// Journal entries read at most to show one page; a saga whose policies allow more is shown from its newest end.
+const MAX_JOURNAL: u32 = 20_000;
+
+#[tonic::async_trait]
+impl SagaService for Api {
+    async fn start_saga(
+        &self,
+        request: Request<wire::StartSagaRequest>,
+    ) -> Result<Response<wire::StartSagaResponse>, Status> {
+        let traceparent = trace::traceparent_of(request.metadata());
+        let request = request.into_inner();
+        let request_id = RequestId::parse(&request.request_id).map_err(|flaw| invalid("request_id", flaw))?;
+        let saga_type = self.registry.newest(&request.definition).cloned().ok_or_else(|| {
+            SagaReason::DefinitionUnknown.status("definition: no saga of this name is registered in this build")
+        })?;
+        let asked = Asked { saga_type, request: request_id, input: request.input, traceparent };
+        let record = self.begin(new_saga_id(), asked).await?;
+        Ok(Response::new(wire::StartSagaResponse { saga: Some(view::saga(&self.registry, &record)) }))
+    }
+
+    async fn get_saga(
+        &self,
+        request: Request<wire::GetSagaRequest>,
+    ) -> Result<Response<wire::GetSagaResponse>, Status> {
+        let id = saga_id("name", &request.into_inner().name)?;
+        let record = self.existing(id).await?;
+        Ok(Response::new(wire::GetSagaResponse { saga: Some(view::saga(&self.registry, &record)) }))
+    }
+
+    async fn list_sagas(
+        &self,
+        request: Request<wire::ListSagasRequest>,
+    ) -> Result<Response<wire::ListSagasResponse>, Status> {
+        let request = request.into_inner();
+        let mut violations = Violations::new();
+        let query = format!("sagas {} {}", request.state, request.business_key);
+        let size = violations.keep("page_size", page::page_size(request.page_size));
+        let states = violations.keep("state", states(request.state));
+        let before = violations.keep("page_token", page::key(&query, &request.page_token));
+        let (Some(size), Some(states), Some(before)) = (size, states, before) else {
+            return Err(violations.into_status());
+        };
+        let before = match before {
+            None => None,
+            Some(key) => Some(SagaId(key.as_slice().try_into().map_err(|_| {
+                invalid("page_token", Flaw::new(Reason::PageTokenInvalid, "must be a token of this list"))
+            })?)),
+        };
+        let business_key = Some(request.business_key).filter(|key| !key.is_empty());
+        let list = ListQuery { states, business_key, before, limit: size + 1 };
+        let mut records = self.store.list(list).await.map_err(|error| of_store(&error))?;
+        let more = records.len() > size as usize;
+        records.truncate(size as usize);
+        let next_page_token = match records.last() {
+            Some(last) if more => page::token(&query, &last.saga.id.0),
+            _ => String::new(),
+        };
+        let sagas = records.iter().map(|record| view::saga(&self.registry, record)).collect();
+        Ok(Response::new(wire::ListSagasResponse { sagas, next_page_token }))
+    }
+
+    async fn list_saga_events(
+        &self,
+        request: Request<wire::ListSagaEventsRequest>,
+    ) -> Result<Response<wire::ListSagaEventsResponse>, Status> {
+        let request = request.into_inner();
+        let id = saga_id("parent", &request.parent)?;
+        let mut violations = Violations::new();
+        let query = format!("events {}", request.parent);
+        let size = violations.keep("page_size", page::page_size_or(request.page_size, 100));
+        let after = violations.keep("page_token", page::key(&query, &request.page_token));
+        let (Some(size), Some(after)) = (size, after) else {
+            return Err(violations.into_status());
+        };
+        let after = match after {
+            None => 0,
+            Some(key) => u64::from_be_bytes(key.as_slice().try_into().map_err(|_| {
+                invalid("page_token", Flaw::new(Reason::PageTokenInvalid, "must be a token of this list"))
+            })?),
+        };
+        self.existing(id).await?;
+        let entries = self.store.journal(id, 0, MAX_JOURNAL).await.map_err(|error| of_store(&error))?;
+        let shown = show(&self.registry, &entries);
+        let page: Vec<wire::SagaEvent> =
+            shown.into_iter().filter(|event| event.version > after).take(size as usize).collect();
+        let last = page.last().map_or(after, |event| event.version);
+        let more = entries.last().is_some_and(|entry| entry.version > last);
+        let next_page_token = if more { page::token(&query, &last.to_be_bytes()) } else { String::new() };
+        Ok(Response::new(wire::ListSagaEventsResponse { events: page, next_page_token }))
+    }
+
+    type WatchSagaStream = BoxStream<'static, Result<wire::WatchSagaResponse, Status>>;
+
+    async fn watch_saga(
+        &self,
+        request: Request<wire::WatchSagaRequest>,
+    ) -> Result<Response<Self::WatchSagaStream>, Status> {
+        let request = request.into_inner();
+        let id = saga_id("name", &request.name)?;
+        let registry = self.registry.clone();
+        let stream = self.watch(id, request.after_version).await?;
+        let stream = futures_util::StreamExt::map(stream, move |record| {
+            record.map(|record| wire::WatchSagaResponse { saga: Some(view::saga(&registry, &record)) })
+        });
+        Ok(Response::new(Box::pin(stream)))
+    }
+}
+
+impl Api {
+    /// The saga, or NOT_FOUND.
+    pub async fn existing(&self, id: SagaId) -> Result<Record, Status> {
+        let found = self.store.get(id).await.map_err(|error| of_store(&error))?;
+        found.ok_or_else(|| {
+            SagaReason::SagaNotFound.status(format!("sagas/{} does not exist", Uuid::from_bytes(id.0)))
+        })
+    }
+
+    /// Streams a saga's versions above `after` until it ends or rests.
+    pub async fn watch(
+        &self,
+        id: SagaId,
+        after: u64,
+    ) -> Result<BoxStream<'static, Result<Arc<Record>, Status>>, Status> {
+        // Subscribe first, look second: what happens in between is heard.
+        let mut follower = Follower::new(self, id, after);
+        let first = Arc::new(self.existing(id).await?);
+        let ended = first.saga.has_ended();
+        let newest = first.saga.version;
+        let first = (newest > after).then_some(first);
+        follower.skip_to(newest);
+        let state = (first, follower, ended);
+        Ok(Box::pin(futures_util::stream::unfold(state, |(first, mut follower, ended)| async move {
+            match first {
+                Some(record) => Some((Ok(record), (None, follower, ended))),
+                None if ended => None,
+                None => match follower.next().await {
+                    Ok(record) => {
+                        let ended = record.saga.has_ended();
+                        Some((Ok(record), (None, follower, ended)))
+                    }
+                    Err(error) => Some((Err(of_store(&error)), (None, follower, true))),
+                },
+            }
+        })))
+    }
+}
+
+fn saga_id(field: &str, name: &str) -> Result<SagaId, Status> {
+    let parsed = name.strip_prefix("sagas/").and_then(|id| Uuid::try_parse(id).ok());
+    parsed
+        .map(|id| SagaId(id.into_bytes()))
+        .ok_or_else(|| invalid(field, Flaw::new(Reason::NameInvalid, "must be sagas/ and a UUID")))
+}
+
+fn states(code: i32) -> Result<Vec<StateCode>, Flaw> {
+    match wire::SagaState::try_from(code) {
+        Ok(wire::SagaState::Unspecified) => Ok(Vec::new()),
+        Ok(wire::SagaState::Running) => Ok(vec![StateCode::Running]),
+        Ok(wire::SagaState::Compensating) => Ok(vec![StateCode::Compensating]),
+        Ok(wire::SagaState::Stuck) => Ok(vec![StateCode::Stuck]),
+        Ok(wire::SagaState::Paused) => Ok(vec![StateCode::Paused]),
+        Ok(wire::SagaState::Completed) => Ok(vec![StateCode::Completed]),
+        Ok(wire::SagaState::Compensated) => Ok(vec![StateCode::Compensated]),
+        Err(_) => Err(Flaw::new(Reason::EnumUnknown, "must be a SagaState")),
+    }
+}
+
+/// The journal with the states between its entries, as far as this build can replay it. An entry that does not replay is
+/// shown without states, and so are those after it: the timeline never goes blank.
+fn show(registry: &Registry, entries: &[Entry]) -> Vec<wire::SagaEvent> {
+    let mut saga: Option<Saga> = None;
+    let mut broken = false;
+    entries
+        .iter()
+        .map(|entry| {
+            let before = saga.take();
+            let after = if broken { None } else { step(registry, before.as_ref(), entry) };
+            broken |= after.is_none();
+            let event = view::event(registry, entry, before.as_ref(), after.as_ref());
+            saga = after;
+            event
+        })
+        .collect()
+}
+
+fn step(registry: &Registry, before: Option<&Saga>, entry: &Entry) -> Option<Saga> {
+    match (&entry.record, before) {
+        (Recorded::Started { definition, input }, None) => {
+            let definition = registry.pinned(definition)?.definition();
+            Some(machine::start(definition, entry.saga, input.clone(), entry.at).saga)
+        }
+        (Recorded::Moved(event), Some(saga)) => {
+            let definition = registry.pinned(&saga.definition)?.definition();
+            match machine::apply(definition, saga, event, entry.at) {
+                Applied::Moved(transition) => Some(transition.saga),
+                Applied::Ignored(_) | Applied::Refused(_) => None,
+            }
+        }
+        (Recorded::Started { .. }, Some(_)) | (Recorded::Moved(_), None) => None,
+    }
+}
+

@@ -1,0 +1,163 @@
+//! Sagas and journals as messages.
+
+use crate::sagas::Registry;
+use crate::store::Record;
+use crate::trace::trace_id;
+use baton_proto::baton::saga::v1 as wire;
+use saga_core::event::{Entry, Event, Outcome, Verb};
+use saga_core::saga::{Direction, Resume, Saga, State, StepIndex};
+use saga_core::time::Micros;
+use uuid::Uuid;
+
+/// `sagas/{uuid}`.
+#[must_use]
+pub fn saga_name(saga: &Saga) -> String {
+    format!("sagas/{}", Uuid::from_bytes(saga.id.0))
+}
+
+/// One saga as its callers see it. Of a definition this build does not know, steps are shown by number.
+#[must_use]
+pub fn saga(registry: &Registry, record: &Record) -> wire::Saga {
+    let saga = &record.saga;
+    let position = position(&saga.state);
+    let cause = saga.cause();
+    wire::Saga {
+        name: saga_name(saga),
+        definition: saga.definition.name.clone(),
+        definition_version: saga.definition.version,
+        state: state_code(&saga.state).into(),
+        step: position.map(|(step, ..)| step_name(registry, saga, step)).unwrap_or_default(),
+        direction: position.map(|(_, direction, _)| direction.as_str().to_owned()).unwrap_or_default(),
+        attempt: position.map_or(0, |(.., attempt)| attempt),
+        wake_time: saga.wake_at().map(timestamp),
+        version: saga.version,
+        business_key: record.business_key.clone(),
+        reason: cause.map(|cause| cause.reason.clone()).unwrap_or_default(),
+        message: cause.map(|cause| cause.message.clone()).unwrap_or_default(),
+        create_time: Some(timestamp(saga.created_at)),
+        update_time: Some(timestamp(saga.updated_at)),
+        trace_id: trace_id(&record.traceparent).to_owned(),
+    }
+}
+
+/// The state as an enum of the API.
+#[must_use]
+pub fn state_code(state: &State) -> wire::SagaState {
+    match state {
+        State::Running { .. } => wire::SagaState::Running,
+        State::Compensating { .. } => wire::SagaState::Compensating,
+        State::Stuck { .. } => wire::SagaState::Stuck,
+        State::Paused { .. } => wire::SagaState::Paused,
+        State::Completed => wire::SagaState::Completed,
+        State::Compensated { .. } => wire::SagaState::Compensated,
+    }
+}
+
+fn position(state: &State) -> Option<(StepIndex, Direction, u32)> {
+    match state {
+        State::Running { step, wait } => Some((*step, Direction::Action, wait.attempt())),
+        State::Compensating { step, wait, .. } => Some((*step, Direction::Undo, wait.attempt())),
+        State::Stuck { step, direction, attempt, .. } => Some((*step, *direction, *attempt)),
+        State::Paused { resume: Resume::Run { step, attempt } } => Some((*step, Direction::Action, *attempt)),
+        State::Paused { resume: Resume::Unwind { step, attempt, .. } } => Some((*step, Direction::Undo, *attempt)),
+        State::Completed | State::Compensated { .. } => None,
+    }
+}
+
+/// The name of a step, or its number where the definition is unknown.
+#[must_use]
+pub fn step_name(registry: &Registry, saga: &Saga, step: StepIndex) -> String {
+    let known = registry.pinned(&saga.definition);
+    let name = known.and_then(|saga_type| saga_type.definition().steps().get(usize::from(step)));
+    name.map_or_else(|| step.to_string(), |step| step.name.clone())
+}
+
+/// A moment as a protobuf timestamp.
+#[must_use]
+pub fn timestamp(at: Micros) -> prost_types::Timestamp {
+    prost_types::Timestamp {
+        seconds: at.0.div_euclid(1_000_000),
+        // The remainder is below a million, so the product fits.
+        nanos: i32::try_from(at.0.rem_euclid(1_000_000) * 1000).unwrap_or(0),
+    }
+}
+
+/// A state as text: `running order.open`, `stuck undo payment.cancel`, `completed`.
+#[must_use]
+pub fn state_text(registry: &Registry, saga: &Saga) -> String {
+    let name = crate::notify::state_name(&saga.state);
+    match position(&saga.state) {
+        Some((step, Direction::Action, _)) => format!("{name} {}", step_name(registry, saga, step)),
+        Some((step, Direction::Undo, _)) => format!("{name} undo {}", step_name(registry, saga, step)),
+        None => name.to_owned(),
+    }
+}
+
+/// One journal entry, with the states before and after it where they are known.
+#[must_use]
+pub fn event(registry: &Registry, entry: &Entry, before: Option<&Saga>, after: Option<&Saga>) -> wire::SagaEvent {
+    let told = Told::of(&entry.record);
+    let named = after.or(before);
+    wire::SagaEvent {
+        name: format!("sagas/{}/events/{}", Uuid::from_bytes(entry.saga.0), entry.version),
+        version: entry.version,
+        event_time: Some(timestamp(entry.at)),
+        event: told.event.to_owned(),
+        from: before.map(|saga| state_text(registry, saga)).unwrap_or_default(),
+        to: after.map(|saga| state_text(registry, saga)).unwrap_or_default(),
+        step: match (told.at, named) {
+            (Some((step, _)), Some(saga)) => step_name(registry, saga, step),
+            (Some((step, _)), None) => step.to_string(),
+            (None, _) => String::new(),
+        },
+        direction: told.at.map(|(_, direction)| direction.as_str().to_owned()).unwrap_or_default(),
+        attempt: told.attempt,
+        reason: told.reason,
+        message: told.message,
+    }
+}
+
+/// An event in words.
+struct Told {
+    event: &'static str,
+    at: Option<(StepIndex, Direction)>,
+    attempt: u32,
+    reason: String,
+    message: String,
+}
+
+impl Told {
+    fn of(record: &saga_core::event::Record) -> Self {
+        let plain = |event| Self { event, at: None, attempt: 0, reason: String::new(), message: String::new() };
+        match record {
+            saga_core::event::Record::Started { .. } => plain("started"),
+            saga_core::event::Record::Moved(Event::Wake) => plain("wake"),
+            saga_core::event::Record::Moved(Event::Order(order)) => {
+                let event = verb_name(order.verb);
+                Self { reason: order.reason.clone(), message: format!("by {}", order.actor), ..plain(event) }
+            }
+            saga_core::event::Record::Moved(Event::Reply(reply)) => {
+                let (event, reason, message) = match &reply.outcome {
+                    Outcome::Succeeded { .. } => ("succeeded", String::new(), String::new()),
+                    Outcome::Rejected { reason, message } => ("rejected", reason.clone(), message.clone()),
+                    Outcome::Unavailable { reason, message } => ("unavailable", reason.clone(), message.clone()),
+                };
+                Self { event, at: Some((reply.step, reply.direction)), attempt: reply.attempt, reason, message }
+            }
+        }
+    }
+}
+
+/// An operator's verb as it stands in journals and commands.
+#[must_use]
+pub fn verb_name(verb: Verb) -> &'static str {
+    match verb {
+        Verb::Cancel => "cancel",
+        Verb::Retry => "retry",
+        Verb::Skip => "skip",
+        Verb::ResolveDone => "resolve-done",
+        Verb::ResolveUndone => "resolve-undone",
+        Verb::Pause => "pause",
+        Verb::Resume => "resume",
+    }
+}

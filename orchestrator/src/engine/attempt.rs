@@ -1,0 +1,164 @@
+//! One batch against the store, with every way it can fail: together first, one by one if it must be.
+
+use crate::engine::input::{Input, Verdict};
+use crate::engine::plan::{Plan, plan};
+use crate::sagas::Registry;
+use crate::store::{Holder, OutboxMessage, Record, SagaStore, StartKey, StoreError};
+use saga_core::saga::SagaId;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use uuid::Uuid;
+
+/// Tries of one batch before its failure is reported: one that meets a taken key or an unknown outcome, one that knows
+/// better, and two for whoever else interferes meanwhile.
+const TRIES: usize = 4;
+
+/// Makes message ids; the simulator hands in its own.
+pub type NewId = Arc<dyn Fn() -> Uuid + Send + Sync>;
+
+/// What a batch is decided with and written to.
+#[derive(Clone)]
+pub struct Committer {
+    /// Durable state.
+    pub store: Arc<dyn SagaStore>,
+    /// The sagas this build knows.
+    pub registry: Registry,
+    /// Makes message ids.
+    pub new_id: NewId,
+}
+
+/// What came of a batch.
+#[derive(Debug, Default)]
+pub struct Settled {
+    /// One per input, in order.
+    pub verdicts: Vec<Verdict>,
+    /// Sagas that moved, with what they were before; committed.
+    pub moved: Vec<(Option<Arc<Record>>, Arc<Record>)>,
+    /// Messages to send; committed.
+    pub outbox: Vec<OutboxMessage>,
+    /// False if the confirmed outbox rows handed in are still there.
+    pub confirmed_deleted: bool,
+}
+
+impl Committer {
+    /// Settles a batch: never fails as a whole, every input gets a verdict.
+    pub async fn settle(&self, inputs: Vec<Input>, confirmed: &[Uuid]) -> Settled {
+        let inputs = Arc::new(inputs);
+        match self.commit(inputs.clone(), confirmed.to_vec()).await {
+            Ok(committed) => committed,
+            Err(StoreError::Conflict(_) | StoreError::Refused(_) | StoreError::DuplicateKey) if inputs.len() > 1 => {
+                self.one_by_one(&inputs, confirmed).await
+            }
+            Err(error) => Settled { verdicts: inputs.iter().map(|_| verdict_of(&error)).collect(), ..Settled::default() },
+        }
+    }
+
+    /// So that one poisoned saga never holds up its neighbours.
+    async fn one_by_one(&self, inputs: &[Input], confirmed: &[Uuid]) -> Settled {
+        tracing::warn!(inputs = inputs.len(), "batch failed as a whole; its members are tried one by one");
+        let mut all = Settled::default();
+        for input in inputs {
+            let confirmed = if all.confirmed_deleted { Vec::new() } else { confirmed.to_vec() };
+            match self.commit(Arc::new(vec![input.clone()]), confirmed).await {
+                Ok(one) => {
+                    all.verdicts.extend(one.verdicts);
+                    all.moved.extend(one.moved);
+                    all.outbox.extend(one.outbox);
+                    all.confirmed_deleted = true;
+                }
+                Err(error) => all.verdicts.push(verdict_of(&error)),
+            }
+        }
+        all
+    }
+
+    async fn commit(&self, inputs: Arc<Vec<Input>>, confirmed: Vec<Uuid>) -> Result<Settled, StoreError> {
+        let mut taken = BTreeMap::new();
+        let mut in_doubt = false;
+        let mut last = StoreError::Conflict("never tried".to_owned());
+        for _ in 0..TRIES {
+            match self.commit_once(&inputs, &confirmed, &taken, in_doubt).await {
+                Ok(settled) => return Ok(settled),
+                Err(error @ StoreError::DuplicateKey) => last = error,
+                Err(error @ StoreError::UnknownOutcome(_)) => {
+                    in_doubt = true;
+                    last = error;
+                }
+                Err(_) if in_doubt => return Err(last),
+                Err(error) => return Err(error),
+            }
+            // Whoever holds our keys now, possibly we ourselves: what a lost COMMIT did is read, never assumed.
+            taken = match self.store.find_keys(start_keys(&inputs)).await {
+                Ok(holders) => holders.into_iter().map(|holder| (holder.key, holder)).collect(),
+                Err(_) if in_doubt => return Err(last),
+                Err(error) => return Err(error),
+            };
+        }
+        Err(last)
+    }
+
+    /// One transaction. Once in doubt, operators' orders are not applied again: unlike replies, wakes and starts they
+    /// carry nothing that would make the second time harmless.
+    async fn commit_once(
+        &self,
+        inputs: &Arc<Vec<Input>>,
+        confirmed: &[Uuid],
+        taken: &BTreeMap<StartKey, Holder>,
+        in_doubt: bool,
+    ) -> Result<Settled, StoreError> {
+        let mut ids: BTreeSet<SagaId> = inputs.iter().filter_map(Input::loads).collect();
+        ids.extend(taken.values().map(|holder| holder.saga).filter(|id| is_own(inputs, *id)));
+        let effective: Arc<Vec<Input>> = if in_doubt {
+            Arc::new(inputs.iter().filter(|input| !matches!(input, Input::Order(..))).cloned().collect())
+        } else {
+            inputs.clone()
+        };
+        let slot = Arc::new(Mutex::new(Plan::default()));
+        let decide = {
+            let (slot, registry, new_id) = (slot.clone(), self.registry.clone(), self.new_id.clone());
+            let (inputs, taken, confirmed) = (effective, taken.clone(), confirmed.to_vec());
+            Box::new(move |loaded: &crate::store::Loaded| {
+                let mut planned = plan(&registry, &inputs, loaded, &taken, &*new_id);
+                let mut changes = std::mem::take(&mut planned.changes);
+                changes.confirmed.clone_from(&confirmed);
+                *slot.lock().unwrap_or_else(PoisonError::into_inner) = planned;
+                changes
+            })
+        };
+        let changes = self.store.commit(ids.into_iter().collect(), decide).await?;
+        let planned = std::mem::take(&mut *slot.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut answered = planned.verdicts.into_iter();
+        let verdicts = inputs
+            .iter()
+            .map(|input| match input {
+                Input::Order(..) if in_doubt => Verdict::InDoubt("the connection was lost at commit".to_owned()),
+                _ => answered.next().unwrap_or(Verdict::UnknownSaga),
+            })
+            .collect();
+        Ok(Settled { verdicts, moved: planned.moved, outbox: changes.outbox, confirmed_deleted: true })
+    }
+}
+
+fn start_keys(inputs: &[Input]) -> Vec<StartKey> {
+    inputs
+        .iter()
+        .filter_map(|input| match input {
+            Input::Start(start) => Some(start.keys.iter().copied()),
+            Input::Reply(..) | Input::Wake(_) | Input::Order(..) => None,
+        })
+        .flatten()
+        .collect()
+}
+
+fn is_own(inputs: &[Input], id: SagaId) -> bool {
+    inputs.iter().any(|input| matches!(input, Input::Start(start) if start.id == id))
+}
+
+fn verdict_of(error: &StoreError) -> Verdict {
+    match error {
+        StoreError::Unavailable(why) | StoreError::Conflict(why) => Verdict::Unavailable(why.clone()),
+        StoreError::UnknownOutcome(why) => Verdict::InDoubt(why.clone()),
+        StoreError::DuplicateKey => Verdict::Unavailable("start keys are contended".to_owned()),
+        StoreError::Refused(why) => Verdict::Poisoned(why.clone()),
+    }
+}

@@ -1,0 +1,90 @@
+//! The bounded queue in front of the engine: who may put what in, and who is turned away.
+
+use crate::engine::input::{Input, Job, Start, Verdict};
+use baton_bus::bus::Delivery;
+use saga_core::event::{Order, Reply};
+use saga_core::saga::SagaId;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+
+/// Why a start or an order was not even queued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Rejected {
+    /// As many starts wait as may wait.
+    #[error("too many starts are waiting")]
+    Overloaded,
+    /// The process is shutting down.
+    #[error("the orchestrator is shutting down")]
+    Stopping,
+}
+
+/// Puts jobs into the engine's queue. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct EngineHandle {
+    jobs: mpsc::Sender<Job>,
+    starts: Arc<Semaphore>,
+    stopping: Arc<AtomicBool>,
+}
+
+impl EngineHandle {
+    /// A queue of at most `jobs` jobs, in which at most `starts` starts and orders may wait at once.
+    #[must_use]
+    pub fn new(jobs: usize, starts: usize) -> (Self, mpsc::Receiver<Job>) {
+        let (sender, receiver) = mpsc::channel(jobs);
+        let handle =
+            Self { jobs: sender, starts: Arc::new(Semaphore::new(starts)), stopping: Arc::new(AtomicBool::new(false)) };
+        (handle, receiver)
+    }
+
+    /// Starts a saga and waits until it is committed or refused. Dropping the future does not take the start back.
+    pub async fn start(&self, start: Start) -> Result<Verdict, Rejected> {
+        self.one(Input::Start(Arc::new(start))).await
+    }
+
+    /// Hands an operator's order to the machine and waits for the verdict.
+    pub async fn order(&self, saga: SagaId, order: Order, version: Option<u64>) -> Result<Verdict, Rejected> {
+        self.one(Input::Order(saga, order, version)).await
+    }
+
+    async fn one(&self, input: Input) -> Result<Verdict, Rejected> {
+        if self.stopping.load(Ordering::Acquire) {
+            return Err(Rejected::Stopping);
+        }
+        let Ok(_waiting) = self.starts.try_acquire() else {
+            return Err(Rejected::Overloaded);
+        };
+        let (answer, verdict) = oneshot::channel();
+        self.jobs.send(Job::One(input, answer)).await.map_err(|_| Rejected::Stopping)?;
+        // The engine answers every job it takes; only a process that goes down does not, and then the outcome is open.
+        Ok(verdict.await.unwrap_or_else(|_| Verdict::InDoubt("the orchestrator stopped".to_owned())))
+    }
+
+    /// Queues the replies of one delivery; waits for room.
+    pub async fn delivery(&self, replies: Vec<(SagaId, Reply)>, delivery: Delivery) {
+        if let Err(mpsc::error::SendError(Job::Delivery(_, delivery))) =
+            self.jobs.send(Job::Delivery(replies, delivery)).await
+        {
+            delivery.release().await;
+        }
+    }
+
+    /// Queues inputs and waits until they are settled, one way or the other.
+    pub async fn many(&self, inputs: Vec<Input>) {
+        let (done, settled) = oneshot::channel();
+        if self.jobs.send(Job::Many(inputs, done)).await.is_ok() {
+            let _ = settled.await;
+        }
+    }
+
+    /// Turns new starts and orders away; replies and wakes still pass.
+    pub fn stop_starts(&self) {
+        self.stopping.store(true, Ordering::Release);
+    }
+
+    /// Starts that wait for their commit.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.jobs.max_capacity() - self.jobs.capacity()
+    }
+}

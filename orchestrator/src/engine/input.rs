@@ -1,0 +1,113 @@
+//! What can be handed to the engine, and what comes back.
+
+use crate::store::{Fingerprint, Record, StartKey};
+use baton_bus::bus::Delivery;
+use bytes::Bytes;
+use saga_core::event::{Order, Reply};
+use saga_core::saga::{DefinitionId, SagaId};
+use saga_core::transition::{Ignored, Refused};
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+/// A saga to start. Its input has been accepted by its type.
+#[derive(Clone, Debug)]
+pub struct Start {
+    /// Its id, a UUIDv7 made by the caller.
+    pub id: SagaId,
+    /// The definition it is pinned to from now on.
+    pub definition: DefinitionId,
+    /// The input message.
+    pub input: Bytes,
+    /// Business key, at most 128 bytes.
+    pub business_key: String,
+    /// W3C trace context, or empty.
+    pub traceparent: String,
+    /// Keys it takes: the request's, and the business key's if that is exclusive.
+    pub keys: Vec<StartKey>,
+    /// Digest of everything asked for.
+    pub fingerprint: Fingerprint,
+}
+
+/// One event for one saga.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// Start a saga.
+    Start(Arc<Start>),
+    /// A participant answered.
+    Reply(SagaId, Reply),
+    /// The saga's deadline has passed, or may have.
+    Wake(SagaId),
+    /// An operator acts; with a version, only if the saga is at it.
+    Order(SagaId, Order, Option<u64>),
+}
+
+impl Input {
+    /// The saga that must be loaded for it; a start needs none.
+    #[must_use]
+    pub fn loads(&self) -> Option<SagaId> {
+        match self {
+            Self::Start(_) => None,
+            Self::Reply(saga, _) | Self::Wake(saga) | Self::Order(saga, _, _) => Some(*saga),
+        }
+    }
+}
+
+/// What became of one input.
+#[derive(Clone, Debug)]
+pub enum Verdict {
+    /// The saga is started and committed.
+    Started(Arc<Record>),
+    /// A saga already holds one of the keys.
+    Taken {
+        /// The key that is taken: index into [`Start::keys`].
+        key: usize,
+        /// Who holds it.
+        holder: SagaId,
+        /// True if it was started with the same fingerprint: a repetition, not a conflict.
+        same: bool,
+    },
+    /// The saga moved, and the move is committed.
+    Moved(Arc<Record>),
+    /// Nothing changed, rightly.
+    Ignored(Ignored),
+    /// The operator's order breaks a rule.
+    Refused(Refused),
+    /// The operator's order was for another version.
+    OtherVersion {
+        /// The version the saga is at.
+        current: u64,
+    },
+    /// There is no such saga.
+    UnknownSaga,
+    /// This build does not know the saga's definition, or its row does not decode. It is left alone.
+    Unreadable(String),
+    /// Nothing was written; try later.
+    Unavailable(String),
+    /// The outcome is unknown; read the saga before trying again.
+    InDoubt(String),
+    /// The store refuses to write it: a defect. Trying again will not help.
+    Poisoned(String),
+}
+
+/// What waits in the engine's queue.
+#[derive(Debug)]
+pub enum Job {
+    /// One input whose sender waits for the verdict.
+    One(Input, oneshot::Sender<Verdict>),
+    /// The replies of one delivery; it is acknowledged once all of them are settled, and released if any could not be.
+    Delivery(Vec<(SagaId, Reply)>, Delivery),
+    /// Inputs whose sender only wants to know when they are settled.
+    Many(Vec<Input>, oneshot::Sender<()>),
+}
+
+impl Job {
+    /// How many inputs it brings.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        match self {
+            Self::One(..) => 1,
+            Self::Delivery(replies, _) => replies.len(),
+            Self::Many(inputs, _) => inputs.len(),
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! The engine: one loop that takes whatever waits, decides, commits it together, then sends.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | [`input`] | what can be handed to the engine, and what comes back |
+//! | [`plan`] | the pure middle: loaded sagas + inputs -> changes + verdicts |
+//! | [`outgoing`] | commands packed into messages |
+//! | [`attempt`] | one batch against the store, with every way it can fail |
+//! | [`driver`] | the loop around it, settling what was handed in |
+//! | [`sender`] | publishing after the commit, and remembering what was confirmed |
+//! | [`handle`] | the bounded queue in front |
+
+pub mod attempt;
+pub mod driver;
+pub mod handle;
+pub mod input;
+pub mod outgoing;
+pub mod plan;
+pub mod sender;

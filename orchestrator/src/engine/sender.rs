@@ -1,0 +1,123 @@
+//! Publishing after the commit, and remembering what was confirmed until its outbox rows are deleted.
+
+use crate::store::OutboxMessage;
+use baton_bus::bus::{CommandBus, Destination, Message};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::{Notify, Semaphore};
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+/// Publishes under way at once. When all are taken the relay finds the rows a second later, so that a slow broker holds
+/// back memory, not the engine.
+const MAX_PUBLISHES: usize = 256;
+
+/// How long confirmed rows may wait for a batch to ride on before they get one of their own.
+const IDLE_DELETE: Duration = Duration::from_millis(25);
+
+/// Sends committed outbox messages.
+#[derive(Debug)]
+pub struct Sender {
+    bus: Arc<dyn CommandBus>,
+    state: Mutex<State>,
+    slots: Arc<Semaphore>,
+    confirmed: Notify,
+    tasks: TaskTracker,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    in_flight: BTreeSet<Uuid>,
+    confirmed: Vec<Uuid>,
+}
+
+impl Sender {
+    /// A sender over a bus.
+    #[must_use]
+    pub fn new(bus: Arc<dyn CommandBus>) -> Arc<Self> {
+        Arc::new(Self {
+            bus,
+            state: Mutex::default(),
+            slots: Arc::new(Semaphore::new(MAX_PUBLISHES)),
+            confirmed: Notify::new(),
+            tasks: TaskTracker::new(),
+        })
+    }
+
+    /// Publishes in the background. What is not confirmed stays in the outbox, and the relay tries again. Messages that
+    /// are being published already are left out. Returns how many were taken.
+    pub fn send(self: &Arc<Self>, messages: Vec<OutboxMessage>) -> usize {
+        if messages.is_empty() {
+            return 0;
+        }
+        let Ok(slot) = self.slots.clone().try_acquire_owned() else {
+            return 0;
+        };
+        let messages: Vec<Message> = {
+            let mut state = self.state();
+            let fresh = messages.into_iter().filter(|message| state.in_flight.insert(message.id));
+            fresh.map(to_message).collect()
+        };
+        let count = messages.len();
+        let sender = self.clone();
+        self.tasks.spawn(async move {
+            let ids: Vec<Uuid> = messages.iter().map(|message| message.id).collect();
+            let confirmed = sender.bus.publish(messages).await;
+            let mut state = sender.state();
+            for id in &ids {
+                state.in_flight.remove(id);
+            }
+            state.confirmed.extend(confirmed);
+            drop(state);
+            drop(slot);
+            sender.confirmed.notify_one();
+        });
+        count
+    }
+
+    /// Takes at most `max` confirmed ids, to be deleted by the next batch.
+    #[must_use]
+    pub fn take_confirmed(&self, max: usize) -> Vec<Uuid> {
+        let mut state = self.state();
+        let keep = state.confirmed.len().saturating_sub(max);
+        state.confirmed.split_off(keep)
+    }
+
+    /// Gives ids back whose rows could not be deleted.
+    pub fn put_back(&self, ids: Vec<Uuid>) {
+        self.state().confirmed.extend(ids);
+    }
+
+    /// Resolves when confirmed rows have waited for a batch long enough. Cancel-safe.
+    pub async fn idle_with_confirmed(&self) {
+        loop {
+            if !self.state().confirmed.is_empty() {
+                tokio::time::sleep(IDLE_DELETE).await;
+                return;
+            }
+            self.confirmed.notified().await;
+        }
+    }
+
+    /// Waits until nothing is being published; publishes nothing new after that.
+    pub async fn drain(&self) {
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    /// Publishes under way.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.state().in_flight.len()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // The state is a set and a list: a panic elsewhere cannot leave them half-changed.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn to_message(message: OutboxMessage) -> Message {
+    Message { id: message.id, destination: Destination::Commands(message.participant), body: message.body }
+}

@@ -1,0 +1,114 @@
+//! Prometheus metrics of the orchestrator. Labels are bounded: definitions, states and outcomes, never ids.
+
+use crate::engine::input::Verdict;
+use crate::notify::state_name;
+use crate::store::Record;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+use saga_core::saga::State;
+
+/// Which saga ended how.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct EndLabels {
+    /// Definition name.
+    pub definition: String,
+    /// `completed`, `compensated`, `stuck`.
+    pub outcome: &'static str,
+}
+
+/// Why something changed nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ReasonLabels {
+    /// Bounded set of words.
+    pub reason: &'static str,
+}
+
+/// The orchestrator's metrics; one per process.
+#[derive(Debug)]
+pub struct Metrics {
+    started: Counter,
+    ended: Family<EndLabels, Counter>,
+    duration: Histogram,
+    transitions: Counter,
+    unmoved: Family<ReasonLabels, Counter>,
+    /// Inputs settled by one transaction.
+    pub batch_inputs: Histogram,
+    /// Messages being published.
+    pub publishing: Gauge,
+    /// Outbox rows the relay had to publish again.
+    pub relayed: Counter,
+    /// Sagas the waker found due.
+    pub woken: Counter,
+    /// Replies that could not be understood.
+    pub quarantined: Counter,
+}
+
+impl Metrics {
+    /// Registers everything under the prefix `saga_`.
+    pub fn register(registry: &mut Registry) -> Self {
+        let metrics = Self {
+            started: Counter::default(),
+            ended: Family::default(),
+            duration: Histogram::new(exponential_buckets(0.001, 2.0, 18)),
+            transitions: Counter::default(),
+            unmoved: Family::default(),
+            batch_inputs: Histogram::new(exponential_buckets(1.0, 2.0, 14)),
+            publishing: Gauge::default(),
+            relayed: Counter::default(),
+            woken: Counter::default(),
+            quarantined: Counter::default(),
+        };
+        let saga = registry.sub_registry_with_prefix("saga");
+        saga.register("started", "Sagas started and committed", metrics.started.clone());
+        saga.register("ended", "Sagas that ended or got stuck", metrics.ended.clone());
+        let help = "Time from start to end of a saga";
+        saga.register_with_unit("duration", help, Unit::Seconds, metrics.duration.clone());
+        saga.register("transitions", "Committed transitions, several of one saga in one batch count once", metrics.transitions.clone());
+        saga.register("unmoved", "Inputs that changed nothing", metrics.unmoved.clone());
+        saga.register("batch_inputs", "Inputs settled by one transaction", metrics.batch_inputs.clone());
+        saga.register("outbox_publishing", "Outbox messages being published", metrics.publishing.clone());
+        saga.register("outbox_relayed", "Outbox messages published again by the relay", metrics.relayed.clone());
+        saga.register("woken", "Sagas found past their deadline", metrics.woken.clone());
+        saga.register("replies_quarantined", "Replies that could not be understood", metrics.quarantined.clone());
+        metrics
+    }
+
+    /// Counts a committed move.
+    pub fn moved(&self, before: Option<&Record>, after: &Record) {
+        self.transitions.inc();
+        if before.is_none() {
+            self.started.inc();
+        }
+        match &after.saga.state {
+            State::Completed | State::Compensated { .. } | State::Stuck { .. } => {
+                let outcome = state_name(&after.saga.state);
+                let labels = EndLabels { definition: after.saga.definition.name.clone(), outcome };
+                self.ended.get_or_create(&labels).inc();
+                self.duration.observe(after.saga.updated_at.since(after.saga.created_at).as_secs_f64());
+            }
+            State::Running { .. } | State::Compensating { .. } | State::Paused { .. } => {}
+        }
+    }
+
+    /// Counts an input that changed nothing.
+    pub fn settled(&self, verdict: &Verdict) {
+        let reason = match verdict {
+            Verdict::Started(_) | Verdict::Moved(_) => return,
+            Verdict::Taken { same: true, .. } => "repeated_request",
+            Verdict::Taken { same: false, .. } => "conflicting_request",
+            Verdict::Ignored(_) => "ignored",
+            Verdict::Refused(_) => "refused",
+            Verdict::OtherVersion { .. } => "other_version",
+            Verdict::UnknownSaga => "unknown_saga",
+            Verdict::Unreadable(_) => "unreadable",
+            Verdict::Unavailable(_) => "unavailable",
+            Verdict::InDoubt(_) => "in_doubt",
+            Verdict::Poisoned(_) => "poisoned",
+        };
+        self.unmoved.get_or_create(&ReasonLabels { reason }).inc();
+    }
+}

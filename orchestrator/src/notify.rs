@@ -1,0 +1,143 @@
+//! What the shell tells the world after a commit: watchers, other orchestrators, metrics, the log. All of it may be
+//! lost; none of it is an effect of the core.
+
+use crate::coord::{Coord, Hint};
+use crate::engine::input::Verdict;
+use crate::metrics::Metrics;
+use crate::store::Record;
+use crate::trace;
+use saga_core::saga::{SagaId, State};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::{broadcast, watch};
+
+/// The newest a watcher has heard.
+#[derive(Clone, Debug, Default)]
+pub struct Heard {
+    /// Its version, 0 if nothing was heard yet.
+    pub version: u64,
+    /// The saga, if this process moved it; otherwise the watcher reads the store.
+    pub record: Option<Arc<Record>>,
+}
+
+/// Tells watchers in this process, and through the coord those in others.
+#[derive(Debug)]
+pub struct Notifier {
+    coord: Arc<dyn Coord>,
+    metrics: Arc<Metrics>,
+    watchers: Mutex<HashMap<SagaId, watch::Sender<Heard>>>,
+}
+
+impl Notifier {
+    /// A notifier over a coord.
+    #[must_use]
+    pub fn new(coord: Arc<dyn Coord>, metrics: Arc<Metrics>) -> Arc<Self> {
+        Arc::new(Self { coord, metrics, watchers: Mutex::default() })
+    }
+
+    /// Hears of one saga from now on, until the subscription is dropped.
+    #[must_use]
+    pub fn subscribe(self: &Arc<Self>, saga: SagaId) -> Subscription {
+        let receiver = self.watchers().entry(saga).or_insert_with(|| watch::Sender::new(Heard::default())).subscribe();
+        Subscription { saga, receiver: Some(receiver), notifier: self.clone() }
+    }
+
+    /// Sagas moved: called once per committed batch.
+    pub fn moved(&self, moved: &[(Option<Arc<Record>>, Arc<Record>)]) {
+        if moved.is_empty() {
+            return;
+        }
+        for (before, after) in moved {
+            self.tell(after.saga.id, Heard { version: after.saga.version, record: Some(after.clone()) });
+            self.metrics.moved(before.as_deref(), after);
+            trace::transition(before.as_deref(), after);
+        }
+        let hints = moved
+            .iter()
+            .map(|(_, after)| Hint { saga: after.saga.id, version: after.saga.version, ended: after.saga.has_ended() })
+            .collect();
+        let coord = self.coord.clone();
+        tokio::spawn(async move { coord.publish(hints).await });
+    }
+
+    /// Inputs were settled: counts what did not move anything.
+    pub fn settled(&self, verdicts: &[Verdict]) {
+        for verdict in verdicts {
+            self.metrics.settled(verdict);
+        }
+    }
+
+    /// Passes on what other orchestrators say, until the coord is gone.
+    pub async fn listen(self: Arc<Self>) {
+        let mut hints = self.coord.subscribe();
+        loop {
+            match hints.recv().await {
+                Ok(hint) => self.tell(hint.saga, Heard { version: hint.version, record: None }),
+                // Lost hints cost a watcher one polling interval.
+                Err(broadcast::error::RecvError::Lagged(_)) => {}
+                Err(broadcast::error::RecvError::Closed) => return,
+            }
+        }
+    }
+
+    fn tell(&self, saga: SagaId, heard: Heard) {
+        if let Some(watcher) = self.watchers().get(&saga) {
+            watcher.send_if_modified(|last| {
+                let newer = heard.version > last.version;
+                if newer {
+                    *last = heard;
+                }
+                newer
+            });
+        }
+    }
+
+    fn watchers(&self) -> MutexGuard<'_, HashMap<SagaId, watch::Sender<Heard>>> {
+        // One insert or remove at a time: a panic cannot leave the map half-changed.
+        self.watchers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Hears of one saga.
+#[derive(Debug)]
+pub struct Subscription {
+    saga: SagaId,
+    receiver: Option<watch::Receiver<Heard>>,
+    notifier: Arc<Notifier>,
+}
+
+impl Subscription {
+    /// Waits for something newer than what was heard before. Cancel-safe.
+    pub async fn next(&mut self) -> Heard {
+        if let Some(receiver) = &mut self.receiver
+            && receiver.changed().await.is_ok()
+        {
+            return receiver.borrow_and_update().clone();
+        }
+        // The sender lives as long as any subscription; without it nothing more will be heard.
+        std::future::pending().await
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        self.receiver = None;
+        let mut watchers = self.notifier.watchers();
+        if watchers.get(&self.saga).is_some_and(|watcher| watcher.receiver_count() == 0) {
+            watchers.remove(&self.saga);
+        }
+    }
+}
+
+/// Where a saga stands, for labels and log fields.
+#[must_use]
+pub fn state_name(state: &State) -> &'static str {
+    match state {
+        State::Running { .. } => "running",
+        State::Compensating { .. } => "compensating",
+        State::Stuck { .. } => "stuck",
+        State::Paused { .. } => "paused",
+        State::Completed => "completed",
+        State::Compensated { .. } => "compensated",
+    }
+}

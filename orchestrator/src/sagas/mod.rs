@@ -1,0 +1,104 @@
+//! The registry: every saga this build knows, by name and version.
+
+pub mod order;
+
+use baton_participant_kit::errors::Violations;
+use bytes::Bytes;
+use saga_core::definition::Definition;
+use saga_core::saga::{DefinitionId, Direction, Saga, StepIndex};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+/// What the shell must know of a saga beside its definition: which inputs it takes, and what its commands say.
+pub trait SagaType: Send + Sync + 'static {
+    /// The steps.
+    fn definition(&self) -> &Definition;
+
+    /// Judges an input before anything is written.
+    fn accept(&self, input: &[u8]) -> Result<Accepted, Violations>;
+
+    /// The encoded business message of one command. Deterministic: the same saga gives the same bytes.
+    fn payload(&self, saga: &Saga, step: StepIndex, direction: Direction) -> Result<Bytes, PayloadError>;
+}
+
+/// An input that was accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// Business key to find the saga by, at most 128 bytes, possibly empty.
+    pub business_key: String,
+    /// True if at most one saga may ever be started for this business key.
+    pub exclusive: bool,
+}
+
+/// A payload could not be built: a defect of the definition, or an input that was stored by another build.
+#[derive(Debug, thiserror::Error)]
+#[error("no payload for step {step} {direction:?}: {why}")]
+pub struct PayloadError {
+    /// The step.
+    pub step: StepIndex,
+    /// Action or undo.
+    pub direction: Direction,
+    /// Why not.
+    pub why: String,
+}
+
+/// Every saga this build knows. Running sagas keep the version they were started with; new ones get the highest.
+#[derive(Clone, Default)]
+pub struct Registry {
+    types: BTreeMap<DefinitionId, Arc<dyn SagaType>>,
+}
+
+impl Registry {
+    /// The sagas that ship with Baton.
+    #[must_use]
+    pub fn standard() -> Self {
+        Self::default().with(order::OrderSaga::new())
+    }
+
+    /// Adds one saga. A second one under the same name and version replaces the first.
+    #[must_use]
+    pub fn with(mut self, saga: impl SagaType) -> Self {
+        self.types.insert(saga.definition().id().clone(), Arc::new(saga));
+        self
+    }
+
+    /// The saga a running instance is pinned to.
+    #[must_use]
+    pub fn pinned(&self, id: &DefinitionId) -> Option<&Arc<dyn SagaType>> {
+        self.types.get(id)
+    }
+
+    /// The newest version under a name.
+    #[must_use]
+    pub fn newest(&self, name: &str) -> Option<&Arc<dyn SagaType>> {
+        let from = DefinitionId { name: name.to_owned(), version: 0 };
+        let to = DefinitionId { name: name.to_owned(), version: u32::MAX };
+        self.types.range(from..=to).next_back().map(|(_, saga)| saga)
+    }
+
+    /// All of them, by name and version.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<dyn SagaType>> {
+        self.types.values()
+    }
+
+    /// Name and version of all of them.
+    #[must_use]
+    pub fn ids(&self) -> Vec<DefinitionId> {
+        self.types.keys().cloned().collect()
+    }
+
+    /// Names of all participants that any step names, each once.
+    #[must_use]
+    pub fn participants(&self) -> Vec<String> {
+        let names: std::collections::BTreeSet<String> =
+            self.iter().flat_map(|saga| saga.definition().steps().iter().map(|step| step.participant.clone())).collect();
+        names.into_iter().collect()
+    }
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.types.keys()).finish()
+    }
+}

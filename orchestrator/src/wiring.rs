@@ -1,0 +1,197 @@
+//! The one place that names concrete technologies and puts the parts together.
+
+use crate::api::Api;
+use crate::api::forward::forward;
+use crate::coord::Coord;
+use crate::engine::attempt::{Committer, NewId};
+use crate::engine::driver::Engine;
+use crate::engine::handle::EngineHandle;
+use crate::engine::sender::Sender;
+use crate::metrics::Metrics;
+use crate::notify::Notifier;
+use crate::sagas::Registry;
+use crate::store::SagaStore;
+use crate::workers::inbox::Inbox;
+use crate::workers::probe::Probe;
+use crate::workers::relay::Relay;
+use crate::workers::waker::Waker;
+use axum::Router;
+use baton_bus::bus::{CommandBus, Destination};
+use baton_bus::error::BusError;
+use baton_proto::baton::saga::v1::saga_service_server::SagaServiceServer;
+use baton_proto::shop::order::v1::order_placement_service_server::OrderPlacementServiceServer;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
+use tonic::transport::Channel;
+use uuid::Uuid;
+
+/// Bounds and pauses of one orchestrator.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Inputs one transaction takes at most. Not below 1,024 in production: smaller batches cost throughput.
+    pub max_batch: usize,
+    /// Jobs that may wait for the engine.
+    pub queue: usize,
+    /// Starts and orders that may wait for their commit before callers get RESOURCE_EXHAUSTED.
+    pub max_waiting_starts: usize,
+    /// Age at which an outbox message counts as unconfirmed.
+    pub relay_age: Duration,
+    /// Pause between two looks at the outbox.
+    pub relay_pause: Duration,
+    /// Pause between two looks for due sagas.
+    pub waker_pause: Duration,
+    /// How long shutting down may take.
+    pub drain: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            max_batch: 4096,
+            queue: 16_384,
+            max_waiting_starts: 8192,
+            relay_age: Duration::from_secs(1),
+            relay_pause: Duration::from_millis(250),
+            waker_pause: Duration::from_millis(100),
+            drain: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Everything an orchestrator is made of; each part behind its seam.
+#[derive(Debug)]
+pub struct Parts {
+    /// Durable state.
+    pub store: Arc<dyn SagaStore>,
+    /// Commands out, replies in.
+    pub bus: Arc<dyn CommandBus>,
+    /// Hints between processes.
+    pub coord: Arc<dyn Coord>,
+    /// What participants know.
+    pub probe: Arc<dyn Probe>,
+    /// The sagas this build knows.
+    pub registry: Registry,
+    /// Bounds and pauses.
+    pub settings: Settings,
+}
+
+/// A running orchestrator.
+#[derive(Debug)]
+pub struct Orchestrator {
+    api: Api,
+    parts: Parts,
+    sender: Arc<Sender>,
+    stop: CancellationToken,
+    workers: Vec<JoinHandle<()>>,
+    engine: JoinHandle<()>,
+}
+
+impl Orchestrator {
+    /// Starts engine and workers. Whatever sagas the store holds go on from here: there is no recovery to run.
+    pub async fn start(parts: Parts, metrics: Arc<Metrics>) -> Result<Self, BusError> {
+        let settings = &parts.settings;
+        let (handle, jobs) = EngineHandle::new(settings.queue, settings.max_waiting_starts);
+        let notifier = Notifier::new(parts.coord.clone(), metrics.clone());
+        let sender = Sender::new(parts.bus.clone());
+        let new_id: NewId = Arc::new(Uuid::now_v7);
+        let committer = Committer { store: parts.store.clone(), registry: parts.registry.clone(), new_id };
+        let engine = Engine::new(jobs, committer, sender.clone(), notifier.clone(), settings.max_batch);
+        let stop = CancellationToken::new();
+        let consumer = parts.bus.consume(Destination::Replies).await?;
+        let inbox = Inbox::new(consumer, handle.clone(), metrics.clone());
+        let relay = Relay::new(
+            parts.store.clone(),
+            sender.clone(),
+            metrics.clone(),
+            settings.relay_age,
+            settings.relay_pause,
+        );
+        let waker = Waker::new(
+            parts.store.clone(),
+            handle.clone(),
+            parts.registry.clone(),
+            parts.probe.clone(),
+            metrics,
+            settings.waker_pause,
+        );
+        let workers = vec![
+            tokio::spawn(until(stop.clone(), inbox.run())),
+            tokio::spawn(relay.run(stop.clone())),
+            tokio::spawn(waker.run(stop.clone())),
+            tokio::spawn(until(stop.clone(), notifier.clone().listen())),
+        ];
+        let api =
+            Api { engine: handle, store: parts.store.clone(), registry: parts.registry.clone(), notifier };
+        Ok(Self { api, parts, sender, stop, workers, engine: tokio::spawn(engine.run()) })
+    }
+
+    /// Its gRPC services.
+    #[must_use]
+    pub fn routes(&self) -> Routes {
+        Routes::new(SagaServiceServer::new(self.api.clone()))
+            .add_service(OrderPlacementServiceServer::new(self.api.clone()))
+    }
+
+    /// What the services work with; tests and the simulator put events in here.
+    #[must_use]
+    pub fn api(&self) -> &Api {
+        &self.api
+    }
+
+    /// Ok if sagas can be started and driven right now.
+    pub async fn ready(&self) -> Result<(), String> {
+        if self.stop.is_cancelled() {
+            return Err("shutting down".to_owned());
+        }
+        self.parts.store.ready().await.map_err(|error| error.to_string())?;
+        self.parts.bus.health().map_err(|error| error.to_string())
+    }
+
+    /// Stops in order: no new starts, no new work from the bus, then what is in the queue is finished and sent. What
+    /// remains after the drain time is as after a crash: another instance, or the next start, goes on with it.
+    pub async fn shutdown(self) {
+        self.api.engine.stop_starts();
+        self.stop.cancel();
+        let drain = self.parts.settings.drain;
+        let Self { api, parts, sender, workers, engine, .. } = self;
+        let finished = async move {
+            for worker in workers {
+                let _ = worker.await;
+            }
+            // With the last handle the engine's queue closes, and it runs dry. Handles inside services that are still
+            // being served keep it open; then the deadline below decides.
+            drop(api);
+            let _ = engine.await;
+            sender.drain().await;
+        };
+        if tokio::time::timeout(drain, finished).await.is_err() {
+            tracing::warn!("drain time is over; the rest is left to another instance");
+        }
+        parts.bus.close().await;
+    }
+}
+
+async fn until(stop: CancellationToken, work: impl Future<Output = ()>) {
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = work => {}
+    }
+}
+
+/// The business services that are passed on to each participant.
+#[must_use]
+pub fn forwarded(channels: &BTreeMap<String, Channel>) -> Router {
+    const SERVICES: [(&str, &[&str]); 3] = [
+        ("order", &["shop.order.v1.OrderService"]),
+        ("payment", &["shop.payment.v1.PaymentService"]),
+        ("stock", &["shop.stock.v1.ItemService"]),
+    ];
+    SERVICES.iter().fold(Router::new(), |router, (participant, services)| match channels.get(*participant) {
+        Some(channel) => router.merge(forward(services, channel.clone())),
+        None => router,
+    })
+}

@@ -1,0 +1,90 @@
+//! Asks participants what they know of a command before it is repeated.
+
+use crate::workers::inbox::reply_of;
+use async_trait::async_trait;
+use baton_proto::baton::participant::v1 as wire;
+use baton_proto::baton::participant::v1::participant_service_client::ParticipantServiceClient;
+use bytes::Bytes;
+use saga_core::event::Reply;
+use saga_core::saga::{CommandId, Direction, SagaId};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+use tonic::transport::Channel;
+
+/// Keys one probe asks about at most; the participant's own bound.
+pub const MAX_KEYS: usize = 256;
+
+/// A probe is a shortcut: if it takes longer than this the command is simply repeated.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// What a participant's ledger knows.
+#[async_trait]
+pub trait Probe: Send + Sync + fmt::Debug + 'static {
+    /// The stored answers to some commands, at most [`MAX_KEYS`]; those not known, and all of them if the participant
+    /// cannot be asked, are left out.
+    async fn ask(&self, participant: &str, commands: &[CommandId]) -> Vec<(SagaId, Reply)>;
+}
+
+/// Probes over gRPC.
+#[derive(Clone, Debug, Default)]
+pub struct GrpcProbe {
+    channels: BTreeMap<String, Channel>,
+}
+
+impl GrpcProbe {
+    /// A probe over channels by participant name.
+    #[must_use]
+    pub fn new(channels: BTreeMap<String, Channel>) -> Self {
+        Self { channels }
+    }
+}
+
+#[async_trait]
+impl Probe for GrpcProbe {
+    async fn ask(&self, participant: &str, commands: &[CommandId]) -> Vec<(SagaId, Reply)> {
+        let Some(channel) = self.channels.get(participant) else {
+            return Vec::new();
+        };
+        let keys = commands.iter().take(MAX_KEYS).map(key_of).collect();
+        let mut client = ParticipantServiceClient::new(channel.clone());
+        let request = wire::ProbeRequest { keys };
+        match tokio::time::timeout(PATIENCE, client.probe(request)).await {
+            Ok(Ok(response)) => {
+                let knowledge = response.into_inner().knowledge;
+                knowledge.into_iter().filter_map(|known| known.answer).filter_map(reply_of).collect()
+            }
+            Ok(Err(status)) => {
+                tracing::debug!(participant, code = ?status.code(), "probe refused");
+                Vec::new()
+            }
+            Err(_) => {
+                tracing::debug!(participant, "probe timed out");
+                Vec::new()
+            }
+        }
+    }
+}
+
+fn key_of(command: &CommandId) -> wire::CommandKey {
+    let direction = match command.direction {
+        Direction::Action => wire::Direction::Action,
+        Direction::Undo => wire::Direction::Undo,
+    };
+    wire::CommandKey {
+        saga_id: Bytes::copy_from_slice(&command.saga.0),
+        step: u32::from(command.step),
+        direction: direction.into(),
+    }
+}
+
+/// Knows nothing, so that every due command is repeated.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoProbe;
+
+#[async_trait]
+impl Probe for NoProbe {
+    async fn ask(&self, _participant: &str, _commands: &[CommandId]) -> Vec<(SagaId, Reply)> {
+        Vec::new()
+    }
+}

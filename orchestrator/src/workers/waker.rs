@@ -1,0 +1,111 @@
+//! The waker: finds sagas past their deadline, asks the participants first, then lets the engine wake them.
+
+use crate::engine::handle::EngineHandle;
+use crate::engine::input::Input;
+use crate::metrics::Metrics;
+use crate::sagas::Registry;
+use crate::store::{Record, SagaStore, StoreError};
+use crate::workers::probe::{MAX_KEYS, Probe};
+use futures_util::future::join_all;
+use saga_core::saga::{CommandId, Direction, SagaId, State, Wait};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// Due sagas taken per look: one batch. More of them come with the next look at once.
+const MAX_DUE: u32 = 512;
+
+/// Wakes due sagas.
+#[derive(Debug)]
+pub struct Waker {
+    store: Arc<dyn SagaStore>,
+    engine: EngineHandle,
+    registry: Registry,
+    probe: Arc<dyn Probe>,
+    metrics: Arc<Metrics>,
+    pause: Duration,
+}
+
+impl Waker {
+    /// A waker that looks every `pause`.
+    #[must_use]
+    pub fn new(
+        store: Arc<dyn SagaStore>,
+        engine: EngineHandle,
+        registry: Registry,
+        probe: Arc<dyn Probe>,
+        metrics: Arc<Metrics>,
+        pause: Duration,
+    ) -> Self {
+        Self { store, engine, registry, probe, metrics, pause }
+    }
+
+    /// Runs until cancelled.
+    pub async fn run(self, stop: CancellationToken) {
+        loop {
+            let full = match self.run_once().await {
+                Ok(woken) => woken == MAX_DUE as usize,
+                Err(error) => {
+                    tracing::debug!(%error, "waker could not look");
+                    false
+                }
+            };
+            if full && !stop.is_cancelled() {
+                continue;
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(self.pause) => {}
+            }
+        }
+    }
+
+    /// One look; returns how many sagas were due. They are settled when it returns.
+    pub async fn run_once(&self) -> Result<usize, StoreError> {
+        let due = self.store.due(self.registry.ids(), MAX_DUE).await?;
+        if due.is_empty() {
+            return Ok(0);
+        }
+        self.metrics.woken.inc_by(due.len() as u64);
+        let answers = self.ask(&due).await;
+        let answered: BTreeSet<SagaId> = answers.iter().filter_map(Input::loads).collect();
+        let mut inputs = answers;
+        let silent = due.iter().map(|record| record.saga.id).filter(|id| !answered.contains(id));
+        inputs.extend(silent.map(Input::Wake));
+        self.engine.many(inputs).await;
+        Ok(due.len())
+    }
+
+    /// What the participants' ledgers say of commands that nobody has answered.
+    async fn ask(&self, due: &[Record]) -> Vec<Input> {
+        let mut questions: BTreeMap<String, Vec<CommandId>> = BTreeMap::new();
+        for record in due {
+            if let Some((participant, command)) = self.question(record) {
+                questions.entry(participant).or_default().push(command);
+            }
+        }
+        let asked = questions.iter().flat_map(|(participant, commands)| {
+            commands.chunks(MAX_KEYS).map(|commands| self.probe.ask(participant, commands))
+        });
+        let answers = join_all(asked).await;
+        answers.into_iter().flatten().map(|(saga, reply)| Input::Reply(saga, reply)).collect()
+    }
+
+    fn question(&self, record: &Record) -> Option<(String, CommandId)> {
+        let saga = &record.saga;
+        let (step, direction) = match &saga.state {
+            State::Running { step, wait: Wait::Reply { .. } } => (*step, Direction::Action),
+            State::Compensating { step, wait: Wait::Reply { .. }, .. } => (*step, Direction::Undo),
+            State::Running { wait: Wait::Backoff { .. }, .. }
+            | State::Compensating { wait: Wait::Backoff { .. }, .. }
+            | State::Stuck { .. }
+            | State::Paused { .. }
+            | State::Completed
+            | State::Compensated { .. } => return None,
+        };
+        let definition = self.registry.pinned(&saga.definition)?.definition();
+        let participant = definition.steps().get(usize::from(step))?.participant.clone();
+        Some((participant, CommandId { saga: saga.id, step, direction }))
+    }
+}
