@@ -1,1 +1,24 @@
-//! A sandbox payment provider that speaks the PortOne V1 REST API.
+//! A sandbox payment provider: an independent HTTP server that speaks the PortOne (Iamport) V1 REST API over a ledger of
+//! its own, with faults on request. It contains no code and no marks of PortOne.
+//!
+//! - [`server`]: start it on a listener, or take its router.
+//! - [`api`]: the calls of the real API; [`control`]: what the real API does not have, all under `/_sandbox`.
+//! - [`ledger`]: payments, cancellations and append-only entries; every change is one durable transaction, so a killed
+//!   provider comes back with everything it ever answered for.
+//! - [`faults`]: what goes wrong on request.
+//! - [`amount`], [`fields`], [`envelope`], [`token`], [`payment`]: the API's notation.
+
+pub mod amount;
+mod api;
+mod control;
+pub mod envelope;
+pub mod faults;
+mod fields;
+pub mod ledger;
+mod line;
+pub mod payment;
+mod record;
+mod refund;
+mod schema;
+pub mod server;
+mod token;

@@ -1,0 +1,344 @@
+//! The provider's own ledger. Every change is one durable transaction; a repeated payment changes nothing.
+
+use crate::amount::Decimal;
+use crate::envelope::Refusal;
+use crate::payment::{Cancellation, Details, Payment, Status};
+use crate::record::record;
+use crate::refund::refund;
+use crate::schema::MIGRATIONS;
+use baton_sql::database::{Database, DatabaseConfig, Verdict};
+use baton_sql::error::SqlError;
+use baton_sql::value::{Row, Value};
+use serde::Serialize;
+use std::collections::HashMap;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Payments taken by one call. The demo pays 1,000 orders, a load run 10,000.
+pub const PAY_MAX: usize = 10_000;
+
+/// Rows of one page of the ledger at most.
+pub const PAGE_MAX: usize = 10_000;
+
+/// Refunds of one payment at most, so that an answer stays bounded.
+pub const CANCELLATIONS_MAX: i64 = 100;
+
+/// What [`payment_of`] reads, in its order.
+pub(crate) const COLUMNS: &str = "imp_uid, merchant_uid, currency, amount, cancelled, cancellations, status, details, \
+                       started_us, paid_us, failed_us, cancelled_us";
+
+/// What [`cancellation_of`] reads, of one payment.
+pub(crate) const HISTORY: &str =
+    "SELECT ordinal, amount, reason, cancelled_us FROM sandbox_cancellation WHERE imp_uid = ? ORDER BY ordinal";
+
+/// A payment to be recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewPayment {
+    /// The provider's id; `None` makes one up.
+    pub imp_uid: Option<String>,
+    /// The merchant's number.
+    pub merchant_uid: String,
+    /// ISO 4217, one that the sandbox knows.
+    pub currency: String,
+    /// Minor units, positive.
+    pub amount: i64,
+    /// `Ready`, `Paid` or `Failed`.
+    pub status: Status,
+    /// What the browser sent.
+    pub details: Details,
+}
+
+/// Which payment a call is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reference {
+    /// The provider's id.
+    ImpUid(String),
+    /// The merchant's number: the captured payment of it.
+    MerchantUid(String),
+}
+
+/// A refund to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cancel {
+    /// Which payment.
+    pub payment: Reference,
+    /// How much; `None` or 0 is all that is left.
+    pub amount: Option<Decimal>,
+    /// What the caller believes can still be refunded; if it differs, nothing happens.
+    pub checksum: Option<Decimal>,
+    /// Why.
+    pub reason: String,
+}
+
+/// One payment as an audit sees it; amounts in minor units.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
+pub struct LedgerLine {
+    /// The provider's id.
+    pub imp_uid: String,
+    /// The merchant's number.
+    pub merchant_uid: String,
+    /// ISO 4217.
+    pub currency: String,
+    /// Where it stands.
+    pub status: Status,
+    /// Captured; 0 unless money was taken.
+    pub paid_minor_units: i64,
+    /// Refunded.
+    pub cancelled_minor_units: i64,
+    /// How many refunds.
+    pub cancellations: i64,
+}
+
+/// Sums of one currency.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
+pub struct Totals {
+    /// ISO 4217.
+    pub currency: String,
+    /// Captured payments.
+    pub payments: i64,
+    /// Captured, minor units.
+    pub paid_minor_units: i64,
+    /// Refunded, minor units.
+    pub cancelled_minor_units: i64,
+    /// Refunds.
+    pub cancellations: i64,
+    /// The sum of the append-only entries, minor units: captured minus refunded, or the ledger is broken.
+    pub entries_minor_units: i64,
+}
+
+/// The ledger. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    database: Database,
+}
+
+impl Ledger {
+    /// Opens the ledger and brings its tables up to date.
+    ///
+    /// # Errors
+    /// As [`Database::open`].
+    pub async fn open(config: DatabaseConfig) -> Result<Self, SqlError> {
+        let database = Database::open(config).await?;
+        database.migrate(MIGRATIONS).await?;
+        Ok(Self { database })
+    }
+
+    /// Records payments, all or none, and returns their ids in order. A payment that is recorded already with the same
+    /// content is left alone; one that was `Ready` or `Failed` may change.
+    ///
+    /// # Errors
+    /// [`Refusal`] for a number that is already paid, an id with other content, or an amount that differs from the
+    /// prepared one.
+    pub async fn pay(&self, payments: Vec<NewPayment>) -> Result<Vec<String>, Refusal> {
+        let now_us = now_us();
+        let payments: Vec<(String, NewPayment)> = payments
+            .into_iter()
+            .map(|new| (new.imp_uid.clone().unwrap_or_else(|| format!("imp_{}", uuid::Uuid::now_v7().simple())), new))
+            .collect();
+        let ids = payments.iter().map(|(imp_uid, _)| imp_uid.clone()).collect();
+        let outcome = self
+            .database
+            .transaction(move |tx| {
+                let payments = payments.clone();
+                Box::pin(async move {
+                    Ok(match record(tx, &payments, now_us).await? {
+                        Ok(()) => Verdict::Commit(Ok(())),
+                        Err(refusal) => Verdict::Rollback(Err(refusal)),
+                    })
+                })
+            })
+            .await;
+        match outcome {
+            Err(SqlError::Duplicate(_)) => Err(Refusal::conflict("a payment of this imp_uid or merchant_uid exists")),
+            outcome => outcome?.map(|()| ids),
+        }
+    }
+
+    /// The payment with its refunds.
+    ///
+    /// # Errors
+    /// As [`Database::query`].
+    pub async fn find(&self, imp_uid: &str) -> Result<Option<Payment>, SqlError> {
+        let sql = format!("SELECT {COLUMNS} FROM sandbox_payment WHERE imp_uid = ?");
+        let rows = self.database.query(&sql, vec![imp_uid.into()]).await?;
+        let Some(mut payment) = rows.first().map(payment_of).transpose()? else { return Ok(None) };
+        if payment.cancellations > 0 {
+            let rows = self.database.query(HISTORY, vec![imp_uid.into()]).await?;
+            payment.history = rows.iter().map(cancellation_of).collect::<Result<_, _>>()?;
+        }
+        Ok(Some(payment))
+    }
+
+    /// The id of a number's newest payment, captured ones first; `None` if there is none (of this status).
+    ///
+    /// # Errors
+    /// As [`Database::query`].
+    pub async fn find_by_merchant(
+        &self,
+        merchant_uid: &str,
+        status: Option<Status>,
+    ) -> Result<Option<String>, SqlError> {
+        let rows = self
+            .database
+            .query(
+                "SELECT imp_uid FROM sandbox_payment WHERE merchant_uid = ? AND (? = '' OR status = ?) \
+                 ORDER BY CASE WHEN paid_merchant_uid IS NULL THEN 1 ELSE 0 END, started_us DESC, imp_uid LIMIT 1",
+                vec![
+                    merchant_uid.into(),
+                    status.map_or("", Status::as_str).into(),
+                    status.map_or("", Status::as_str).into(),
+                ],
+            )
+            .await?;
+        rows.first().map(|row| Ok(row.text(0)?.to_owned())).transpose()
+    }
+
+    /// Refunds, unless the payment's state or the checksum forbids it; returns the payment as it is then.
+    ///
+    /// # Errors
+    /// [`Refusal`]; nothing was changed.
+    pub async fn cancel(&self, cancel: Cancel) -> Result<Payment, Refusal> {
+        let now_us = now_us();
+        let imp_uid = match &cancel.payment {
+            Reference::ImpUid(imp_uid) => imp_uid.clone(),
+            Reference::MerchantUid(number) => {
+                self.find_by_merchant(number, None).await?.ok_or_else(Refusal::not_found)?
+            }
+        };
+        self.database
+            .transaction(move |tx| {
+                let (imp_uid, cancel) = (imp_uid.clone(), cancel.clone());
+                Box::pin(async move {
+                    Ok(match refund(tx, &imp_uid, &cancel, now_us).await? {
+                        Ok(payment) => Verdict::Commit(Ok(payment)),
+                        Err(refusal) => Verdict::Rollback(Err(refusal)),
+                    })
+                })
+            })
+            .await?
+    }
+
+    /// Fixes the amount that a number must be paid with.
+    ///
+    /// # Errors
+    /// [`Refusal`] if another amount was fixed before and `replace` is false.
+    pub async fn prepare(&self, number: &str, currency: &str, amount: i64, replace: bool) -> Result<(), Refusal> {
+        let row = vec![Value::from(number), currency.into(), amount.into()];
+        self.database
+            .transaction(move |tx| {
+                let row = row.clone();
+                Box::pin(async move {
+                    let sql = format!(
+                        "SELECT currency, amount FROM sandbox_prepared WHERE merchant_uid = ?{}",
+                        tx.for_update()
+                    );
+                    let found = tx.query(&sql, vec![row[0].clone()]).await?;
+                    if found.first().is_some_and(|found| found.0[..] == row[1..]) {
+                        return Ok(Verdict::Commit(Ok(())));
+                    }
+                    if !found.is_empty() && !replace {
+                        return Ok(Verdict::Rollback(Err(Refusal::business("another amount is prepared already"))));
+                    }
+                    tx.execute("DELETE FROM sandbox_prepared WHERE merchant_uid = ?", vec![row[0].clone()]).await?;
+                    tx.execute("INSERT INTO sandbox_prepared (merchant_uid, currency, amount) VALUES (?, ?, ?)", row)
+                        .await?;
+                    Ok(Verdict::Commit(Ok(())))
+                })
+            })
+            .await?
+    }
+
+    /// Currency and amount fixed for a number.
+    ///
+    /// # Errors
+    /// As [`Database::query`].
+    pub async fn prepared(&self, number: &str) -> Result<Option<(String, i64)>, SqlError> {
+        let sql = "SELECT currency, amount FROM sandbox_prepared WHERE merchant_uid = ?";
+        let rows = self.database.query(sql, vec![number.into()]).await?;
+        rows.first().map(|row| Ok((row.text(0)?.to_owned(), row.int(1)?))).transpose()
+    }
+
+    /// One page of all payments, ordered by id, beginning after `after` (empty for the first page).
+    ///
+    /// # Errors
+    /// As [`Database::query`].
+    pub async fn page(&self, after: &str, limit: usize) -> Result<Vec<LedgerLine>, SqlError> {
+        let limit = i64::try_from(limit.clamp(1, PAGE_MAX)).unwrap_or(1);
+        let sql = format!("SELECT {COLUMNS} FROM sandbox_payment WHERE imp_uid > ? ORDER BY imp_uid LIMIT ?");
+        let rows = self.database.query(&sql, vec![after.into(), limit.into()]).await?;
+        rows.iter()
+            .map(|row| {
+                let payment = payment_of(row)?;
+                Ok(LedgerLine {
+                    paid_minor_units: if payment.status.is_captured() { payment.amount } else { 0 },
+                    imp_uid: payment.imp_uid,
+                    merchant_uid: payment.merchant_uid,
+                    currency: payment.currency,
+                    status: payment.status,
+                    cancelled_minor_units: payment.cancelled,
+                    cancellations: payment.cancellations,
+                })
+            })
+            .collect()
+    }
+
+    /// Sums for an audit, one per currency. Reads the whole ledger.
+    ///
+    /// # Errors
+    /// As [`Database::query`].
+    pub async fn totals(&self) -> Result<Vec<Totals>, SqlError> {
+        let payments = "SELECT currency, COUNT(*), CAST(SUM(amount) AS SIGNED), CAST(SUM(cancelled) AS SIGNED), \
+                        CAST(SUM(cancellations) AS SIGNED) FROM sandbox_payment \
+                        WHERE status IN ('paid', 'cancelled') GROUP BY currency ORDER BY currency";
+        let entries = "SELECT currency, CAST(SUM(amount) AS SIGNED) FROM sandbox_entry GROUP BY currency";
+        let mut sums = HashMap::new();
+        for row in self.database.query(entries, Vec::new()).await? {
+            sums.insert(row.text(0)?.to_owned(), row.int(1)?);
+        }
+        let rows = self.database.query(payments, Vec::new()).await?;
+        rows.iter()
+            .map(|row| {
+                let currency = row.text(0)?.to_owned();
+                Ok(Totals {
+                    payments: row.int(1)?,
+                    paid_minor_units: row.int(2)?,
+                    cancelled_minor_units: row.int(3)?,
+                    cancellations: row.int(4)?,
+                    entries_minor_units: sums.get(&currency).copied().unwrap_or(0),
+                    currency,
+                })
+            })
+            .collect()
+    }
+}
+
+pub(crate) fn payment_of(row: &Row) -> Result<Payment, SqlError> {
+    Ok(Payment {
+        imp_uid: row.text(0)?.to_owned(),
+        merchant_uid: row.text(1)?.to_owned(),
+        currency: row.text(2)?.to_owned(),
+        amount: row.int(3)?,
+        cancelled: row.int(4)?,
+        cancellations: row.int(5)?,
+        status: Status::parse(row.text(6)?).ok_or_else(|| SqlError::Refused("unknown status in the ledger".into()))?,
+        details: serde_json::from_str(row.text(7)?).unwrap_or_default(),
+        started_us: row.int(8)?,
+        paid_us: row.int(9)?,
+        failed_us: row.int(10)?,
+        cancelled_us: row.int(11)?,
+        history: Vec::new(),
+    })
+}
+
+pub(crate) fn cancellation_of(row: &Row) -> Result<Cancellation, SqlError> {
+    Ok(Cancellation {
+        ordinal: row.int(0)?,
+        amount: row.int(1)?,
+        reason: row.text(2)?.to_owned(),
+        cancelled_us: row.int(3)?,
+    })
+}
+
+/// Microseconds since the epoch.
+pub(crate) fn now_us() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).ok().and_then(|now| i64::try_from(now.as_micros()).ok()).unwrap_or(0)
+}
