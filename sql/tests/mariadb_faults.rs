@@ -1,0 +1,242 @@
+//! What MariaDB's failures look like from above: cancelled callers, deadlocks, killed and paused servers, unsafe settings.
+
+use baton_sql::database::{Database, DatabaseConfig, Verdict};
+use baton_sql::error::SqlError;
+use baton_supervisor::MariaDb;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+use tokio::sync::{Barrier, oneshot};
+
+async fn open(url: String, connections: u32) -> Database {
+    let config = DatabaseConfig::MariaDb { url, connections, acquire_timeout: Duration::from_secs(1) };
+    let db = Database::open(config).await.unwrap();
+    let create = "CREATE TABLE IF NOT EXISTS t (id BIGINT PRIMARY KEY, n BIGINT NOT NULL) ENGINE=InnoDB";
+    db.transaction(move |tx| Box::pin(async move { tx.execute(create, Vec::new()).await.map(Verdict::Commit) }))
+        .await
+        .unwrap();
+    db
+}
+
+async fn fresh() -> Database {
+    open(baton_supervisor::shared::fresh_schema(baton_supervisor::shared::mariadb().await), 4).await
+}
+
+async fn insert(db: &Database, id: i64) -> Result<u64, SqlError> {
+    db.transaction(move |tx| {
+        Box::pin(async move {
+            tx.execute("INSERT INTO t (id, n) VALUES (?, 0)", vec![id.into()]).await.map(Verdict::Commit)
+        })
+    })
+    .await
+}
+
+async fn has(db: &Database, id: i64) -> bool {
+    !db.query("SELECT id FROM t WHERE id = ?", vec![id.into()]).await.unwrap().is_empty()
+}
+
+async fn eventually(db: &Database, id: i64) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !has(db, id).await {
+        assert!(Instant::now() < deadline, "{id} never appeared");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cancelled_callers_leave_clean_connections() {
+    let db = fresh().await;
+    let started = Arc::new(AtomicU32::new(0));
+    for round in 0..500_i64 {
+        let counter = Arc::clone(&started);
+        let doomed = db.transaction(move |tx| {
+            counter.fetch_add(1, Ordering::SeqCst);
+            Box::pin(async move {
+                tx.execute("INSERT INTO t (id, n) VALUES (?, 0)", vec![round.into()]).await.map(Verdict::Commit)
+            })
+        });
+        let patience = Duration::from_micros(u64::try_from(round * 37 % 600).unwrap());
+        let _ = tokio::time::timeout(patience, doomed).await;
+        let open = db.query("SELECT @@in_transaction", Vec::new()).await.unwrap();
+        assert_eq!(open[0].int(0).unwrap(), 0, "round {round}: the next borrower is inside a transaction");
+        if round % 10 == 0 {
+            insert(&db, 10_000 + round).await.unwrap();
+        }
+    }
+    // Every call was polled once, so every transaction runs to its end although its caller has gone.
+    for round in 0..500 {
+        eventually(&db, round).await;
+    }
+    assert_eq!(started.load(Ordering::SeqCst), 500, "and none ran twice");
+    for round in (0..500).step_by(10) {
+        assert!(has(&db, 10_000 + round).await, "an acknowledged insert is lost");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deadlock_is_rolled_back_and_run_again() {
+    let db = fresh().await;
+    insert(&db, 1).await.unwrap();
+    insert(&db, 2).await.unwrap();
+    let barrier = Arc::new(Barrier::new(2));
+    let runs = Arc::new(AtomicU32::new(0));
+    let cross = |first: i64, second: i64| {
+        let (db, barrier, runs) = (db.clone(), Arc::clone(&barrier), Arc::clone(&runs));
+        let mut own_runs = 0;
+        tokio::spawn(async move {
+            db.transaction(move |tx| {
+                let barrier = Arc::clone(&barrier);
+                own_runs += 1;
+                runs.fetch_add(1, Ordering::SeqCst);
+                let meet = own_runs == 1;
+                Box::pin(async move {
+                    tx.execute("UPDATE t SET n = n + 1 WHERE id = ?", vec![first.into()]).await?;
+                    if meet {
+                        barrier.wait().await;
+                    }
+                    tx.execute("UPDATE t SET n = n + 1 WHERE id = ?", vec![second.into()]).await.map(Verdict::Commit)
+                })
+            })
+            .await
+        })
+    };
+    let (left, right) = (cross(1, 2), cross(2, 1));
+    left.await.unwrap().unwrap();
+    right.await.unwrap().unwrap();
+    assert_eq!(runs.load(Ordering::SeqCst), 3, "one of the two was the victim and ran once more");
+    let rows = db.query("SELECT n FROM t ORDER BY id", Vec::new()).await.unwrap();
+    assert_eq!((rows[0].int(0).unwrap(), rows[1].int(0).unwrap()), (2, 2), "each counted once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_swallowed_deadlock_commits_nothing() {
+    let db = fresh().await;
+    insert(&db, 1).await.unwrap();
+    insert(&db, 2).await.unwrap();
+    let barrier = Arc::new(Barrier::new(2));
+    let cross = |first: i64, second: i64, mark: i64| {
+        let (db, barrier) = (db.clone(), Arc::clone(&barrier));
+        let mut run = 0;
+        tokio::spawn(async move {
+            db.transaction(move |tx| {
+                let barrier = Arc::clone(&barrier);
+                run += 1;
+                let meet = run == 1;
+                Box::pin(async move {
+                    tx.execute("UPDATE t SET n = n + 1 WHERE id = ?", vec![first.into()]).await?;
+                    if meet {
+                        barrier.wait().await;
+                    }
+                    let second = tx.execute("UPDATE t SET n = n + 1 WHERE id = ?", vec![second.into()]).await;
+                    // A careless body goes on after the deadlock: this insert must not commit on its own.
+                    let marked = tx.execute("INSERT INTO t (id, n) VALUES (?, 1)", vec![mark.into()]).await;
+                    assert_eq!(second.is_ok(), marked.is_ok());
+                    Ok(Verdict::Commit(()))
+                })
+            })
+            .await
+        })
+    };
+    let (left, right) = (cross(1, 2, 101), cross(2, 1, 102));
+    left.await.unwrap().unwrap();
+    right.await.unwrap().unwrap();
+    let rows = db.query("SELECT n FROM t ORDER BY id", Vec::new()).await.unwrap();
+    assert_eq!(rows.iter().map(|row| row.int(0).unwrap()).collect::<Vec<_>>(), [2, 2, 1, 1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_server_is_unavailable_and_comes_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = MariaDb::start(dir.path()).await.unwrap();
+    server.create_schema("test").unwrap();
+    let db = open(server.root_url("test"), 4).await;
+    let (half_way, reached) = oneshot::channel();
+    let (go_on, killed) = oneshot::channel();
+    let mut channels = Some((half_way, killed));
+    let worker = db.clone();
+    let transaction = tokio::spawn(async move {
+        worker
+            .transaction(move |tx| {
+                let (half_way, killed) = channels.take().unwrap();
+                Box::pin(async move {
+                    tx.execute("INSERT INTO t (id, n) VALUES (1, 0)", Vec::new()).await?;
+                    half_way.send(()).unwrap();
+                    killed.await.unwrap();
+                    tx.execute("INSERT INTO t (id, n) VALUES (2, 0)", Vec::new()).await.map(Verdict::Commit)
+                })
+            })
+            .await
+    });
+    reached.await.unwrap();
+    server.kill().unwrap();
+    go_on.send(()).unwrap();
+    let lost = transaction.await.unwrap();
+    assert!(matches!(lost, Err(SqlError::Unavailable(_) | SqlError::UnknownOutcome(_))), "{lost:?}");
+    let away = insert(&db, 3).await;
+    assert!(matches!(away, Err(SqlError::Unavailable(_))), "{away:?}");
+    server.restart().await.unwrap();
+    insert(&db, 4).await.unwrap();
+    assert!(!has(&db, 1).await && !has(&db, 3).await && has(&db, 4).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_paused_server_is_unavailable_within_the_bound() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Arc::new(MariaDb::start(dir.path()).await.unwrap());
+    server.create_schema("test").unwrap();
+    let db = open(server.root_url("test"), 4).await;
+    insert(&db, 1).await.unwrap();
+    server.pause().unwrap();
+    let asked = Instant::now();
+    let idle_connection = insert(&db, 2).await;
+    let new_connection = insert(&db, 3).await;
+    assert!(matches!(idle_connection, Err(SqlError::Unavailable(_))), "{idle_connection:?}");
+    assert!(matches!(new_connection, Err(SqlError::Unavailable(_))), "{new_connection:?}");
+    assert!(asked.elapsed() < Duration::from_secs(4), "took {:?}", asked.elapsed());
+    server.resume().unwrap();
+    insert(&db, 4).await.unwrap();
+
+    let pauser = Arc::clone(&server);
+    let unknown = db
+        .transaction(move |tx| {
+            let pauser = Arc::clone(&pauser);
+            Box::pin(async move {
+                let done = tx.execute("INSERT INTO t (id, n) VALUES (5, 0)", Vec::new()).await?;
+                pauser.pause().unwrap();
+                Ok(Verdict::Commit(done))
+            })
+        })
+        .await;
+    assert!(matches!(unknown, Err(SqlError::UnknownOutcome(_))), "{unknown:?}");
+    server.resume().unwrap();
+    insert(&db, 6).await.unwrap();
+    assert!(!has(&db, 2).await && !has(&db, 3).await && has(&db, 6).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unsafe_servers_and_bad_urls_are_refused_without_the_password() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = MariaDb::start(dir.path()).await.unwrap();
+    server.create_schema("test").unwrap();
+    server.create_user("baton", "hunter2", "test", "ALL PRIVILEGES").unwrap();
+    server.execute("SET GLOBAL innodb_flush_log_at_trx_commit = 2").unwrap();
+    let refused = Database::open(DatabaseConfig::mariadb(server.url("baton", "hunter2", "test"))).await.unwrap_err();
+    assert!(refused.to_string().contains("innodb_flush_log_at_trx_commit is 2"), "{refused}");
+    server.execute("SET GLOBAL innodb_flush_log_at_trx_commit = 1").unwrap();
+    let db = Database::open(DatabaseConfig::mariadb(server.url("baton", "hunter2", "test"))).await.unwrap();
+    let sql = "SELECT @@tx_isolation, @@time_zone, @@innodb_lock_wait_timeout, @@character_set_client";
+    let row = db.query(sql, Vec::new()).await.unwrap().remove(0);
+    assert_eq!((row.text(0).unwrap(), row.text(1).unwrap()), ("READ-COMMITTED", "+00:00"));
+    assert_eq!((row.int(2).unwrap(), row.text(3).unwrap()), (5, "utf8mb4"));
+    for url in [
+        server.url("baton", "hunter3", "test"),
+        server.url("baton", "hunter2", "other"),
+        "mysql://baton:hunter2@127.0.0.1:notaport/test".to_owned(),
+    ] {
+        let error = Database::open(DatabaseConfig::mariadb(url)).await.unwrap_err();
+        assert!(matches!(error, SqlError::Refused(_)), "{error:?}");
+        assert!(!format!("{error} {error:?} {db:?}").contains("hunter"), "{error}");
+    }
+    let nobody = "mysql://baton:hunter2@127.0.0.1:1/test";
+    let error = Database::open(DatabaseConfig::mariadb(nobody)).await.unwrap_err();
+    assert!(matches!(error, SqlError::Unavailable(_)) && !error.to_string().contains("hunter"), "{error:?}");
+}
