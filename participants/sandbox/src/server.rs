@@ -53,7 +53,7 @@ pub(crate) struct App {
     pub(crate) imp_secret: Arc<SecretString>,
 }
 
-/// A running provider. Dropping it kills it: connections break, the ledger keeps what was committed.
+/// A running provider. Dropping it stops it without waiting; the ledger keeps what was committed.
 #[derive(Debug)]
 pub struct Sandbox {
     addr: SocketAddr,
@@ -108,10 +108,10 @@ impl Sandbox {
     /// Stops taking calls, lets those under way end for at most five seconds, and returns.
     pub async fn shutdown(mut self) {
         self.stop.cancel();
-        if let Some(mut server) = self.server.take() {
-            if tokio::time::timeout(DRAIN, &mut server).await.is_err() {
-                server.abort();
-            }
+        if let Some(mut server) = self.server.take()
+            && tokio::time::timeout(DRAIN, &mut server).await.is_err()
+        {
+            server.abort();
         }
     }
 }
