@@ -1,1 +1,118 @@
-//! rabbitmq.
+//! The bus of the real shape: RabbitMQ with quorum queues, publisher confirms and connections that mend themselves.
+//!
+//! Publishing, declaring and every consumer have a connection of their own, since a broker under a memory or disk alarm
+//! stops reading from a connection that publishes, acknowledgements included. The client library's own recovery is off:
+//! any error, and any silent end of a stream, drops the whole connection, and whoever needs it next builds a new one
+//! with backoff and declares everything again.
+
+mod connection;
+mod consumer;
+mod declare;
+mod publisher;
+
+use crate::bus::{CommandBus, Consumer, Destination, Message};
+use crate::error::BusError;
+use crate::local::DeadLetter;
+use crate::topology;
+use async_trait::async_trait;
+use connection::Broker;
+use consumer::RabbitConsumer;
+use declare::Declarer;
+use lapin::uri::AMQPUri;
+use publisher::{Outgoing, Publisher};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// How to reach the broker, and bounds.
+#[derive(Clone)]
+pub struct RabbitConfig {
+    /// `amqp://user:password@host:port/vhost` or `amqps://…`. Secret: it is never printed.
+    pub url: String,
+    /// Name of the program, shown by the broker next to each connection.
+    pub name: String,
+    /// Deliveries a consumer may hold unacknowledged.
+    pub prefetch: u16,
+    /// How long [`CommandBus::publish`] waits for its confirms.
+    pub confirm_deadline: Duration,
+    /// Messages a command or reply queue holds before the broker refuses more. All programs that share a broker must
+    /// agree, since the broker refuses to redeclare a queue with another limit.
+    pub queue_limit: u32,
+}
+
+impl RabbitConfig {
+    /// The defaults for a broker.
+    #[must_use]
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            name: "baton".to_owned(),
+            prefetch: 500,
+            confirm_deadline: Duration::from_secs(5),
+            queue_limit: topology::QUEUE_LIMIT,
+        }
+    }
+}
+
+impl fmt::Debug for RabbitConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RabbitConfig")
+            .field("url", &"***")
+            .field("name", &self.name)
+            .field("prefetch", &self.prefetch)
+            .field("confirm_deadline", &self.confirm_deadline)
+            .field("queue_limit", &self.queue_limit)
+            .finish()
+    }
+}
+
+/// A connection to one broker's virtual host. Clones share it.
+#[derive(Clone, Debug)]
+pub struct RabbitBus {
+    broker: Arc<Broker>,
+    declarer: Arc<Declarer>,
+    publisher: Publisher,
+    prefetch: u16,
+}
+
+impl RabbitBus {
+    /// Starts connecting in the background; the broker may be away. Must be called inside a tokio runtime. An error
+    /// only if the URL cannot be understood; it does not repeat the URL.
+    pub fn start(config: &RabbitConfig) -> Result<Self, BusError> {
+        let uri: AMQPUri =
+            config.url.parse().map_err(|_| BusError::Unavailable("the broker's URL is not an AMQP URL".to_owned()))?;
+        let broker = Broker::new(uri, config.name.clone());
+        let declarer = Arc::new(Declarer::new(&broker, config.queue_limit));
+        let publisher = Publisher::start(&broker, declarer.clone(), config.confirm_deadline);
+        Ok(Self { broker, declarer, publisher, prefetch: config.prefetch.max(1) })
+    }
+
+    /// Reads the first dead letters of a destination without removing them, at most `max`.
+    pub async fn dead_letters(&self, source: &Destination, max: usize) -> Result<Vec<DeadLetter>, BusError> {
+        self.declarer.read_dead_letters(source, max).await
+    }
+}
+
+#[async_trait]
+impl CommandBus for RabbitBus {
+    async fn publish(&self, messages: Vec<Message>) -> Vec<Uuid> {
+        self.publisher.publish(messages.into_iter().filter_map(Outgoing::message).collect()).await
+    }
+
+    async fn consume(&self, source: Destination) -> Result<Box<dyn Consumer>, BusError> {
+        if self.broker.is_closed() {
+            return Err(BusError::Closed);
+        }
+        let (declarer, publisher) = (self.declarer.clone(), self.publisher.clone());
+        Ok(Box::new(RabbitConsumer::new(&self.broker, declarer, publisher, source, self.prefetch)?))
+    }
+
+    fn health(&self) -> Result<(), BusError> {
+        self.broker.health()
+    }
+
+    async fn close(&self) {
+        self.broker.close().await;
+    }
+}

@@ -1,0 +1,240 @@
+//! Consumes one queue over a connection of its own, and settles deliveries.
+
+use super::connection::{Broker, Slot};
+use super::declare::{Declarer, message_id};
+use super::publisher::{Outgoing, Publisher};
+use crate::bus::{Consumer, Delivery, Destination, MAX_BODY, Settle};
+use crate::error::BusError;
+use crate::topology;
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::{FutureExt, StreamExt};
+use lapin::message::Delivery as RawDelivery;
+use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions};
+use lapin::types::{AMQPValue, FieldTable};
+use lapin::{Acker, BasicProperties, Channel};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::timeout;
+use uuid::Uuid;
+
+/// Opening a channel and a consumer; a broker that needs longer is away.
+const OPEN_WITHIN: Duration = Duration::from_secs(5);
+
+/// First and longest time a released message is held before it goes back: a participant whose database is away would
+/// otherwise spin, and spend the delivery limit in a second.
+const FIRST_RELEASE: Duration = Duration::from_millis(100);
+const LONGEST_RELEASE: Duration = Duration::from_secs(30);
+
+#[derive(Debug)]
+pub(super) struct RabbitConsumer {
+    slot: Arc<Slot>,
+    broker: Arc<Broker>,
+    declarer: Arc<Declarer>,
+    publisher: Publisher,
+    source: Destination,
+    queue: String,
+    prefetch: u16,
+    open: Option<Open>,
+}
+
+#[derive(Debug)]
+struct Open {
+    // Held: the consumer ends with its channel.
+    _channel: Channel,
+    deliveries: lapin::Consumer,
+}
+
+impl RabbitConsumer {
+    pub(super) fn new(
+        broker: &Arc<Broker>,
+        declarer: Arc<Declarer>,
+        publisher: Publisher,
+        source: Destination,
+        prefetch: u16,
+    ) -> Result<Self, BusError> {
+        let queue = topology::route(&source)?.queue;
+        let (slot, broker) = (broker.slot("consume"), broker.clone());
+        Ok(Self { slot, broker, declarer, publisher, source, queue, prefetch, open: None })
+    }
+
+    /// Declares, connects and consumes. Cancel-safe: what is half open is dropped.
+    async fn open(&mut self) -> Result<(), BusError> {
+        self.declarer.declare(&self.source).await?;
+        let connection = self.slot.connected().await?;
+        let opening = timeout(OPEN_WITHIN, async {
+            let channel = connection.create_channel().await?;
+            channel.basic_qos(self.prefetch, BasicQosOptions::default()).await?;
+            let (queue, options) = (self.queue.as_str().into(), BasicConsumeOptions::default());
+            let deliveries = channel.basic_consume(queue, "".into(), options, FieldTable::default()).await?;
+            lapin::Result::Ok(Open { _channel: channel, deliveries })
+        });
+        match opening.await {
+            Ok(Ok(open)) => {
+                self.open = Some(open);
+                self.slot.worked();
+                Ok(())
+            }
+            Ok(Err(error)) => Err(BusError::Unavailable(error.to_string())),
+            Err(_) => Err(BusError::Unavailable("opening a consumer hangs".to_owned())),
+        }
+    }
+
+    /// The next delivery, opening the consumer as often as it takes.
+    async fn next(&mut self) -> Result<RawDelivery, BusError> {
+        loop {
+            if self.open.is_none()
+                && let Err(error) = self.open().await
+            {
+                if matches!(error, BusError::Closed) {
+                    return Err(error);
+                }
+                self.slot.failed(&error.to_string());
+                // Leave the pause to the slot, which knows how often it failed.
+                self.slot.connected().await?;
+                continue;
+            }
+            let Some(open) = &mut self.open else { continue };
+            let reason = match open.deliveries.next().await {
+                Some(Ok(delivery)) => return Ok(delivery),
+                Some(Err(error)) => error.to_string(),
+                // A deleted queue ends the stream without a word while everything looks connected.
+                None => "the consumer was cancelled by the broker".to_owned(),
+            };
+            self.open = None;
+            self.slot.failed(&reason);
+        }
+    }
+
+    /// Deliveries that are here already; stops at an error, which the next call meets again.
+    fn drain(&mut self, into: &mut Vec<Delivery>, max: usize) {
+        while into.len() < max
+            && let Some(open) = &mut self.open
+        {
+            match open.deliveries.next().now_or_never() {
+                Some(Some(Ok(delivery))) => into.extend(self.wrap(delivery)),
+                Some(Some(Err(_)) | None) => {
+                    self.open = None;
+                    self.slot.failed("the consumer ended");
+                }
+                None => break,
+            }
+        }
+    }
+
+    /// Nothing if the body is too large: such a delivery is quarantined here.
+    fn wrap(&self, raw: RawDelivery) -> Option<Delivery> {
+        let settle = RabbitSettle {
+            held: Some(raw.acker),
+            deliveries: delivery_count(&raw.properties),
+            publisher: self.publisher.clone(),
+            source: self.source.clone(),
+            queue: self.queue.clone(),
+            message_id: message_id(&raw.properties),
+        };
+        let id = settle.message_id;
+        let delivery = Delivery::new(Bytes::from(raw.data), id, raw.redelivered, Box::new(settle));
+        if delivery.body.len() <= MAX_BODY {
+            return Some(delivery);
+        }
+        tracing::warn!(queue = self.queue, bytes = delivery.body.len(), "delivery too large");
+        // In the background: taking goes on meanwhile. At most `prefetch` of these can run.
+        tokio::spawn(delivery.dead_letter(topology::TOO_LARGE));
+        None
+    }
+
+    async fn take_open(&mut self, max: usize) -> Result<Vec<Delivery>, BusError> {
+        loop {
+            let first = self.next().await?;
+            // No await from here on: what has left the stream must reach the caller.
+            let mut deliveries: Vec<Delivery> = self.wrap(first).into_iter().collect();
+            self.drain(&mut deliveries, max);
+            if !deliveries.is_empty() {
+                return Ok(deliveries);
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Consumer for RabbitConsumer {
+    async fn take(&mut self, max: usize) -> Result<Vec<Delivery>, BusError> {
+        let broker = self.broker.clone();
+        tokio::select! {
+            biased;
+            () = broker.closed() => Err(BusError::Closed),
+            taken = self.take_open(max.max(1)) => taken,
+        }
+    }
+}
+
+#[derive(Debug)]
+struct RabbitSettle {
+    /// Empty once settled.
+    held: Option<Acker>,
+    /// How often it was delivered before.
+    deliveries: u32,
+    publisher: Publisher,
+    source: Destination,
+    queue: String,
+    message_id: Option<Uuid>,
+}
+
+#[async_trait]
+impl Settle for RabbitSettle {
+    async fn ack(mut self: Box<Self>) {
+        if let Some(acker) = self.held.take() {
+            ack(&acker);
+        }
+    }
+
+    async fn dead_letter(mut self: Box<Self>, body: Bytes, reason: &str) {
+        let Some(acker) = self.held.take() else { return };
+        // A message without an id gets one here: settling goes by id.
+        let id = self.message_id.unwrap_or_else(Uuid::new_v4);
+        let (source, queue) = (self.source.clone(), self.queue.clone());
+        let letter = Outgoing::dead_letter(source, queue, id, body, reason);
+        if self.publisher.publish(vec![letter]).await.is_empty() {
+            // Not in the dead-letter queue for sure: let it come again.
+            put_back(acker, self.deliveries).await;
+        } else {
+            ack(&acker);
+        }
+    }
+
+    async fn release(self: Box<Self>) {
+        // As if dropped.
+    }
+}
+
+impl Drop for RabbitSettle {
+    fn drop(&mut self) {
+        if let (Some(acker), Ok(runtime)) = (self.held.take(), tokio::runtime::Handle::try_current()) {
+            runtime.spawn(put_back(acker, self.deliveries));
+        }
+    }
+}
+
+/// Queues the acknowledgement in the library and does not wait for the socket: a failure means that the message comes
+/// again, which the caller could not prevent anyway.
+fn ack(acker: &Acker) {
+    let _ = acker.ack(BasicAckOptions::default()).now_or_never();
+}
+
+async fn put_back(acker: Acker, deliveries: u32) {
+    let pause = FIRST_RELEASE.saturating_mul(1 << deliveries.min(10)).min(LONGEST_RELEASE);
+    tokio::time::sleep(pause).await;
+    let _ = acker.nack(BasicNackOptions { requeue: true, multiple: false }).now_or_never();
+}
+
+/// What the broker counted, for quorum queues.
+fn delivery_count(properties: &BasicProperties) -> u32 {
+    let headers = properties.headers().as_ref().map(FieldTable::inner);
+    let count = match headers.and_then(|headers| headers.get("x-delivery-count")) {
+        Some(AMQPValue::LongLongInt(count)) => *count,
+        Some(AMQPValue::LongInt(count)) => i64::from(*count),
+        Some(AMQPValue::ShortShortUInt(count)) => i64::from(*count),
+        _ => 0,
+    };
+    count.clamp(0, i64::from(u32::MAX)).try_into().unwrap_or(u32::MAX)
+}

@@ -1,0 +1,299 @@
+//! Publishes in rounds and settles by message id.
+//!
+//! The client library may hang a returned (unroutable) message on the confirm of another one, so a confirm alone proves
+//! nothing while its neighbours are open. A lane therefore publishes a round, awaits every confirm of it, collects the
+//! ids of all returned messages, and only then reports what is acknowledged and not returned. Several lanes, each with
+//! a channel of its own, keep a message that arrives during a round from waiting for its end.
+
+use super::connection::{Broker, Slot, lock};
+use super::declare::{Declarer, message_id};
+use crate::bus::{Destination, MAX_BODY, Message};
+use crate::topology;
+use bytes::Bytes;
+use futures_util::future::join_all;
+use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
+use lapin::types::{AMQPValue, FieldTable};
+use lapin::{BasicProperties, Channel, Confirmation};
+use std::collections::{BTreeSet, HashSet};
+use std::pin::pin;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_util::sync::DropGuard;
+use uuid::Uuid;
+
+/// Channels that publish at once: one waits for its confirms while another writes.
+const LANES: usize = 4;
+/// Messages of one request; larger calls are cut.
+const MAX_REQUEST: usize = 256;
+/// Requests that wait for a lane; a caller beyond it waits for room until its deadline.
+const MAX_WAITING: usize = 1_024;
+/// Messages of a round, at which a lane stops taking further requests.
+const MAX_ROUND: usize = 1_024;
+
+const PERSISTENT: u8 = 2;
+const CONTENT_TYPE: &str = "application/protobuf";
+
+/// One message with its way.
+#[derive(Clone, Debug)]
+pub(super) struct Outgoing {
+    /// What to declare before publishing.
+    destination: Destination,
+    exchange: &'static str,
+    routing_key: String,
+    id: Uuid,
+    body: Bytes,
+    reason: Option<String>,
+}
+
+impl Outgoing {
+    /// A command or a reply; nothing if it can never be published, which is logged.
+    pub(super) fn message(message: Message) -> Option<Self> {
+        if message.body.len() > MAX_BODY {
+            tracing::error!(message_id = %message.id, bytes = message.body.len(), "message too large to publish");
+            return None;
+        }
+        let route = topology::route(&message.destination)
+            .inspect_err(|error| tracing::error!(message_id = %message.id, %error, "message cannot be routed"))
+            .ok()?;
+        let (destination, id, body) = (message.destination, message.id, message.body);
+        Some(Self { destination, exchange: route.exchange, routing_key: route.routing_key, id, body, reason: None })
+    }
+
+    /// A dead letter of `source`, whose queue is `queue`.
+    pub(super) fn dead_letter(source: Destination, queue: String, id: Uuid, body: Bytes, reason: &str) -> Self {
+        let exchange = topology::DEAD_LETTER_EXCHANGE;
+        Self { destination: source, exchange, routing_key: queue, id, body, reason: Some(reason.to_owned()) }
+    }
+
+    fn properties(&self) -> BasicProperties {
+        let properties = BasicProperties::default()
+            .with_delivery_mode(PERSISTENT)
+            .with_content_type(CONTENT_TYPE.into())
+            .with_message_id(self.id.to_string().into());
+        let Some(reason) = &self.reason else { return properties };
+        let mut headers = FieldTable::default();
+        headers.insert(topology::REASON_HEADER.into(), AMQPValue::LongString(reason.as_str().into()));
+        properties.with_headers(headers)
+    }
+}
+
+#[derive(Debug)]
+struct Request {
+    messages: Vec<Outgoing>,
+    /// The ids taken over for good. Closed if the caller gave up.
+    answer: oneshot::Sender<Vec<Uuid>>,
+}
+
+/// Hands messages to the publishing connection. Clones share it.
+#[derive(Clone, Debug)]
+pub(super) struct Publisher {
+    requests: mpsc::Sender<Request>,
+    deadline: Duration,
+    /// Whoever can still publish or settle holds this; the last one to drop it closes the bus.
+    _open: Arc<DropGuard>,
+}
+
+impl Publisher {
+    pub(super) fn start(broker: &Arc<Broker>, declarer: Arc<Declarer>, deadline: Duration) -> Self {
+        let (requests, waiting) = mpsc::channel(MAX_WAITING);
+        let lanes = Lanes {
+            slot: broker.slot("publish"),
+            broker: broker.clone(),
+            declarer,
+            deadline,
+            waiting: AsyncMutex::new(waiting),
+            declared: Mutex::default(),
+        };
+        tokio::spawn(Arc::new(lanes).run());
+        Self { requests, deadline, _open: Arc::new(broker.close_on_drop()) }
+    }
+
+    /// Publishes and waits for the confirms until the deadline; returns the ids taken over for good.
+    pub(super) async fn publish(&self, messages: Vec<Outgoing>) -> Vec<Uuid> {
+        let deadline = Instant::now() + self.deadline;
+        let requests = messages.chunks(MAX_REQUEST).map(|chunk| self.request(chunk.to_vec(), deadline));
+        join_all(requests).await.concat()
+    }
+
+    async fn request(&self, messages: Vec<Outgoing>, deadline: Instant) -> Vec<Uuid> {
+        let answered = timeout_at(deadline, async {
+            let (answer, receiver) = oneshot::channel();
+            // Refused once the bus is closed; unanswered if the connection broke. Either way nothing is known.
+            self.requests.send(Request { messages, answer }).await.ok()?;
+            receiver.await.ok()
+        });
+        answered.await.ok().flatten().unwrap_or_default()
+    }
+}
+
+#[derive(Debug)]
+struct Lanes {
+    slot: Arc<Slot>,
+    broker: Arc<Broker>,
+    declarer: Arc<Declarer>,
+    deadline: Duration,
+    waiting: AsyncMutex<mpsc::Receiver<Request>>,
+    /// What was declared on this connection and has not been seen missing since.
+    declared: Mutex<BTreeSet<Destination>>,
+}
+
+impl Lanes {
+    async fn run(self: Arc<Self>) {
+        while let Ok(connection) = self.slot.connected().await {
+            lock(&self.declared).clear();
+            let mut lanes = JoinSet::new();
+            for _ in 0..LANES {
+                let (lanes_of_all, connection) = (self.clone(), connection.clone());
+                lanes.spawn(async move {
+                    let channel = connection.create_channel().await.map_err(|error| error.to_string())?;
+                    let select = channel.confirm_select(ConfirmSelectOptions::default()).await;
+                    select.map_err(|error| error.to_string())?;
+                    lanes_of_all.lane(&channel).await
+                });
+            }
+            drop(connection);
+            let first = tokio::select! {
+                first = lanes.join_next() => first,
+                // What is in flight stays unknown, and its senders keep it.
+                () = self.broker.closed() => return,
+            };
+            match first {
+                // Every handle that could send a request is gone.
+                Some(Ok(Ok(()))) | None => return,
+                Some(Ok(Err(reason))) => self.slot.failed(&reason),
+                Some(Err(error)) => self.slot.failed(&error.to_string()),
+            }
+        }
+    }
+
+    /// Runs rounds on one channel until something fails; returns quietly when nobody can ask any more.
+    async fn lane(&self, channel: &Channel) -> Result<(), String> {
+        loop {
+            let requests = self.next_round().await;
+            if requests.is_empty() {
+                return Ok(());
+            }
+            let mut round = pin!(self.round(channel, requests));
+            loop {
+                match timeout(self.deadline, &mut round).await {
+                    Ok(outcome) => break outcome.map_err(|error| error.to_string())?,
+                    // Short of memory or disk, the broker will take the round later; the callers give up on their own.
+                    Err(_) if self.slot.is_blocked() => {}
+                    Err(_) => return Err("confirms are overdue".to_owned()),
+                }
+            }
+            self.slot.worked();
+        }
+    }
+
+    /// Whatever waits, without lingering. Empty once nobody can ask any more.
+    async fn next_round(&self) -> Vec<Request> {
+        let mut waiting = self.waiting.lock().await;
+        let mut requests: Vec<Request> = waiting.recv().await.into_iter().collect();
+        let mut count: usize = requests.iter().map(|request| request.messages.len()).sum();
+        while count < MAX_ROUND
+            && let Ok(request) = waiting.try_recv()
+        {
+            // After an outage most callers are gone, and their messages will come again.
+            if !request.answer.is_closed() {
+                count += request.messages.len();
+                requests.push(request);
+            }
+        }
+        requests
+    }
+
+    async fn round(&self, channel: &Channel, requests: Vec<Request>) -> lapin::Result<()> {
+        let destinations: BTreeSet<&Destination> =
+            requests.iter().flat_map(|request| &request.messages).map(|message| &message.destination).collect();
+        for destination in destinations {
+            self.declare(destination).await;
+        }
+        let messages = requests.iter().flat_map(|request| &request.messages);
+        let confirms = join_all(messages.map(|message| publish(channel, message))).await;
+        let confirms = confirms.into_iter().collect::<lapin::Result<Vec<Confirmation>>>()?;
+        let mut verdict = Verdict::of(confirms);
+        for request in requests {
+            let mut confirmed = Vec::with_capacity(request.messages.len());
+            for message in &request.messages {
+                match verdict.next(message.id) {
+                    Fate::Confirmed => confirmed.push(message.id),
+                    Fate::Refused => tracing::debug!(message_id = %message.id, "the broker refused a message"),
+                    Fate::Returned => {
+                        tracing::warn!(message_id = %message.id, "a message found no queue");
+                        lock(&self.declared).remove(&message.destination);
+                    }
+                }
+            }
+            // A caller that gave up publishes again.
+            let _ = request.answer.send(confirmed);
+        }
+        Ok(())
+    }
+
+    async fn declare(&self, destination: &Destination) {
+        if lock(&self.declared).contains(destination) {
+            return;
+        }
+        match self.declarer.declare(destination).await {
+            Ok(()) => {
+                lock(&self.declared).insert(destination.clone());
+            }
+            // Published all the same: the queue may exist, and if not, the message comes back.
+            Err(error) => tracing::warn!(%error, ?destination, "could not declare a destination"),
+        }
+    }
+}
+
+async fn publish(channel: &Channel, message: &Outgoing) -> lapin::Result<Confirmation> {
+    let options = BasicPublishOptions { mandatory: true, immediate: false };
+    let (exchange, key) = (message.exchange.into(), message.routing_key.as_str().into());
+    channel.basic_publish(exchange, key, options, &message.body, message.properties()).await?.await
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Confirmed,
+    Refused,
+    Returned,
+}
+
+/// What a whole round of confirms says about each of its messages.
+struct Verdict {
+    acknowledged: std::vec::IntoIter<bool>,
+    returned: HashSet<Uuid>,
+    /// A returned message without a readable id could be any of them.
+    unknown_returned: bool,
+}
+
+impl Verdict {
+    fn of(confirms: Vec<Confirmation>) -> Self {
+        let acknowledged: Vec<bool> = confirms.iter().map(Confirmation::is_ack).collect();
+        let mut verdict =
+            Self { acknowledged: acknowledged.into_iter(), returned: HashSet::new(), unknown_returned: false };
+        for returned in confirms.into_iter().filter_map(Confirmation::take_message) {
+            match message_id(&returned.properties) {
+                Some(id) => {
+                    verdict.returned.insert(id);
+                }
+                None => verdict.unknown_returned = true,
+            }
+        }
+        verdict
+    }
+
+    /// The fate of the next message in the order of publishing.
+    fn next(&mut self, id: Uuid) -> Fate {
+        let acknowledged = self.acknowledged.next().unwrap_or(false);
+        if self.unknown_returned || self.returned.contains(&id) {
+            Fate::Returned
+        } else if acknowledged {
+            Fate::Confirmed
+        } else {
+            Fate::Refused
+        }
+    }
+}
