@@ -98,7 +98,13 @@ impl Orchestrator {
         let notifier = Notifier::new(parts.coord.clone(), metrics.clone());
         let sender = Sender::new(parts.bus.clone());
         let new_id: NewId = Arc::new(Uuid::now_v7);
-        let committer = Committer { store: parts.store.clone(), registry: parts.registry.clone(), new_id };
+        let committer = Committer {
+            store: parts.store.clone(),
+            registry: parts.registry.clone(),
+            new_id,
+            #[cfg(feature = "planted-bugs")]
+            planted: None,
+        };
         let engine = Engine::new(jobs, committer, sender.clone(), notifier.clone(), settings.max_batch);
         let stop = CancellationToken::new();
         let consumer = parts.bus.consume(Destination::Replies).await?;

@@ -10,6 +10,7 @@ pub mod process;
 pub mod rabbitmq;
 pub mod redis;
 pub mod shared;
+pub mod stack;
 
 pub use mariadb::MariaDb;
 pub use process::{Lifetime, Probe, Process};

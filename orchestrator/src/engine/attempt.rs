@@ -1,9 +1,9 @@
 //! One batch against the store, with every way it can fail: together first, one by one if it must be.
 
 use crate::engine::input::{Input, Verdict};
-use crate::engine::plan::{Plan, plan};
+use crate::engine::plan::{Plan, Planning, plan};
 use crate::sagas::Registry;
-use crate::store::{Holder, OutboxMessage, Record, SagaStore, StartKey, StoreError};
+use crate::store::{Holder, Loaded, OutboxMessage, Record, SagaStore, StartKey, StoreError};
 use saga_core::saga::SagaId;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,6 +25,9 @@ pub struct Committer {
     pub registry: Registry,
     /// Makes message ids.
     pub new_id: NewId,
+    /// A defect put in on purpose; see [`crate::engine::planted`].
+    #[cfg(feature = "planted-bugs")]
+    pub planted: Option<crate::engine::planted::Planted>,
 }
 
 /// What came of a batch.
@@ -115,12 +118,21 @@ impl Committer {
         };
         let slot = Arc::new(Mutex::new(Plan::default()));
         let decide = {
-            let (slot, registry, new_id) = (slot.clone(), self.registry.clone(), self.new_id.clone());
+            let (slot, committer) = (slot.clone(), self.clone());
             let (inputs, taken, confirmed) = (effective, taken.clone(), confirmed.to_vec());
-            Box::new(move |loaded: &crate::store::Loaded| {
-                let mut planned = plan(&registry, &inputs, loaded, &taken, &*new_id);
+            Box::new(move |loaded: &Loaded| {
+                let planning = Planning {
+                    registry: &committer.registry,
+                    taken: &taken,
+                    new_id: &*committer.new_id,
+                };
+                let mut planned = plan(&planning, &inputs, loaded);
                 let mut changes = std::mem::take(&mut planned.changes);
                 changes.confirmed.clone_from(&confirmed);
+                #[cfg(feature = "planted-bugs")]
+                if let Some(crate::engine::planted::Planted::PublishBeforeCommit(sender)) = &committer.planted {
+                    sender.send(changes.outbox.clone());
+                }
                 *slot.lock().unwrap_or_else(PoisonError::into_inner) = planned;
                 changes
             })

@@ -16,4 +16,6 @@ pub mod handle;
 pub mod input;
 pub mod outgoing;
 pub mod plan;
+#[cfg(feature = "planted-bugs")]
+pub mod planted;
 pub mod sender;

@@ -31,20 +31,24 @@ struct Working {
     touched: bool,
 }
 
-/// Plans a batch. `taken` are start keys known to be held by sagas outside this batch.
+/// What planning depends on beside the inputs and the loaded sagas.
+pub struct Planning<'a> {
+    /// The sagas this build knows.
+    pub registry: &'a Registry,
+    /// Start keys known to be held by sagas outside this batch.
+    pub taken: &'a BTreeMap<StartKey, Holder>,
+    /// Makes message ids.
+    pub new_id: &'a dyn Fn() -> Uuid,
+}
+
+/// Plans a batch.
 #[must_use]
-pub fn plan(
-    registry: &Registry,
-    inputs: &[Input],
-    loaded: &Loaded,
-    taken: &BTreeMap<StartKey, Holder>,
-    new_id: &dyn Fn() -> Uuid,
-) -> Plan {
+pub fn plan(planning: &Planning<'_>, inputs: &[Input], loaded: &Loaded) -> Plan {
     let mut planner = Planner {
-        registry,
+        registry: planning.registry,
         now: loaded.now,
         working: BTreeMap::new(),
-        taken: taken.clone(),
+        taken: planning.taken.clone(),
         inserts: Vec::new(),
         changes: Changes::default(),
         commands: Vec::new(),
@@ -54,7 +58,7 @@ pub fn plan(
         planner.working.insert(*id, working);
     }
     let answers: Vec<Answer> = inputs.iter().map(|input| planner.input(input, loaded)).collect();
-    planner.finish(answers, new_id)
+    planner.finish(answers, planning)
 }
 
 /// A verdict that may refer to a saga whose final value in this batch is not known yet.
@@ -184,7 +188,7 @@ impl Planner<'_> {
         });
     }
 
-    fn finish(mut self, answers: Vec<Answer>, new_id: &dyn Fn() -> Uuid) -> Plan {
+    fn finish(mut self, answers: Vec<Answer>, planning: &Planning<'_>) -> Plan {
         let mut moved = Vec::new();
         let mut now_at = BTreeMap::new();
         for (id, working) in self.working {
@@ -208,7 +212,7 @@ impl Planner<'_> {
                 self.changes.inserts.push(Insert { record, keys: start.keys.clone(), fingerprint: start.fingerprint });
             }
         }
-        self.changes.outbox = pack(self.commands, self.now, new_id);
+        self.changes.outbox = pack(self.commands, self.now, planning.new_id);
         let verdicts = answers
             .into_iter()
             .map(|answer| match answer {

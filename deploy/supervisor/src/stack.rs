@@ -1,0 +1,262 @@
+//! The whole real shape: private servers, and Baton's processes as separate processes of one binary.
+
+use crate::port;
+use crate::process::{Lifetime, Probe, Process};
+use crate::{MariaDb, RabbitMq, Redis, mariadb, rabbitmq};
+use anyhow::{Context as _, Result, ensure};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The participants, in the order they are started.
+pub const PARTICIPANTS: [&str; 3] = ["order", "payment", "stock"];
+
+/// What may differ between stacks.
+#[derive(Clone, Debug)]
+pub struct StackOptions {
+    /// The `baton` binary.
+    pub baton: PathBuf,
+    /// How many orchestrators.
+    pub orchestrators: usize,
+    /// How long everything lives.
+    pub lifetime: Lifetime,
+    /// Ports to use again; `None` picks free ones.
+    pub endpoints: Option<Endpoints>,
+    /// InnoDB buffer pool, in MiB.
+    pub buffer_pool_mib: u32,
+    /// `BATON_…` variables of every process, over the configuration file.
+    pub environment: Vec<(String, String)>,
+}
+
+impl StackOptions {
+    /// Two orchestrators that live as long as the caller.
+    #[must_use]
+    pub fn new(baton: impl Into<PathBuf>) -> Self {
+        Self {
+            baton: baton.into(),
+            orchestrators: 2,
+            lifetime: Lifetime::Owned,
+            endpoints: None,
+            buffer_pool_mib: 512,
+            environment: Vec::new(),
+        }
+    }
+}
+
+/// Every port of a stack, all on loopback.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Endpoints {
+    /// MariaDB.
+    pub mariadb: u16,
+    /// RabbitMQ, AMQP.
+    pub rabbitmq: u16,
+    /// RabbitMQ, Erlang distribution.
+    pub rabbitmq_dist: u16,
+    /// RabbitMQ, its port mapper.
+    pub rabbitmq_mapper: u16,
+    /// Redis.
+    pub redis: u16,
+    /// The sandbox provider, HTTP.
+    pub provider: u16,
+    /// Participants: gRPC and admin HTTP.
+    pub participants: BTreeMap<String, (u16, u16)>,
+    /// Orchestrators: gRPC and admin HTTP.
+    pub orchestrators: Vec<(u16, u16)>,
+}
+
+/// A running stack. Every part can be killed, frozen and started again on its own.
+#[derive(Debug)]
+pub struct Stack {
+    /// Where everything listens.
+    pub endpoints: Endpoints,
+    /// The database.
+    pub mariadb: MariaDb,
+    /// The broker.
+    pub rabbitmq: RabbitMq,
+    /// The hints.
+    pub redis: Redis,
+    /// The sandbox provider.
+    pub provider: Process,
+    /// By name.
+    pub participants: BTreeMap<String, Process>,
+    /// In order.
+    pub orchestrators: Vec<Process>,
+    /// The configuration file every process reads.
+    pub config: PathBuf,
+}
+
+impl Stack {
+    /// Starts servers, migrates, starts every process and waits until all are ready. Data under `dir` is kept.
+    pub async fn start(dir: &Path, options: &StackOptions) -> Result<Self> {
+        ensure!(options.baton.is_file(), "there is no baton binary at {}; build it first", options.baton.display());
+        let dir = std::path::absolute(dir)?;
+        fs::create_dir_all(&dir).with_context(|| format!("create {}", dir.display()))?;
+        let known = options.endpoints.as_ref();
+        let settings = mariadb::Settings {
+            buffer_pool_mib: options.buffer_pool_mib,
+            port: known.map(|endpoints| endpoints.mariadb),
+            lifetime: options.lifetime.clone(),
+        };
+        let broker_ports = known.map(|endpoints| rabbitmq::Ports {
+            amqp: endpoints.rabbitmq,
+            distribution: endpoints.rabbitmq_dist,
+            mapper: endpoints.rabbitmq_mapper,
+        });
+        let redis_port = known.map(|endpoints| endpoints.redis);
+        let (mariadb, rabbitmq, redis) = tokio::try_join!(
+            MariaDb::start_with(&dir, &settings),
+            RabbitMq::start_with(&dir, broker_ports, options.lifetime.clone()),
+            Redis::start_with(&dir, redis_port, options.lifetime.clone()),
+        )?;
+        let ports = rabbitmq.ports();
+        let endpoints = match known {
+            Some(endpoints) => endpoints.clone(),
+            None => Endpoints {
+                mariadb: mariadb.port(),
+                rabbitmq: ports.amqp,
+                rabbitmq_dist: ports.distribution,
+                rabbitmq_mapper: ports.mapper,
+                redis: redis.port(),
+                provider: port::free()?,
+                participants: PARTICIPANTS.iter().map(|name| Ok(((*name).to_owned(), pair()?))).collect::<Result<_>>()?,
+                orchestrators: (0..options.orchestrators).map(|_| pair()).collect::<Result<_>>()?,
+            },
+        };
+        let config = configure(&dir, &mariadb, &rabbitmq, &redis, &endpoints)?;
+        migrate(&dir, options, &mariadb, &config)?;
+        let launch = Launch { dir: &dir, options, config: &config };
+        let provider = launch.process("sandbox-provider", &["sandbox-provider"], &[])?;
+        let mut participants = BTreeMap::new();
+        for name in PARTICIPANTS {
+            participants.insert(name.to_owned(), launch.process(name, &["participant", name], &[])?);
+        }
+        let mut orchestrators = Vec::new();
+        for (index, (grpc, admin)) in endpoints.orchestrators.iter().enumerate() {
+            let own = [
+                ("BATON_SERVER__LISTEN".to_owned(), format!("127.0.0.1:{grpc}")),
+                ("BATON_SERVER__ADMIN_LISTEN".to_owned(), format!("127.0.0.1:{admin}")),
+            ];
+            orchestrators.push(launch.process(&format!("orchestrator-{}", index + 1), &["orchestrator"], &own)?);
+        }
+        let stack = Self { endpoints, mariadb, rabbitmq, redis, provider, participants, orchestrators, config };
+        stack.wait_ready().await?;
+        Ok(stack)
+    }
+
+    /// Waits until every Baton process says it is ready.
+    pub async fn wait_ready(&self) -> Result<()> {
+        self.provider.wait_ready(&Probe::tcp(self.endpoints.provider)).await?;
+        for (name, process) in &self.participants {
+            process.wait_ready(&Probe::http(self.endpoints.participants[name].1, "/readyz")).await?;
+        }
+        for (process, (_, admin)) in self.orchestrators.iter().zip(&self.endpoints.orchestrators) {
+            process.wait_ready(&Probe::http(*admin, "/readyz")).await?;
+        }
+        Ok(())
+    }
+
+    /// The gRPC address of one orchestrator.
+    #[must_use]
+    pub fn address(&self, index: usize) -> String {
+        format!("127.0.0.1:{}", self.endpoints.orchestrators[index].0)
+    }
+
+    /// The base URL of the sandbox provider.
+    #[must_use]
+    pub fn provider_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.endpoints.provider)
+    }
+
+    /// Every Baton process by name, for tests that kill each in turn.
+    pub fn processes(&self) -> impl Iterator<Item = (String, &Process)> {
+        let orchestrators = self.orchestrators.iter().enumerate();
+        let named = orchestrators.map(|(index, process)| (format!("orchestrator-{}", index + 1), process));
+        named.chain(self.participants.iter().map(|(name, process)| (name.clone(), process)))
+    }
+
+    /// Stops everything with SIGTERM, Baton first.
+    pub fn stop(&self) -> Result<()> {
+        for (_, process) in self.processes() {
+            process.stop()?;
+        }
+        self.provider.stop()?;
+        self.redis.stop()?;
+        self.rabbitmq.stop()?;
+        self.mariadb.stop()
+    }
+}
+
+struct Launch<'a> {
+    dir: &'a Path,
+    options: &'a StackOptions,
+    config: &'a Path,
+}
+
+impl Launch<'_> {
+    fn process(&self, name: &str, arguments: &[&str], own: &[(String, String)]) -> Result<Process> {
+        let mut command = Command::new(&self.options.baton);
+        command.arg("--config").arg(self.config).args(arguments);
+        command.envs(self.options.environment.iter().cloned()).envs(own.iter().cloned());
+        Process::spawn_for(command, &self.dir.join("log"), name, self.options.lifetime.clone())
+    }
+}
+
+fn pair() -> Result<(u16, u16)> {
+    Ok((port::free()?, port::free()?))
+}
+
+/// One schema and one least-privileged user per service, and the file that names them all.
+fn configure(
+    dir: &Path,
+    mariadb: &MariaDb,
+    rabbitmq: &RabbitMq,
+    redis: &Redis,
+    endpoints: &Endpoints,
+) -> Result<PathBuf> {
+    let mut urls = BTreeMap::new();
+    for service in ["orchestrator", "order", "payment", "stock"] {
+        let name = format!("baton_{service}");
+        mariadb.create_schema(&name)?;
+        // Loopback only, and gone with the data directory: the password guards nothing that the machine does not.
+        mariadb.create_user(&name, "private", &name, "SELECT, INSERT, UPDATE, DELETE")?;
+        urls.insert(service, mariadb.url(&name, "private", &name));
+    }
+    let mut text = format!(
+        "[store]\nurl = \"{}\"\n\n[bus]\nkind = \"rabbitmq\"\nurl = \"{}\"\n\n[coord]\nkind = \"redis\"\nurl = \"{}\"\n\n\
+         [provider]\nbase_url = \"http://127.0.0.1:{provider}\"\nlisten = \"127.0.0.1:{provider}\"\nledger = \"{}\"\n\n\
+         [client]\nserver = \"127.0.0.1:{}\"\n",
+        urls["orchestrator"],
+        rabbitmq.amqp_url(),
+        redis.url(),
+        dir.join("sandbox-ledger.db").display(),
+        endpoints.orchestrators.first().map_or(0, |(grpc, _)| *grpc),
+        provider = endpoints.provider,
+    );
+    for (name, (grpc, admin)) in &endpoints.participants {
+        text.push_str(&format!(
+            "\n[participants.{name}]\nendpoint = \"127.0.0.1:{grpc}\"\nlisten = \"127.0.0.1:{grpc}\"\n\
+             admin_listen = \"127.0.0.1:{admin}\"\n[participants.{name}.store]\nurl = \"{}\"\n",
+            urls[name.as_str()]
+        ));
+    }
+    let path = dir.join("baton.toml");
+    fs::write(&path, text).with_context(|| format!("write {}", path.display()))?;
+    Ok(path)
+}
+
+/// Runs `baton migrate up` as the administrator: the services' own users may not change tables.
+fn migrate(dir: &Path, options: &StackOptions, mariadb: &MariaDb, config: &Path) -> Result<()> {
+    let mut command = Command::new(&options.baton);
+    command.arg("--config").arg(config).args(["migrate", "up"]).current_dir(dir);
+    command.env("BATON_STORE__URL", mariadb.root_url("baton_orchestrator"));
+    for name in PARTICIPANTS {
+        let key = format!("BATON_PARTICIPANTS__{}__STORE__URL", name.to_uppercase());
+        command.env(key, mariadb.root_url(&format!("baton_{name}")));
+    }
+    let output = command.output().context("run baton migrate up")?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "baton migrate up failed:\n{}", said.trim());
+    Ok(())
+}

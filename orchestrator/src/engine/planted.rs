@@ -1,0 +1,62 @@
+//! Defects put in on purpose, so that the tests can show that they would catch them. Compiled in for tests only.
+
+use crate::engine::attempt::Committer;
+use crate::engine::input::Job;
+use crate::engine::sender::Sender;
+use baton_bus::bus::Delivery;
+use std::fmt;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// One defect of the engine.
+#[derive(Clone)]
+pub enum Planted {
+    /// Commands go out before the state that orders them is durable.
+    PublishBeforeCommit(Arc<Sender>),
+    /// Replies are acknowledged before they are applied.
+    AckBeforeCommit,
+}
+
+impl fmt::Debug for Planted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::PublishBeforeCommit(_) => "PublishBeforeCommit",
+            Self::AckBeforeCommit => "AckBeforeCommit",
+        })
+    }
+}
+
+/// [`Planted::AckBeforeCommit`]: acknowledges every delivery of the batch and puts a stand-in in its place.
+pub(crate) async fn ack_before_commit(committer: &Committer, jobs: Vec<Job>) -> Vec<Job> {
+    if !matches!(committer.planted, Some(Planted::AckBeforeCommit)) {
+        return jobs;
+    }
+    let mut kept = Vec::with_capacity(jobs.len());
+    for job in jobs {
+        kept.push(match job {
+            Job::Delivery(replies, delivery) => {
+                let stand_in = Delivery::new(delivery.body.clone(), None, false, Box::new(Settled));
+                delivery.ack().await;
+                Job::Delivery(replies, stand_in)
+            }
+            job @ (Job::One(..) | Job::Many(..)) => job,
+        });
+    }
+    kept
+}
+
+/// A delivery that was settled before.
+#[derive(Debug)]
+struct Settled;
+
+#[async_trait::async_trait]
+impl baton_bus::bus::Settle for Settled {
+    async fn ack(self: Box<Self>) {}
+    async fn dead_letter(self: Box<Self>, _body: bytes::Bytes, _reason: &str) {}
+    async fn release(self: Box<Self>) {}
+}
+
+/// Outbox rows dropped before the bus has confirmed them.
+pub fn drop_unconfirmed(sender: &Sender, ids: impl IntoIterator<Item = Uuid>) {
+    sender.pretend_confirmed(ids);
+}

@@ -1,0 +1,287 @@
+//! What the engine's tests share: a store that fails on order, a bus that remembers, an engine over both.
+
+#![allow(dead_code)]
+
+use async_trait::async_trait;
+use baton_bus::bus::{CommandBus, Consumer, Delivery, Destination, Message, Settle};
+use baton_bus::error::BusError;
+use baton_orchestrator::coord::local::LocalCoord;
+use baton_orchestrator::engine::attempt::Committer;
+use baton_orchestrator::engine::driver::Engine;
+use baton_orchestrator::engine::handle::EngineHandle;
+use baton_orchestrator::engine::input::Start;
+use baton_orchestrator::engine::planted::Planted;
+use baton_orchestrator::engine::sender::Sender;
+use baton_orchestrator::metrics::Metrics;
+use baton_orchestrator::notify::Notifier;
+use baton_orchestrator::sagas::Registry;
+use baton_orchestrator::store::memory::MemoryStore;
+use baton_orchestrator::store::{
+    Changes, Decide, Fingerprint, Holder, ListQuery, Loaded, OutboxMessage, Record, SagaStore, StartKey, StoreError,
+};
+use baton_proto::baton::participant::v1 as wire;
+use baton_proto::shop::order::v1::{OrderLine, OrderSagaInput};
+use bytes::Bytes;
+use prost::Message as _;
+use saga_core::event::Entry;
+use saga_core::saga::{DefinitionId, SagaId};
+use saga_core::time::Micros;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use uuid::Uuid;
+
+/// What the next commits do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Nothing is written.
+    Away,
+    /// Everything is written, the answer is lost.
+    DoneButUnanswered,
+    /// Nothing is written, and nobody knows.
+    NotDoneAndUnanswered,
+    /// Nothing is written: somebody else was faster.
+    Conflict,
+}
+
+/// A memory store that fails on order.
+#[derive(Debug)]
+pub struct FaultyStore {
+    pub inner: MemoryStore,
+    faults: Mutex<Vec<Fault>>,
+    pub commits: AtomicUsize,
+}
+
+impl FaultyStore {
+    pub fn new(clock: &Clock) -> Arc<Self> {
+        let clock = clock.clone();
+        let inner = MemoryStore::new(Arc::new(move || clock.now()));
+        Arc::new(Self { inner, faults: Mutex::default(), commits: AtomicUsize::new(0) })
+    }
+
+    /// The next commits fail like this, in this order.
+    pub fn fail_next(&self, faults: impl IntoIterator<Item = Fault>) {
+        self.faults.lock().unwrap().extend(faults);
+    }
+
+    /// Lets the decision be made and writes nothing of it, as a database does that fails at COMMIT.
+    async fn roll_back(&self, ids: Vec<SagaId>, mut decide: Decide) -> Result<(), StoreError> {
+        let look = Box::new(move |loaded: &Loaded| {
+            decide(loaded);
+            Changes::default()
+        });
+        self.inner.commit(ids, look).await.map(|_| ())
+    }
+
+    fn next_fault(&self) -> Option<Fault> {
+        let mut faults = self.faults.lock().unwrap();
+        if faults.is_empty() { None } else { Some(faults.remove(0)) }
+    }
+}
+
+#[async_trait]
+impl SagaStore for FaultyStore {
+    async fn commit(&self, ids: Vec<SagaId>, decide: Decide) -> Result<Changes, StoreError> {
+        self.commits.fetch_add(1, Ordering::SeqCst);
+        match self.next_fault() {
+            None => self.inner.commit(ids, decide).await,
+            Some(Fault::Away) => {
+                self.roll_back(ids, decide).await?;
+                Err(StoreError::Unavailable("told to".into()))
+            }
+            Some(Fault::NotDoneAndUnanswered) => {
+                self.roll_back(ids, decide).await?;
+                Err(StoreError::UnknownOutcome("told to".into()))
+            }
+            Some(Fault::DoneButUnanswered) => {
+                self.inner.commit(ids, decide).await?;
+                Err(StoreError::UnknownOutcome("told to".into()))
+            }
+            Some(Fault::Conflict) => {
+                self.roll_back(ids, decide).await?;
+                Err(StoreError::Conflict("told to".into()))
+            }
+        }
+    }
+
+    async fn find_keys(&self, keys: Vec<StartKey>) -> Result<Vec<Holder>, StoreError> {
+        self.inner.find_keys(keys).await
+    }
+
+    async fn get(&self, id: SagaId) -> Result<Option<Record>, StoreError> {
+        self.inner.get(id).await
+    }
+
+    async fn list(&self, query: ListQuery) -> Result<Vec<Record>, StoreError> {
+        self.inner.list(query).await
+    }
+
+    async fn journal(&self, id: SagaId, after: u64, limit: u32) -> Result<Vec<Entry>, StoreError> {
+        self.inner.journal(id, after, limit).await
+    }
+
+    async fn due(&self, known: Vec<DefinitionId>, limit: u32) -> Result<Vec<Record>, StoreError> {
+        self.inner.due(known, limit).await
+    }
+
+    async fn unconfirmed(&self, age: Duration, limit: u32) -> Result<Vec<OutboxMessage>, StoreError> {
+        self.inner.unconfirmed(age, limit).await
+    }
+
+    fn now(&self) -> Micros {
+        self.inner.now()
+    }
+
+    async fn ready(&self) -> Result<(), StoreError> {
+        self.inner.ready().await
+    }
+}
+
+/// A clock that moves on order.
+#[derive(Clone, Debug)]
+pub struct Clock(Arc<AtomicI64>);
+
+impl Clock {
+    pub fn new() -> Self {
+        Self(Arc::new(AtomicI64::new(1_700_000_000_000_000)))
+    }
+
+    pub fn now(&self) -> Micros {
+        Micros(self.0.load(Ordering::SeqCst))
+    }
+
+    pub fn pass(&self, time: Duration) {
+        self.0.fetch_add(time.as_micros() as i64, Ordering::SeqCst);
+    }
+}
+
+/// A bus that remembers what it was given, and confirms it or not.
+#[derive(Debug, Default)]
+pub struct RecordingBus {
+    pub published: Mutex<Vec<Message>>,
+    pub mute: std::sync::atomic::AtomicBool,
+}
+
+impl RecordingBus {
+    /// Every command published so far, in order.
+    pub fn commands(&self) -> Vec<wire::Command> {
+        let published = self.published.lock().unwrap();
+        let batches = published.iter().map(|m| wire::CommandBatch::decode(m.body.clone()).expect("our own bytes"));
+        batches.flat_map(|batch| batch.commands).collect()
+    }
+}
+
+#[async_trait]
+impl CommandBus for RecordingBus {
+    async fn publish(&self, messages: Vec<Message>) -> Vec<Uuid> {
+        let ids = messages.iter().map(|message| message.id).collect();
+        self.published.lock().unwrap().extend(messages);
+        if self.mute.load(Ordering::SeqCst) { Vec::new() } else { ids }
+    }
+
+    async fn consume(&self, _source: Destination) -> Result<Box<dyn Consumer>, BusError> {
+        Err(BusError::Closed)
+    }
+
+    fn health(&self) -> Result<(), BusError> {
+        Ok(())
+    }
+
+    async fn close(&self) {}
+}
+
+/// How a delivery was settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settlement {
+    Acked,
+    DeadLettered,
+    Released,
+}
+
+/// A delivery whose settlement can be read.
+pub fn delivery() -> (Delivery, Arc<Mutex<Vec<Settlement>>>) {
+    #[derive(Debug)]
+    struct Remember(Arc<Mutex<Vec<Settlement>>>);
+    #[async_trait]
+    impl Settle for Remember {
+        async fn ack(self: Box<Self>) {
+            self.0.lock().unwrap().push(Settlement::Acked);
+        }
+        async fn dead_letter(self: Box<Self>, _body: Bytes, _reason: &str) {
+            self.0.lock().unwrap().push(Settlement::DeadLettered);
+        }
+        async fn release(self: Box<Self>) {
+            self.0.lock().unwrap().push(Settlement::Released);
+        }
+    }
+    let settlements = Arc::new(Mutex::new(Vec::new()));
+    (Delivery::new(Bytes::new(), None, false, Box::new(Remember(settlements.clone()))), settlements)
+}
+
+/// An engine over a faulty store and a recording bus, stepped or run by the test.
+pub struct Bench {
+    pub clock: Clock,
+    pub store: Arc<FaultyStore>,
+    pub bus: Arc<RecordingBus>,
+    pub sender: Arc<Sender>,
+    pub handle: EngineHandle,
+    pub engine: Engine,
+}
+
+impl Bench {
+    pub fn new() -> Self {
+        Self::with(|_| None)
+    }
+
+    pub fn with(planted: impl FnOnce(&Arc<Sender>) -> Option<Planted>) -> Self {
+        let clock = Clock::new();
+        let store = FaultyStore::new(&clock);
+        let bus = Arc::new(RecordingBus::default());
+        let sender = Sender::new(bus.clone());
+        let metrics = Arc::new(Metrics::register(&mut prometheus_client::registry::Registry::default()));
+        let notifier = Notifier::new(Arc::new(LocalCoord::new()), metrics);
+        let (handle, jobs) = EngineHandle::new(1024, 1024);
+        let committer = Committer {
+            store: store.clone(),
+            registry: Registry::standard(),
+            new_id: Arc::new(Uuid::now_v7),
+            planted: planted(&sender),
+        };
+        let engine = Engine::new(jobs, committer, sender.clone(), notifier, 4096);
+        Self { clock, store, bus, sender, handle, engine }
+    }
+
+    /// Waits until everything that is being published is settled.
+    pub async fn published(&self) {
+        wait_for("publishing to settle", || self.sender.in_flight() == 0).await;
+    }
+}
+
+/// Waits for a condition, at most ten seconds.
+pub async fn wait_for(what: &str, condition: impl Fn() -> bool) {
+    let patience = tokio::time::Instant::now() + Duration::from_secs(10);
+    while !condition() {
+        assert!(tokio::time::Instant::now() < patience, "waited too long for {what}");
+        tokio::task::yield_now().await;
+    }
+}
+
+/// A start of the order saga; `n` makes it another order.
+pub fn order_start(n: u8) -> Start {
+    let input = OrderSagaInput {
+        order_number: Uuid::from_bytes([n; 16]).to_string(),
+        payment_id: format!("imp_{n}"),
+        customer_id: "alice".into(),
+        currency_code: "KRW".into(),
+        lines: vec![OrderLine { item_id: "apple".into(), quantity: 2, unit_price_minor_units: 500 }],
+    };
+    Start {
+        id: SagaId([n; 16]),
+        definition: DefinitionId { name: "order".into(), version: 1 },
+        business_key: input.order_number.clone(),
+        input: input.encode_to_vec().into(),
+        traceparent: String::new(),
+        keys: vec![StartKey([n; 32])],
+        fingerprint: Fingerprint([n; 32]),
+    }
+}
