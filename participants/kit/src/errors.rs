@@ -1,5 +1,6 @@
 //! The one place that makes a `tonic::Status`: a code, a stable reason and the fields at fault.
 
+use crate::gather::GatherError;
 use crate::reason::Reason;
 use baton_sql::error::SqlError;
 use std::collections::HashMap;
@@ -131,6 +132,18 @@ pub fn store(error: &SqlError) -> Status {
             tracing::error!(%error, "store defect");
             status(Code::Internal, Reason::Internal.as_str(), "internal error")
         }
+    }
+}
+
+/// What a caller is told when its request got no place in a group commit, or no result.
+#[must_use]
+pub fn gather(error: GatherError) -> Status {
+    match error {
+        GatherError::Full => {
+            let reason = Reason::Overloaded.as_str();
+            retry_later(Code::ResourceExhausted, reason, "too many requests wait; try again", RETRY_AFTER)
+        }
+        GatherError::Lost => status(Code::Internal, Reason::Internal.as_str(), "internal error"),
     }
 }
 

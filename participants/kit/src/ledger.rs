@@ -1,7 +1,7 @@
 //! The ledger: one row per command that was answered for good, in the transaction of its effect.
 
 use crate::codec::MAX_STEP;
-use crate::participant::{Answer, CommandKey, Direction, MAX_OUTPUT};
+use crate::participant::{Answer, CommandKey, Direction, MAX_OUTPUT, Participant};
 use crate::plan::Stored;
 use baton_sql::database::{Database, Tx};
 use baton_sql::error::SqlError;
@@ -40,6 +40,12 @@ pub const MIGRATIONS: &[Migration] = &[Migration {
         PRIMARY KEY (saga_id, step, direction)
     ) STRICT, WITHOUT ROWID",
 }];
+
+/// What a participant's schema needs: the ledger and its own tables. For [`Database::migrate`].
+#[must_use]
+pub fn migrations<P: Participant>(participant: &P) -> Vec<Migration> {
+    MIGRATIONS.iter().chain(participant.migrations()).copied().collect()
+}
 
 const COLUMNS: [&str; 9] =
     ["saga_id", "step", "direction", "outcome", "output", "reason", "message", "attempt", "created_at"];

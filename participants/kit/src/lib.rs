@@ -11,6 +11,7 @@
 //! | [`codec`] | batches on the wire, where one bad item spoils nothing |
 //! | [`probe`], [`server`] | gRPC: Probe, health, reflection |
 //! | [`errors`], [`reason`], [`page`] | how business services refuse and page |
+//! | [`gather`] | group commit for a service's own writes |
 //! | [`shop`] | what the shop's services accept |
 //! | [`clock`], [`metrics`] | time and numbers |
 
@@ -18,6 +19,7 @@ pub mod batch;
 pub mod clock;
 pub mod codec;
 pub mod errors;
+pub mod gather;
 pub mod ledger;
 pub mod metrics;
 pub mod page;

@@ -63,6 +63,7 @@ reasons! {
         PaymentNotFound = "PAYMENT_NOT_FOUND", "There is no such payment.";
         ItemNotFound = "ITEM_NOT_FOUND", "There is no such item.";
         StoreUnavailable = "STORE_UNAVAILABLE", "The database is away or busy; nothing is known to have changed. Retry.";
+        Overloaded = "OVERLOADED", "Too many requests wait; nothing was done. Retry.";
         Internal = "INTERNAL", "A defect of this server; its log has the cause.";
     }
 }

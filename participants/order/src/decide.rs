@@ -1,0 +1,176 @@
+//! What a command does to an order, on values: the next order, or a refusal that changes nothing.
+
+use crate::command::Payload;
+use crate::order::Order;
+use baton_participant_kit::participant::Answer;
+use baton_participant_kit::reason::CommandReason;
+use baton_proto::shop::order::v1::OrderState;
+
+/// Longest reason stored, bytes.
+const MAX_REASON: usize = 63;
+
+/// Applies a command of `saga` to the order it names. `Ok(None)`: it is done already, nothing changes.
+pub fn decide(payload: Payload, saga: [u8; 16], order: Option<&Order>, now_us: i64) -> Result<Option<Order>, Answer> {
+    match (payload, order) {
+        (Payload::Open { number, content, total }, None) => Ok(Some(Order {
+            number,
+            content,
+            total,
+            state: OrderState::PaymentConfirm,
+            saga: Some(saga),
+            reason: String::new(),
+            request: None,
+            created_at: now_us,
+            updated_at: now_us,
+        })),
+        (Payload::Open { content, .. }, Some(order)) => {
+            if !order.content.same_as(&content) {
+                let text = "the order was created with another customer, currency or other lines";
+                return Err(Answer::rejected(CommandReason::OrderMismatch, text));
+            }
+            if order.state != OrderState::PaymentPending {
+                let text = format!("the order is {}, not PAYMENT_PENDING", short(order.state));
+                return Err(Answer::rejected(CommandReason::OrderNotPending, text));
+            }
+            Ok(Some(next(order, OrderState::PaymentConfirm, Some(saga), String::new(), now_us)))
+        }
+        (Payload::Reject { reason, .. }, Some(order)) if order.saga == Some(saga) => match order.state {
+            OrderState::PaymentConfirm => {
+                let reason = stored_reason(reason);
+                Ok(Some(next(order, state_after(&reason), order.saga, reason, now_us)))
+            }
+            OrderState::PaymentOutOfStock | OrderState::PaymentNoPaymentInfo | OrderState::Cancelled => Ok(None),
+            OrderState::Unspecified | OrderState::PaymentPending | OrderState::PaymentSuccess => {
+                Err(wrong_state(Some(order)))
+            }
+        },
+        (Payload::Confirm { .. }, Some(order)) if order.saga == Some(saga) => match order.state {
+            OrderState::PaymentConfirm => {
+                Ok(Some(next(order, OrderState::PaymentSuccess, order.saga, String::new(), now_us)))
+            }
+            OrderState::PaymentSuccess => Ok(None),
+            OrderState::Unspecified
+            | OrderState::PaymentPending
+            | OrderState::PaymentOutOfStock
+            | OrderState::PaymentNoPaymentInfo
+            | OrderState::Cancelled => Err(wrong_state(Some(order))),
+        },
+        (Payload::Reject { .. } | Payload::Confirm { .. }, order) => Err(wrong_state(order)),
+    }
+}
+
+/// The document's own state for the reason a saga unwinds.
+#[must_use]
+pub fn state_after(reason: &str) -> OrderState {
+    match reason {
+        "OUT_OF_STOCK" | "PRICE_CHANGED" | "ITEM_UNKNOWN" | "CURRENCY_MISMATCH" => OrderState::PaymentOutOfStock,
+        other if other.starts_with("PAYMENT_") => OrderState::PaymentNoPaymentInfo,
+        _ => OrderState::Cancelled,
+    }
+}
+
+fn next(order: &Order, state: OrderState, saga: Option<[u8; 16]>, reason: String, now_us: i64) -> Order {
+    let updated_at = now_us.max(order.updated_at);
+    Order { state, saga, reason, updated_at, ..order.clone() }
+}
+
+/// An undo must not fail over its reason: what is no reason is stored as none given.
+fn stored_reason(reason: String) -> String {
+    let fits = (1..=MAX_REASON).contains(&reason.len())
+        && reason.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_');
+    if fits { reason } else { "UNSPECIFIED".to_owned() }
+}
+
+/// The saga's history and the order disagree. That cannot come from a correct history; refusing parks the saga, so that a
+/// person looks.
+fn wrong_state(order: Option<&Order>) -> Answer {
+    let text = match order {
+        None => "the order does not exist".to_owned(),
+        Some(order) => format!("the order is {}, or belongs to another saga", short(order.state)),
+    };
+    Answer::rejected(CommandReason::OrderState, text)
+}
+
+fn short(state: OrderState) -> &'static str {
+    state.as_str_name().trim_start_matches("ORDER_STATE_")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{decide, state_after, stored_reason};
+    use crate::command::Payload;
+    use crate::order::{Content, Order};
+    use baton_participant_kit::shop::identifier::OrderNumber;
+    use baton_proto::shop::order::v1::{OrderLine, OrderState};
+
+    const SAGA: [u8; 16] = [1; 16];
+
+    fn content(item: &str) -> Content {
+        let line = |id: &str| OrderLine { item_id: id.to_owned(), quantity: 1, unit_price_minor_units: 5 };
+        Content { customer: "c".to_owned(), currency: "KRW".to_owned(), lines: vec![line(item), line("z")] }
+    }
+
+    fn order(state: OrderState, saga: Option<[u8; 16]>) -> Order {
+        let number = OrderNumber::from_bytes([9; 16]);
+        let (reason, request) = (String::new(), None);
+        Order { number, content: content("a"), total: 10, state, saga, reason, request, created_at: 1, updated_at: 50 }
+    }
+
+    fn payload(verb: &str) -> Payload {
+        let number = OrderNumber::from_bytes([9; 16]);
+        match verb {
+            "open" => Payload::Open { number, content: content("a"), total: 10 },
+            "reject" => Payload::Reject { number, reason: "OUT_OF_STOCK".to_owned() },
+            _ => Payload::Confirm { number },
+        }
+    }
+
+    #[test]
+    fn the_table_of_commands_and_states() {
+        use OrderState::{
+            Cancelled, PaymentConfirm, PaymentNoPaymentInfo, PaymentOutOfStock, PaymentPending, PaymentSuccess,
+        };
+        let outcome = |verb: &str, order: Option<&Order>| match decide(payload(verb), SAGA, order, 7) {
+            Ok(Some(next)) => format!("{:?}", next.state),
+            Ok(None) => "same".to_owned(),
+            Err(answer) => answer.reason().to_owned(),
+        };
+        let states =
+            [PaymentPending, PaymentConfirm, PaymentSuccess, PaymentOutOfStock, PaymentNoPaymentInfo, Cancelled];
+        let own = |verb: &str| states.map(|state| outcome(verb, Some(&order(state, Some(SAGA))))).join(" ");
+        let no = "ORDER_NOT_PENDING";
+        assert_eq!(own("open"), format!("PaymentConfirm {no} {no} {no} {no} {no}"));
+        assert_eq!(own("reject"), "ORDER_STATE PaymentOutOfStock ORDER_STATE same same same");
+        assert_eq!(own("confirm"), "ORDER_STATE PaymentSuccess same ORDER_STATE ORDER_STATE ORDER_STATE");
+        assert_eq!(
+            ["open", "reject", "confirm"].map(|verb| outcome(verb, None)).join(" "),
+            "PaymentConfirm ORDER_STATE ORDER_STATE"
+        );
+        let foreign = |verb: &str| states.map(|state| outcome(verb, Some(&order(state, Some([2; 16]))))).join(" ");
+        assert_eq!(foreign("reject"), ["ORDER_STATE"; 6].join(" "));
+        assert_eq!(foreign("confirm"), ["ORDER_STATE"; 6].join(" "));
+    }
+
+    #[test]
+    fn an_order_of_other_content_is_not_opened() {
+        let other = Payload::Open { number: OrderNumber::from_bytes([9; 16]), content: content("b"), total: 10 };
+        let pending = order(OrderState::PaymentPending, None);
+        assert_eq!(decide(other, SAGA, Some(&pending), 7).unwrap_err().reason(), "ORDER_MISMATCH");
+        let mut turned = content("a");
+        turned.lines.reverse();
+        let same = Payload::Open { number: OrderNumber::from_bytes([9; 16]), content: turned, total: 10 };
+        let next = decide(same, SAGA, Some(&pending), 7).unwrap().unwrap();
+        assert_eq!((next.saga, next.updated_at), (Some(SAGA), 50), "time does not go back");
+    }
+
+    #[test]
+    fn reasons_lead_to_the_documents_states() {
+        for reason in ["OUT_OF_STOCK", "PRICE_CHANGED", "ITEM_UNKNOWN", "CURRENCY_MISMATCH"] {
+            assert_eq!(state_after(reason), OrderState::PaymentOutOfStock);
+        }
+        assert_eq!(state_after("PAYMENT_AMOUNT_MISMATCH"), OrderState::PaymentNoPaymentInfo);
+        assert_eq!(state_after("ATTEMPTS_SPENT"), OrderState::Cancelled);
+        assert_eq!(stored_reason("ü".to_owned()), "UNSPECIFIED");
+        assert_eq!(stored_reason("X".repeat(64)), "UNSPECIFIED");
+    }
+}
