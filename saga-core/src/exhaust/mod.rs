@@ -9,6 +9,8 @@ mod events;
 mod laws;
 mod shadow;
 
+#[cfg(test)]
+pub(crate) use events::all as events_at;
 pub(crate) use events::at_half;
 pub use laws::Law;
 

@@ -1,0 +1,8 @@
+use saga_core::definition::{Definition, StepOptions};
+
+fn main() {
+    let _ = Definition::builder("order", 1)
+        .pivot("stock.reserve", "stock", "stock.reserve", StepOptions::new())
+        .pivot("payment.capture", "payment", "payment.capture", StepOptions::new())
+        .build();
+}
