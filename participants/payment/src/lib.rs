@@ -1,1 +1,23 @@
-//! The payment participant and its PaymentGateway.
+//! The payment participant and its payment gateway.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`gateway`] | the seam to a payment provider: look up, cancel |
+//! | [`portone_v1`] | that seam over PortOne's (Iamport's) V1 REST API; [`wire`] reads its answers |
+//! | [`participant`] | the commands `payment.verify` and `payment.cancel` |
+//! | [`refund`] | what `payment.cancel` does before its transaction: the only place that moves money |
+//! | [`claim`] | which payment belongs to which order: rows and rules |
+//! | [`service`] | gRPC: get and list payments |
+//! | [`money`], [`reason`] | amounts, and why a command was refused |
+
+pub mod claim;
+pub mod gateway;
+pub mod money;
+pub mod participant;
+pub mod portone_v1;
+pub mod reason;
+pub mod refund;
+mod schema;
+pub mod service;
+mod token;
+pub mod wire;

@@ -21,8 +21,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
             failed_us BIGINT NOT NULL,
             cancelled_us BIGINT NOT NULL,
             CONSTRAINT sandbox_refund_within_payment CHECK (cancelled >= 0 AND cancelled <= amount),
-            UNIQUE KEY sandbox_one_capture (paid_merchant_uid),
-            KEY sandbox_payment_merchant (merchant_uid)) ENGINE=InnoDB",
+            UNIQUE KEY sandbox_one_capture (paid_merchant_uid)) ENGINE=InnoDB",
         sqlite: "CREATE TABLE IF NOT EXISTS sandbox_payment (
             imp_uid TEXT NOT NULL PRIMARY KEY,
             merchant_uid TEXT NOT NULL,

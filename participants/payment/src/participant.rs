@@ -1,0 +1,253 @@
+//! The commands `payment.verify` and `payment.cancel`.
+
+use crate::claim::{Book, ClaimRefusal, Claimant, SagaId};
+use crate::gateway::{Lookup, PaymentGateway, ProviderPayment, ProviderState};
+use crate::money::Money;
+use crate::reason::PaymentReason;
+use crate::refund::{self, Budget, Outcome, Refund};
+use crate::schema::MIGRATIONS;
+use async_trait::async_trait;
+use baton_participant_kit::clock::Clock;
+use baton_participant_kit::participant::{Answer, Command, Participant};
+use baton_participant_kit::reason::CommandReason;
+use baton_participant_kit::shop::currency::Currency;
+use baton_participant_kit::shop::identifier::{OrderNumber, PaymentId};
+use baton_proto::shop::payment::v1::{CancelPayment, VerifyPayment};
+use baton_sql::database::{Database, Tx};
+use baton_sql::error::SqlError;
+use baton_sql::migration::Migration;
+use prost::Message as _;
+use std::sync::Arc;
+
+/// Looks a payment up, compares it with the order and claims it for the saga.
+pub const VERIFY: &str = "payment.verify";
+
+/// Sends a payment back, if it is this order's. The undo of a payment made before the saga.
+pub const CANCEL: &str = "payment.cancel";
+
+/// Longest reason that is handed to the provider, in bytes.
+const REASON_MAX: usize = 100;
+
+/// The participant. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct PaymentParticipant {
+    database: Database,
+    gateway: Arc<dyn PaymentGateway>,
+    clock: Clock,
+}
+
+impl PaymentParticipant {
+    /// `database` is the participant's own, the one its commands are answered in.
+    #[must_use]
+    pub fn new(database: Database, gateway: Arc<dyn PaymentGateway>, clock: Clock) -> Self {
+        Self { database, gateway, clock }
+    }
+}
+
+/// A payment to be verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verify {
+    claimant: Claimant,
+    money: Money,
+}
+
+/// What was found out about a command before its transaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Prepared {
+    /// What the provider says about a payment to be verified.
+    Verify(Verify, Lookup),
+    /// What became of a payment to be sent back.
+    Cancel(Claimant, Outcome),
+    /// The command says nothing that could be done.
+    Answered(Answer),
+}
+
+/// A command, decoded.
+enum Request {
+    Verify(Verify),
+    Cancel(Refund),
+    Refused(Answer),
+}
+
+#[async_trait]
+impl Participant for PaymentParticipant {
+    type Prepared = Prepared;
+
+    const PREPARES: bool = true;
+
+    fn name(&self) -> &'static str {
+        "payment"
+    }
+
+    fn commands(&self) -> &'static [&'static str] {
+        &[VERIFY, CANCEL]
+    }
+
+    fn migrations(&self) -> &'static [Migration] {
+        MIGRATIONS
+    }
+
+    /// Refunds happen here. A crash afterwards leaves money sent back and a payment marked as on its way back: the
+    /// repeated command finds both.
+    async fn prepare(&self, commands: &[Command]) -> Vec<Prepared> {
+        let budget = Budget::start();
+        let requests: Vec<Request> = commands.iter().map(decode).collect();
+        let (mut verifies, mut refunds) = (Vec::new(), Vec::new());
+        for request in &requests {
+            match request {
+                Request::Verify(verify) => verifies.push(verify.claimant.clone()),
+                Request::Cancel(refund) => refunds.push(refund.clone()),
+                Request::Refused(_) => {}
+            }
+        }
+        let now_us = self.clock.now_us();
+        let (lookups, outcomes) = tokio::join!(
+            refund::look_up_all(self.gateway.as_ref(), verifies.iter(), budget),
+            refund::send_back_all(&self.database, &self.gateway, &refunds, now_us, budget),
+        );
+        let (mut lookups, mut outcomes) = (lookups.into_iter(), outcomes.into_iter());
+        // Both lists have one entry per request of their kind, in order.
+        let missing = || refund::unavailable("no answer");
+        requests
+            .into_iter()
+            .map(|request| match request {
+                Request::Verify(verify) => match lookups.next() {
+                    Some(found) => Prepared::Verify(verify, found),
+                    None => Prepared::Answered(missing()),
+                },
+                Request::Cancel(refund) => match outcomes.next() {
+                    Some(outcome) => Prepared::Cancel(refund.claimant, outcome),
+                    None => Prepared::Answered(missing()),
+                },
+                Request::Refused(answer) => Prepared::Answered(answer),
+            })
+            .collect()
+    }
+
+    async fn handle(&self, tx: &mut Tx, batch: &[(Command, Prepared)]) -> Result<Vec<Answer>, SqlError> {
+        let claimants: Vec<&Claimant> = batch
+            .iter()
+            .filter_map(|(_, prepared)| match prepared {
+                Prepared::Verify(verify, _) => Some(&verify.claimant),
+                Prepared::Cancel(claimant, _) => Some(claimant),
+                Prepared::Answered(_) => None,
+            })
+            .collect();
+        let mut book = Book::read(tx, claimants.into_iter()).await?;
+        let now_us = self.clock.now_us();
+        // Cancellations first: a verification of the same saga in the same batch is late.
+        for (_, prepared) in batch {
+            if let Prepared::Cancel(claimant, outcome) = prepared {
+                cancelled(&mut book, claimant, outcome, now_us);
+            }
+        }
+        let answers = batch
+            .iter()
+            .map(|(_, prepared)| match prepared {
+                Prepared::Verify(verify, found) => verified(&mut book, verify, found, now_us),
+                Prepared::Cancel(_, Outcome::Unanswered(answer)) | Prepared::Answered(answer) => answer.clone(),
+                Prepared::Cancel(_, Outcome::SentBack | Outcome::NothingToDo(_)) => Answer::done(),
+            })
+            .collect();
+        book.write(tx, now_us).await?;
+        Ok(answers)
+    }
+}
+
+/// Books what became of a refund.
+fn cancelled(book: &mut Book, claimant: &Claimant, outcome: &Outcome, now_us: i64) {
+    match outcome {
+        Outcome::SentBack => {
+            book.finish_refund(claimant, now_us);
+            book.close(claimant.saga);
+        }
+        Outcome::NothingToDo(why) => {
+            tracing::info!(payment_id = claimant.payment_id.as_str(), why, "nothing to refund");
+            book.close(claimant.saga);
+        }
+        // Changes nothing: the command comes again.
+        Outcome::Unanswered(_) => {}
+    }
+}
+
+/// Compares, then claims.
+fn verified(book: &mut Book, verify: &Verify, found: &Lookup, now_us: i64) -> Answer {
+    let payment = match found {
+        Lookup::Found(payment) => payment,
+        Lookup::Unknown => return PaymentReason::Unknown.rejected("the provider knows no such payment"),
+        Lookup::Unavailable(why) => return refund::unavailable(why),
+    };
+    if let Some(refusal) = mismatch(verify, payment) {
+        return refusal;
+    }
+    match book.claim(&verify.claimant, payment.amount, now_us) {
+        Ok(()) => Answer::done(),
+        Err(ClaimRefusal::Closed) => PaymentReason::Cancelled.rejected("the saga has cancelled the payment"),
+        Err(ClaimRefusal::Taken) => PaymentReason::AlreadyClaimed.rejected("the payment is taken or was refunded"),
+    }
+}
+
+/// Why a payment is not the one that the order needs. Whose it is comes first: its amount is nobody else's business.
+fn mismatch(verify: &Verify, payment: &ProviderPayment) -> Option<Answer> {
+    if payment.merchant_number != verify.claimant.order.to_string() {
+        return Some(PaymentReason::OfOtherOrder.rejected("the payment was made under another number"));
+    }
+    match payment.state {
+        ProviderState::Ready | ProviderState::Failed => {
+            return Some(PaymentReason::NotPaid.rejected("the customer has not paid"));
+        }
+        ProviderState::Cancelled => return Some(PaymentReason::Cancelled.rejected("the payment was cancelled")),
+        ProviderState::Paid if payment.cancelled_minor_units != 0 => {
+            return Some(PaymentReason::Cancelled.rejected("a part of the payment was cancelled"));
+        }
+        ProviderState::Paid => {}
+    }
+    let (wanted, paid) = (verify.money, payment.amount);
+    if paid.currency != wanted.currency {
+        let message = format!("the order is in {}, the payment in {}", wanted.currency, paid.currency);
+        return Some(PaymentReason::CurrencyMismatch.rejected(message));
+    }
+    if paid.minor_units != wanted.minor_units {
+        return Some(PaymentReason::AmountMismatch.rejected(format!("the order costs {wanted}, paid were {paid}")));
+    }
+    None
+}
+
+fn decode(command: &Command) -> Request {
+    let decoded = match command.name.as_str() {
+        VERIFY => decode_verify(command).map(Request::Verify),
+        CANCEL => decode_cancel(command).map(Request::Cancel),
+        // The kit asks only for the names above.
+        _ => return Request::Refused(Answer::unavailable(CommandReason::UnknownCommand, "not a payment command")),
+    };
+    decoded.unwrap_or_else(|what| {
+        Request::Refused(Answer::rejected(CommandReason::MalformedPayload, format!("{what} is missing or malformed")))
+    })
+}
+
+fn decode_verify(command: &Command) -> Result<Verify, &'static str> {
+    let message = VerifyPayment::decode(command.payload.clone()).map_err(|_| "the payload")?;
+    let money = Money {
+        currency: Currency::from_code(&message.currency_code).map_err(|_| "currency_code")?,
+        minor_units: Some(message.amount_minor_units).filter(|amount| *amount >= 0).ok_or("amount_minor_units")?,
+    };
+    Ok(Verify { claimant: claimant(command.key.saga, &message.payment_id, &message.order_number)?, money })
+}
+
+fn decode_cancel(command: &Command) -> Result<Refund, &'static str> {
+    let message = CancelPayment::decode(command.payload.clone()).map_err(|_| "the payload")?;
+    let mut reason = message.reason;
+    reason.truncate(reason.floor_char_boundary(REASON_MAX));
+    if reason.is_empty() || reason.chars().any(char::is_control) {
+        "ORDER_NOT_COMPLETED".clone_into(&mut reason);
+    }
+    Ok(Refund { claimant: claimant(command.key.saga, &message.payment_id, &message.order_number)?, reason })
+}
+
+fn claimant(saga: SagaId, payment_id: &str, order_number: &str) -> Result<Claimant, &'static str> {
+    Ok(Claimant {
+        payment_id: PaymentId::parse(payment_id).map_err(|_| "payment_id")?,
+        order: OrderNumber::parse(order_number).map_err(|_| "order_number")?,
+        saga,
+    })
+}

@@ -1,0 +1,207 @@
+//! What `payment.cancel` does before its transaction. The only place that moves money, and only back to the customer.
+//!
+//! Look up, take the payment in our own table, then cancel at the provider with the balance it must have. Whatever dies in
+//! between, the same steps run again and find what was done: the provider compares the balance, so money goes back once.
+//! The payment is taken *before* the provider is called, so that no other saga can verify it while it is on its way back.
+
+use crate::claim::{Book, Claimant};
+use crate::gateway::{Cancelled, Lookup, PaymentGateway, ProviderPayment, ProviderState};
+use crate::reason::PaymentReason;
+use baton_participant_kit::participant::Answer;
+use baton_participant_kit::reason::CommandReason;
+use baton_sql::database::{Database, Verdict};
+use baton_sql::error::SqlError;
+use futures_util::{FutureExt as _, StreamExt as _, stream};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Calls to the provider begun at once for one batch; the gateway has a bound of its own.
+const CONCURRENCY: usize = 64;
+
+/// No call of a batch begins later than this after the batch; what is left is answered `Unavailable` and comes again.
+const BUDGET: Duration = Duration::from_secs(10);
+
+/// How often the payments of a batch are taken again because another worker took one of them meanwhile.
+const TAKE_ATTEMPTS: usize = 3;
+
+/// A payment to be sent back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refund {
+    /// Who asks, and for which payment.
+    pub claimant: Claimant,
+    /// Why, for the provider.
+    pub reason: String,
+}
+
+/// How that went, as far as it can go outside the transaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Nothing of the customer's money is left at the provider.
+    SentBack,
+    /// It is not ours to send back, or there is nothing; why.
+    NothingToDo(&'static str),
+    /// It cannot be said now.
+    Unanswered(Answer),
+}
+
+/// The time in which a batch may begin calls.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Budget(Instant);
+
+impl Budget {
+    pub(crate) fn start() -> Self {
+        Self(Instant::now() + BUDGET)
+    }
+
+    fn is_spent(self) -> bool {
+        Instant::now() >= self.0
+    }
+}
+
+/// Looks up one payment per item, many at once, in order.
+pub(crate) async fn look_up_all<'a>(
+    gateway: &dyn PaymentGateway,
+    payments: impl Iterator<Item = &'a Claimant> + Send,
+    budget: Budget,
+) -> Vec<Lookup> {
+    let calls = payments.map(|claimant| async move {
+        if budget.is_spent() {
+            return Lookup::Unavailable("no time left in this batch".to_owned());
+        }
+        gateway.lookup(&claimant.payment_id).await
+    });
+    // Collected first: a lazy iterator of borrowing futures is not known to be `Send`.
+    let calls: Vec<_> = calls.collect();
+    stream::iter(calls).buffered(CONCURRENCY).collect().await
+}
+
+/// Sends back what belongs to the refunds' orders; one outcome per refund, in order. May be repeated at any time.
+pub(crate) async fn send_back_all(
+    database: &Database,
+    gateway: &Arc<dyn PaymentGateway>,
+    refunds: &[Refund],
+    now_us: i64,
+    budget: Budget,
+) -> Vec<Outcome> {
+    let lookups = look_up_all(gateway.as_ref(), refunds.iter().map(|refund| &refund.claimant), budget).await;
+    let mut verdicts: Vec<Result<ProviderPayment, Outcome>> =
+        refunds.iter().zip(lookups).map(|(refund, found)| candidate(refund, found)).collect();
+    let wanted: Vec<(Claimant, ProviderPayment)> = refunds
+        .iter()
+        .zip(&verdicts)
+        .filter_map(|(refund, verdict)| Some((refund.claimant.clone(), verdict.as_ref().ok()?.clone())))
+        .collect();
+    match take(database, wanted, now_us).await {
+        Ok(taken) => {
+            for (verdict, taken) in verdicts.iter_mut().filter(|verdict| verdict.is_ok()).zip(taken) {
+                if !taken {
+                    *verdict = Err(Outcome::NothingToDo("another saga or order has the payment"));
+                }
+            }
+        }
+        Err(error) => {
+            tracing::warn!(%error, "payments could not be taken for their refund");
+            for verdict in verdicts.iter_mut().filter(|verdict| verdict.is_ok()) {
+                let answer = Answer::unavailable(CommandReason::StoreBusy, "the payment database is unavailable");
+                *verdict = Err(Outcome::Unanswered(answer));
+            }
+        }
+    }
+    let calls: Vec<_> = refunds
+        .iter()
+        .zip(verdicts)
+        .map(|(refund, verdict)| async move {
+            match verdict {
+                Ok(payment) => send_back(gateway.as_ref(), refund, payment, budget).await,
+                Err(outcome) => outcome,
+            }
+        })
+        .collect();
+    stream::iter(calls).buffered(CONCURRENCY).collect().await
+}
+
+/// The payment, if it may belong to the order and money was taken; otherwise what that means for the refund.
+fn candidate(refund: &Refund, found: Lookup) -> Result<ProviderPayment, Outcome> {
+    let payment = match found {
+        Lookup::Found(payment) => payment,
+        Lookup::Unknown => return Err(Outcome::NothingToDo("the provider knows no such payment")),
+        Lookup::Unavailable(why) => return Err(Outcome::Unanswered(unavailable(&why))),
+    };
+    if payment.merchant_number != refund.claimant.order.to_string() {
+        return Err(Outcome::NothingToDo("the payment was made under another order's number"));
+    }
+    match payment.state {
+        ProviderState::Ready | ProviderState::Failed => Err(Outcome::NothingToDo("the customer has not paid")),
+        ProviderState::Paid | ProviderState::Cancelled => Ok(payment),
+    }
+}
+
+/// Takes the payments in our own table, all in one transaction; says for each whether its saga has it now.
+async fn take(
+    database: &Database,
+    wanted: Vec<(Claimant, ProviderPayment)>,
+    now_us: i64,
+) -> Result<Vec<bool>, SqlError> {
+    if wanted.is_empty() {
+        return Ok(Vec::new());
+    }
+    let wanted = Arc::new(wanted);
+    let mut last = SqlError::Conflict("the payments kept moving".to_owned());
+    for _ in 0..TAKE_ATTEMPTS {
+        let wanted = Arc::clone(&wanted);
+        let taken = database.transaction(move |tx| {
+            let wanted = Arc::clone(&wanted);
+            async move {
+                let mut book = Book::read(tx, wanted.iter().map(|(claimant, _)| claimant)).await?;
+                let taken = wanted
+                    .iter()
+                    .map(|(claimant, payment)| book.begin_refund(claimant, payment.amount, now_us))
+                    .collect::<Vec<_>>();
+                book.write(tx, now_us).await?;
+                Ok(Verdict::Commit(taken))
+            }
+            .boxed()
+        });
+        match taken.await {
+            // Another worker took one of them since it was read, or it is not known whether we did: read again.
+            Err(error @ (SqlError::Duplicate(_) | SqlError::UnknownOutcome(_))) => last = error,
+            ended => return ended,
+        }
+    }
+    Err(last)
+}
+
+/// Cancels at the provider, unless nothing is left there, and finds out what a doubtful answer meant.
+async fn send_back(gateway: &dyn PaymentGateway, refund: &Refund, payment: ProviderPayment, budget: Budget) -> Outcome {
+    let remaining = payment.remaining();
+    if remaining.minor_units == 0 {
+        return Outcome::SentBack;
+    }
+    if budget.is_spent() {
+        return Outcome::Unanswered(unavailable("no time left in this batch"));
+    }
+    let payment_id = &refund.claimant.payment_id;
+    let refused = match gateway.cancel(payment_id, remaining, &refund.reason).await {
+        Cancelled::Done(payment) if payment.remaining().minor_units == 0 => return Outcome::SentBack,
+        Cancelled::Done(_) => None,
+        Cancelled::Refused { message } => Some(message),
+        Cancelled::InDoubt(_) => None,
+    };
+    // A refusal may mean that an earlier attempt has worked after all; only the provider knows.
+    match (gateway.lookup(payment_id).await, refused) {
+        (Lookup::Found(payment), _) if payment.remaining().minor_units == 0 => Outcome::SentBack,
+        (Lookup::Found(_), Some(message)) => {
+            tracing::warn!(payment_id = payment_id.as_str(), message, "the provider refuses a refund");
+            // Not a rejection: stored refusals are for ever, and an operator must be able to try again.
+            Outcome::Unanswered(PaymentReason::RefundRefused.unavailable("the provider refuses the refund"))
+        }
+        (Lookup::Found(_), None) => Outcome::Unanswered(unavailable("the refund has not happened yet")),
+        (Lookup::Unknown, _) => Outcome::Unanswered(unavailable("the provider lost sight of the payment")),
+        (Lookup::Unavailable(why), _) => Outcome::Unanswered(unavailable(&why)),
+    }
+}
+
+/// The answer while the provider does not say.
+pub(crate) fn unavailable(why: &str) -> Answer {
+    PaymentReason::ProviderUnavailable.unavailable(format!("the payment provider did not answer: {why}"))
+}

@@ -1,0 +1,113 @@
+//! gRPC: get and list payments as this participant knows them.
+
+use crate::claim::{COLUMNS, Claim, ClaimState};
+use baton_participant_kit::clock::timestamp;
+use baton_participant_kit::errors::{Flaw, invalid, not_found, store};
+use baton_participant_kit::page;
+use baton_participant_kit::reason::Reason;
+use baton_participant_kit::shop::name;
+use baton_proto::shop::payment::v1::payment_service_server::{PaymentService, PaymentServiceServer};
+use baton_proto::shop::payment::v1::{
+    GetPaymentRequest, GetPaymentResponse, ListPaymentsRequest, ListPaymentsResponse, Payment, PaymentState,
+};
+use baton_sql::database::Database;
+use baton_sql::value::{Row, Value};
+use tonic::{Request, Response, Status};
+
+/// The list that page tokens belong to.
+const LIST: &str = "ListPayments";
+
+/// Serves `shop.payment.v1.PaymentService` from the participant's database. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Payments {
+    database: Database,
+}
+
+impl Payments {
+    /// The service, ready for a router.
+    #[must_use]
+    pub fn service(database: Database) -> PaymentServiceServer<Self> {
+        PaymentServiceServer::new(Self { database })
+    }
+
+    /// Rows behind a page token's key (creation time and id), newest first.
+    async fn rows(&self, after: Option<(i64, String)>, limit: u32) -> Result<Vec<Row>, Status> {
+        let order = "ORDER BY created_at DESC, payment_id DESC LIMIT ?";
+        let limit = Value::from(limit);
+        let rows = match after {
+            None => self.database.query(&format!("SELECT {COLUMNS} FROM payment {order}"), vec![limit]).await,
+            Some((created_us, id)) => {
+                let sql = format!(
+                    "SELECT {COLUMNS} FROM payment WHERE created_at < ? OR (created_at = ? AND payment_id < ?) {order}"
+                );
+                self.database.query(&sql, vec![created_us.into(), created_us.into(), id.into(), limit]).await
+            }
+        };
+        rows.map_err(|error| store(&error))
+    }
+}
+
+#[tonic::async_trait]
+impl PaymentService for Payments {
+    async fn get_payment(&self, request: Request<GetPaymentRequest>) -> Result<Response<GetPaymentResponse>, Status> {
+        let asked = request.into_inner().name;
+        let id = name::payment(&asked).map_err(|flaw| invalid("name", flaw))?;
+        let sql = format!("SELECT {COLUMNS} FROM payment WHERE payment_id = ?");
+        let rows = self.database.query(&sql, vec![id.as_str().into()]).await.map_err(|error| store(&error))?;
+        let row = rows.first().ok_or_else(|| not_found(Reason::PaymentNotFound, &asked))?;
+        let claim = Claim::from_row(row).map_err(|error| store(&error))?;
+        Ok(Response::new(GetPaymentResponse { payment: Some(shown(&claim)) }))
+    }
+
+    async fn list_payments(
+        &self,
+        request: Request<ListPaymentsRequest>,
+    ) -> Result<Response<ListPaymentsResponse>, Status> {
+        let ListPaymentsRequest { page_size, page_token } = request.into_inner();
+        let size = page::page_size(page_size).map_err(|flaw| invalid("page_size", flaw))?;
+        let after = page::key(LIST, &page_token)
+            .and_then(|key| key.map(|key| key_of(&key)).transpose())
+            .map_err(|flaw| invalid("page_token", flaw))?;
+        // One more than asked tells whether there is a next page.
+        let rows = self.rows(after, size + 1).await?;
+        let claims = rows.iter().map(Claim::from_row).collect::<Result<Vec<_>, _>>().map_err(|error| store(&error))?;
+        let size = usize::try_from(size).unwrap_or(usize::MAX);
+        let shown_claims = &claims[..claims.len().min(size)];
+        let next_page_token = match shown_claims.last() {
+            Some(last) if claims.len() > size => page::token(LIST, &key_to(last)),
+            _ => String::new(),
+        };
+        let payments = shown_claims.iter().map(shown).collect();
+        Ok(Response::new(ListPaymentsResponse { payments, next_page_token }))
+    }
+}
+
+fn key_to(claim: &Claim) -> Vec<u8> {
+    [&claim.created_us.to_be_bytes()[..], claim.payment_id.as_str().as_bytes()].concat()
+}
+
+fn key_of(key: &[u8]) -> Result<(i64, String), Flaw> {
+    let parse = || {
+        let (time, id) = key.split_first_chunk::<8>()?;
+        Some((i64::from_be_bytes(*time), String::from_utf8(id.to_vec()).ok()?))
+    };
+    parse().ok_or_else(|| Flaw::new(Reason::PageTokenInvalid, "must be the next_page_token of the same query"))
+}
+
+/// A payment on its way back is shown as claimed until the money is known to be there.
+fn shown(claim: &Claim) -> Payment {
+    let state = match claim.state {
+        ClaimState::Claimed | ClaimState::Refunding => PaymentState::Claimed,
+        ClaimState::Refunded => PaymentState::Refunded,
+    };
+    Payment {
+        name: format!("payments/{}", claim.payment_id.as_str()),
+        order: name::of_order(claim.order),
+        state: state.into(),
+        currency_code: claim.money.currency.as_str().to_owned(),
+        amount_minor_units: claim.money.minor_units,
+        saga: name::of_saga(claim.saga),
+        create_time: Some(timestamp(claim.created_us)),
+        update_time: Some(timestamp(claim.updated_us)),
+    }
+}
