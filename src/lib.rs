@@ -2,12 +2,14 @@
 //!
 //! - [`cli`]: the command line as types. [`run`]: from the command line to an exit code.
 //! - [`config`]: defaults, file, environment, flags. [`telemetry`], [`admin`]: what every process brings up.
+//! - [`demo`]: many orders at once, then the audit.
 //! - [`items`], [`orders`], [`sagas`], [`health`]: client commands, gRPC only.
 
 pub mod admin;
 pub mod cli;
 pub mod client;
 pub mod config;
+pub mod demo;
 pub mod failure;
 pub mod health;
 pub mod items;

@@ -247,25 +247,25 @@ mod tests {
         assert_eq!(config.server.listen.port(), 7400);
         assert_eq!(config.participants.stock.admin_listen.port(), 7431);
         assert!(config.engine.max_batch >= 1024, "a cap below 1024 costs throughput");
-        assert_eq!(config.limits.message_size, 256 * 1024);
     }
 
     #[test]
     fn flags_beat_the_environment_and_that_beats_the_file() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("b.toml");
-        std::fs::write(&file, "[engine]\nmax_batch = 5\nqueue = 6\nmessage_commands = 7\n").unwrap();
-        let environment = [("BATON_ENGINE__QUEUE", "60"), ("BATON_ENGINE__MESSAGE_COMMANDS", "70")];
+        std::fs::write(&file, "[engine]\nmax_batch = 5\nqueue = 6\n[limits]\nwaiting_starts = 7\n").unwrap();
+        let environment = [("BATON_ENGINE__QUEUE", "60"), ("BATON_LIMITS__WAITING_STARTS", "70")];
         let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let flags = [("engine.message_commands".to_owned(), "200".to_owned(), "--set".to_owned())];
+        let flags = [("limits.waiting_starts".to_owned(), "200".to_owned(), "--set".to_owned())];
         let layers = Layers::stack(Some(&file), environment, &flags).unwrap();
-        let engine = layers.config().unwrap().engine;
-        assert_eq!((engine.max_batch, engine.queue, engine.message_commands), (5, 60, 200));
+        let config = layers.config().unwrap();
+        let read = (config.engine.max_batch, config.engine.queue, config.limits.waiting_starts);
+        assert_eq!(read, (5, 60, 200));
         let origin = |key: &str| layers.origin(key).unwrap();
         assert_eq!(origin("engine.max_batch"), file.display().to_string());
         assert_eq!(origin("engine.queue"), "environment BATON_ENGINE__QUEUE");
-        assert_eq!(origin("engine.message_commands"), "flag --set");
-        assert_eq!(origin("engine.relay_after"), "default");
+        assert_eq!(origin("limits.waiting_starts"), "flag --set");
+        assert_eq!(origin("engine.relay_age"), "default");
     }
 
     #[test]
@@ -291,7 +291,7 @@ mod tests {
         for (name, value) in [
             ("BATON_ENGINE__MAX_BATCH", "many"),
             ("BATON_ENGINE__MAX_BATCH", "0"),
-            ("BATON_ENGINE__RELAY_AFTER", "soon"),
+            ("BATON_ENGINE__RELAY_AGE", "soon"),
             ("BATON_SERVER__LISTEN", "nowhere"),
             ("BATON_BUS__KIND", "pigeon"),
             ("BATON_STORE__URL", "oracle://hunter2@x"),

@@ -35,7 +35,7 @@ pub struct Config {
     pub engine: Engine,
     /// Logs and traces.
     pub telemetry: Telemetry,
-    /// What a gRPC server takes.
+    /// Admission.
     pub limits: Limits,
 }
 
@@ -200,14 +200,15 @@ pub struct Engine {
     pub max_batch: usize,
     /// Events that may wait.
     pub queue: usize,
-    /// Commands in one message, 1 to 256.
-    pub message_commands: usize,
     /// Age at which any instance relays an outbox row.
     #[serde(deserialize_with = "human::duration")]
-    pub relay_after: Duration,
-    /// Pause between two looks for work that is due.
+    pub relay_age: Duration,
+    /// Pause between two looks at the outbox.
     #[serde(deserialize_with = "human::duration")]
-    pub poll_interval: Duration,
+    pub relay_pause: Duration,
+    /// Pause between two looks for due deadlines.
+    #[serde(deserialize_with = "human::duration")]
+    pub waker_pause: Duration,
 }
 
 /// How logs look.
@@ -232,18 +233,12 @@ pub struct Telemetry {
     pub otlp_endpoint: String,
 }
 
-/// What a gRPC server takes.
+/// Admission.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
-    /// Largest message in bytes.
-    #[serde(deserialize_with = "human::size")]
-    pub message_size: usize,
-    /// Calls in progress.
-    pub concurrent_calls: usize,
-    /// Deadline given to a call that brings none.
-    #[serde(deserialize_with = "human::duration")]
-    pub default_deadline: Duration,
+    /// Starts and orders that may wait for their commit.
+    pub waiting_starts: usize,
 }
 
 impl Config {
@@ -264,10 +259,8 @@ impl Config {
         }
         within("engine.max_batch", self.engine.max_batch, 1, 65_536)?;
         within("engine.queue", self.engine.queue, 1, 1_048_576)?;
-        within("engine.message_commands", self.engine.message_commands, 1, 256)?;
         within("bus.prefetch", usize::from(self.bus.prefetch), 1, 65_535)?;
-        within("limits.message_size", self.limits.message_size, 1_024, 4 << 20)?;
-        within("limits.concurrent_calls", self.limits.concurrent_calls, 1, 1_048_576)?;
+        within("limits.waiting_starts", self.limits.waiting_starts, 1, 1_048_576)?;
         if self.bus.kind == BusKind::Rabbitmq && !self.bus.url.expose_secret().starts_with("amqp") {
             return Err("bus.url: an AMQP url begins with amqp:// or amqps://".to_owned());
         }

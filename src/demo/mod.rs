@@ -1,0 +1,54 @@
+//! `baton demo`: many orders for few units at once, then an audit of every order, unit and won.
+
+pub mod drive;
+pub mod plan;
+pub mod progress;
+pub mod retry;
+pub mod tally;
+
+use crate::cli::Demo;
+use crate::failure::Failure;
+use crate::show::Printer;
+use baton_chaos::audit::checks::audit;
+use baton_chaos::audit::evidence::Acknowledged;
+use baton_chaos::audit::report::Report;
+use drive::{Driver, scope};
+use plan::Plan;
+use std::time::Duration;
+use tally::Tally;
+use tokio::time::Instant;
+
+/// Runs the demo against an address and a provider.
+///
+/// # Errors
+/// If anything is refused, away for too long, or found wrong by the audit.
+pub async fn run(args: &Demo, target: &str, provider: &str, printer: Printer) -> Result<(), Failure> {
+    let plan = Plan::draw(args)?;
+    let until = Instant::now() + Duration::from_secs(args.settle);
+    let driver = Driver::new(target, provider, until, printer.quiet())?;
+    let orders = driver.prepare(&plan).await?;
+    let begun = Instant::now();
+    let placed = driver.place(&plan, &orders, args.concurrency as usize).await;
+    let tally = Tally::of(&placed, begun.elapsed());
+    let promises: Vec<Acknowledged> = placed.into_iter().filter_map(|order| order.promise).collect();
+    driver.settle(&promises).await?;
+    let gathered = driver.sources().gather(scope(&plan, promises)).await;
+    let mut report = audit(&gathered.map_err(|error| Failure::Unreachable(error.to_string()))?);
+    report.findings.insert(0, tally.finding(plan.expected()));
+    show(&tally, &report, printer);
+    if report.passed() { Ok(()) } else { Err(Failure::Verdict("the audit found broken promises")) }
+}
+
+fn show(tally: &Tally, report: &Report, printer: Printer) {
+    if !printer.json() {
+        printer.text(&format!("\n{}\n\n{}", tally.table(), report.table()));
+        return;
+    }
+    let findings = report.findings.iter().map(|finding| {
+        serde_json::json!({
+            "id": finding.id, "promise": finding.name, "counted": finding.counted,
+            "passed": finding.passed(), "broken": finding.broken, "offenders": finding.offenders,
+        })
+    });
+    printer.value(&serde_json::json!({ "run": tally.json(), "audit": findings.collect::<serde_json::Value>() }));
+}
