@@ -1,1 +1,179 @@
-//! memory.
+//! The store in memory: ordered maps behind one lock. Deterministic, and the model the other stores are compared with.
+
+use crate::store::{
+    Changes, Decide, Holder, ListQuery, Loaded, OutboxMessage, Record, SagaStore, StartKey, StoreError, row,
+};
+use async_trait::async_trait;
+use saga_core::event::Entry;
+use saga_core::saga::{DefinitionId, SagaId};
+use saga_core::time::Micros;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use uuid::Uuid;
+
+/// State that lasts as long as the process. For tests and the simulator.
+pub struct MemoryStore {
+    clock: Arc<dyn Fn() -> Micros + Send + Sync>,
+    tables: Mutex<Tables>,
+}
+
+#[derive(Debug, Default)]
+struct Tables {
+    sagas: BTreeMap<SagaId, Record>,
+    keys: BTreeMap<StartKey, Holder>,
+    journal: BTreeMap<(SagaId, u64), Entry>,
+    outbox: BTreeMap<Uuid, OutboxMessage>,
+}
+
+impl MemoryStore {
+    /// An empty store on the caller's clock.
+    #[must_use]
+    pub fn new(clock: Arc<dyn Fn() -> Micros + Send + Sync>) -> Self {
+        Self { clock, tables: Mutex::new(Tables::default()) }
+    }
+
+    fn tables(&self) -> MutexGuard<'_, Tables> {
+        // A decision that panics has written nothing: the tables are whole.
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryStore").finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl SagaStore for MemoryStore {
+    async fn commit(&self, ids: Vec<SagaId>, mut decide: Decide) -> Result<Changes, StoreError> {
+        let mut tables = self.tables();
+        let records = ids.iter().filter_map(|id| tables.sagas.get(id).map(|record| (*id, record.clone()))).collect();
+        let changes = decide(&Loaded { records, broken: Vec::new(), now: (self.clock)() });
+        tables.check(&changes)?;
+        tables.apply(&changes);
+        Ok(changes)
+    }
+
+    async fn find_keys(&self, keys: Vec<StartKey>) -> Result<Vec<Holder>, StoreError> {
+        let keys: BTreeSet<StartKey> = keys.into_iter().collect();
+        let tables = self.tables();
+        Ok(keys.iter().filter_map(|key| tables.keys.get(key).copied()).collect())
+    }
+
+    async fn get(&self, id: SagaId) -> Result<Option<Record>, StoreError> {
+        Ok(self.tables().sagas.get(&id).cloned())
+    }
+
+    async fn list(&self, query: ListQuery) -> Result<Vec<Record>, StoreError> {
+        let wanted = |record: &&Record| {
+            let saga = &record.saga;
+            (query.states.is_empty() || query.states.contains(&row::StateCode::of(&saga.state)))
+                && query.business_key.as_ref().is_none_or(|key| *key == record.business_key)
+                && query.before.is_none_or(|before| saga.id < before)
+        };
+        Ok(self.tables().sagas.values().rev().filter(wanted).take(query.limit as usize).cloned().collect())
+    }
+
+    async fn journal(&self, id: SagaId, after: u64, limit: u32) -> Result<Vec<Entry>, StoreError> {
+        let tables = self.tables();
+        let later = tables.journal.range((id, after.saturating_add(1))..=(id, u64::MAX));
+        Ok(later.map(|(_, entry)| entry.clone()).take(limit as usize).collect())
+    }
+
+    async fn due(&self, known: Vec<DefinitionId>, limit: u32) -> Result<Vec<Record>, StoreError> {
+        let now = self.now();
+        let tables = self.tables();
+        let mut due: Vec<(Micros, &Record)> = tables
+            .sagas
+            .values()
+            .filter(|record| known.contains(&record.saga.definition))
+            .filter_map(|record| record.saga.wake_at().filter(|at| *at <= now).map(|at| (at, record)))
+            .collect();
+        due.sort_by_key(|(at, record)| (*at, record.saga.id));
+        Ok(due.into_iter().take(limit as usize).map(|(_, record)| record.clone()).collect())
+    }
+
+    async fn unconfirmed(&self, age: Duration, limit: u32) -> Result<Vec<OutboxMessage>, StoreError> {
+        let now = self.now();
+        let tables = self.tables();
+        let mut old: Vec<&OutboxMessage> =
+            tables.outbox.values().filter(|message| message.created_at.plus(age) <= now).collect();
+        old.sort_by_key(|message| (message.created_at, message.id));
+        Ok(old.into_iter().take(limit as usize).cloned().collect())
+    }
+
+    fn now(&self) -> Micros {
+        (self.clock)()
+    }
+
+    async fn ready(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+impl Tables {
+    /// Everything a database's keys and versions would refuse.
+    fn check(&self, changes: &Changes) -> Result<(), StoreError> {
+        if let Some(reason) = changes.inserts.iter().find_map(|insert| row::check_insert(insert).err()) {
+            return Err(StoreError::Refused(reason));
+        }
+        let mut keys = BTreeSet::new();
+        for key in changes.inserts.iter().flat_map(|insert| &insert.keys) {
+            if self.keys.contains_key(key) || !keys.insert(*key) {
+                return Err(StoreError::DuplicateKey);
+            }
+        }
+        let conflict = |what: String| Err(StoreError::Conflict(what));
+        let mut ids = BTreeSet::new();
+        for update in &changes.updates {
+            let id = update.saga.id;
+            let held = self.sagas.get(&id).map(|record| record.saga.version);
+            if held != Some(update.loaded_version) || !ids.insert(id) {
+                return conflict(format!("saga {id} has another version"));
+            }
+        }
+        for insert in &changes.inserts {
+            let id = insert.record.saga.id;
+            if self.sagas.contains_key(&id) || !ids.insert(id) {
+                return conflict(format!("saga {id} exists"));
+            }
+        }
+        let mut entries = BTreeSet::new();
+        for entry in &changes.journal {
+            let key = (entry.saga, entry.version);
+            if self.journal.contains_key(&key) || !entries.insert(key) {
+                return conflict(format!("journal entry {} of saga {} exists", key.1, key.0));
+            }
+        }
+        let mut messages = BTreeSet::new();
+        for message in &changes.outbox {
+            if self.outbox.contains_key(&message.id) || !messages.insert(message.id) {
+                return conflict(format!("message {} exists", message.id));
+            }
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, changes: &Changes) {
+        for insert in &changes.inserts {
+            let saga = insert.record.saga.id;
+            for key in &insert.keys {
+                self.keys.insert(*key, Holder { key: *key, saga, fingerprint: insert.fingerprint });
+            }
+            self.sagas.insert(saga, insert.record.clone());
+        }
+        for update in &changes.updates {
+            if let Some(record) = self.sagas.get_mut(&update.saga.id) {
+                record.saga = update.saga.clone();
+            }
+        }
+        self.journal.extend(changes.journal.iter().map(|entry| ((entry.saga, entry.version), entry.clone())));
+        self.outbox.extend(changes.outbox.iter().map(|message| (message.id, message.clone())));
+        for id in &changes.confirmed {
+            self.outbox.remove(id);
+        }
+    }
+}

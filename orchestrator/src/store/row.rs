@@ -1,4 +1,15 @@
-//! Rows and values mapped to each other, in one place.
+//! Rows and values mapped to each other, in one place. Stored rows outlive builds: codes and fields keep their meaning.
+
+pub mod journal;
+
+use crate::store::{Insert, OutboxMessage, Record};
+use baton_proto::baton::store::v1 as stored;
+use baton_sql::error::SqlError;
+use baton_sql::value::{Row, Value};
+use bytes::Bytes;
+use prost::Message;
+use saga_core::saga::{Cause, DefinitionId, Direction, Resume, Saga, SagaId, State, StepIndex, Wait};
+use saga_core::time::Micros;
 
 /// The state as stored in `saga.state` and shown in lists. Codes never change their meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -16,4 +27,333 @@ pub enum StateCode {
     Completed = 5,
     /// Compensated.
     Compensated = 6,
+}
+
+impl StateCode {
+    /// The code of a state.
+    #[must_use]
+    pub fn of(state: &State) -> Self {
+        match state {
+            State::Running { .. } => Self::Running,
+            State::Compensating { .. } => Self::Compensating,
+            State::Stuck { .. } => Self::Stuck,
+            State::Paused { .. } => Self::Paused,
+            State::Completed => Self::Completed,
+            State::Compensated { .. } => Self::Compensated,
+        }
+    }
+
+    fn from_stored(code: i64) -> Result<Self, Undecodable> {
+        Ok(match code {
+            1 => Self::Running,
+            2 => Self::Compensating,
+            3 => Self::Stuck,
+            4 => Self::Paused,
+            5 => Self::Completed,
+            6 => Self::Compensated,
+            other => return Err(Undecodable(format!("unknown state {other}"))),
+        })
+    }
+}
+
+/// Why a stored row or blob cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Undecodable(pub String);
+
+impl From<SqlError> for Undecodable {
+    fn from(error: SqlError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<prost::DecodeError> for Undecodable {
+    fn from(error: prost::DecodeError) -> Self {
+        Self(format!("damaged blob: {error}"))
+    }
+}
+
+/// Columns of table `saga`, in the order [`saga_values`] writes and [`decode_saga`] reads them.
+pub const SAGA_COLUMNS: [&str; 18] = [
+    "id",
+    "definition",
+    "definition_version",
+    "version",
+    "state",
+    "step",
+    "direction",
+    "attempt",
+    "attempt_last",
+    "wait_kind",
+    "wake_at",
+    "deadline_at",
+    "business_key",
+    "traceparent",
+    "created_at",
+    "updated_at",
+    "input",
+    "data",
+];
+
+const ACTION: u8 = 0;
+const UNDO: u8 = 1;
+const WAITS_FOR_NOTHING: u8 = 0;
+const WAITS_FOR_REPLY: u8 = 1;
+const WAITS_FOR_BACKOFF: u8 = 2;
+
+/// The columns that every move changes. Sagas that move to the same ones share one UPDATE.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moving {
+    version: i64,
+    state: StateCode,
+    step: u8,
+    direction: u8,
+    attempt: u32,
+    attempt_last: u32,
+    wait_kind: u8,
+    wake_at: Option<i64>,
+    deadline_at: Option<i64>,
+    updated_at: i64,
+}
+
+/// `SET` list of [`Moving::values`].
+pub const MOVING_SET: &str = "version = ?, state = ?, step = ?, direction = ?, attempt = ?, attempt_last = ?, \
+                              wait_kind = ?, wake_at = ?, deadline_at = ?, updated_at = ?";
+
+impl Moving {
+    /// Where `saga` stands. A state that lacks a column stores 0 in it.
+    #[must_use]
+    pub fn of(saga: &Saga) -> Self {
+        let (wait_kind, attempt_last) = match &saga.state {
+            State::Running { wait, .. } | State::Compensating { wait, .. } => match wait {
+                Wait::Reply { last, .. } => (WAITS_FOR_REPLY, *last),
+                Wait::Backoff { last, .. } => (WAITS_FOR_BACKOFF, *last),
+            },
+            State::Stuck { .. } | State::Paused { .. } | State::Completed | State::Compensated { .. } => {
+                (WAITS_FOR_NOTHING, 0)
+            }
+        };
+        let (step, direction, attempt) = match &saga.state {
+            State::Running { step, wait } => (*step, ACTION, wait.attempt()),
+            State::Compensating { step, wait, .. } => (*step, UNDO, wait.attempt()),
+            State::Stuck { step, direction, attempt, .. } => (*step, direction_code(*direction), *attempt),
+            State::Paused { resume: Resume::Run { step, attempt } } => (*step, ACTION, *attempt),
+            State::Paused { resume: Resume::Unwind { step, attempt, .. } } => (*step, UNDO, *attempt),
+            State::Completed => (0, ACTION, 0),
+            State::Compensated { .. } => (0, UNDO, 0),
+        };
+        Self {
+            version: version_value(saga.version),
+            state: StateCode::of(&saga.state),
+            step,
+            direction,
+            attempt,
+            attempt_last,
+            wait_kind,
+            wake_at: saga.wake_at().map(|at| at.0),
+            deadline_at: saga.deadline.map(|at| at.0),
+            updated_at: saga.updated_at.0,
+        }
+    }
+
+    /// Parameters of [`MOVING_SET`].
+    #[must_use]
+    pub fn values(&self) -> Vec<Value> {
+        vec![
+            self.version.into(),
+            (self.state as u8).into(),
+            self.step.into(),
+            self.direction.into(),
+            self.attempt.into(),
+            self.attempt_last.into(),
+            self.wait_kind.into(),
+            self.wake_at.into(),
+            self.deadline_at.into(),
+            self.updated_at.into(),
+        ]
+    }
+}
+
+/// A version as stored.
+#[must_use]
+pub fn version_value(version: u64) -> i64 {
+    i64::try_from(version).unwrap_or(i64::MAX)
+}
+
+/// A row of table `saga`.
+#[must_use]
+pub fn saga_values(record: &Record) -> Vec<Value> {
+    let saga = &record.saga;
+    let moving = Moving::of(saga);
+    vec![
+        saga.id.0.into(),
+        saga.definition.name.as_str().into(),
+        saga.definition.version.into(),
+        moving.version.into(),
+        (moving.state as u8).into(),
+        moving.step.into(),
+        moving.direction.into(),
+        moving.attempt.into(),
+        moving.attempt_last.into(),
+        moving.wait_kind.into(),
+        moving.wake_at.into(),
+        moving.deadline_at.into(),
+        record.business_key.as_str().into(),
+        record.traceparent.as_str().into(),
+        saga.created_at.0.into(),
+        saga.updated_at.0.into(),
+        saga.input.as_ref().into(),
+        data_value(saga),
+    ]
+}
+
+/// Column `data`: outputs and causes.
+#[must_use]
+pub fn data_value(saga: &Saga) -> Value {
+    let (cause, stuck) = match &saga.state {
+        State::Running { .. } | State::Completed | State::Paused { resume: Resume::Run { .. } } => (None, None),
+        State::Compensating { cause, .. }
+        | State::Compensated { cause }
+        | State::Paused { resume: Resume::Unwind { cause, .. } } => (Some(cause), None),
+        State::Stuck { why, unwinding, .. } => (unwinding.as_ref(), Some(why)),
+    };
+    let outputs =
+        saga.outputs.iter().map(|(step, output)| stored::StepOutput { step: u32::from(*step), output: output.clone() });
+    let data =
+        stored::SagaData { outputs: outputs.collect(), cause: cause.map(stored_cause), stuck: stuck.map(stored_cause) };
+    data.encode_to_vec().into()
+}
+
+/// The id of a row that may not decode otherwise.
+pub fn decode_id(row: &Row) -> Result<SagaId, SqlError> {
+    row.array(0).map(SagaId)
+}
+
+/// A row of table `saga` read back: every column must agree with its state, so that a damaged row is seen here and not
+/// acted upon.
+pub fn decode_saga(row: &Row) -> Result<Record, Undecodable> {
+    let data = stored::SagaData::decode(row.bytes(17)?)?;
+    let mut outputs: Vec<(StepIndex, Bytes)> = Vec::with_capacity(data.outputs.len());
+    for output in data.outputs {
+        outputs.push((step_index(output.step)?, output.output));
+    }
+    let saga = Saga {
+        id: decode_id(row)?,
+        definition: DefinitionId { name: row.text(1)?.to_owned(), version: narrow(row, 2)? },
+        version: u64::try_from(row.int(3)?).map_err(|_| Undecodable("negative version".to_owned()))?,
+        state: decode_state(row, data.cause, data.stuck)?,
+        created_at: Micros(row.int(14)?),
+        updated_at: Micros(row.int(15)?),
+        deadline: row.opt_int(11)?.map(Micros),
+        input: Bytes::copy_from_slice(row.bytes(16)?),
+        outputs,
+    };
+    if saga.version == 0 || saga.wake_at().map(|at| at.0) != row.opt_int(10)? {
+        return Err(Undecodable("version or deadline does not fit the state".to_owned()));
+    }
+    Ok(Record { saga, business_key: row.text(12)?.to_owned(), traceparent: row.text(13)?.to_owned() })
+}
+
+fn decode_state(row: &Row, cause: Option<stored::Cause>, stuck: Option<stored::Cause>) -> Result<State, Undecodable> {
+    let step = step_index(narrow(row, 5)?)?;
+    let direction = match row.int(6)? {
+        0 => Direction::Action,
+        1 => Direction::Undo,
+        other => return Err(Undecodable(format!("unknown direction {other}"))),
+    };
+    let attempt: u32 = narrow(row, 7)?;
+    let cause = cause.map(read_cause).transpose()?;
+    let needed = |cause: Option<Cause>| cause.ok_or_else(|| Undecodable("the cause is missing".to_owned()));
+    Ok(match (StateCode::from_stored(row.int(4)?)?, direction) {
+        (StateCode::Running, Direction::Action) => State::Running { step, wait: decode_wait(row, attempt)? },
+        (StateCode::Compensating, Direction::Undo) => {
+            State::Compensating { step, wait: decode_wait(row, attempt)?, cause: needed(cause)? }
+        }
+        (StateCode::Stuck, _) => {
+            let why = needed(stuck.map(read_cause).transpose()?)?;
+            State::Stuck { step, direction, attempt, why, unwinding: cause }
+        }
+        (StateCode::Paused, Direction::Action) => State::Paused { resume: Resume::Run { step, attempt } },
+        (StateCode::Paused, Direction::Undo) => {
+            State::Paused { resume: Resume::Unwind { step, attempt, cause: needed(cause)? } }
+        }
+        (StateCode::Completed, Direction::Action) => State::Completed,
+        (StateCode::Compensated, Direction::Undo) => State::Compensated { cause: needed(cause)? },
+        (code, direction) => {
+            return Err(Undecodable(format!("state {code:?} with direction {}", direction.as_str())));
+        }
+    })
+}
+
+fn decode_wait(row: &Row, attempt: u32) -> Result<Wait, Undecodable> {
+    let last = narrow(row, 8)?;
+    let until = Micros(row.int(10)?);
+    match row.int(9)? {
+        1 => Ok(Wait::Reply { attempt, last, until }),
+        2 => Ok(Wait::Backoff { attempt, last, until }),
+        other => Err(Undecodable(format!("unknown wait {other}"))),
+    }
+}
+
+/// Columns of table `outbox`.
+pub const OUTBOX_COLUMNS: [&str; 4] = ["id", "participant", "body", "created_at"];
+
+/// A row of table `outbox`.
+#[must_use]
+pub fn outbox_values(message: &OutboxMessage) -> Vec<Value> {
+    vec![
+        message.id.into_bytes().into(),
+        message.participant.as_str().into(),
+        message.body.as_ref().into(),
+        message.created_at.0.into(),
+    ]
+}
+
+/// A row of table `outbox` read back.
+pub fn decode_outbox(row: &Row) -> Result<OutboxMessage, SqlError> {
+    Ok(OutboxMessage {
+        id: uuid::Uuid::from_bytes(row.array(0)?),
+        participant: row.text(1)?.to_owned(),
+        body: Bytes::copy_from_slice(row.bytes(2)?),
+        created_at: Micros(row.int(3)?),
+    })
+}
+
+/// Whether the texts of a new saga fit their columns; the reason if not. Checked for every store alike, because SQLite
+/// bounds no text.
+pub fn check_insert(insert: &Insert) -> Result<(), String> {
+    let record = &insert.record;
+    let texts = [
+        ("definition", &record.saga.definition.name, 64),
+        ("business key", &record.business_key, 128),
+        ("traceparent", &record.traceparent, 64),
+    ];
+    match texts.iter().find(|(_, text, most)| text.len() > *most) {
+        Some((name, text, most)) => Err(format!("{name} of {} bytes, at most {most} fit", text.len())),
+        None => Ok(()),
+    }
+}
+
+fn direction_code(direction: Direction) -> u8 {
+    match direction {
+        Direction::Action => ACTION,
+        Direction::Undo => UNDO,
+    }
+}
+
+fn stored_cause(cause: &Cause) -> stored::Cause {
+    stored::Cause { step: u32::from(cause.step), reason: cause.reason.clone(), message: cause.message.clone() }
+}
+
+fn read_cause(cause: stored::Cause) -> Result<Cause, Undecodable> {
+    Ok(Cause { step: step_index(cause.step)?, reason: cause.reason, message: cause.message })
+}
+
+fn step_index(step: u32) -> Result<StepIndex, Undecodable> {
+    StepIndex::try_from(step).map_err(|_| Undecodable(format!("step {step} is out of range")))
+}
+
+fn narrow(row: &Row, column: usize) -> Result<u32, Undecodable> {
+    let value = row.int(column)?;
+    u32::try_from(value).map_err(|_| Undecodable(format!("{} is {value}", SAGA_COLUMNS[column])))
 }
