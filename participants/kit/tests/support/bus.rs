@@ -1,0 +1,151 @@
+//! A bus of two queues in memory that does what the test says: which publishes are confirmed, what happens to deliveries.
+
+use async_trait::async_trait;
+use baton_bus::bus::{CommandBus, Consumer, Delivery, Destination, Message, Settle};
+use baton_bus::error::BusError;
+use baton_proto::baton::participant::v1::{Reply, ReplyBatch};
+use bytes::Bytes;
+use prost::Message as _;
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+/// The bus; what is in it is public to the test.
+#[derive(Clone, Debug, Default)]
+pub struct ObedientBus {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    waiting: Mutex<VecDeque<Bytes>>,
+    replies: Mutex<Vec<Reply>>,
+    settled: Mutex<Vec<Settled>>,
+    deaf: AtomicBool,
+    changed: Notify,
+}
+
+/// What became of a delivery.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Settled {
+    Acked,
+    DeadLettered(Bytes, String),
+    Released,
+}
+
+impl ObedientBus {
+    /// Puts a message on the command queue.
+    pub fn send(&self, body: Bytes) {
+        self.inner.waiting.lock().unwrap().push_back(body);
+        self.inner.changed.notify_waiters();
+    }
+
+    /// While deaf, publishes are lost and not confirmed.
+    pub fn set_deaf(&self, deaf: bool) {
+        self.inner.deaf.store(deaf, Ordering::SeqCst);
+    }
+
+    /// Takes the replies published so far.
+    pub fn replies(&self) -> Vec<Reply> {
+        std::mem::take(&mut self.inner.replies.lock().unwrap())
+    }
+
+    /// Takes what became of deliveries so far.
+    pub fn settled(&self) -> Vec<Settled> {
+        std::mem::take(&mut self.inner.settled.lock().unwrap())
+    }
+
+    /// Messages that wait.
+    pub fn waiting(&self) -> usize {
+        self.inner.waiting.lock().unwrap().len()
+    }
+}
+
+#[async_trait]
+impl CommandBus for ObedientBus {
+    async fn publish(&self, messages: Vec<Message>) -> Vec<Uuid> {
+        if self.inner.deaf.load(Ordering::SeqCst) {
+            return Vec::new();
+        }
+        for message in &messages {
+            assert_eq!(message.destination, Destination::Replies);
+            let batch = ReplyBatch::decode(message.body.clone()).unwrap();
+            self.inner.replies.lock().unwrap().extend(batch.replies);
+        }
+        messages.iter().map(|message| message.id).collect()
+    }
+
+    async fn consume(&self, _source: Destination) -> Result<Box<dyn Consumer>, BusError> {
+        Ok(Box::new(self.clone()))
+    }
+
+    fn health(&self) -> Result<(), BusError> {
+        Ok(())
+    }
+
+    async fn close(&self) {}
+}
+
+#[async_trait]
+impl Consumer for ObedientBus {
+    async fn take(&mut self, max: usize) -> Result<Vec<Delivery>, BusError> {
+        loop {
+            let changed = self.inner.changed.notified();
+            let taken = {
+                let mut waiting = self.inner.waiting.lock().unwrap();
+                let count = waiting.len().min(max);
+                waiting.drain(..count).collect::<Vec<_>>()
+            };
+            if taken.is_empty() {
+                changed.await;
+                continue;
+            }
+            let deliveries = taken.into_iter().map(|body| {
+                let settle = Handle { bus: self.clone(), body: Some(body.clone()) };
+                Delivery::new(body, None, false, Box::new(settle))
+            });
+            return Ok(deliveries.collect());
+        }
+    }
+}
+
+/// Dropped unsettled, the message goes back: its consumer has died.
+#[derive(Debug)]
+struct Handle {
+    bus: ObedientBus,
+    body: Option<Bytes>,
+}
+
+impl Handle {
+    fn settle(&mut self, how: Settled) -> Option<Bytes> {
+        self.bus.inner.settled.lock().unwrap().push(how);
+        self.body.take()
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        if let Some(body) = self.body.take() {
+            self.bus.send(body);
+        }
+    }
+}
+
+#[async_trait]
+impl Settle for Handle {
+    async fn ack(mut self: Box<Self>) {
+        self.settle(Settled::Acked);
+    }
+
+    async fn dead_letter(mut self: Box<Self>, body: Bytes, reason: &str) {
+        self.settle(Settled::DeadLettered(body, reason.to_owned()));
+    }
+
+    async fn release(mut self: Box<Self>) {
+        if let Some(body) = self.settle(Settled::Released) {
+            self.bus.send(body);
+        }
+    }
+}

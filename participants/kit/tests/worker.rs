@@ -1,0 +1,161 @@
+//! The worker between the queue and the ledger: replies, acknowledgements, quarantine, stopping.
+
+mod support;
+
+use baton_participant_kit::clock::Clock;
+use baton_participant_kit::codec::{batch_of, key_to_wire};
+use baton_participant_kit::ledger;
+use baton_participant_kit::metrics::Metrics;
+use baton_participant_kit::participant::{Command, Direction};
+use baton_participant_kit::worker::{Worker, WorkerOptions};
+use baton_proto::baton::participant::v1 as wire;
+use baton_sql::database::{Database, DatabaseConfig};
+use bytes::Bytes;
+use prost::Message as _;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use support::NOW_US;
+use support::bus::{ObedientBus, Settled};
+use support::toy::{Mood, Toy, add, command, effects};
+use tokio_util::sync::CancellationToken;
+
+struct Bench {
+    toy: Arc<Toy>,
+    bus: ObedientBus,
+    database: Database,
+    worker: Arc<Worker<Toy>>,
+    stop: CancellationToken,
+}
+
+impl Bench {
+    async fn new() -> Self {
+        let toy = Arc::new(Toy::default());
+        let database = Database::open(DatabaseConfig::SqliteMemory).await.unwrap();
+        database.migrate(&ledger::migrations(toy.as_ref())).await.unwrap();
+        let bus = ObedientBus::default();
+        let worker = Worker::new(
+            Arc::clone(&toy),
+            database.clone(),
+            Arc::new(bus.clone()),
+            Clock::from_fn(|| NOW_US),
+            Metrics::default(),
+            WorkerOptions::default(),
+        );
+        Self { toy, bus, database, worker: Arc::new(worker), stop: CancellationToken::new() }
+    }
+
+    async fn step(&self) {
+        let mut consumer = self.bus.clone();
+        assert!(self.worker.run_once(&mut consumer, &self.stop).await.unwrap());
+        self.worker.settled().await;
+    }
+}
+
+fn encode(command: &Command) -> Bytes {
+    let wire = wire::Command {
+        key: Some(key_to_wire(command.key)),
+        attempt: command.attempt,
+        name: command.name.clone(),
+        payload: command.payload.clone(),
+        deadline_us: command.deadline_us,
+        traceparent: command.traceparent.clone(),
+        effect_before_saga: command.effect_before_saga,
+        definition: "toy/1".to_owned(),
+    };
+    wire.encode_to_vec().into()
+}
+
+#[tokio::test]
+async fn all_waiting_messages_are_one_batch_and_each_is_answered_and_acknowledged() {
+    let bench = Bench::new().await;
+    for message in 0..10 {
+        bench.bus.send(batch_of((0..20).map(|n| encode(&add(message * 20 + n))).collect()));
+    }
+    bench.step().await;
+    assert_eq!(bench.toy.batches.load(Ordering::SeqCst), 1);
+    let replies = bench.bus.replies();
+    assert_eq!(replies.len(), 200);
+    assert!(replies.iter().all(|reply| reply.attempt == 1 && reply.traceparent == "00-trace"));
+    assert_eq!(bench.bus.settled(), vec![Settled::Acked; 10]);
+}
+
+#[tokio::test]
+async fn commands_whose_replies_are_not_confirmed_come_again_and_get_the_same_answer() {
+    let bench = Bench::new().await;
+    bench.bus.send(batch_of(vec![encode(&add(1)), encode(&command(2, Direction::Action, Mood::Reject))]));
+    bench.bus.set_deaf(true);
+    bench.step().await;
+    assert_eq!((bench.bus.settled(), bench.bus.waiting()), (vec![Settled::Released], 1));
+    bench.bus.set_deaf(false);
+    bench.toy.changed_its_mind.store(true, Ordering::SeqCst);
+    bench.step().await;
+    let replies = bench.bus.replies();
+    assert!(matches!(replies[0].outcome, Some(wire::reply::Outcome::Succeeded(_))));
+    assert!(matches!(replies[1].outcome, Some(wire::reply::Outcome::Rejected(_))));
+    assert_eq!(bench.bus.settled(), [Settled::Acked]);
+    assert_eq!(effects(&bench.database, 1).await, (1, 0));
+}
+
+#[tokio::test]
+async fn a_bad_item_spoils_nothing_beside_it() {
+    let bench = Bench::new().await;
+    let garbage = Bytes::from_static(b"\xff\xff\xff");
+    let mut long = add(2);
+    long.name = "x".repeat(65);
+    bench.bus.send(batch_of(vec![encode(&add(1)), garbage.clone(), encode(&long), encode(&add(3))]));
+    bench.step().await;
+    let reasons = bench.bus.replies().into_iter().map(|reply| match reply.outcome {
+        Some(wire::reply::Outcome::Rejected(rejected)) => rejected.reason,
+        other => format!("{}", matches!(other, Some(wire::reply::Outcome::Succeeded(_)))),
+    });
+    assert_eq!(reasons.collect::<Vec<_>>(), ["true", "true", "MALFORMED_COMMAND"]);
+    assert_eq!(bench.bus.settled(), [Settled::DeadLettered(batch_of(vec![garbage]), "COMMAND_UNREADABLE".to_owned())]);
+    assert_eq!((effects(&bench.database, 1).await, effects(&bench.database, 2).await), ((1, 0), (0, 0)));
+    // The refusal of a malformed command is not stored: a well-formed one of the same key is done.
+    bench.bus.send(batch_of(vec![encode(&add(2))]));
+    bench.step().await;
+    assert_eq!(effects(&bench.database, 2).await, (1, 0));
+}
+
+#[tokio::test]
+async fn what_nobody_can_read_is_quarantined_whole() {
+    let bench = Bench::new().await;
+    let bodies = [Bytes::from_static(b"{\"json\": true}"), batch_of(vec![Bytes::from_static(b"\xff"); 2])];
+    for body in bodies.clone() {
+        bench.bus.send(body);
+    }
+    bench.bus.send(Bytes::new());
+    bench.step().await;
+    let mut expected = bodies.map(|body| Settled::DeadLettered(body, "BATCH_UNREADABLE".to_owned())).to_vec();
+    expected.push(Settled::Acked);
+    assert_eq!(bench.bus.settled(), expected);
+    assert!(bench.bus.replies().is_empty());
+}
+
+#[tokio::test]
+async fn a_stopping_worker_finishes_what_it_took() {
+    let bench = Bench::new().await;
+    bench.bus.send(batch_of(vec![encode(&command(1, Direction::Action, Mood::Wait))]));
+    let (worker, stop) = (Arc::clone(&bench.worker), bench.stop.clone());
+    let running = tokio::spawn(async move { worker.run(stop).await });
+    bench.toy.waiting.notified().await;
+    bench.stop.cancel();
+    bench.bus.send(batch_of(vec![encode(&add(2))]));
+    bench.toy.go.notify_one();
+    tokio::time::timeout(Duration::from_secs(10), running).await.unwrap().unwrap().unwrap();
+    assert_eq!(bench.bus.settled(), [Settled::Acked]);
+    assert_eq!((bench.bus.replies().len(), bench.bus.waiting()), (1, 1), "what it did not take stays in the queue");
+}
+
+#[tokio::test]
+async fn a_worker_that_dies_before_its_commit_leaves_its_commands_in_the_queue() {
+    let bench = Bench::new().await;
+    bench.bus.send(batch_of(vec![encode(&command(1, Direction::Action, Mood::Wait))]));
+    let (worker, stop) = (Arc::clone(&bench.worker), bench.stop.clone());
+    let running = tokio::spawn(async move { worker.run(stop).await });
+    bench.toy.waiting.notified().await;
+    running.abort();
+    assert!(running.await.unwrap_err().is_cancelled());
+    assert_eq!((bench.bus.settled(), bench.bus.waiting()), (vec![], 1));
+}
