@@ -1,0 +1,46 @@
+# What a developer does here. `make` alone lists it.
+.DEFAULT_GOAL := help
+.PHONY: help services up down demo test fmt lint doc deny ci bench-batching
+
+CARGO ?= cargo
+
+help: ## List the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{ printf "  %-16s %s\n", $$1, $$2 }'
+
+services: # Install MariaDB, RabbitMQ and Redis from Debian packages if missing
+	@sh deploy/install-services.sh
+
+up: services ## Start private MariaDB, RabbitMQ, Redis, two orchestrators and every participant (state in .local)
+	$(CARGO) build --release --bin baton -p baton -p baton-supervisor --bin baton-supervisor
+	target/release/baton-supervisor up --dir .local
+
+down: ## Stop what `make up` started
+	$(CARGO) build --release -p baton-supervisor --bin baton-supervisor
+	target/release/baton-supervisor down --dir .local
+
+demo: ## 1,000 concurrent orders for 800 units in one process, then the audit
+	$(CARGO) run --release --bin baton -- demo
+
+test: services ## Run every test; those that need services start private instances
+	$(CARGO) test --workspace --locked
+
+fmt: ## Format
+	$(CARGO) fmt --all
+
+lint: ## Formatting and clippy, warnings are errors
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+doc: ## Documentation, warnings are errors
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
+
+deny: ## Licences, bans and sources, offline; skipped if cargo-deny is not installed
+	@if command -v cargo-deny >/dev/null 2>&1; then \
+		cargo-deny --offline check bans licenses sources; \
+	else echo "cargo-deny is not installed: skipped"; fi
+
+ci: ## What CI runs
+	bash .ci/run
+
+bench-batching: services ## Measure what batching is worth; ends with `batching ratio N.N`
+	$(CARGO) run --release -p baton-bench -- batching

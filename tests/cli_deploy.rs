@@ -1,0 +1,169 @@
+//! The files in deploy/ against the real command line and the real configuration: no engine is needed to keep them true.
+
+use baton::cli::{Cli, Command};
+use baton::config::layers::Layers;
+use clap::Parser as _;
+use serde_norway::Value;
+use std::collections::BTreeSet;
+use std::path::Path;
+
+fn deploy(file: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy").join(file);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn yaml(file: &str) -> Value {
+    let mut value: Value = serde_norway::from_str(&deploy(file)).expect("it is YAML");
+    value.apply_merge().expect("its merge keys are sound");
+    value
+}
+
+fn texts(value: &Value) -> Vec<String> {
+    let list = value.as_sequence().expect("a list");
+    list.iter().map(|text| text.as_str().expect("a text").to_owned()).collect()
+}
+
+/// The services of compose.yaml that run Baton's image.
+fn services() -> Vec<(String, Value)> {
+    let compose = yaml("compose.yaml");
+    let all = compose["services"].as_mapping().expect("services").clone();
+    let ours = all.into_iter().filter(|(_, service)| service["image"].as_str() == Some("baton"));
+    ours.map(|(name, service)| (name.as_str().expect("a name").to_owned(), service)).collect()
+}
+
+/// As a process of its own would see it: arguments and environment together.
+fn layers(service: &Value) -> Layers {
+    let environment = service["environment"].as_mapping().expect("an environment");
+    let text = |value: &Value| value.as_str().expect("a text").to_owned();
+    let environment = environment.iter().map(|(name, value)| (text(name), text(value)));
+    Layers::stack(None, environment, &[]).expect("its keys exist")
+}
+
+#[test]
+fn every_command_of_compose_parses() {
+    let services = services();
+    assert_eq!(services.len(), 10, "4 migrations, sandbox, 3 participants, 2 orchestrators");
+    for (name, service) in services {
+        let command = texts(&service["command"]);
+        let line = std::iter::once("baton".to_owned()).chain(command.clone());
+        let cli = Cli::try_parse_from(line).unwrap_or_else(|error| panic!("{name}: {error}"));
+        match cli.command {
+            Some(Command::Orchestrator(_)) => assert!(name.starts_with("orchestrator")),
+            Some(Command::Participant { name: participant, .. }) => assert_eq!(name, participant.as_str()),
+            Some(Command::Migrate(_)) => assert!(name.starts_with("migrate-")),
+            Some(Command::SandboxProvider { .. }) => assert_eq!(name, "sandbox"),
+            other => panic!("{name} runs {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn every_environment_of_compose_is_a_sound_configuration() {
+    for (name, service) in services() {
+        let layers = layers(&service);
+        assert!(layers.warnings().is_empty(), "{name}: {:?}", layers.warnings());
+        layers.config().unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
+}
+
+#[test]
+fn health_checks_ask_the_port_the_service_listens_on() {
+    for (name, service) in services() {
+        let config = layers(&service).config().expect("sound");
+        let listens = match name.as_str() {
+            "order" => config.participants.order.listen,
+            "payment" => config.participants.payment.listen,
+            "stock" => config.participants.stock.listen,
+            name if name.starts_with("orchestrator") => config.server.listen,
+            _ => {
+                assert_eq!(service["healthcheck"]["disable"].as_bool(), Some(true), "{name} has no gRPC port");
+                continue;
+            }
+        };
+        let test = texts(&service["healthcheck"]["test"]);
+        assert_eq!(test[..2], ["CMD", "/usr/local/bin/baton"], "{name}: there is no shell in the image");
+        let cli = Cli::try_parse_from(&test[1..]).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert!(matches!(cli.command, Some(Command::Health { .. })), "{name}");
+        assert_eq!(cli.global.server, Some(format!("127.0.0.1:{}", listens.port())), "{name}");
+    }
+}
+
+#[test]
+fn what_depends_on_what_exists_and_schemas_come_first() {
+    let compose = yaml("compose.yaml");
+    let all = compose["services"].as_mapping().expect("services");
+    let names: BTreeSet<&str> = all.keys().filter_map(Value::as_str).collect();
+    for (name, service) in services() {
+        let Some(needs) = service["depends_on"].as_mapping() else { continue };
+        for need in needs.keys().filter_map(Value::as_str) {
+            assert!(names.contains(need), "{name} needs {need}");
+        }
+        let process = ["order", "payment", "stock"].contains(&name.as_str()) || name.starts_with("orchestrator");
+        if process {
+            assert_eq!(needs["migrate-orchestrator"]["condition"].as_str(), Some("service_completed_successfully"));
+        }
+    }
+}
+
+#[test]
+fn each_service_has_a_user_for_its_own_schema_only() {
+    let sql = deploy("mariadb/init.sql");
+    let mut schemas = BTreeSet::new();
+    for (name, service) in services() {
+        let Some(environment) = service["environment"].as_mapping() else { continue };
+        for (key, value) in environment {
+            let (Some(key), Some(url)) = (key.as_str(), value.as_str()) else { continue };
+            let Some(rest) = url.strip_prefix("mysql://").filter(|_| key.ends_with("STORE__URL")) else { continue };
+            let (credentials, place) = rest.split_once('@').expect("credentials");
+            let (user, password) = credentials.split_once(':').expect("a password");
+            let schema = place.rsplit('/').next().expect("a schema");
+            assert_eq!(user, schema, "{name}: user and schema go together");
+            assert!(sql.contains(&format!("'{user}'@'%' IDENTIFIED BY '{password}'")), "{name}: {user} is unknown");
+            assert!(sql.contains(&format!("ON {schema}.* TO '{user}'@'%'")), "{name}: {user} may not use {schema}");
+            schemas.insert(schema.to_owned());
+        }
+    }
+    assert_eq!(schemas.len(), 4);
+    for line in sql.lines().filter(|line| line.starts_with("GRANT")) {
+        for too_much in ["ALL", "SUPER", "FILE", "GRANT OPTION", "*.*", "DROP"] {
+            assert!(!line.contains(too_much), "{too_much} is too much: {line}");
+        }
+    }
+}
+
+#[test]
+fn the_image_runs_the_binary_as_nobody_and_checks_itself() {
+    let dockerfile = deploy("Dockerfile");
+    let arguments = |instruction: &str| {
+        let line = dockerfile.lines().rev().find(|line| line.trim_start().starts_with(instruction)).expect(instruction);
+        let list = line.trim_start().strip_prefix(instruction).expect("its arguments");
+        serde_json::from_str::<Vec<String>>(list.trim()).expect("the form without a shell")
+    };
+    let entry = arguments("ENTRYPOINT");
+    assert_eq!(entry, ["/usr/local/bin/baton"]);
+    // The last CMD of the file is the one of HEALTHCHECK.
+    let health = arguments("CMD");
+    assert!(matches!(Cli::try_parse_from(&health).expect("it parses").command, Some(Command::Health { .. })));
+    assert!(dockerfile.lines().any(|line| line.starts_with("USER 65532")), "not root");
+    assert!(dockerfile.contains("\nFROM scratch\n"), "no shell in the image");
+}
+
+#[test]
+fn prometheus_scrapes_the_admin_ports_of_compose() {
+    let prometheus = yaml("prometheus/prometheus.yml");
+    let jobs = prometheus["scrape_configs"].as_sequence().expect("jobs");
+    let scraped: BTreeSet<String> = jobs.iter().flat_map(|job| texts(&job["static_configs"][0]["targets"])).collect();
+    let mut served = BTreeSet::new();
+    for (name, service) in services() {
+        let config = layers(&service).config().expect("sound");
+        let admin = match name.as_str() {
+            "order" => config.participants.order.admin_listen,
+            "payment" => config.participants.payment.admin_listen,
+            "stock" => config.participants.stock.admin_listen,
+            name if name.starts_with("orchestrator") => config.server.admin_listen,
+            _ => continue,
+        };
+        served.insert(format!("{name}:{}", admin.port()));
+    }
+    assert_eq!(scraped, served);
+}
