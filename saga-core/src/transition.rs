@@ -72,6 +72,8 @@ pub enum Refused {
 }
 
 /// What became of an event.
+// Moved is what nearly every event leads to: a box would cost each of them an allocation to spare the few a copy.
+#[allow(clippy::large_enum_variant)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Applied {
     /// The saga moved.

@@ -96,7 +96,6 @@ impl Definition {
     ///     .pivot("stock.reserve", "stock", "stock.reserve", StepOptions::new())
     ///     .compensatable("order.open", "order", "order.open", "order.reject", StepOptions::new());
     /// ```
-    #[must_use]
     pub fn builder(name: &str, version: u32) -> Builder<Beginning> {
         Builder::new(DefinitionId { name: name.to_owned(), version })
     }
