@@ -123,7 +123,8 @@ async fn no_answer_is_not_stored_and_a_deadline_stops_only_what_has_not_begun() 
 async fn one_at_a_time_gets_batches_by_savepoints() {
     for (kind, database, _dir) in databases(&OneAtATime(SingleToy)).await {
         let worker = batches(&Arc::new(OneAtATime(SingleToy)), &database);
-        let moods = [Mood::Succeed, Mood::Reject, Mood::BeUnavailable, Mood::BreakConstraint, Mood::Panic, Mood::Succeed];
+        let moods =
+            [Mood::Succeed, Mood::Reject, Mood::BeUnavailable, Mood::BreakConstraint, Mood::Panic, Mood::Succeed];
         let batch = moods.iter().zip(1..).map(|(mood, saga)| command(saga, Direction::Action, *mood));
         let answers = worker.answer(&batch.collect::<Vec<_>>()).await;
         let expected = "succeeded , rejected OUT_OF_STOCK, unavailable STORE_CONFLICT, unavailable HANDLER_FAILED, \

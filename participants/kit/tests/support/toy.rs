@@ -28,7 +28,8 @@ pub enum Mood {
 
 const MIGRATIONS: &[Migration] = &[Migration {
     id: "0001_effect",
-    mariadb: "CREATE TABLE IF NOT EXISTS effect (id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, saga_id BINARY(16) NOT NULL,
+    mariadb:
+        "CREATE TABLE IF NOT EXISTS effect (id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, saga_id BINARY(16) NOT NULL,
         step BIGINT NOT NULL, amount BIGINT NOT NULL, CHECK (amount <> 0)) ENGINE = InnoDB",
     sqlite: "CREATE TABLE IF NOT EXISTS effect (id INTEGER PRIMARY KEY, saga_id BLOB NOT NULL, step INTEGER NOT NULL,
         amount INTEGER NOT NULL CHECK (amount <> 0)) STRICT",
