@@ -121,6 +121,9 @@ impl Database {
     /// pure but for the transaction. It must await nothing but the transaction: SQLite refuses a body that does, and
     /// MariaDB ends a transaction that idles for 10 s. A body that panics is rolled back and reported as `Refused`.
     ///
+    /// Write the closure in the call itself, `|tx| Box::pin(async move { … })`: bound to a variable first, its lifetimes are
+    /// not inferred.
+    ///
     /// After a crash the transaction is there as a whole or not at all.
     pub async fn transaction<T, F>(&self, body: F) -> Result<T, SqlError>
     where

@@ -1,0 +1,206 @@
+//! Every store passes the one suite; SQL stores also survive damaged rows and deadlocks.
+
+use baton_orchestrator::store::conformance::{exercise, sample};
+use baton_orchestrator::store::memory::MemoryStore;
+use baton_orchestrator::store::sql::SqlStore;
+use baton_orchestrator::store::{Changes, ListQuery, Loaded, SagaStore, StoreError};
+use baton_sql::database::{DatabaseConfig, Verdict};
+use baton_sql::value::Value;
+use saga_core::saga::State;
+use saga_core::time::Micros;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::sync::oneshot;
+
+fn clock() -> Arc<dyn Fn() -> Micros + Send + Sync> {
+    Arc::new(|| {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        Micros(i64::try_from(since.as_micros()).unwrap())
+    })
+}
+
+async fn open(config: DatabaseConfig) -> SqlStore {
+    let store = SqlStore::open(config).await.unwrap();
+    assert_eq!(store.migrate().await.unwrap().len(), 8);
+    assert!(store.migrate().await.unwrap().is_empty());
+    store
+}
+
+async fn mariadb() -> SqlStore {
+    let server = baton_supervisor::shared::mariadb().await;
+    open(DatabaseConfig::mariadb(baton_supervisor::shared::fresh_schema(server))).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn memory_conforms() {
+    exercise(Arc::new(MemoryStore::new(clock()))).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sqlite_in_memory_conforms() {
+    let store = SqlStore::open_with_clock(DatabaseConfig::SqliteMemory, clock()).await.unwrap();
+    store.migrate().await.unwrap();
+    exercise(Arc::new(store)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sqlite_file_conforms() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(DatabaseConfig::sqlite(dir.path().join("store.db"))).await;
+    exercise(Arc::new(store.clone())).await;
+    damaged_rows_hide_nothing(store).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mariadb_conforms() {
+    let store = mariadb().await;
+    exercise(Arc::new(store.clone())).await;
+    damaged_rows_hide_nothing(store).await;
+}
+
+async fn damaged_rows_hide_nothing(store: SqlStore) {
+    let ids: Vec<_> = (0..3).map(|n| sample::id(0xf0, n)).collect();
+    let records: Vec<_> = ids
+        .iter()
+        .map(|id| {
+            let mut record = sample::record(*id, sample::running(0, Micros(1)));
+            record.business_key = "damaged".to_owned();
+            record
+        })
+        .collect();
+    let inserts = records.iter().cloned().map(sample::insert).collect();
+    store.commit(Vec::new(), sample::always(Changes { inserts, ..Changes::default() })).await.unwrap();
+    let damaged = ids[1].0;
+    let done = store
+        .database()
+        .transaction(move |tx| {
+            let args: Vec<Value> = vec![vec![0xff_u8; 3].into(), damaged.into()];
+            Box::pin(
+                async move { tx.execute("UPDATE saga SET data = ? WHERE id = ?", args).await.map(Verdict::Commit) },
+            )
+        })
+        .await;
+    assert_eq!(done.unwrap(), 1);
+
+    let loaded = Arc::new(Mutex::new(Loaded::default()));
+    let slot = Arc::clone(&loaded);
+    let look = move |loaded: &Loaded| {
+        *slot.lock().unwrap() = loaded.clone();
+        let mut changes = Changes::default();
+        for record in loaded.records.values() {
+            sample::advance(&mut changes, record, sample::running(1, Micros(2)));
+        }
+        changes
+    };
+    store.commit(ids.clone(), Box::new(look)).await.unwrap();
+    let loaded = loaded.lock().unwrap().clone();
+    assert_eq!(loaded.records.keys().copied().collect::<Vec<_>>(), [ids[0], ids[2]]);
+    assert_eq!(loaded.broken.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [ids[1]]);
+    let error = store.get(ids[1]).await.unwrap_err();
+    assert!(matches!(&error, StoreError::Refused(reason) if reason.contains("does not decode")), "{error:?}");
+    for limit in [1, 2, 3] {
+        let query = ListQuery { business_key: Some("damaged".to_owned()), limit, ..ListQuery::default() };
+        let listed: Vec<_> = store.list(query).await.unwrap().iter().map(|record| record.saga.id).collect();
+        assert_eq!(listed, [ids[2], ids[0]][..2.min(limit as usize)], "a page is full although a row is damaged");
+        let due: Vec<_> = store.due(vec![sample::definition()], limit).await.unwrap();
+        assert_eq!(due.len(), limit as usize);
+        assert!(due.iter().all(|record| record.saga.id != ids[1]));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deadlock_decides_again_and_writes_once() {
+    let store = mariadb().await;
+    let records: Vec<_> = (0..60).map(|n| sample::record(sample::id(1, n), sample::running(0, Micros(1)))).collect();
+    let inserts = records.iter().cloned().map(sample::insert).collect();
+    store.commit(Vec::new(), sample::always(Changes { inserts, ..Changes::default() })).await.unwrap();
+    let (mine, theirs) = (records[0].clone(), records[1].clone());
+
+    let (locked, other_locked) = oneshot::channel();
+    let (decided, store_decided) = oneshot::channel();
+    let mut channels = Some((locked, store_decided));
+    let (database, first) = (store.database().clone(), mine.saga.id.0);
+    // The rival changes many rows, so that the database picks the store's transaction as the victim.
+    let rival = tokio::spawn(async move {
+        database
+            .transaction(move |tx| {
+                let channels = channels.take();
+                Box::pin(async move {
+                    tx.execute("UPDATE saga SET attempt = 9 WHERE id > ?", vec![first.into()]).await?;
+                    if let Some((locked, store_decided)) = channels {
+                        locked.send(()).unwrap();
+                        store_decided.await.unwrap();
+                    }
+                    tx.execute("UPDATE saga SET attempt = 9 WHERE id = ?", vec![first.into()])
+                        .await
+                        .map(Verdict::Commit)
+                })
+            })
+            .await
+    });
+    other_locked.await.unwrap();
+    let decisions = Arc::new(AtomicU32::new(0));
+    let (counter, mut decided) = (Arc::clone(&decisions), Some(decided));
+    let decide = move |loaded: &Loaded| {
+        counter.fetch_add(1, Ordering::SeqCst);
+        if let Some(decided) = decided.take() {
+            decided.send(()).unwrap();
+        }
+        let mut changes = Changes::default();
+        sample::advance(&mut changes, &loaded.records[&mine.saga.id], State::Completed);
+        sample::advance(&mut changes, &theirs, State::Completed);
+        changes
+    };
+    let changes = store.commit(vec![sample::id(1, 0)], Box::new(decide)).await.unwrap();
+    rival.await.unwrap().unwrap();
+    assert_eq!(decisions.load(Ordering::SeqCst), 2, "the victim decided again");
+    for update in &changes.updates {
+        assert_eq!(store.get(update.saga.id).await.unwrap().unwrap().saga, update.saga);
+        assert_eq!(store.journal(update.saga.id, 0, 10).await.unwrap().len(), 1, "written once");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn due_leaves_out_what_another_transaction_holds() {
+    let store = mariadb().await;
+    let records = (0..3).map(|n| sample::record(sample::id(1, n), sample::running(0, Micros(1 + i64::from(n)))));
+    let inserts = records.map(sample::insert).collect();
+    store.commit(Vec::new(), sample::always(Changes { inserts, ..Changes::default() })).await.unwrap();
+    let (locked, held) = oneshot::channel();
+    let (release, released) = oneshot::channel::<()>();
+    let mut channels = Some((locked, released));
+    let database = store.database().clone();
+    let holder = tokio::spawn(async move {
+        database
+            .transaction(move |tx| {
+                let (locked, released) = channels.take().unwrap();
+                Box::pin(async move {
+                    let id = sample::id(1, 0).0;
+                    tx.query("SELECT id FROM saga WHERE id = ? FOR UPDATE", vec![id.into()]).await?;
+                    locked.send(()).unwrap();
+                    let _ = released.await;
+                    Ok(Verdict::Rollback(()))
+                })
+            })
+            .await
+    });
+    held.await.unwrap();
+    let due = || async {
+        let found = tokio::time::timeout(Duration::from_secs(3), store.due(vec![sample::definition()], 10));
+        let found = found.await.expect("due waits for no lock").unwrap();
+        found.into_iter().map(|record| record.saga.id).collect::<Vec<_>>()
+    };
+    assert_eq!(due().await, [sample::id(1, 1), sample::id(1, 2)]);
+    release.send(()).unwrap();
+    holder.await.unwrap().unwrap();
+    assert_eq!(due().await.len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_clock_is_the_databases() {
+    let store = mariadb().await;
+    store.ready().await.unwrap();
+    let theirs = store.database().now_us().await.unwrap();
+    assert!((store.now().0 - theirs).abs() < 1_000_000);
+}
