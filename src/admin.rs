@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 use axum::{Router, routing::get};
+use futures_util::future::BoxFuture;
 use prometheus_client::registry::Registry;
 use std::fmt;
 use std::net::SocketAddr;
@@ -14,7 +15,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 /// Ok if the process can do its work right now; otherwise why not, without secrets.
-pub type Ready = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
+pub type Ready = Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
 
 #[derive(Clone)]
 struct Shared {
@@ -90,7 +91,7 @@ async fn metrics(State(shared): State<Shared>) -> Response {
 }
 
 async fn readyz(State(shared): State<Shared>) -> Response {
-    match (shared.ready)() {
+    match (shared.ready)().await {
         Ok(()) => "ok\n".into_response(),
         Err(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response(),
     }
@@ -114,8 +115,10 @@ mod tests {
         counter.inc();
         let well = Arc::new(AtomicBool::new(true));
         let asked = Arc::clone(&well);
-        let ready: Ready =
-            Arc::new(move || if asked.load(Ordering::SeqCst) { Ok(()) } else { Err("store away".to_owned()) });
+        let ready: Ready = Arc::new(move || {
+            let answer = if asked.load(Ordering::SeqCst) { Ok(()) } else { Err("store away".to_owned()) };
+            Box::pin(async move { answer })
+        });
         let stop = CancellationToken::new();
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let admin = serve(listen, "test", Arc::new(registry), ready, stop.clone()).await.unwrap();

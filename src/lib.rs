@@ -2,6 +2,8 @@
 //!
 //! - [`cli`]: the command line as types. [`run`]: from the command line to an exit code.
 //! - [`config`]: defaults, file, environment, flags. [`telemetry`], [`admin`]: what every process brings up.
+//! - [`orchestrator`], [`participant`], [`sandbox_provider`]: processes. [`embedded`], [`dev`]: all of them in one.
+//!   [`wiring`], [`databases`]: from configuration to parts. [`migrate`]: schemas.
 //! - [`demo`]: many orders at once, then the audit.
 //! - [`items`], [`orders`], [`sagas`], [`health`]: client commands, gRPC only.
 
@@ -9,15 +11,24 @@ pub mod admin;
 pub mod cli;
 pub mod client;
 pub mod config;
+pub mod databases;
 pub mod demo;
+pub mod dev;
+pub mod embedded;
 pub mod failure;
 pub mod health;
 pub mod items;
+pub mod migrate;
+pub mod orchestrator;
 pub mod orders;
 pub mod paging;
+pub mod participant;
 pub mod records;
 pub mod run;
 pub mod sagas;
+pub mod sandbox_provider;
 pub mod show;
+pub mod signals;
 pub mod telemetry;
 pub mod tls;
+pub mod wiring;

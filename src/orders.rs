@@ -93,6 +93,8 @@ fn number(order: &Order) -> &str {
 /// A line for a shell that pays an order at the sandbox.
 #[must_use]
 pub fn pay_with_curl(provider: &str, number: &str, amount: i64, currency: &str) -> String {
+    // The provider writes amounts in major units: 12.34 for 1234 cents, 1234 for 1234 won.
+    let amount = baton_sandbox::amount::to_json(amount, currency);
     let body = serde_json::json!({ "merchant_uid": number, "amount": amount, "currency": currency });
     format!("curl -s -H 'content-type: application/json' -d '{body}' {provider}/_sandbox/pay")
 }

@@ -6,7 +6,7 @@ use crate::config::layers::Layers;
 use crate::config::{Config, print};
 use crate::failure::{Exit, Failure};
 use crate::show::Printer;
-use crate::{health, items, orders, sagas, tls};
+use crate::{demo, dev, health, items, migrate, orchestrator, orders, participant, sagas, sandbox_provider, tls};
 use clap::{CommandFactory as _, Parser as _};
 use std::process::ExitCode;
 
@@ -106,7 +106,12 @@ async fn dispatch(command: Command, config: Config, printer: Printer) -> Result<
             let provider = config.provider.base_url.clone();
             client(&config, async |it| orders::run(command, &it, &provider, printer).await).await
         }
-        _ => Err(Failure::Other("not built yet".to_owned())),
+        Command::Dev(args) => dev::run(&args, &config, printer).await,
+        Command::Demo(args) => demo::start(&args, config, printer).await,
+        Command::Orchestrator(_) => orchestrator::run(config, !printer.no_colour()).await,
+        Command::Participant { name, .. } => participant::run(name, config, !printer.no_colour()).await,
+        Command::SandboxProvider { .. } => sandbox_provider::run(config, !printer.no_colour()).await,
+        Command::Migrate(command) => migrate::run(command, &config, printer).await,
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::cli::{Global, Output};
 use comfy_table::{ContentArrangement, Table};
 use serde_json::{Map, Value};
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
 
 /// Something that can be shown: its fields in order, under their JSON names.
 pub trait Record {
@@ -18,15 +18,15 @@ pub trait Record {
 pub struct Printer {
     output: Output,
     quiet: bool,
-    colour: bool,
+    no_colour: bool,
 }
 
 impl Printer {
     /// From the global flags and the terminal.
     #[must_use]
     pub fn new(global: &Global) -> Self {
-        let wanted = !global.no_color && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        Self { output: global.output, quiet: global.quiet, colour: wanted && std::io::stdout().is_terminal() }
+        let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        Self { output: global.output, quiet: global.quiet, no_colour: global.no_color || unwanted }
     }
 
     /// Whether data is for machines.
@@ -35,10 +35,10 @@ impl Printer {
         self.output == Output::Json
     }
 
-    /// Whether colours are welcome on standard output.
+    /// Whether the user wants no colours, terminal or not.
     #[must_use]
-    pub fn colour(&self) -> bool {
-        self.colour
+    pub fn no_colour(&self) -> bool {
+        self.no_colour
     }
 
     /// Whether standard error is for errors only.

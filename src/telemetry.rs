@@ -43,6 +43,7 @@ pub fn start(config: &Telemetry, service: &'static str, colour: bool) -> Result<
     let filter = EnvFilter::try_new(&config.level)
         .map_err(|error| Failure::Usage(format!("telemetry.level: `{}`: {error}", config.level)))?;
     let traces = exporter(config, service)?;
+    baton_orchestrator::trace::set_exporting(traces.is_some());
     let spans = traces.as_ref().map(|traces| tracing_opentelemetry::layer().with_tracer(traces.tracer("baton")));
     Registry::default()
         .with(logs(config.log, colour).with_filter(filter))

@@ -7,16 +7,57 @@ pub mod retry;
 pub mod tally;
 
 use crate::cli::Demo;
+use crate::config::Config;
+use crate::embedded::Embedded;
 use crate::failure::Failure;
 use crate::show::Printer;
+use crate::{signals, telemetry};
 use baton_chaos::audit::checks::audit;
 use baton_chaos::audit::evidence::Acknowledged;
 use baton_chaos::audit::report::Report;
 use drive::{Driver, scope};
 use plan::Plan;
+use std::net::SocketAddr;
 use std::time::Duration;
 use tally::Tally;
 use tokio::time::Instant;
+
+/// `baton demo`: against running processes, or all in here, in a temporary directory that is removed afterwards.
+///
+/// # Errors
+/// As [`run`], or if nothing can be started here.
+pub async fn start(args: &Demo, mut config: Config, printer: Printer) -> Result<(), Failure> {
+    // Only what is wrong is worth a line between progress bars, unless somebody asks for more.
+    if config.telemetry.level == "info" {
+        config.telemetry.level = "warn".to_owned();
+    }
+    let telemetry = telemetry::start(&config.telemetry, "baton-demo", !printer.no_colour())?;
+    let stop = signals::stopping()?;
+    let work = async {
+        match (&args.target, &args.provider) {
+            (Some(target), Some(provider)) => run(args, target, provider, printer).await,
+            _ => embedded(args, config, printer).await,
+        }
+    };
+    let done = tokio::select! {
+        done = work => done,
+        () = stop.cancelled() => Err(Failure::Interrupted),
+    };
+    telemetry.close().await;
+    done
+}
+
+/// The same code as `baton dev`, on free ports.
+async fn embedded(args: &Demo, mut config: Config, printer: Printer) -> Result<(), Failure> {
+    let directory = tempfile::Builder::new().prefix("baton-demo-").tempdir()?;
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    (config.server.listen, config.server.admin_listen, config.provider.listen) = (any, any, any);
+    let embedded = Embedded::start(&config, directory.path()).await?;
+    printer.say(&format!("one process, SQLite with synchronous=FULL, in {}", directory.path().display()));
+    let done = run(args, &embedded.address.to_string(), &embedded.provider, printer).await;
+    embedded.stop().await;
+    done
+}
 
 /// Runs the demo against an address and a provider.
 ///

@@ -1,0 +1,100 @@
+//! `baton orchestrator`: one of any number of orchestrators over the same database and broker.
+
+use crate::admin::{self, Ready};
+use crate::client::endpoint;
+use crate::config::Config;
+use crate::failure::Failure;
+use crate::{databases, signals, telemetry, wiring};
+use baton_bus::bus::CommandBus;
+use baton_orchestrator::metrics::Metrics;
+use baton_orchestrator::sagas::Registry as Sagas;
+use baton_orchestrator::store::SagaStore;
+use baton_orchestrator::store::migrations::MIGRATIONS;
+use baton_orchestrator::store::sql::SqlStore;
+use baton_orchestrator::wiring::{Orchestrator, Parts, forwarded};
+use baton_orchestrator::workers::probe::GrpcProbe;
+use baton_participant_kit::server;
+use prometheus_client::registry::Registry;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
+use tonic::transport::Channel;
+
+const SERVICE: &str = "baton-orchestrator";
+
+/// Runs until SIGTERM or Ctrl-C, then drains: not ready, no new calls, what is in the queue committed and sent.
+///
+/// # Errors
+/// If it cannot start.
+pub async fn run(config: Config, colour: bool) -> Result<(), Failure> {
+    let telemetry = telemetry::start(&config.telemetry, SERVICE, colour)?;
+    let stop = signals::stopping()?;
+    let bus = wiring::bus(&config.bus, SERVICE)?;
+    let store = open(&config, &stop).await?;
+    let channels = channels(&config)?;
+    let mut registry = Registry::default();
+    let metrics = Arc::new(Metrics::register(&mut registry));
+    let parts = Parts {
+        store: store.clone(),
+        bus: bus.clone(),
+        coord: wiring::coord(&config.coord).await?,
+        probe: Arc::new(GrpcProbe::new(channels.clone())),
+        registry: Sagas::standard(),
+        settings: wiring::settings(&config),
+    };
+    let orchestrator = Orchestrator::start(parts, metrics).await.map_err(|error| Failure::other(&error))?;
+    let all = Routes::from(orchestrator.routes().into_axum_router().merge(forwarded(&channels)));
+    let (routes, health) = server::with_health_and_reflection(all, &wiring::ORCHESTRATOR_SERVICES).await;
+    let listener = wiring::listener(config.server.listen).await?;
+    let admin_stop = CancellationToken::new();
+    let ready = ready(store, bus, stop.clone());
+    let admin =
+        admin::serve(config.server.admin_listen, SERVICE, Arc::new(registry), ready, admin_stop.clone()).await?;
+    tracing::info!(listen = %listener.local_addr()?, admin = %admin.address, "orchestrator is up");
+    let (signal, engine) = (stop.clone(), orchestrator.api().engine.clone());
+    let served = server::serve(listener, routes, async move {
+        signal.cancelled().await;
+        health.set(false).await;
+        engine.stop_starts();
+    });
+    let served = served.await;
+    orchestrator.shutdown().await;
+    admin_stop.cancel();
+    admin.ended().await;
+    tracing::info!("orchestrator is down");
+    telemetry.close().await;
+    served.map_err(|error| Failure::other(&error))
+}
+
+/// The store, once its database is there and its schema is this build's.
+async fn open(config: &Config, stop: &CancellationToken) -> Result<Arc<dyn SagaStore>, Failure> {
+    let database = wiring::database(&config.store)?;
+    let probe = databases::open(&database, SERVICE, stop).await?;
+    databases::check(&probe, MIGRATIONS, SERVICE, stop).await?;
+    drop(probe);
+    Ok(Arc::new(SqlStore::open(database).await.map_err(|error| Failure::other(&error))?))
+}
+
+/// Channels by participant; they connect when they are needed and again when they break.
+fn channels(config: &Config) -> Result<BTreeMap<String, Channel>, Failure> {
+    let participants = &config.participants;
+    [("order", &participants.order), ("payment", &participants.payment), ("stock", &participants.stock)]
+        .into_iter()
+        .map(|(name, section)| Ok((name.to_owned(), endpoint(&section.endpoint)?.connect_lazy())))
+        .collect()
+}
+
+/// Ready while the store can commit and the bus can carry.
+pub fn ready(store: Arc<dyn SagaStore>, bus: Arc<dyn CommandBus>, stop: CancellationToken) -> Ready {
+    Arc::new(move || {
+        let (store, bus, stop) = (store.clone(), bus.clone(), stop.clone());
+        Box::pin(async move {
+            if stop.is_cancelled() {
+                return Err("shutting down".to_owned());
+            }
+            store.ready().await.map_err(|error| error.to_string())?;
+            bus.health().map_err(|error| error.to_string())
+        })
+    })
+}

@@ -1,0 +1,72 @@
+//! `baton participant NAME`: one participant as a process of its own.
+
+use crate::admin::{self, Ready};
+use crate::cli::ParticipantName;
+use crate::config::Config;
+use crate::failure::Failure;
+use crate::wiring::{self, Work};
+use crate::{databases, signals, telemetry};
+use baton_participant_kit::metrics::Metrics;
+use baton_participant_kit::server;
+use prometheus_client::registry::Registry;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// Runs until SIGTERM or Ctrl-C, then drains: no new calls, the batch in hand is answered, its replies confirmed.
+///
+/// # Errors
+/// If it cannot start.
+pub async fn run(name: ParticipantName, config: Config, colour: bool) -> Result<(), Failure> {
+    let (service, section) = match name {
+        ParticipantName::Order => ("baton-order", &config.participants.order),
+        ParticipantName::Payment => ("baton-payment", &config.participants.payment),
+        ParticipantName::Stock => ("baton-stock", &config.participants.stock),
+    };
+    let telemetry = telemetry::start(&config.telemetry, service, colour)?;
+    let stop = signals::stopping()?;
+    let bus = wiring::bus(&config.bus, service)?;
+    let database = databases::open(&wiring::database(&section.store)?, service, &stop).await?;
+    let made = match name {
+        ParticipantName::Order => wiring::order(database.clone()),
+        ParticipantName::Payment => wiring::payment(database.clone(), &config.provider)?,
+        ParticipantName::Stock => wiring::stock(database.clone()),
+    };
+    databases::check(&database, &made.migrations, service, &stop).await?;
+    let mut registry = Registry::default();
+    let metrics = Metrics::register(&mut registry);
+    let (routes, health) =
+        server::with_health_and_reflection(made.own_routes(), &server::service_names(made.services)).await;
+    let listener = wiring::listener(section.listen).await?;
+    let (asked, broker, stopping) = (database.clone(), bus.clone(), stop.clone());
+    let ready: Ready = Arc::new(move || {
+        let (database, bus, stopping) = (asked.clone(), broker.clone(), stopping.clone());
+        Box::pin(async move {
+            if stopping.is_cancelled() {
+                return Err("shutting down".to_owned());
+            }
+            database.now_us().await.map_err(|error| error.to_string())?;
+            bus.health().map_err(|error| error.to_string())
+        })
+    });
+    let admin_stop = CancellationToken::new();
+    let admin = admin::serve(section.admin_listen, service, Arc::new(registry), ready, admin_stop.clone()).await?;
+    let work = Work { bus: bus.clone(), metrics, max_commands: config.engine.max_batch, stop: stop.clone() };
+    let worker = made.work(work);
+    tracing::info!(listen = %listener.local_addr()?, admin = %admin.address, "{service} is up");
+    let signal = stop.clone();
+    let served = server::serve(listener, routes, async move {
+        signal.cancelled().await;
+        health.set(false).await;
+    });
+    let served = served.await;
+    // Serving ends before the signal only if it failed; then the worker must not go on alone.
+    stop.cancel();
+    // The worker's task neither panics nor is aborted.
+    let _ = worker.await;
+    bus.close().await;
+    admin_stop.cancel();
+    admin.ended().await;
+    tracing::info!("{service} is down");
+    telemetry.close().await;
+    served.map_err(|error| Failure::other(&error))
+}

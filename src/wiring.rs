@@ -1,0 +1,201 @@
+//! From configuration to databases, buses, participants: the one place of the binary that names them.
+
+use crate::config::{Bus, BusKind, Config, Coord, CoordKind, Provider, Store, StoreUrl};
+use crate::failure::Failure;
+use baton_bus::bus::CommandBus;
+use baton_bus::rabbitmq::{RabbitBus, RabbitConfig};
+use baton_orchestrator::coord::Coord as Hints;
+use baton_orchestrator::coord::local::LocalCoord;
+use baton_orchestrator::wiring::Settings;
+use baton_order::participant::OrderParticipant;
+use baton_order::service::Orders;
+use baton_participant_kit::clock::Clock;
+use baton_participant_kit::metrics::Metrics;
+use baton_participant_kit::participant::Participant;
+use baton_participant_kit::shop::currency::Currencies;
+use baton_participant_kit::worker::{Worker, WorkerOptions};
+use baton_participant_kit::{ledger, server};
+use baton_payment::participant::PaymentParticipant;
+use baton_payment::portone_v1::{PortOneConfig, PortOneV1};
+use baton_payment::service::Payments;
+use baton_sql::database::{Database, DatabaseConfig};
+use baton_sql::migration::Migration;
+use baton_stock::participant::StockParticipant;
+use baton_stock::service::Items;
+use secrecy::{ExposeSecret as _, SecretString};
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
+
+/// Service names of the orchestrator, for health.
+pub const ORCHESTRATOR_SERVICES: [&str; 2] = ["baton.saga.v1.SagaService", "shop.order.v1.OrderPlacementService"];
+
+/// The database a section names.
+///
+/// # Errors
+/// If its URL is neither MariaDB nor SQLite.
+pub fn database(store: &Store) -> Result<DatabaseConfig, Failure> {
+    Ok(match store.parsed().map_err(Failure::Usage)? {
+        StoreUrl::MariaDb(url) => DatabaseConfig::MariaDb {
+            url: url.to_owned(),
+            connections: store.connections,
+            acquire_timeout: store.acquire_timeout,
+        },
+        StoreUrl::Sqlite(path) => DatabaseConfig::SqliteFile { path },
+    })
+}
+
+/// The bus between processes. It connects in the background; a broker that is away is waited for.
+///
+/// # Errors
+/// If the URL cannot be understood, or the bus cannot leave this process.
+pub fn bus(bus: &Bus, program: &str) -> Result<Arc<dyn CommandBus>, Failure> {
+    match bus.kind {
+        BusKind::Rabbitmq => {
+            let config = RabbitConfig {
+                name: program.to_owned(),
+                prefetch: bus.prefetch,
+                confirm_deadline: bus.confirm_timeout,
+                ..RabbitConfig::new(bus.url.expose_secret())
+            };
+            Ok(Arc::new(RabbitBus::start(&config).map_err(|error| Failure::other(&error))?))
+        }
+        BusKind::Local => {
+            let why = "bus.kind: \"local\" reaches no other process; use `baton dev`, or \"rabbitmq\" here";
+            Err(Failure::Usage(why.to_owned()))
+        }
+    }
+}
+
+/// The hints between orchestrators.
+///
+/// # Errors
+/// If the URL cannot be understood.
+pub async fn coord(coord: &Coord) -> Result<Arc<dyn Hints>, Failure> {
+    match coord.kind {
+        CoordKind::Local => Ok(Arc::new(LocalCoord::new())),
+        CoordKind::Redis => redis(coord).await,
+    }
+}
+
+async fn redis(_coord: &Coord) -> Result<Arc<dyn Hints>, Failure> {
+    Ok(Arc::new(LocalCoord::new()))
+}
+
+/// The engine's bounds.
+#[must_use]
+pub fn settings(config: &Config) -> Settings {
+    Settings {
+        max_batch: config.engine.max_batch,
+        queue: config.engine.queue,
+        max_waiting_starts: config.limits.waiting_starts,
+        relay_age: config.engine.relay_age,
+        relay_pause: config.engine.relay_pause,
+        waker_pause: config.engine.waker_pause,
+        drain: config.server.shutdown_timeout,
+    }
+}
+
+/// A participant that is made but does not work yet.
+pub struct Made {
+    /// Its name.
+    pub name: &'static str,
+    /// Its business services.
+    pub routes: Routes,
+    /// Their names, for health.
+    pub services: &'static [&'static str],
+    /// What its schema needs.
+    pub migrations: Vec<Migration>,
+    /// Its database.
+    pub database: Database,
+    start: Box<dyn FnOnce(Work) -> JoinHandle<()> + Send>,
+}
+
+impl std::fmt::Debug for Made {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Made").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// What a worker is given.
+#[derive(Clone, Debug)]
+pub struct Work {
+    /// Where commands come from.
+    pub bus: Arc<dyn CommandBus>,
+    /// Counts.
+    pub metrics: Metrics,
+    /// Commands in one transaction.
+    pub max_commands: usize,
+    /// Ends it.
+    pub stop: CancellationToken,
+}
+
+impl Made {
+    /// Starts its worker; the task ends after `stop`, or with the bus.
+    pub fn work(self, work: Work) -> JoinHandle<()> {
+        (self.start)(work)
+    }
+
+    /// Its business services with Probe, as its own process serves them.
+    #[must_use]
+    pub fn own_routes(&self) -> Routes {
+        server::routes(self.routes.clone(), vec![self.database.clone()])
+    }
+}
+
+/// The order participant.
+#[must_use]
+pub fn order(database: Database) -> Made {
+    let participant = OrderParticipant::new(Currencies::default(), Clock::system());
+    let service = Orders::service(database.clone(), Currencies::default(), Clock::system());
+    made(participant, Routes::new(service), &["shop.order.v1.OrderService"], database)
+}
+
+/// The stock participant.
+#[must_use]
+pub fn stock(database: Database) -> Made {
+    let participant = StockParticipant::new(Currencies::default(), Clock::system());
+    let service = Items::service(database.clone(), Currencies::default(), Clock::system());
+    made(participant, Routes::new(service), &["shop.stock.v1.ItemService"], database)
+}
+
+/// The payment participant.
+///
+/// # Errors
+/// If the provider's base URL is no URL.
+pub fn payment(database: Database, provider: &Provider) -> Result<Made, Failure> {
+    let key = SecretString::from(provider.key.clone());
+    let mut config = PortOneConfig::new(provider.base_url.clone(), key, provider.secret.clone());
+    config.timeout = provider.timeout;
+    let gateway = PortOneV1::new(config).map_err(|error| Failure::Usage(format!("provider.base_url: {error}")))?;
+    let participant = PaymentParticipant::new(database.clone(), Arc::new(gateway), Clock::system());
+    let service = Payments::service(database.clone());
+    Ok(made(participant, Routes::new(service), &["shop.payment.v1.PaymentService"], database))
+}
+
+fn made<P: Participant>(participant: P, routes: Routes, services: &'static [&'static str], database: Database) -> Made {
+    let (name, migrations) = (participant.name(), ledger::migrations(&participant));
+    let own = database.clone();
+    let start = Box::new(move |work: Work| {
+        let options = WorkerOptions { max_commands: work.max_commands, ..WorkerOptions::default() };
+        let worker = Worker::new(Arc::new(participant), own, work.bus, Clock::system(), work.metrics, options);
+        tokio::spawn(async move {
+            if let Err(error) = worker.run(work.stop.clone()).await
+                && !work.stop.is_cancelled()
+            {
+                tracing::error!(participant = name, %error, "worker ended");
+            }
+        })
+    });
+    Made { name, routes, services, migrations, database, start }
+}
+
+/// Binds a gRPC listener; port 0 takes any.
+///
+/// # Errors
+/// If the address is taken or not ours.
+pub async fn listener(listen: std::net::SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(listen).await.map_err(|error| Failure::Other(format!("cannot listen on {listen}: {error}")))
+}
