@@ -35,7 +35,7 @@ async fn local_bus_keeps_the_laws() {
     exercise(async || Local(bus(CAPACITY))).await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn nothing_is_confirmed_before_its_consumer_has_settled_it() {
     let bus = bus(10);
     let mut consumer = bus.consume(command(1).destination).await.unwrap();
@@ -51,7 +51,7 @@ async fn nothing_is_confirmed_before_its_consumer_has_settled_it() {
     assert_eq!(confirmed, vec![Uuid::from_u128(1)]);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn the_quarantine_is_bounded() {
     let bus = bus(10);
     let mut consumer = bus.consume(command(0).destination).await.unwrap();

@@ -10,16 +10,22 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt};
 use lapin::message::Delivery as RawDelivery;
-use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions};
+use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Acker, BasicProperties, Channel};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 use uuid::Uuid;
 
 /// Opening a channel and a consumer; a broker that needs longer is away.
 const OPEN_WITHIN: Duration = Duration::from_secs(5);
+
+/// An idle consumer asks this often whether it should be.
+const CHECK_EVERY: Duration = Duration::from_secs(5);
+/// A message that waits longer than this while a consumer is idle is not on its way.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// First and longest time a released message is held before it goes back: a participant whose database is away would
 /// otherwise spin, and spend the delivery limit in a second.
@@ -36,12 +42,17 @@ pub(super) struct RabbitConsumer {
     queue: String,
     prefetch: u16,
     open: Option<Open>,
+    /// Deliveries in somebody's hands.
+    held: Arc<AtomicUsize>,
+    /// When to look whether an idle consumer is idle for a reason.
+    check_at: Instant,
+    /// The last look found messages that nobody delivered.
+    suspicious: bool,
 }
 
 #[derive(Debug)]
 struct Open {
-    // Held: the consumer ends with its channel.
-    _channel: Channel,
+    channel: Channel,
     deliveries: lapin::Consumer,
 }
 
@@ -55,7 +66,19 @@ impl RabbitConsumer {
     ) -> Result<Self, BusError> {
         let queue = topology::route(&source)?.queue;
         let (slot, broker) = (broker.slot("consume"), broker.clone());
-        Ok(Self { slot, broker, declarer, publisher, source, queue, prefetch, open: None })
+        Ok(Self {
+            slot,
+            broker,
+            declarer,
+            publisher,
+            source,
+            queue,
+            prefetch,
+            open: None,
+            held: Arc::default(),
+            check_at: Instant::now(),
+            suspicious: false,
+        })
     }
 
     /// Declares, connects and consumes. Cancel-safe: what is half open is dropped.
@@ -67,11 +90,12 @@ impl RabbitConsumer {
             channel.basic_qos(self.prefetch, BasicQosOptions::default()).await?;
             let (queue, options) = (self.queue.as_str().into(), BasicConsumeOptions::default());
             let deliveries = channel.basic_consume(queue, "".into(), options, FieldTable::default()).await?;
-            lapin::Result::Ok(Open { _channel: channel, deliveries })
+            lapin::Result::Ok(Open { channel, deliveries })
         });
         match opening.await {
             Ok(Ok(open)) => {
                 self.open = Some(open);
+                self.delivered();
                 self.slot.worked();
                 Ok(())
             }
@@ -95,15 +119,50 @@ impl RabbitConsumer {
                 continue;
             }
             let Some(open) = &mut self.open else { continue };
-            let reason = match open.deliveries.next().await {
-                Some(Ok(delivery)) => return Ok(delivery),
-                Some(Err(error)) => error.to_string(),
+            let reason = match timeout_at(self.check_at, open.deliveries.next()).await {
+                Ok(Some(Ok(delivery))) => {
+                    self.delivered();
+                    return Ok(delivery);
+                }
+                Ok(Some(Err(error))) => error.to_string(),
                 // A deleted queue ends the stream without a word while everything looks connected.
-                None => "the consumer was cancelled by the broker".to_owned(),
+                Ok(None) => "the consumer was cancelled by the broker".to_owned(),
+                Err(_) => match self.check().await {
+                    Ok(()) => continue,
+                    Err(reason) => reason,
+                },
             };
             self.open = None;
             self.slot.failed(&reason);
         }
+    }
+
+    fn delivered(&mut self) {
+        self.suspicious = false;
+        self.check_at = Instant::now() + CHECK_EVERY;
+    }
+
+    /// Looks whether an idle consumer is idle for a reason. If a queue is deleted and declared again at once, the broker
+    /// may forget to tell the consumers of the old one, which then wait for ever.
+    async fn check(&mut self) -> Result<(), String> {
+        self.check_at = Instant::now() + CHECK_EVERY;
+        let Some(open) = &mut self.open else { return Ok(()) };
+        let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+        let asking = open.channel.queue_declare(self.queue.as_str().into(), options, FieldTable::default());
+        let queue = timeout(OPEN_WITHIN, asking).await.map_err(|_| "asking for the queue hangs".to_owned())?;
+        let waiting = queue.map_err(|error| error.to_string())?.message_count();
+        // Whoever holds all that the prefetch allows gets no more for a good reason.
+        if waiting == 0 || self.held.load(Ordering::Relaxed) >= usize::from(self.prefetch) {
+            self.suspicious = false;
+            return Ok(());
+        }
+        if self.suspicious {
+            return Err(format!("{waiting} messages wait and none comes"));
+        }
+        // They may have come in just now; then they are on their way to us or to a neighbour.
+        self.suspicious = true;
+        self.check_at = Instant::now() + GRACE;
+        Ok(())
     }
 
     /// Deliveries that are here already; stops at an error, which the next call meets again.
@@ -124,8 +183,10 @@ impl RabbitConsumer {
 
     /// Nothing if the body is too large: such a delivery is quarantined here.
     fn wrap(&self, raw: RawDelivery) -> Option<Delivery> {
+        self.held.fetch_add(1, Ordering::Relaxed);
         let settle = RabbitSettle {
-            held: Some(raw.acker),
+            acker: Some(raw.acker),
+            held: self.held.clone(),
             deliveries: delivery_count(&raw.properties),
             publisher: self.publisher.clone(),
             source: self.source.clone(),
@@ -171,7 +232,8 @@ impl Consumer for RabbitConsumer {
 #[derive(Debug)]
 struct RabbitSettle {
     /// Empty once settled.
-    held: Option<Acker>,
+    acker: Option<Acker>,
+    held: Arc<AtomicUsize>,
     /// How often it was delivered before.
     deliveries: u32,
     publisher: Publisher,
@@ -183,13 +245,13 @@ struct RabbitSettle {
 #[async_trait]
 impl Settle for RabbitSettle {
     async fn ack(mut self: Box<Self>) {
-        if let Some(acker) = self.held.take() {
+        if let Some(acker) = self.acker.take() {
             ack(&acker);
         }
     }
 
     async fn dead_letter(mut self: Box<Self>, body: Bytes, reason: &str) {
-        let Some(acker) = self.held.take() else { return };
+        let Some(acker) = self.acker.take() else { return };
         // A message without an id gets one here: settling goes by id.
         let id = self.message_id.unwrap_or_else(Uuid::new_v4);
         let (source, queue) = (self.source.clone(), self.queue.clone());
@@ -209,7 +271,8 @@ impl Settle for RabbitSettle {
 
 impl Drop for RabbitSettle {
     fn drop(&mut self) {
-        if let (Some(acker), Ok(runtime)) = (self.held.take(), tokio::runtime::Handle::try_current()) {
+        self.held.fetch_sub(1, Ordering::Relaxed);
+        if let (Some(acker), Ok(runtime)) = (self.acker.take(), tokio::runtime::Handle::try_current()) {
             runtime.spawn(put_back(acker, self.deliveries));
         }
     }
