@@ -1,5 +1,7 @@
 //! Definitions that several tests share.
 
+#![allow(dead_code)] // Each test takes what it needs.
+
 use saga_core::definition::{Definition, Kind, Step, StepOptions};
 use saga_core::saga::DefinitionId;
 use std::time::Duration;
