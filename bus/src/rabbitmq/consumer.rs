@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt};
 use lapin::message::Delivery as RawDelivery;
-use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions, QueueDeclareOptions};
+use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Acker, BasicProperties, Channel};
 use std::sync::Arc;
@@ -22,10 +22,9 @@ use uuid::Uuid;
 /// Opening a channel and a consumer; a broker that needs longer is away.
 const OPEN_WITHIN: Duration = Duration::from_secs(5);
 
-/// An idle consumer asks this often whether it should be.
-const CHECK_EVERY: Duration = Duration::from_secs(5);
-/// A message that waits longer than this while a consumer is idle is not on its way.
-const GRACE: Duration = Duration::from_secs(1);
+/// A consumer that was idle for this long opens a new channel. If a queue is deleted and declared again at once, the
+/// broker may not tell the consumers of the old one; messages then go to a consumer that exists in its books only.
+const RENEW_AFTER: Duration = Duration::from_secs(20);
 
 /// First and longest time a released message is held before it goes back: a participant whose database is away would
 /// otherwise spin, and spend the delivery limit in a second.
@@ -44,15 +43,14 @@ pub(super) struct RabbitConsumer {
     open: Option<Open>,
     /// Deliveries in somebody's hands.
     held: Arc<AtomicUsize>,
-    /// When to look whether an idle consumer is idle for a reason.
-    check_at: Instant,
-    /// The last look found messages that nobody delivered.
-    suspicious: bool,
+    /// When an idle consumer is renewed.
+    renew_at: Instant,
 }
 
 #[derive(Debug)]
 struct Open {
-    channel: Channel,
+    // Held: the consumer ends with its channel.
+    _channel: Channel,
     deliveries: lapin::Consumer,
 }
 
@@ -66,19 +64,8 @@ impl RabbitConsumer {
     ) -> Result<Self, BusError> {
         let queue = topology::route(&source)?.queue;
         let (slot, broker) = (broker.slot("consume"), broker.clone());
-        Ok(Self {
-            slot,
-            broker,
-            declarer,
-            publisher,
-            source,
-            queue,
-            prefetch,
-            open: None,
-            held: Arc::default(),
-            check_at: Instant::now(),
-            suspicious: false,
-        })
+        let (held, renew_at) = (Arc::default(), Instant::now());
+        Ok(Self { slot, broker, declarer, publisher, source, queue, prefetch, open: None, held, renew_at })
     }
 
     /// Declares, connects and consumes. Cancel-safe: what is half open is dropped.
@@ -90,12 +77,12 @@ impl RabbitConsumer {
             channel.basic_qos(self.prefetch, BasicQosOptions::default()).await?;
             let (queue, options) = (self.queue.as_str().into(), BasicConsumeOptions::default());
             let deliveries = channel.basic_consume(queue, "".into(), options, FieldTable::default()).await?;
-            lapin::Result::Ok(Open { channel, deliveries })
+            lapin::Result::Ok(Open { _channel: channel, deliveries })
         });
         match opening.await {
             Ok(Ok(open)) => {
                 self.open = Some(open);
-                self.delivered();
+                self.renew_at = Instant::now() + RENEW_AFTER;
                 self.slot.worked();
                 Ok(())
             }
@@ -119,50 +106,26 @@ impl RabbitConsumer {
                 continue;
             }
             let Some(open) = &mut self.open else { continue };
-            let reason = match timeout_at(self.check_at, open.deliveries.next()).await {
+            let reason = match timeout_at(self.renew_at, open.deliveries.next()).await {
                 Ok(Some(Ok(delivery))) => {
-                    self.delivered();
+                    self.renew_at = Instant::now() + RENEW_AFTER;
                     return Ok(delivery);
                 }
                 Ok(Some(Err(error))) => error.to_string(),
                 // A deleted queue ends the stream without a word while everything looks connected.
                 Ok(None) => "the consumer was cancelled by the broker".to_owned(),
-                Err(_) => match self.check().await {
-                    Ok(()) => continue,
-                    Err(reason) => reason,
-                },
+                Err(_) => {
+                    self.renew_at = Instant::now() + RENEW_AFTER;
+                    // Closing the channel would make the broker deliver again what is being worked on.
+                    if self.held.load(Ordering::Relaxed) == 0 {
+                        self.open = None;
+                    }
+                    continue;
+                }
             };
             self.open = None;
             self.slot.failed(&reason);
         }
-    }
-
-    fn delivered(&mut self) {
-        self.suspicious = false;
-        self.check_at = Instant::now() + CHECK_EVERY;
-    }
-
-    /// Looks whether an idle consumer is idle for a reason. If a queue is deleted and declared again at once, the broker
-    /// may forget to tell the consumers of the old one, which then wait for ever.
-    async fn check(&mut self) -> Result<(), String> {
-        self.check_at = Instant::now() + CHECK_EVERY;
-        let Some(open) = &mut self.open else { return Ok(()) };
-        let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
-        let asking = open.channel.queue_declare(self.queue.as_str().into(), options, FieldTable::default());
-        let queue = timeout(OPEN_WITHIN, asking).await.map_err(|_| "asking for the queue hangs".to_owned())?;
-        let waiting = queue.map_err(|error| error.to_string())?.message_count();
-        // Whoever holds all that the prefetch allows gets no more for a good reason.
-        if waiting == 0 || self.held.load(Ordering::Relaxed) >= usize::from(self.prefetch) {
-            self.suspicious = false;
-            return Ok(());
-        }
-        if self.suspicious {
-            return Err(format!("{waiting} messages wait and none comes"));
-        }
-        // They may have come in just now; then they are on their way to us or to a neighbour.
-        self.suspicious = true;
-        self.check_at = Instant::now() + GRACE;
-        Ok(())
     }
 
     /// Deliveries that are here already; stops at an error, which the next call meets again.

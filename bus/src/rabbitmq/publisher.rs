@@ -14,7 +14,7 @@ use futures_util::future::join_all;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Confirmation};
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -32,6 +32,10 @@ const MAX_REQUEST: usize = 256;
 const MAX_WAITING: usize = 1_024;
 /// Messages of a round, at which a lane stops taking further requests.
 const MAX_ROUND: usize = 1_024;
+
+/// A queue that went missing is not declared again before its consumers have heard of its end: declared at once, the
+/// broker could take the old consumers for consumers of the new queue and send them messages they never see.
+const DECLARE_AFTER: Duration = Duration::from_secs(1);
 
 const PERSISTENT: u8 = 2;
 const CONTENT_TYPE: &str = "application/protobuf";
@@ -105,7 +109,7 @@ impl Publisher {
             declarer,
             deadline,
             waiting: AsyncMutex::new(waiting),
-            declared: Mutex::default(),
+            known: Mutex::default(),
         };
         tokio::spawn(Arc::new(lanes).run());
         Self { requests, deadline, _open: Arc::new(broker.close_on_drop()) }
@@ -136,14 +140,14 @@ struct Lanes {
     declarer: Arc<Declarer>,
     deadline: Duration,
     waiting: AsyncMutex<mpsc::Receiver<Request>>,
-    /// What was declared on this connection and has not been seen missing since.
-    declared: Mutex<BTreeSet<Destination>>,
+    /// What was declared on this connection, or seen missing since.
+    known: Mutex<BTreeMap<Destination, Known>>,
 }
 
 impl Lanes {
     async fn run(self: Arc<Self>) {
         while let Ok(connection) = self.slot.connected().await {
-            lock(&self.declared).clear();
+            lock(&self.known).clear();
             let mut lanes = JoinSet::new();
             for _ in 0..LANES {
                 let (lanes_of_all, connection) = (self.clone(), connection.clone());
@@ -224,7 +228,7 @@ impl Lanes {
                     Fate::Refused => tracing::debug!(message_id = %message.id, "the broker refused a message"),
                     Fate::Returned => {
                         tracing::warn!(message_id = %message.id, "a message found no queue");
-                        lock(&self.declared).remove(&message.destination);
+                        self.missing(&message.destination);
                     }
                 }
             }
@@ -234,18 +238,34 @@ impl Lanes {
         Ok(())
     }
 
+    /// Remembers that a destination has no queue, from the first time it was seen.
+    fn missing(&self, destination: &Destination) {
+        let mut known = lock(&self.known);
+        if !matches!(known.get(destination), Some(Known::MissingSince(_))) {
+            known.insert(destination.clone(), Known::MissingSince(Instant::now()));
+        }
+    }
+
     async fn declare(&self, destination: &Destination) {
-        if lock(&self.declared).contains(destination) {
-            return;
+        match lock(&self.known).get(destination) {
+            Some(Known::Declared) => return,
+            Some(Known::MissingSince(since)) if since.elapsed() < DECLARE_AFTER => return,
+            Some(Known::MissingSince(_)) | None => {}
         }
         match self.declarer.declare(destination).await {
             Ok(()) => {
-                lock(&self.declared).insert(destination.clone());
+                lock(&self.known).insert(destination.clone(), Known::Declared);
             }
             // Published all the same: the queue may exist, and if not, the message comes back.
             Err(error) => tracing::warn!(%error, ?destination, "could not declare a destination"),
         }
     }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Known {
+    Declared,
+    MissingSince(Instant),
 }
 
 async fn publish(channel: &Channel, message: &Outgoing) -> lapin::Result<Confirmation> {
