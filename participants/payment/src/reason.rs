@@ -65,3 +65,22 @@ impl PaymentReason {
         Answer::Unavailable { reason: self.as_str().to_owned(), message: message.into() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::PaymentReason;
+    use baton_participant_kit::participant::Answer;
+
+    #[test]
+    fn the_documentation_tells_every_reason_and_its_answer() {
+        let page = include_str!("../../../docs/payment-provider.md");
+        for reason in PaymentReason::ALL {
+            let kind = match reason {
+                PaymentReason::ProviderUnavailable | PaymentReason::RefundRefused => reason.unavailable(""),
+                _ => reason.rejected(""),
+            };
+            let kind = if matches!(kind, Answer::Rejected { .. }) { "rejected" } else { "unavailable" };
+            assert!(page.contains(&format!("| `{}` | {kind} |", reason.as_str())), "{}", reason.as_str());
+        }
+    }
+}

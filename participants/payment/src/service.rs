@@ -24,10 +24,16 @@ pub struct Payments {
 }
 
 impl Payments {
+    /// Over the participant's database.
+    #[must_use]
+    pub fn new(database: Database) -> Self {
+        Self { database }
+    }
+
     /// The service, ready for a router.
     #[must_use]
     pub fn service(database: Database) -> PaymentServiceServer<Self> {
-        PaymentServiceServer::new(Self { database })
+        PaymentServiceServer::new(Self::new(database))
     }
 
     /// Rows behind a page token's key (creation time and id), newest first.

@@ -112,7 +112,7 @@ async fn get_token(State(app): State<App>, caller: Caller, fields: Fields) -> Re
     serve(&app, &caller, Operation::Token, None, |_| async {
         let key = fields.text("imp_key")?.unwrap_or_default();
         let secret = fields.text("imp_secret")?.unwrap_or_default();
-        if key != *app.imp_key || secret != app.imp_secret.expose_secret() {
+        if key != app.imp_key.expose_secret() || secret != app.imp_secret.expose_secret() {
             return Err(Refusal::unauthorized());
         }
         let now_s = now_us() / 1_000_000;

@@ -2,11 +2,11 @@
 //! its own, with faults on request. It contains no code and no marks of PortOne.
 //!
 //! - [`server`]: start it on a listener, or take its router.
-//! - [`api`]: the calls of the real API; [`control`]: what the real API does not have, all under `/_sandbox`.
+//! - `api`: the calls of the real API; `control`: what the real API does not have, all under `/_sandbox`.
 //! - [`ledger`]: payments, cancellations and append-only entries; every change is one durable transaction, so a killed
 //!   provider comes back with everything it ever answered for.
 //! - [`faults`]: what goes wrong on request.
-//! - [`amount`], [`fields`], [`envelope`], [`token`], [`payment`]: the API's notation.
+//! - [`amount`], [`envelope`], [`payment`]: the API's notation.
 
 pub mod amount;
 mod api;

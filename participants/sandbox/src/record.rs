@@ -6,7 +6,7 @@ use crate::payment::{Details, Payment, Status};
 use baton_sql::database::Tx;
 use baton_sql::error::SqlError;
 use baton_sql::value::Value;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 const PAYMENT_COLUMNS: [&str; 13] = [
     "imp_uid",
@@ -59,9 +59,9 @@ fn same_content(old: &Payment, new: &NewPayment) -> bool {
 }
 
 async fn known_payments(tx: &mut Tx, payments: &[(String, NewPayment)]) -> Result<HashMap<String, Payment>, SqlError> {
-    let mut ids: Vec<Value> = payments.iter().map(|(imp_uid, _)| Value::from(imp_uid.as_str())).collect();
-    // One order of locking for everybody.
-    ids.sort_by(|left, right| format!("{left:?}").cmp(&format!("{right:?}")));
+    // Sorted, so that everybody locks in one order.
+    let ids: BTreeSet<&str> = payments.iter().map(|(imp_uid, _)| imp_uid.as_str()).collect();
+    let ids = ids.into_iter().map(Value::from).collect();
     let before = format!("SELECT {COLUMNS} FROM sandbox_payment WHERE imp_uid");
     let rows = tx.select_in(&before, Vec::new(), ids, tx.for_update()).await?;
     rows.iter().map(|row| payment_of(row).map(|payment| (payment.imp_uid.clone(), payment))).collect()

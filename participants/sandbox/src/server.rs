@@ -9,6 +9,7 @@ use axum::Router;
 use baton_sql::database::DatabaseConfig;
 use baton_sql::error::SqlError;
 use secrecy::SecretString;
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 const DRAIN: Duration = Duration::from_secs(5);
 
 /// How to run a provider.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct SandboxConfig {
     /// Where its ledger is.
     pub database: DatabaseConfig,
@@ -30,6 +31,16 @@ pub struct SandboxConfig {
     pub imp_secret: SecretString,
     /// Seed of the faults' dice.
     pub seed: u64,
+}
+
+impl fmt::Debug for SandboxConfig {
+    /// Leaves the account out.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SandboxConfig")
+            .field("database", &self.database)
+            .field("seed", &self.seed)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Why a provider did not start.
@@ -49,7 +60,7 @@ pub(crate) struct App {
     pub(crate) ledger: Ledger,
     pub(crate) faults: Arc<Faults>,
     pub(crate) tokens: Arc<Tokens>,
-    pub(crate) imp_key: Arc<str>,
+    pub(crate) imp_key: Arc<SecretString>,
     pub(crate) imp_secret: Arc<SecretString>,
 }
 
@@ -140,7 +151,7 @@ async fn open(config: SandboxConfig) -> Result<App, SandboxError> {
         ledger: Ledger::open(config.database).await?,
         faults: Arc::new(Faults::new(config.seed)),
         tokens: Arc::new(Tokens::default()),
-        imp_key: config.imp_key.into(),
+        imp_key: Arc::new(config.imp_key.into()),
         imp_secret: Arc::new(config.imp_secret),
     })
 }
