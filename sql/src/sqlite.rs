@@ -1,26 +1,23 @@
 //! SQLite by rusqlite: one writer thread and a few readers per file; in memory everything runs inline.
 
 mod codec;
+mod connection;
 
 use crate::database::{Session, Tx, Verdict};
 use crate::error::SqlError;
 use crate::value::{Row, Value};
 use codec::{decode_row, sql_error};
+use connection::{open_memory, open_reader, open_writer};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use rusqlite::{Connection, OpenFlags, params_from_iter};
+use rusqlite::{Connection, params_from_iter};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, ThreadId};
-use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
-/// Prepared statements kept per connection.
-const STATEMENT_CACHE: usize = 512;
-/// How long a statement waits for another process's lock.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Jobs that wait for the writer or the readers; beyond it callers wait to enqueue.
 const QUEUE: usize = 1024;
 /// Threads that serve reads outside transactions.
@@ -62,9 +59,7 @@ impl fmt::Debug for Sqlite {
 
 impl Sqlite {
     pub(crate) fn open_memory() -> Result<Self, SqlError> {
-        let connection = Connection::open_in_memory().map_err(|error| sql_error(&error))?;
-        configure(&connection)?;
-        let slot = Mutex::new(Slot { connection: Some(connection), reopen: None });
+        let slot = Mutex::new(Slot { connection: Some(open_memory()?), reopen: None });
         Ok(Self::Inline(Arc::new(Inline { slot, holder: Mutex::new(None) })))
     }
 
@@ -281,31 +276,4 @@ fn still_open(connection: &Connection) -> Result<(), SqlError> {
         return Err(SqlError::Unavailable("the database ended the transaction".to_owned()));
     }
     Ok(())
-}
-
-fn open_writer(path: &Path) -> Result<Connection, SqlError> {
-    let connection = Connection::open(path).map_err(|error| sql_error(&error))?;
-    configure(&connection)?;
-    let mode: String =
-        connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(|error| sql_error(&error))?;
-    if !mode.eq_ignore_ascii_case("wal") {
-        return Err(SqlError::Refused(format!("the database file does not support WAL, it stays in mode {mode}")));
-    }
-    Ok(connection)
-}
-
-fn open_reader(path: &Path) -> Result<Connection, SqlError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags).map_err(|error| sql_error(&error))?;
-    configure(&connection)?;
-    connection.pragma_update(None, "query_only", true).map_err(|error| sql_error(&error))?;
-    Ok(connection)
-}
-
-fn configure(connection: &Connection) -> Result<(), SqlError> {
-    connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
-    connection.busy_timeout(BUSY_TIMEOUT).map_err(|error| sql_error(&error))?;
-    connection
-        .execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;")
-        .map_err(|error| sql_error(&error))
 }

@@ -1,6 +1,9 @@
 //! Rows and values mapped to each other, in one place. Stored rows outlive builds: codes and fields keep their meaning.
 
 pub mod journal;
+mod moving;
+
+pub use moving::{MOVING_SET, Moving};
 
 use crate::store::{Insert, OutboxMessage, Record};
 use baton_proto::baton::store::v1 as stored;
@@ -95,85 +98,6 @@ pub const SAGA_COLUMNS: [&str; 18] = [
     "data",
 ];
 
-const ACTION: u8 = 0;
-const UNDO: u8 = 1;
-const WAITS_FOR_NOTHING: u8 = 0;
-const WAITS_FOR_REPLY: u8 = 1;
-const WAITS_FOR_BACKOFF: u8 = 2;
-
-/// The columns that every move changes. Sagas that move to the same ones share one UPDATE.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Moving {
-    version: i64,
-    state: StateCode,
-    step: u8,
-    direction: u8,
-    attempt: u32,
-    attempt_last: u32,
-    wait_kind: u8,
-    wake_at: Option<i64>,
-    deadline_at: Option<i64>,
-    updated_at: i64,
-}
-
-/// `SET` list of [`Moving::values`].
-pub const MOVING_SET: &str = "version = ?, state = ?, step = ?, direction = ?, attempt = ?, attempt_last = ?, \
-                              wait_kind = ?, wake_at = ?, deadline_at = ?, updated_at = ?";
-
-impl Moving {
-    /// Where `saga` stands. A state that lacks a column stores 0 in it.
-    #[must_use]
-    pub fn of(saga: &Saga) -> Self {
-        let (wait_kind, attempt_last) = match &saga.state {
-            State::Running { wait, .. } | State::Compensating { wait, .. } => match wait {
-                Wait::Reply { last, .. } => (WAITS_FOR_REPLY, *last),
-                Wait::Backoff { last, .. } => (WAITS_FOR_BACKOFF, *last),
-            },
-            State::Stuck { .. } | State::Paused { .. } | State::Completed | State::Compensated { .. } => {
-                (WAITS_FOR_NOTHING, 0)
-            }
-        };
-        let (step, direction, attempt) = match &saga.state {
-            State::Running { step, wait } => (*step, ACTION, wait.attempt()),
-            State::Compensating { step, wait, .. } => (*step, UNDO, wait.attempt()),
-            State::Stuck { step, direction, attempt, .. } => (*step, direction_code(*direction), *attempt),
-            State::Paused { resume: Resume::Run { step, attempt } } => (*step, ACTION, *attempt),
-            State::Paused { resume: Resume::Unwind { step, attempt, .. } } => (*step, UNDO, *attempt),
-            State::Completed => (0, ACTION, 0),
-            State::Compensated { .. } => (0, UNDO, 0),
-        };
-        Self {
-            version: version_value(saga.version),
-            state: StateCode::of(&saga.state),
-            step,
-            direction,
-            attempt,
-            attempt_last,
-            wait_kind,
-            wake_at: saga.wake_at().map(|at| at.0),
-            deadline_at: saga.deadline.map(|at| at.0),
-            updated_at: saga.updated_at.0,
-        }
-    }
-
-    /// Parameters of [`MOVING_SET`].
-    #[must_use]
-    pub fn values(&self) -> Vec<Value> {
-        vec![
-            self.version.into(),
-            (self.state as u8).into(),
-            self.step.into(),
-            self.direction.into(),
-            self.attempt.into(),
-            self.attempt_last.into(),
-            self.wait_kind.into(),
-            self.wake_at.into(),
-            self.deadline_at.into(),
-            self.updated_at.into(),
-        ]
-    }
-}
-
 /// A version as stored.
 #[must_use]
 pub fn version_value(version: u64) -> i64 {
@@ -248,8 +172,9 @@ pub fn decode_saga(row: &Row) -> Result<Record, Undecodable> {
         input: Bytes::copy_from_slice(row.bytes(16)?),
         outputs,
     };
-    if saga.version == 0 || saga.wake_at().map(|at| at.0) != row.opt_int(10)? {
-        return Err(Undecodable("version or deadline does not fit the state".to_owned()));
+    // Written again it must be the same: a column that its state does not use, or a second deadline, shows here.
+    if saga.version == 0 || Moving::of(&saga).values()[..9] != row.0[3..12] {
+        return Err(Undecodable("the columns do not fit the state".to_owned()));
     }
     Ok(Record { saga, business_key: row.text(12)?.to_owned(), traceparent: row.text(13)?.to_owned() })
 }
@@ -331,13 +256,6 @@ pub fn check_insert(insert: &Insert) -> Result<(), String> {
     match texts.iter().find(|(_, text, most)| text.len() > *most) {
         Some((name, text, most)) => Err(format!("{name} of {} bytes, at most {most} fit", text.len())),
         None => Ok(()),
-    }
-}
-
-fn direction_code(direction: Direction) -> u8 {
-    match direction {
-        Direction::Action => ACTION,
-        Direction::Undo => UNDO,
     }
 }
 
