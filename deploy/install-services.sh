@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the Debian packages of MariaDB, RabbitMQ and Redis that are missing. Tests and `make up` start private
+# Installs the Debian packages of MariaDB, RabbitMQ, Redis and the tests' foreign client that are missing. Tests and `make up` start private
 # instances of their own; the system's services are neither needed nor left running by this script.
 set -eu
 
@@ -8,8 +8,9 @@ present() { command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ] || [ -x "/u
 present mariadbd || packages="$packages mariadb-server"
 present rabbitmq-server || packages="$packages rabbitmq-server"
 present redis-server || packages="$packages redis-server"
-# The plain gRPC client of the tests is Python's, in an environment of its own.
-python3 -c 'import ensurepip' >/dev/null 2>&1 || packages="$packages python3-venv"
+# A gRPC client that is not ours, for the tests: Debian's Python with grpcio, and protoc for its classes.
+/usr/bin/python3 -c 'import grpc, google.protobuf' >/dev/null 2>&1 || packages="$packages python3-grpcio python3-protobuf"
+present protoc || packages="$packages protobuf-compiler"
 
 if [ -z "$packages" ]; then
     exit 0
