@@ -38,7 +38,7 @@ pub async fn run(config: Config, colour: bool) -> Result<(), Failure> {
     let parts = Parts {
         store: store.clone(),
         bus: bus.clone(),
-        coord: wiring::coord(&config.coord).await?,
+        coord: wiring::coord(&config.coord)?,
         probe: Arc::new(GrpcProbe::new(channels.clone())),
         registry: Sagas::standard(),
         settings: wiring::settings(&config),

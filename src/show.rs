@@ -1,6 +1,7 @@
 //! Data on standard output: one table or one JSON value for each answer.
 
 use crate::cli::{Global, Output};
+use comfy_table::presets::ASCII_FULL_CONDENSED;
 use comfy_table::{ContentArrangement, Table};
 use serde_json::{Map, Value};
 use std::io::Write as _;
@@ -108,6 +109,7 @@ impl Printer {
 #[must_use]
 pub fn table() -> Table {
     let mut table = Table::new();
+    table.load_style(ASCII_FULL_CONDENSED);
     table.set_content_arrangement(ContentArrangement::Disabled);
     table
 }

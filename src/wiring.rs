@@ -6,6 +6,7 @@ use baton_bus::bus::CommandBus;
 use baton_bus::rabbitmq::{RabbitBus, RabbitConfig};
 use baton_orchestrator::coord::Coord as Hints;
 use baton_orchestrator::coord::local::LocalCoord;
+use baton_orchestrator::coord::redis::RedisCoord;
 use baton_orchestrator::wiring::Settings;
 use baton_order::participant::OrderParticipant;
 use baton_order::service::Orders;
@@ -69,19 +70,18 @@ pub fn bus(bus: &Bus, program: &str) -> Result<Arc<dyn CommandBus>, Failure> {
     }
 }
 
-/// The hints between orchestrators.
+/// The hints between orchestrators. Redis is connected to in the background; while it is away, watchers poll.
 ///
 /// # Errors
 /// If the URL cannot be understood.
-pub async fn coord(coord: &Coord) -> Result<Arc<dyn Hints>, Failure> {
+pub fn coord(coord: &Coord) -> Result<Arc<dyn Hints>, Failure> {
     match coord.kind {
         CoordKind::Local => Ok(Arc::new(LocalCoord::new())),
-        CoordKind::Redis => redis(coord).await,
+        CoordKind::Redis => match RedisCoord::start(coord.url.expose_secret()) {
+            Ok(coord) => Ok(Arc::new(coord)),
+            Err(error) => Err(Failure::Usage(format!("coord.url: {error}"))),
+        },
     }
-}
-
-async fn redis(_coord: &Coord) -> Result<Arc<dyn Hints>, Failure> {
-    Ok(Arc::new(LocalCoord::new()))
 }
 
 /// The engine's bounds.
@@ -182,10 +182,9 @@ fn made<P: Participant>(participant: P, routes: Routes, services: &'static [&'st
         let options = WorkerOptions { max_commands: work.max_commands, ..WorkerOptions::default() };
         let worker = Worker::new(Arc::new(participant), own, work.bus, Clock::system(), work.metrics, options);
         tokio::spawn(async move {
-            if let Err(error) = worker.run(work.stop.clone()).await
-                && !work.stop.is_cancelled()
-            {
-                tracing::error!(participant = name, %error, "worker ended");
+            // It only ever ends because it was told to, or because the bus was closed, which tells it the same.
+            if let Err(error) = worker.run(work.stop).await {
+                tracing::debug!(participant = name, %error, "worker ended");
             }
         })
     });

@@ -1,5 +1,6 @@
 //! The verdict of an audit: one line for each check, the first offenders, one answer.
 
+use comfy_table::presets::ASCII_FULL_CONDENSED;
 use comfy_table::{ContentArrangement, Table};
 
 /// Offenders named per check; the rest are counted.
@@ -69,6 +70,7 @@ impl Report {
     #[must_use]
     pub fn table(&self) -> String {
         let mut table = Table::new();
+        table.load_style(ASCII_FULL_CONDENSED);
         table.set_content_arrangement(ContentArrangement::Disabled);
         table.set_header(["audit", "promise", "counted", "verdict"]);
         for finding in &self.findings {
