@@ -1,17 +1,17 @@
 //! Answers a batch of commands in one transaction, and one by one when the batch fails as a whole.
 
+use crate::carry_out::{Ended, Work, carry_out, handler_failed};
 use crate::clock::Clock;
-use crate::ledger::{self, Entry};
+use crate::ledger;
 use crate::metrics::Metrics;
-use crate::participant::{Answer, Command, CommandKey, MAX_OUTPUT, Participant};
-use crate::plan::{Decision, Rules, Stored, plan, tombstone};
+use crate::participant::{Answer, Command, Participant};
+use crate::plan::{Decision, Rules, Stored, plan};
 use crate::reason::CommandReason;
-use baton_sql::database::{Database, Tx, Verdict};
+use baton_sql::database::Database;
 use baton_sql::error::SqlError;
 use futures_util::FutureExt as _;
-use std::collections::{HashMap, HashSet};
-use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
 
 /// How often a batch is planned again because another worker answered one of its commands meanwhile. Each such race
 /// leaves one command fewer to race for, and two workers rarely meet twice.
@@ -36,24 +36,6 @@ enum Failure {
     Conflict(SqlError),
     /// The participant failed or panicked, or answered out of bounds: `what`.
     Participant(String),
-}
-
-/// How a transaction's body ended.
-enum Ended {
-    Answered(Stored, Vec<CommandKey>),
-    /// A command needs its handler, but was not prepared: the ledger has moved since it was read.
-    PlanAgain,
-    Failed(String),
-}
-
-/// What the transaction's body needs; shared, since it may run more than once.
-struct Work<P: Participant> {
-    participant: Arc<P>,
-    commands: Vec<Command>,
-    /// Taken out while the handler runs, put back behind it.
-    prepared: Mutex<Vec<(Command, P::Prepared)>>,
-    rules: Rules,
-    now_us: i64,
 }
 
 impl<P: Participant> Batches<P> {
@@ -196,89 +178,6 @@ impl<P: Participant> Batches<P> {
         };
         commands.iter().map(|command| (command.key, answer.clone())).collect()
     }
-}
-
-/// The transaction's body: read the ledger, decide, handle, store.
-async fn carry_out<P: Participant>(work: &Work<P>, tx: &mut Tx) -> Result<Verdict<Ended>, SqlError> {
-    let stored = ledger::read_in(tx, work.commands.iter().map(|command| command.key)).await?;
-    let decisions = plan(work.rules, &work.commands, &stored, work.now_us);
-    let wanted = work.commands.iter().zip(&decisions).filter(|(_, decision)| **decision == Decision::Handle);
-    let wanted = wanted.map(|(command, _)| command.key).collect::<HashSet<_>>();
-    let handled = match handle(work, tx, &wanted).await? {
-        Ok(handled) => handled,
-        Err(ended) => return Ok(Verdict::Rollback(ended)),
-    };
-    let mut answers = Stored::with_capacity(work.commands.len());
-    let mut entries = Vec::with_capacity(work.commands.len());
-    let mut repeated = Vec::new();
-    for (command, decision) in work.commands.iter().zip(decisions) {
-        let (answer, store) = match decision {
-            Decision::Known(answer) => {
-                repeated.push(command.key);
-                (answer, false)
-            }
-            Decision::Pass(answer) => (answer, false),
-            Decision::NothingToUndo => (Answer::done(), true),
-            Decision::Tombstone => {
-                if work.rules.leave_tombstones() {
-                    let key = command.key.with(crate::participant::Direction::Action);
-                    entries.push(Entry { key, attempt: 0, answer: tombstone() });
-                }
-                (Answer::done(), true)
-            }
-            Decision::Handle => {
-                let answer = handled.get(&command.key).cloned().unwrap_or_else(handler_failed);
-                let store = !matches!(answer, Answer::Unavailable { .. });
-                let store = store && (work.rules.store_rejections() || !matches!(answer, Answer::Rejected { .. }));
-                (answer, store && !stored.contains_key(&command.key))
-            }
-        };
-        if store {
-            entries.push(Entry { key: command.key, attempt: command.attempt, answer: answer.clone() });
-        }
-        answers.insert(command.key, answer);
-    }
-    ledger::insert(tx, entries, work.now_us).await?;
-    Ok(Verdict::Commit(Ended::Answered(answers, repeated)))
-}
-
-/// Runs the participant's handler for the wanted commands; `Ok(Err(_))` is how the body ends instead.
-async fn handle<P: Participant>(
-    work: &Work<P>,
-    tx: &mut Tx,
-    wanted: &HashSet<CommandKey>,
-) -> Result<Result<Stored, Ended>, SqlError> {
-    if wanted.is_empty() {
-        return Ok(Ok(Stored::new()));
-    }
-    let mut prepared = std::mem::take(&mut *work.prepared.lock().unwrap_or_else(PoisonError::into_inner));
-    // Stable: the wanted ones come first, in the order of the batch.
-    prepared.sort_by_key(|(command, _)| !wanted.contains(&command.key));
-    let ready = prepared.iter().filter(|(command, _)| wanted.contains(&command.key)).count();
-    let outcome = if ready < wanted.len() {
-        None
-    } else {
-        let batch = &prepared[..ready];
-        Some(AssertUnwindSafe(work.participant.handle(tx, batch)).catch_unwind().await)
-    };
-    let keys = prepared[..ready].iter().map(|(command, _)| command.key).collect::<Vec<_>>();
-    *work.prepared.lock().unwrap_or_else(PoisonError::into_inner) = prepared;
-    let answers = match outcome {
-        None => return Ok(Err(Ended::PlanAgain)),
-        Some(Err(_panic)) => return Ok(Err(Ended::Failed("the handler panicked".to_owned()))),
-        Some(Ok(result)) => result?,
-    };
-    if answers.len() != keys.len() {
-        return Ok(Err(Ended::Failed("the handler returned another number of answers".to_owned())));
-    }
-    if answers.iter().any(|answer| matches!(answer, Answer::Succeeded { output } if output.len() > MAX_OUTPUT)) {
-        return Ok(Err(Ended::Failed("an output is longer than 16 KiB".to_owned())));
-    }
-    Ok(Ok(keys.into_iter().zip(answers.into_iter().map(Answer::bounded)).collect::<HashMap<_, _>>()))
-}
-
-fn handler_failed() -> Answer {
-    Answer::unavailable(CommandReason::HandlerFailed, "the participant failed to handle the command")
 }
 
 impl From<SqlError> for Failure {

@@ -16,6 +16,7 @@
 //! | [`clock`], [`metrics`] | time and numbers |
 
 pub mod batch;
+mod carry_out;
 pub mod clock;
 pub mod codec;
 pub mod errors;
@@ -31,4 +32,5 @@ pub mod server;
 mod settle;
 pub mod shop;
 pub mod single;
+mod trace;
 pub mod worker;

@@ -8,6 +8,7 @@ use crate::participant::{Answer, Command, Participant};
 use crate::plan::Rules;
 use crate::reason::CommandReason;
 use crate::settle::{self, Answered};
+use crate::trace;
 use baton_bus::bus::{CommandBus, Consumer, Delivery, Destination};
 use baton_bus::error::BusError;
 use baton_proto::baton::participant::v1::Reply;
@@ -18,7 +19,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::Instrument as _;
+use tracing::{Instrument as _, Span};
 
 /// Settling tasks at work at once. One waits for confirms while the next batch commits; more only hide a slow broker.
 const MAX_SETTLING: usize = 4;
@@ -155,8 +156,9 @@ impl<P: Participant> Worker<P> {
             }
         }
         let commands = opened.iter().flat_map(|one| one.commands.iter().cloned()).collect::<Vec<_>>();
+        let spans = trace::spans(&commands);
         let answers = self.batches.answer(&commands).await;
-        self.tell(&commands, &answers);
+        self.tell(&commands, &answers, spans);
         self.reply(opened, answers).await;
     }
 
@@ -206,9 +208,11 @@ impl<P: Participant> Worker<P> {
     }
 
     /// One line and one count per command; payloads and outputs are nobody's business here.
-    fn tell(&self, commands: &[Command], answers: &[Answer]) {
+    fn tell(&self, commands: &[Command], answers: &[Answer], spans: Vec<Span>) {
         let participant = self.participant.name();
-        for (command, answer) in commands.iter().zip(answers) {
+        for ((command, answer), span) in commands.iter().zip(answers).zip(spans) {
+            span.record("outcome", answer.outcome()).record("reason", answer.reason());
+            let _entered = span.enter();
             let label = self.participant.commands().iter().find(|name| **name == command.name);
             self.metrics.answered(participant, label.copied().unwrap_or("other"), answer.outcome());
             tracing::debug!(

@@ -2,15 +2,18 @@
 
 mod support;
 
-use baton_participant_kit::participant::{Answer, Direction, Participant};
+use baton_participant_kit::ledger;
+use baton_participant_kit::participant::{Answer, Direction};
 use baton_participant_kit::plan::tombstone;
 use baton_participant_kit::single::OneAtATime;
 use baton_sql::database::Database;
-use baton_supervisor::mariadb::MariaDb;
+use baton_supervisor::shared;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use support::toy::{Mood, SingleToy, Toy, add, command, effects, remove};
 use support::{NOW_US, batches, databases, mariadb_config};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
 
 fn outcomes(answers: &[Answer]) -> String {
     answers.iter().map(|answer| format!("{} {}", answer.outcome(), answer.reason())).collect::<Vec<_>>().join(", ")
@@ -178,17 +181,34 @@ async fn an_undo_that_races_its_action_wins_or_undoes() {
 
 #[tokio::test]
 async fn a_store_that_is_away_is_said_to_be_away() {
-    let dir = tempfile::tempdir().unwrap();
-    let server = MariaDb::start(dir.path()).await.unwrap();
-    server.create_schema("toy").unwrap();
-    let database = Database::open(mariadb_config(&server.root_url("toy"))).await.unwrap();
+    let url = shared::fresh_schema(shared::mariadb().await);
+    let (url, line) = cuttable(&url).await;
+    let database = Database::open(mariadb_config(&url)).await.unwrap();
     let toy = Arc::new(Toy::default());
-    database.migrate(&baton_participant_kit::ledger::migrations(toy.as_ref())).await.unwrap();
+    database.migrate(&ledger::migrations(toy.as_ref())).await.unwrap();
     let worker = batches(&toy, &database);
     assert_eq!(outcomes(&worker.answer(&[add(1)]).await), "succeeded ");
-    drop(server);
+    drop(line);
     let answers = worker.answer(&[add(1), add(2), add(3)]).await;
     let expected = ["unavailable STORE_UNAVAILABLE"; 3].join(", ");
     assert_eq!(outcomes(&answers), expected);
-    assert_eq!(toy.name(), "toy");
+}
+
+/// The same server behind a line that is cut when the second value is dropped.
+async fn cuttable(url: &str) -> (String, JoinSet<()>) {
+    let address = url.split(['@', '/']).find(|part| part.starts_with("127.0.0.1:")).unwrap().to_owned();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = url.replace(&address, &listener.local_addr().unwrap().to_string());
+    let mut line = JoinSet::new();
+    line.spawn(async move {
+        let mut connections = JoinSet::new();
+        while let Ok((mut near, _)) = listener.accept().await {
+            let mut far = TcpStream::connect(&address).await.unwrap();
+            connections.spawn(async move {
+                // How a connection ends is the test's business.
+                let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
+            });
+        }
+    });
+    (url, line)
 }

@@ -4,6 +4,7 @@ use crate::command::Payload;
 use crate::order::Order;
 use baton_participant_kit::participant::Answer;
 use baton_participant_kit::reason::CommandReason;
+use baton_participant_kit::shop::outcome::state_after;
 use baton_proto::shop::order::v1::OrderState;
 
 /// Longest reason stored, bytes.
@@ -59,16 +60,6 @@ pub fn decide(payload: Payload, saga: [u8; 16], order: Option<&Order>, now_us: i
     }
 }
 
-/// The document's own state for the reason a saga unwinds.
-#[must_use]
-pub fn state_after(reason: &str) -> OrderState {
-    match reason {
-        "OUT_OF_STOCK" | "PRICE_CHANGED" | "ITEM_UNKNOWN" | "CURRENCY_MISMATCH" => OrderState::PaymentOutOfStock,
-        other if other.starts_with("PAYMENT_") => OrderState::PaymentNoPaymentInfo,
-        _ => OrderState::Cancelled,
-    }
-}
-
 fn next(order: &Order, state: OrderState, saga: Option<[u8; 16]>, reason: String, now_us: i64) -> Order {
     let updated_at = now_us.max(order.updated_at);
     Order { state, saga, reason, updated_at, ..order.clone() }
@@ -97,10 +88,11 @@ fn short(state: OrderState) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::{decide, state_after, stored_reason};
+    use super::{decide, stored_reason};
     use crate::command::Payload;
     use crate::order::{Content, Order};
     use baton_participant_kit::shop::identifier::OrderNumber;
+    use baton_participant_kit::shop::outcome::state_after;
     use baton_proto::shop::order::v1::{OrderLine, OrderState};
 
     const SAGA: [u8; 16] = [1; 16];
