@@ -76,6 +76,8 @@ pub struct Process {
 #[derive(Debug)]
 struct Inner {
     command: Command,
+    /// Set by [`Process::detach`], or from the start.
+    detached: bool,
     running: Option<Running>,
 }
 
@@ -96,12 +98,9 @@ impl Process {
         fs::create_dir_all(dir).with_context(|| format!("create {}", dir.display()))?;
         // Servers take stack traces on the way down if they inherit this, which can cost minutes after a kill.
         command.env_remove("RUST_BACKTRACE").env_remove("NOTIFY_SOCKET");
-        let process = Self {
-            name: name.to_owned(),
-            log: dir.join(format!("{name}.log")),
-            lifetime,
-            inner: Mutex::new(Inner { command, running: None }),
-        };
+        let inner = Inner { command, detached: lifetime == Lifetime::Detached, running: None };
+        let log = dir.join(format!("{name}.log"));
+        let process = Self { name: name.to_owned(), log, lifetime, inner: Mutex::new(inner) };
         process.start()?;
         Ok(process)
     }
@@ -121,7 +120,7 @@ impl Process {
         inner.command.stdin(Stdio::null()).stdout(log).stderr(errors).process_group(0);
         let child = inner.command.spawn().with_context(|| format!("start {}", self.name))?;
         let mut running = Running { child, watchdog: None };
-        if self.lifetime != Lifetime::Detached {
+        if !inner.detached {
             match watchdog(&running.child, &self.lifetime) {
                 Ok(watchdog) => running.watchdog = Some(watchdog),
                 Err(error) => {
@@ -187,6 +186,21 @@ impl Process {
         self.start()
     }
 
+    /// Lets it live on as a daemon: from now on neither a drop nor our own end kills it.
+    pub fn detach(&self) {
+        let mut inner = self.lock();
+        inner.detached = true;
+        if let Some(running) = &mut inner.running {
+            dismiss(running.watchdog.take());
+        }
+    }
+
+    /// Its name, as given.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Its process id while it runs; also the id of its group.
     #[must_use]
     pub fn pid(&self) -> Option<u32> {
@@ -243,7 +257,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        if self.lifetime == Lifetime::Detached {
+        if self.lock().detached {
             return;
         }
         if let Err(error) = self.kill() {
@@ -309,9 +323,13 @@ fn watchdog(child: &Child, lifetime: &Lifetime) -> Result<Child> {
     command.spawn().context("start the watchdog")
 }
 
-/// Sends the watchdog home: a line on its input means that there is nothing left to kill.
 fn release(running: Option<Running>) {
-    let Some(mut watchdog) = running.and_then(|running| running.watchdog) else { return };
+    dismiss(running.and_then(|running| running.watchdog));
+}
+
+/// Sends the watchdog home: a line on its input means that there is nothing left to kill.
+fn dismiss(watchdog: Option<Child>) {
+    let Some(mut watchdog) = watchdog else { return };
     if let Some(mut stdin) = watchdog.stdin.take() {
         // A watchdog that is gone cannot be told, and need not be.
         let _ = stdin.write_all(b"released\n");

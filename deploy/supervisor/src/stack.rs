@@ -120,7 +120,10 @@ impl Stack {
                 rabbitmq_mapper: ports.mapper,
                 redis: redis.port(),
                 provider: port::free()?,
-                participants: PARTICIPANTS.iter().map(|name| Ok(((*name).to_owned(), pair()?))).collect::<Result<_>>()?,
+                participants: PARTICIPANTS
+                    .iter()
+                    .map(|name| Ok(((*name).to_owned(), pair()?)))
+                    .collect::<Result<_>>()?,
                 orchestrators: (0..options.orchestrators).map(|_| pair()).collect::<Result<_>>()?,
             },
         };

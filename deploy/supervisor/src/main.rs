@@ -1,0 +1,145 @@
+//! `baton-supervisor up|down|status`: the whole real shape on this machine, as daemons.
+
+use anyhow::{Context, Result, bail};
+use baton_supervisor::daemon::State;
+use baton_supervisor::stack::{Endpoints, Stack, StackOptions};
+use clap::{Args, Parser, Subcommand};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Starts private MariaDB, RabbitMQ and Redis with Baton's processes, all on loopback, and stops them again.
+#[derive(Debug, Parser)]
+#[command(name = "baton-supervisor", version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start everything; data, ports and logs are kept in the directory
+    Up {
+        #[command(flatten)]
+        place: Place,
+        /// The baton binary [default: the one beside this program]
+        #[arg(long, value_name = "PATH")]
+        baton: Option<PathBuf>,
+        /// Number of orchestrators, when the directory is new
+        #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=16))]
+        orchestrators: u8,
+    },
+    /// Stop everything that `up` started; the data stays
+    Down {
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Show what runs and where; exits 1 if anything is missing
+    Status {
+        #[command(flatten)]
+        place: Place,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Place {
+    /// Directory of the data, the logs and the state
+    #[arg(long, value_name = "DIR", default_value = ".local")]
+    dir: PathBuf,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Up { place, baton, orchestrators } => up(&place.dir, baton, usize::from(orchestrators)).await,
+        Command::Down { place } => down(&place.dir),
+        Command::Status { place } => status(&place.dir),
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn up(dir: &Path, baton: Option<PathBuf>, orchestrators: usize) -> Result<ExitCode> {
+    let dir = std::path::absolute(dir)?;
+    let baton = baton.map_or_else(beside_us, Ok)?;
+    let mut state = State::load(&dir)?;
+    if !state.daemons.is_empty() && state.daemons.iter().all(|daemon| daemon.is_running()) {
+        eprintln!("already running");
+        print(&dir, &state, &baton);
+        return Ok(ExitCode::SUCCESS);
+    }
+    // Leftovers of a stack that died in part hold its ports and data.
+    state.stop(&dir)?;
+    eprintln!("starting; this takes about half a minute");
+    let options = StackOptions { orchestrators, endpoints: state.endpoints.take(), ..StackOptions::new(&baton) };
+    // Owned until it is complete: an error or Ctrl-C on the way leaves nothing behind.
+    let stack = tokio::select! {
+        stack = Stack::start(&dir, &options) => stack?,
+        _ = tokio::signal::ctrl_c() => bail!("interrupted"),
+    };
+    let state = State::adopt(&dir, &stack)?;
+    print(&dir, &state, &baton);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn down(dir: &Path) -> Result<ExitCode> {
+    let dir = std::path::absolute(dir)?;
+    let mut state = State::load(&dir)?;
+    let stopped = state.stop(&dir)?;
+    eprintln!("stopped {stopped} processes; the data stays in {}", dir.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn status(dir: &Path) -> Result<ExitCode> {
+    let dir = std::path::absolute(dir)?;
+    let state = State::load(&dir)?;
+    if state.daemons.is_empty() {
+        println!("nothing runs from {}", dir.display());
+        return Ok(ExitCode::FAILURE);
+    }
+    print(&dir, &state, &beside_us().unwrap_or_else(|_| "baton".into()));
+    let complete = state.daemons.iter().all(|daemon| daemon.is_running());
+    Ok(if complete { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn beside_us() -> Result<PathBuf> {
+    let us = std::env::current_exe().context("find this program")?;
+    Ok(us.with_file_name("baton"))
+}
+
+/// What runs, where, and what to type next.
+fn print(dir: &Path, state: &State, baton: &Path) {
+    println!("{:<18} {:>8}  {:<7}  {:<42} LOG", "PROCESS", "PID", "STATE", "ENDPOINT");
+    for daemon in &state.daemons {
+        let what = if daemon.is_running() { "running" } else { "ended" };
+        let endpoint = state.endpoints.as_ref().map(|endpoints| endpoint(endpoints, &daemon.name)).unwrap_or_default();
+        println!("{:<18} {:>8}  {what:<7}  {endpoint:<42} {}", daemon.name, daemon.pid, daemon.log.display());
+    }
+    let Some(endpoints) = &state.endpoints else { return };
+    let Some((grpc, _)) = endpoints.orchestrators.first() else { return };
+    let baton = format!("{} --config {}", baton.display(), dir.join("baton.toml").display());
+    println!("\nNext:");
+    println!("  {baton} demo --target 127.0.0.1:{grpc} --provider http://127.0.0.1:{}", endpoints.provider);
+    println!("  {baton} sagas list");
+    println!("  {} down --dir {}", std::env::args().next().unwrap_or_default(), dir.display());
+}
+
+fn endpoint(endpoints: &Endpoints, name: &str) -> String {
+    let grpc_and_admin = |(grpc, admin): (u16, u16)| format!("grpc 127.0.0.1:{grpc} http 127.0.0.1:{admin}");
+    match name {
+        "mariadbd" => format!("mysql://127.0.0.1:{}", endpoints.mariadb),
+        "rabbitmq" => format!("amqp://127.0.0.1:{}", endpoints.rabbitmq),
+        "epmd" => format!("127.0.0.1:{}", endpoints.rabbitmq_mapper),
+        "redis" => format!("redis://127.0.0.1:{}", endpoints.redis),
+        "sandbox-provider" => format!("http://127.0.0.1:{}", endpoints.provider),
+        name => {
+            let orchestrator = name.strip_prefix("orchestrator-").and_then(|index| index.parse::<usize>().ok());
+            let listed = orchestrator.and_then(|index| endpoints.orchestrators.get(index.checked_sub(1)?));
+            listed.or_else(|| endpoints.participants.get(name)).copied().map(grpc_and_admin).unwrap_or_default()
+        }
+    }
+}
