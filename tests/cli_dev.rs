@@ -115,8 +115,9 @@ async fn a_tour_from_an_item_to_a_completed_order() {
     assert!(dev.run(&["sagas", "watch", &saga]).status.success(), "an ended saga's watch ends");
     assert!(dev.run(&["orders", "watch", &number]).status.success());
 
-    let (code, said) = dev.refused(&["orders", "get", "nobody-knows-this"]);
+    let (code, said) = dev.refused(&["orders", "get", "01890000-0000-7000-8000-000000000000"]);
     assert_eq!(code, 3, "{said}");
+    assert_eq!(dev.refused(&["orders", "get", "no-number"]).0, 2);
     let (code, said) = dev.refused(&["orders", "create", "--line", "sku-1=0"]);
     assert!(code == 2 && said.contains("lines[0]"), "{code} {said}");
 }

@@ -34,6 +34,7 @@ const SCRIPT: [Case; 5] = [
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_script_gives_the_same_journal() {
     let dir = tempfile::tempdir().expect("a directory");
+    baton::tls::install();
     let dev = Dev::start(dir.path()).await;
     let embedded = play(&dev.address(), &dev.provider_url()).await;
     let stack_dir = tempfile::tempdir().expect("a directory");

@@ -93,6 +93,7 @@ pub async fn wait_for(what: &str, condition: impl AsyncFn() -> bool) {
 
 /// The value of a counter on a process's metrics page; 0 if it cannot be read.
 pub async fn counter(admin: u16, name: &str) -> u64 {
+    baton::tls::install();
     let Ok(answer) = reqwest::get(format!("http://127.0.0.1:{admin}/metrics")).await else { return 0 };
     let text = answer.text().await.unwrap_or_default();
     let values = text.lines().filter(|line| line.starts_with(name)).filter_map(|line| line.rsplit(' ').next());
