@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 /// An orchestrated saga engine: every order ends either completed or fully undone, whatever crashes in between.
 #[derive(Debug, Parser)]
-#[command(name = "baton", version, about, propagate_version = true, max_term_width = 110)]
+#[command(name = "baton", version, about, max_term_width = 110)]
 #[command(after_help = "Start here: `baton demo` shows it at work, `baton dev` runs it on this machine.\n\
 Exit codes: 0 ok, 1 error, 2 usage, 3 not found, 4 conflict or precondition, 5 unavailable or timeout, 130 interrupt.")]
 pub struct Cli {
@@ -29,7 +29,7 @@ pub struct Global {
     /// Set one configuration key, for example engine.max_batch=1; may be repeated
     #[arg(long, global = true, value_name = "KEY=VALUE", value_parser = key_value, help_heading = "Global options")]
     pub set: Vec<(String, String)>,
-    /// gRPC address that client commands talk to [default: 127.0.0.1:7400, from the configuration]
+    /// gRPC address that client commands talk to [default: from the configuration]
     #[arg(long, global = true, value_name = "ADDR", env = "BATON_SERVER", help_heading = "Global options")]
     pub server: Option<String>,
     /// How data is printed on standard output

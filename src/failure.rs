@@ -118,7 +118,11 @@ impl fmt::Display for Refusal<'_> {
             None => write!(f, "{:?}: {}", status.code(), status.message())?,
         }
         for violation in details.bad_request().map(|bad| bad.field_violations.as_slice()).unwrap_or_default() {
-            write!(f, "\n  {}: {}", violation.field, violation.description)?;
+            let line = format!("{}: {}", violation.field, violation.description);
+            // A single violation is often the message itself.
+            if line != status.message() {
+                write!(f, "\n  {line}")?;
+            }
         }
         for violation in details.precondition_failure().map(|failed| failed.violations.as_slice()).unwrap_or_default() {
             write!(f, "\n  {} {}: {}", violation.r#type, violation.subject, violation.description)?;
