@@ -9,8 +9,10 @@ use baton_bus::topology;
 use baton_supervisor::{RabbitMq, shared};
 use bytes::Bytes;
 use futures_util::future::join_all;
-use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeleteOptions};
-use lapin::{BasicProperties, Connection, ConnectionProperties};
+use lapin::options::{
+    BasicGetOptions, BasicNackOptions, BasicPublishOptions, ConfirmSelectOptions, QueueDeleteOptions,
+};
+use lapin::{BasicProperties, Confirmation, Connection, ConnectionProperties};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -295,4 +297,41 @@ async fn a_broker_that_is_away_at_the_start_is_waited_for() {
     timeout(Duration::from_secs(10), bus.close()).await.expect("close waits for a broker that is away");
     let shown = format!("{:?} {bus:?} {consumer:?}", RabbitConfig::new("amqp://guest:secret@localhost"));
     assert!(!shown.contains("secret"), "{shown}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_nobody_survives_is_quarantined_by_the_broker() {
+    let (bus, url) = fresh().await;
+    let deadly = commands(1);
+    publish_all(&bus, deadly.clone()).await;
+    let (_connection, channel) = plain(&url).await;
+    let start = Instant::now();
+    let letter = loop {
+        let message = channel.basic_get("saga.cmd.stock.v1".into(), BasicGetOptions::default()).await.unwrap();
+        if let Some(message) = message {
+            message.delivery.acker.nack(BasicNackOptions { requeue: true, multiple: false }).await.unwrap();
+        } else if let Some(letter) = bus.dead_letters(&stock(), 1).await.unwrap().pop() {
+            break letter;
+        }
+        assert!(start.elapsed() < WITHIN, "delivered for ever");
+    };
+    assert_eq!((letter.message_id, letter.reason.as_str()), (Some(deadly[0].id), "DELIVERY_LIMIT"));
+}
+
+/// Why commands and replies have no alternate exchange: with one, the broker confirms a message that reaches no
+/// participant, and returns nothing, mandatory or not.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alternate_exchange_hides_unroutable_messages() {
+    let (bus, url) = fresh().await;
+    publish_all(&bus, commands(1)).await;
+    let (_connection, channel) = plain(&url).await;
+    let mandatory = BasicPublishOptions { mandatory: true, immediate: false };
+    let publish = async |exchange: &str| {
+        let properties = BasicProperties::default();
+        let confirm =
+            channel.basic_publish(exchange.into(), "nobody".into(), mandatory, b"", properties).await.unwrap();
+        confirm.await.unwrap()
+    };
+    assert_eq!(publish(topology::DEAD_LETTER_EXCHANGE).await, Confirmation::Ack(None), "it has an alternate exchange");
+    assert!(matches!(publish(topology::COMMAND_EXCHANGE).await, Confirmation::Ack(Some(_))), "it has none");
 }

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 const PACKAGE: &str = "mariadb-server";
@@ -167,8 +167,9 @@ impl MariaDb {
 }
 
 fn install(dir: &Path, data: &Path) -> Result<()> {
-    fs::create_dir_all(dir)?;
+    let scratch = scratch(dir)?;
     let output = Command::new(binary::find("mariadb-install-db", PACKAGE)?)
+        .env("TMPDIR", &scratch)
         .arg("--no-defaults")
         .arg(format!("--datadir={}", data.display()))
         .args(["--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"])
@@ -191,6 +192,7 @@ fn server(dir: &Path, data: &Path, port: u16, buffer_pool_mib: u32) -> Result<Co
         .arg("--no-defaults")
         .args(user_option())
         .arg(format!("--datadir={}", data.display()))
+        .arg(format!("--tmpdir={}", scratch(dir)?.display()))
         .arg(format!("--port={port}"))
         .arg(format!("--init-file={}", init.display()))
         .arg(format!("--pid-file={}", dir.join("mariadbd.pid").display()))
@@ -202,6 +204,13 @@ fn server(dir: &Path, data: &Path, port: u16, buffer_pool_mib: u32) -> Result<Co
         .args(["--character-set-server=utf8mb4", "--collation-server=utf8mb4_bin", "--default-time-zone=+00:00"])
         .current_dir(dir);
     Ok(command)
+}
+
+/// A place of its own for temporary tables: servers that share one remove each other's as they start.
+fn scratch(dir: &Path) -> Result<PathBuf> {
+    let scratch = dir.join("tmp");
+    fs::create_dir_all(&scratch).with_context(|| format!("create {}", scratch.display()))?;
+    Ok(scratch)
 }
 
 /// The server refuses to run as root unless told so.

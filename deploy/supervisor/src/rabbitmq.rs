@@ -214,6 +214,9 @@ fn environment(command: &mut Command, dir: &Path, ports: Ports) {
         .env("HOME", dir.join("home"))
         .env("ERL_EPMD_PORT", ports.mapper.to_string())
         .env("ERL_EPMD_ADDRESS", "127.0.0.1")
+        // A node looks after its mapper every minute, by starting an Erlang machine that starts one as a daemon unless
+        // told not to; killed at that moment, it would leave that daemon behind.
+        .env("ERL_FLAGS", "-start_epmd false")
         .env("RABBITMQ_NODENAME", format!("baton{}@localhost", ports.amqp))
         .env("RABBITMQ_NODE_PORT", ports.amqp.to_string())
         .env("RABBITMQ_NODE_IP_ADDRESS", "127.0.0.1")
