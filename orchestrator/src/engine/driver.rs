@@ -110,10 +110,9 @@ impl Engine {
             self.notifier.settled(&own);
             match job {
                 Job::One(_, answer) => {
-                    for verdict in own {
+                    if let Some(verdict) = own.into_iter().next() {
                         // The caller may have gone; the saga is committed all the same.
                         let _ = answer.send(verdict);
-                        break;
                     }
                 }
                 Job::Delivery(replies, delivery) if retry => self.held.push(Job::Delivery(replies, delivery)),

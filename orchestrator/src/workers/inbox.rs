@@ -78,8 +78,11 @@ struct RawBatch {
     items: Vec<Bytes>,
 }
 
-/// Decodes a reply message: the replies that can be read, and how many items cannot.
-pub fn decode(body: &Bytes) -> Result<(Vec<(SagaId, Reply)>, u64), &'static str> {
+/// The replies of a message that can be read, and how many items cannot.
+pub type Decoded = (Vec<(SagaId, Reply)>, u64);
+
+/// Decodes a reply message. An error is the reason to quarantine it whole.
+pub fn decode(body: &Bytes) -> Result<Decoded, &'static str> {
     let batch = RawBatch::decode(body.clone()).map_err(|_| "UNDECODABLE")?;
     if batch.items.len() > MAX_REPLIES {
         return Err("TOO_MANY_REPLIES");

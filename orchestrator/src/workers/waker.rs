@@ -7,8 +7,9 @@ use crate::sagas::Registry;
 use crate::store::{Record, SagaStore, StoreError};
 use crate::workers::probe::{MAX_KEYS, Probe};
 use futures_util::future::join_all;
-use saga_core::saga::{CommandId, Direction, SagaId, State, Wait};
-use std::collections::{BTreeMap, BTreeSet};
+use saga_core::event::Reply;
+use saga_core::saga::{CommandId, Direction, State, Wait};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -68,11 +69,9 @@ impl Waker {
             return Ok(0);
         }
         self.metrics.woken.inc_by(due.len() as u64);
-        let answers = self.ask(&due).await;
-        let answered: BTreeSet<SagaId> = answers.iter().filter_map(Input::loads).collect();
-        let mut inputs = answers;
-        let silent = due.iter().map(|record| record.saga.id).filter(|id| !answered.contains(id));
-        inputs.extend(silent.map(Input::Wake));
+        // Answers first: a saga that one of them moves is no longer due when its wake comes.
+        let mut inputs = self.ask(&due).await;
+        inputs.extend(due.iter().map(|record| Input::Wake(record.saga.id)));
         self.engine.many(inputs).await;
         Ok(due.len())
     }
@@ -80,23 +79,30 @@ impl Waker {
     /// What the participants' ledgers say of commands that nobody has answered.
     async fn ask(&self, due: &[Record]) -> Vec<Input> {
         let mut questions: BTreeMap<String, Vec<CommandId>> = BTreeMap::new();
+        let mut attempts = BTreeMap::new();
         for record in due {
-            if let Some((participant, command)) = self.question(record) {
+            if let Some((participant, command, attempt)) = self.question(record) {
                 questions.entry(participant).or_default().push(command);
+                attempts.insert(record.saga.id, attempt);
             }
         }
         let asked = questions.iter().flat_map(|(participant, commands)| {
             commands.chunks(MAX_KEYS).map(|commands| self.probe.ask(participant, commands))
         });
         let answers = join_all(asked).await;
-        answers.into_iter().flatten().map(|(saga, reply)| Input::Reply(saga, reply)).collect()
+        // A ledger answers for the command, whatever the attempt; the attempt asked about is the newest sent.
+        let answers = answers.into_iter().flatten().filter_map(|(saga, reply)| {
+            let attempt = *attempts.get(&saga)?;
+            Some(Input::Reply(saga, Reply { attempt, ..reply }))
+        });
+        answers.collect()
     }
 
-    fn question(&self, record: &Record) -> Option<(String, CommandId)> {
+    fn question(&self, record: &Record) -> Option<(String, CommandId, u32)> {
         let saga = &record.saga;
-        let (step, direction) = match &saga.state {
-            State::Running { step, wait: Wait::Reply { .. } } => (*step, Direction::Action),
-            State::Compensating { step, wait: Wait::Reply { .. }, .. } => (*step, Direction::Undo),
+        let (step, direction, attempt) = match &saga.state {
+            State::Running { step, wait: Wait::Reply { attempt, .. } } => (*step, Direction::Action, *attempt),
+            State::Compensating { step, wait: Wait::Reply { attempt, .. }, .. } => (*step, Direction::Undo, *attempt),
             State::Running { wait: Wait::Backoff { .. }, .. }
             | State::Compensating { wait: Wait::Backoff { .. }, .. }
             | State::Stuck { .. }
@@ -106,6 +112,6 @@ impl Waker {
         };
         let definition = self.registry.pinned(&saga.definition)?.definition();
         let participant = definition.steps().get(usize::from(step))?.participant.clone();
-        Some((participant, CommandId { saga: saga.id, step, direction }))
+        Some((participant, CommandId { saga: saga.id, step, direction }, attempt))
     }
 }

@@ -5,7 +5,7 @@ use crate::clock::Clock;
 use crate::ledger;
 use crate::metrics::Metrics;
 use crate::participant::{Answer, Command, Participant};
-use crate::plan::{Decision, Rules, Stored, plan};
+use crate::plan::{Rules, Stored, plan};
 use crate::reason::CommandReason;
 use baton_sql::database::Database;
 use baton_sql::error::SqlError;
@@ -137,8 +137,9 @@ impl<P: Participant> Batches<P> {
     async fn prepare(&self, commands: &[Command], now_us: i64) -> Result<Vec<(Command, P::Prepared)>, Failure> {
         let wanted = if P::PREPARES {
             let stored = ledger::read(&self.database, commands.iter().map(|command| command.key)).await?;
-            let decisions = plan(self.rules, commands, &stored, now_us);
-            let handled = commands.iter().zip(decisions).filter(|(_, decision)| *decision == Decision::Handle);
+            let always = self.participant.undoes_without_action();
+            let decisions = plan(self.rules, always, commands, &stored, now_us);
+            let handled = commands.iter().zip(decisions).filter(|(_, decision)| decision.is_handled());
             handled.map(|(command, _)| command.clone()).collect()
         } else {
             commands.to_vec()

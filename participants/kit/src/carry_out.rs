@@ -34,8 +34,9 @@ pub(crate) struct Work<P: Participant> {
 /// The transaction's body: read the ledger, decide, handle, store.
 pub(crate) async fn carry_out<P: Participant>(work: &Work<P>, tx: &mut Tx) -> Result<Verdict<Ended>, SqlError> {
     let stored = ledger::read_in(tx, work.commands.iter().map(|command| command.key)).await?;
-    let decisions = plan(work.rules, &work.commands, &stored, work.now_us);
-    let wanted = work.commands.iter().zip(&decisions).filter(|(_, decision)| **decision == Decision::Handle);
+    let always = work.participant.undoes_without_action();
+    let decisions = plan(work.rules, always, &work.commands, &stored, work.now_us);
+    let wanted = work.commands.iter().zip(&decisions).filter(|(_, decision)| decision.is_handled());
     let wanted = wanted.map(|(command, _)| command.key).collect::<HashSet<_>>();
     let handled = match handle(work, tx, &wanted).await? {
         Ok(handled) => handled,
@@ -45,27 +46,25 @@ pub(crate) async fn carry_out<P: Participant>(work: &Work<P>, tx: &mut Tx) -> Re
     let mut entries = Vec::with_capacity(work.commands.len());
     let mut repeated = Vec::new();
     for (command, decision) in work.commands.iter().zip(decisions) {
+        let buries = decision.buries() && work.rules.leave_tombstones();
         let (answer, store) = match decision {
             Decision::Known(answer) => {
                 repeated.push(command.key);
                 (answer, false)
             }
             Decision::Pass(answer) => (answer, false),
-            Decision::NothingToUndo => (Answer::done(), true),
-            Decision::Tombstone => {
-                if work.rules.leave_tombstones() {
-                    let key = command.key.with(Direction::Action);
-                    entries.push(Entry { key, attempt: 0, answer: tombstone() });
-                }
-                (Answer::done(), true)
-            }
-            Decision::Handle => {
+            Decision::NothingToUndo | Decision::Tombstone => (Answer::done(), true),
+            Decision::Handle | Decision::HandleAndBury => {
                 let answer = handled.get(&command.key).cloned().unwrap_or_else(handler_failed);
                 let store = !matches!(answer, Answer::Unavailable { .. });
                 let store = store && (work.rules.store_rejections() || !matches!(answer, Answer::Rejected { .. }));
                 (answer, store && !stored.contains_key(&command.key))
             }
         };
+        if buries && store {
+            let key = command.key.with(Direction::Action);
+            entries.push(Entry { key, attempt: 0, answer: tombstone() });
+        }
         if store {
             entries.push(Entry { key: command.key, attempt: command.attempt, answer: answer.clone() });
         }

@@ -160,6 +160,12 @@ pub trait Participant: Send + Sync + fmt::Debug + 'static {
     /// The names of the commands it knows. Any other is answered `Unavailable`, since a newer build may know it.
     fn commands(&self) -> &'static [&'static str];
 
+    /// Undos that are handled even though their action never came, because they close something that was there before
+    /// it. The late action is refused as after any tombstone.
+    fn undoes_without_action(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// Its own tables; the kit adds the ledger.
     fn migrations(&self) -> &'static [Migration];
 

@@ -16,6 +16,8 @@ pub enum Decision {
     Pass(Answer),
     /// Let the participant handle it, store its answer.
     Handle,
+    /// An undo without an action that is handled all the same: the late action is refused as after a tombstone.
+    HandleAndBury,
     /// An undo without an action: store a refusal for the action, and that the undo is done.
     Tombstone,
     /// An undo of an action that was refused: store that the undo is done.
@@ -42,6 +44,20 @@ pub enum PlantedBug {
     AckBeforeCommit,
     /// Refusals are forgotten.
     RejectionNotStored,
+}
+
+impl Decision {
+    /// True if the participant's handler runs.
+    #[must_use]
+    pub fn is_handled(&self) -> bool {
+        matches!(self, Self::Handle | Self::HandleAndBury)
+    }
+
+    /// True if the step's action is refused from now on.
+    #[must_use]
+    pub fn buries(&self) -> bool {
+        matches!(self, Self::Tombstone | Self::HandleAndBury)
+    }
 }
 
 impl Rules {
@@ -82,13 +98,15 @@ impl Rules {
     }
 }
 
-/// Decides for each command, in order. The keys must be distinct. An action whose undo leaves a tombstone in this same
-/// batch is refused by it: the orchestrator has given it up already.
+/// Decides for each command, in order. The keys must be distinct. `always` names undos that are handled even though
+/// their action never came. An action whose undo leaves a tombstone in this same batch is refused by it: the
+/// orchestrator has given it up already.
 #[must_use]
-pub fn plan(rules: Rules, commands: &[Command], stored: &Stored, now_us: i64) -> Vec<Decision> {
-    let mut decisions = commands.iter().map(|command| decide(rules, command, stored, now_us)).collect::<Vec<_>>();
+pub fn plan(rules: Rules, always: &[&str], commands: &[Command], stored: &Stored, now_us: i64) -> Vec<Decision> {
+    let decided = commands.iter().map(|command| decide(rules, always, command, stored, now_us));
+    let mut decisions = decided.collect::<Vec<_>>();
     if rules.leave_tombstones() {
-        let buried = commands.iter().zip(&decisions).filter(|(_, decision)| **decision == Decision::Tombstone);
+        let buried = commands.iter().zip(&decisions).filter(|(_, decision)| decision.buries());
         let buried = buried.map(|(command, _)| command.key.with(Direction::Action)).collect::<HashSet<_>>();
         for (command, decision) in commands.iter().zip(&mut decisions) {
             if buried.contains(&command.key) {
@@ -105,7 +123,7 @@ pub fn tombstone() -> Answer {
     Answer::rejected(CommandReason::UndoneBeforeAction, "the undo of this action came before it")
 }
 
-fn decide(rules: Rules, command: &Command, stored: &Stored, now_us: i64) -> Decision {
+fn decide(rules: Rules, always: &[&str], command: &Command, stored: &Stored, now_us: i64) -> Decision {
     if rules.check_ledger()
         && let Some(answer) = stored.get(&command.key)
     {
@@ -120,6 +138,7 @@ fn decide(rules: Rules, command: &Command, stored: &Stored, now_us: i64) -> Deci
         Direction::Undo => match stored.get(&command.key.with(Direction::Action)) {
             Some(Answer::Succeeded { .. }) => Decision::Handle,
             Some(Answer::Rejected { .. } | Answer::Unavailable { .. }) => Decision::NothingToUndo,
+            None if always.contains(&command.name.as_str()) => Decision::HandleAndBury,
             None => Decision::Tombstone,
         },
     }
@@ -139,7 +158,7 @@ mod tests {
 
     fn one(command: &Command, stored: &[(Direction, Answer)]) -> Decision {
         let stored = stored.iter().map(|(side, answer)| (command.key.with(*side), answer.clone())).collect::<Stored>();
-        plan(Rules::default(), std::slice::from_ref(command), &stored, 100).remove(0)
+        plan(Rules::default(), &[], std::slice::from_ref(command), &stored, 100).remove(0)
     }
 
     #[test]
@@ -171,7 +190,9 @@ mod tests {
     #[test]
     fn an_action_beside_its_undo_is_refused() {
         let batch = [command(Direction::Action, false, 0), command(Direction::Undo, false, 0)];
-        let decisions = plan(Rules::default(), &batch, &Stored::new(), 0);
+        let decisions = plan(Rules::default(), &[], &batch, &Stored::new(), 0);
         assert_eq!(decisions, [Decision::Known(tombstone()), Decision::Tombstone]);
+        let decisions = plan(Rules::default(), &["toy.add"], &batch, &Stored::new(), 0);
+        assert_eq!(decisions, [Decision::Known(tombstone()), Decision::HandleAndBury]);
     }
 }

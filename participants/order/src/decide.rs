@@ -45,6 +45,15 @@ pub fn decide(payload: Payload, saga: [u8; 16], order: Option<&Order>, now_us: i
                 Err(wrong_state(Some(order)))
             }
         },
+        // The saga gave up before it could open the order: what was created is closed, what was not is not made.
+        (Payload::Reject { reason, .. }, Some(order))
+            if order.saga.is_none() && order.state == OrderState::PaymentPending =>
+        {
+            let reason = stored_reason(reason);
+            Ok(Some(next(order, state_after(&reason), Some(saga), reason, now_us)))
+        }
+        // Another saga's order, or none: this saga never opened it, and there is nothing to undo.
+        (Payload::Reject { .. }, _) => Ok(None),
         (Payload::Confirm { .. }, Some(order)) if order.saga == Some(saga) => match order.state {
             OrderState::PaymentConfirm => {
                 Ok(Some(next(order, OrderState::PaymentSuccess, order.saga, String::new(), now_us)))
@@ -56,7 +65,7 @@ pub fn decide(payload: Payload, saga: [u8; 16], order: Option<&Order>, now_us: i
             | OrderState::PaymentNoPaymentInfo
             | OrderState::Cancelled => Err(wrong_state(Some(order))),
         },
-        (Payload::Reject { .. } | Payload::Confirm { .. }, order) => Err(wrong_state(order)),
+        (Payload::Confirm { .. }, order) => Err(wrong_state(order)),
     }
 }
 
@@ -136,11 +145,13 @@ mod tests {
         assert_eq!(own("confirm"), "ORDER_STATE PaymentSuccess same ORDER_STATE ORDER_STATE ORDER_STATE");
         assert_eq!(
             ["open", "reject", "confirm"].map(|verb| outcome(verb, None)).join(" "),
-            "PaymentConfirm ORDER_STATE ORDER_STATE"
+            "PaymentConfirm same ORDER_STATE"
         );
         let foreign = |verb: &str| states.map(|state| outcome(verb, Some(&order(state, Some([2; 16]))))).join(" ");
-        assert_eq!(foreign("reject"), ["ORDER_STATE"; 6].join(" "));
+        assert_eq!(foreign("reject"), ["same"; 6].join(" "));
         assert_eq!(foreign("confirm"), ["ORDER_STATE"; 6].join(" "));
+        let unopened = |verb: &str| outcome(verb, Some(&order(PaymentPending, None)));
+        assert_eq!(["open", "reject", "confirm"].map(unopened).join(" "), "PaymentConfirm PaymentOutOfStock ORDER_STATE");
     }
 
     #[test]

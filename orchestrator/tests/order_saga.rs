@@ -1,0 +1,87 @@
+//! The order saga: every path walked, a payload for every command, and its flow as a script.
+
+use baton_orchestrator::sagas::order::{OrderSaga, definition};
+use baton_orchestrator::sagas::{Registry, SagaType as _};
+use baton_participant_kit::reason::Reason;
+use baton_proto::shop::order::v1::{OrderLine, OrderSagaInput};
+use baton_proto::shop::payment::v1::{CancelPayment, VerifyPayment};
+use prost::Message as _;
+use saga_core::exhaust::{Bounds, exhaust};
+use saga_core::machine;
+use saga_core::saga::{Direction, Saga, SagaId};
+use saga_core::script;
+use saga_core::time::Micros;
+use std::path::Path;
+
+fn input() -> OrderSagaInput {
+    OrderSagaInput {
+        order_number: "0190a3c2-7b1d-7c3e-8f00-0123456789ab".into(),
+        payment_id: "imp_1".into(),
+        customer_id: "alice".into(),
+        currency_code: "KRW".into(),
+        lines: vec![OrderLine { item_id: "apple".into(), quantity: 3, unit_price_minor_units: 500 }],
+    }
+}
+
+fn started() -> Saga {
+    machine::start(&definition(), SagaId([1; 16]), input().encode_to_vec().into(), Micros(1)).saga
+}
+
+#[test]
+fn every_path_ends_or_parks_and_breaks_no_law() {
+    let report = exhaust(&definition(), Bounds { attempts: 2, orders: 3, ..Bounds::default() }).expect("no law broken");
+    println!("order saga: {report}");
+    assert!(report.states > 1_000, "{report}");
+}
+
+#[test]
+fn the_flow_is_as_written_in_its_script() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scripts/order.txt");
+    let definitions: Vec<_> = Registry::standard().iter().map(|saga| saga.definition().clone()).collect();
+    script::check(&path, &definitions).unwrap_or_else(|error| panic!("{error}"));
+}
+
+#[test]
+fn every_command_has_a_payload() {
+    let (order, saga) = (OrderSaga::new(), started());
+    for (index, step) in (0_u8..).zip(definition().steps()) {
+        let halves = [(Direction::Action, &step.action), (Direction::Undo, &step.undo)];
+        for (direction, command) in halves {
+            let payload = order.payload(&saga, index, direction);
+            assert_eq!(payload.is_ok(), command.is_some(), "{} {direction:?}", step.name);
+        }
+    }
+}
+
+#[test]
+fn the_payment_is_verified_for_the_lines_total_and_cancelled_under_its_order() {
+    let (order, saga) = (OrderSaga::new(), started());
+    let verify = VerifyPayment::decode(order.payload(&saga, 2, Direction::Action).unwrap()).unwrap();
+    assert_eq!((verify.amount_minor_units, verify.currency_code.as_str()), (1500, "KRW"));
+    let cancel = CancelPayment::decode(order.payload(&saga, 0, Direction::Undo).unwrap()).unwrap();
+    assert_eq!((cancel.payment_id, cancel.order_number), ("imp_1".into(), input().order_number));
+}
+
+#[test]
+fn bad_inputs_are_refused_field_by_field() {
+    let line = |item: &str, quantity, price| OrderLine {
+        item_id: item.into(),
+        quantity,
+        unit_price_minor_units: price,
+    };
+    let cases = [
+        (OrderSagaInput { order_number: "x".into(), ..input() }, "order", Reason::OrderNumberInvalid),
+        (OrderSagaInput { payment_id: "a b".into(), ..input() }, "payment_id", Reason::PaymentIdInvalid),
+        (OrderSagaInput { customer_id: String::new(), ..input() }, "customer_id", Reason::CustomerIdInvalid),
+        (OrderSagaInput { currency_code: "XXX".into(), ..input() }, "currency_code", Reason::CurrencyNotAllowed),
+        (OrderSagaInput { lines: vec![], ..input() }, "lines", Reason::LinesMissing),
+        (OrderSagaInput { lines: vec![line("a", 0, 1)], ..input() }, "lines[0].quantity", Reason::QuantityOutOfRange),
+    ];
+    for (input, field, reason) in cases {
+        let violations = OrderSaga::new().accept(&input.encode_to_vec()).expect_err(field);
+        let first = &violations.list()[0];
+        assert_eq!((first.0.as_str(), first.1.reason), (field, reason));
+    }
+    assert!(OrderSaga::new().accept(b"\xff\xff").is_err());
+    assert!(OrderSaga::new().accept(&input().encode_to_vec()).is_ok());
+}
