@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::Mutex as AsyncMutex;
 use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -16,6 +17,9 @@ const HEARTBEAT_SECONDS: u16 = 10;
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// A clean close is a courtesy; a broker that does not answer is left.
 const CLOSE_WITHIN: Duration = Duration::from_secs(2);
+/// An idle connection is looked at this often.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+const GONE: &str = "the connection is gone";
 /// First and longest pause between attempts to connect.
 const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(5);
@@ -45,7 +49,9 @@ impl Broker {
     /// A place for one connection, which counts for the health as long as it is held.
     pub(super) fn slot(self: &Arc<Self>, role: &'static str) -> Arc<Slot> {
         let state = State { connection: None, failures: 0, reason: "not connected yet".to_owned() };
-        let slot = Arc::new(Slot { role, broker: self.clone(), state: Mutex::new(state) });
+        let slot = Slot { role, broker: self.clone(), state: Mutex::new(state), connecting: AsyncMutex::default() };
+        let slot = Arc::new(slot);
+        tokio::spawn(keep(Arc::downgrade(&slot), self.clone()));
         let mut slots = lock(&self.slots);
         slots.retain(|slot| slot.strong_count() > 0);
         slots.push(Arc::downgrade(&slot));
@@ -115,6 +121,8 @@ pub(super) struct Slot {
     role: &'static str,
     broker: Arc<Broker>,
     state: Mutex<State>,
+    /// Held by the one who connects.
+    connecting: AsyncMutex<()>,
 }
 
 struct State {
@@ -134,6 +142,7 @@ impl std::fmt::Debug for Slot {
 impl Slot {
     /// The live connection, or a new one, however long that takes; an error only once the bus is closed. Cancel-safe.
     pub(super) async fn connected(&self) -> Result<Arc<Connection>, BusError> {
+        let _one_at_a_time = self.connecting.lock().await;
         loop {
             if self.broker.is_closed() {
                 return Err(BusError::Closed);
@@ -141,20 +150,20 @@ impl Slot {
             let current = lock(&self.state).connection.clone();
             match current {
                 Some(connection) if connection.status().connected() => return Ok(connection),
-                Some(_) => self.failed("the connection is gone"),
+                Some(connection) => self.failed(&connection, GONE),
                 None => self.try_connect().await,
             }
         }
     }
 
-    /// Something on this connection failed: drop it.
-    pub(super) fn failed(&self, reason: &str) {
-        if self.broker.is_closed() {
+    /// Something on this connection failed: drop it, unless that has happened already.
+    pub(super) fn failed(&self, connection: &Arc<Connection>, reason: &str) {
+        let is_current = lock(&self.state).connection.as_ref().is_some_and(|current| Arc::ptr_eq(current, connection));
+        if self.broker.is_closed() || !is_current {
             return;
         }
-        let connection = self.take(reason);
         tracing::warn!(role = self.role, reason, "bus connection dropped");
-        if let Some(connection) = connection {
+        if let Some(connection) = self.take(reason) {
             // In the background: a broker that does not answer must not delay the next attempt.
             tokio::spawn(async move { close_politely(&connection).await });
         }
@@ -175,7 +184,7 @@ impl Slot {
         let reason = match &state.connection {
             Some(connection) if connection.status().blocked() => "the broker is short of memory or disk",
             Some(connection) if connection.status().connected() => return Ok(()),
-            Some(_) => "the connection is gone",
+            Some(_) => GONE,
             None => &state.reason,
         };
         Err(BusError::Unavailable(format!("{}: {reason}", self.role)))
@@ -219,6 +228,25 @@ impl Drop for Slot {
         // library go out first.
         if let (Some(connection), Ok(runtime)) = (self.take("dropped"), tokio::runtime::Handle::try_current()) {
             runtime.spawn(async move { close_politely(&connection).await });
+        }
+    }
+}
+
+/// Completes when a connection is lost. The library tells whoever uses a connection, but not who idles on it.
+pub(super) async fn lost(connection: &Connection) {
+    while connection.status().connected() {
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// Rebuilds the connection of an idle slot, so that whoever needs it next finds it, and its health tells the truth.
+async fn keep(slot: Weak<Slot>, broker: Arc<Broker>) {
+    while let Some(slot) = slot.upgrade() {
+        let Ok(connection) = slot.connected().await else { return };
+        drop(slot);
+        tokio::select! {
+            () = lost(&connection) => {}
+            () = broker.closed() => return,
         }
     }
 }

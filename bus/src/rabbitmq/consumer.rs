@@ -12,7 +12,7 @@ use futures_util::{FutureExt, StreamExt};
 use lapin::message::Delivery as RawDelivery;
 use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions};
 use lapin::types::{AMQPValue, FieldTable};
-use lapin::{Acker, BasicProperties, Channel};
+use lapin::{Acker, BasicProperties, Channel, Connection};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -49,6 +49,7 @@ pub(super) struct RabbitConsumer {
 
 #[derive(Debug)]
 struct Open {
+    connection: Arc<Connection>,
     // Held: the consumer ends with its channel.
     _channel: Channel,
     deliveries: lapin::Consumer,
@@ -77,18 +78,20 @@ impl RabbitConsumer {
             channel.basic_qos(self.prefetch, BasicQosOptions::default()).await?;
             let (queue, options) = (self.queue.as_str().into(), BasicConsumeOptions::default());
             let deliveries = channel.basic_consume(queue, "".into(), options, FieldTable::default()).await?;
-            lapin::Result::Ok(Open { _channel: channel, deliveries })
+            lapin::Result::Ok((channel, deliveries))
         });
-        match opening.await {
-            Ok(Ok(open)) => {
-                self.open = Some(open);
+        let reason = match opening.await {
+            Ok(Ok((channel, deliveries))) => {
+                self.open = Some(Open { connection, _channel: channel, deliveries });
                 self.renew_at = Instant::now() + RENEW_AFTER;
                 self.slot.worked();
-                Ok(())
+                return Ok(());
             }
-            Ok(Err(error)) => Err(BusError::Unavailable(error.to_string())),
-            Err(_) => Err(BusError::Unavailable("opening a consumer hangs".to_owned())),
-        }
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "opening a consumer hangs".to_owned(),
+        };
+        self.slot.failed(&connection, &reason);
+        Err(BusError::Unavailable(reason))
     }
 
     /// The next delivery, opening the consumer as often as it takes.
@@ -100,9 +103,8 @@ impl RabbitConsumer {
                 if matches!(error, BusError::Closed) {
                     return Err(error);
                 }
-                self.slot.failed(&error.to_string());
-                // Leave the pause to the slot, which knows how often it failed.
-                self.slot.connected().await?;
+                // The slot that failed pauses before its next attempt.
+                tracing::debug!(queue = self.queue, %error, "consumer not open");
                 continue;
             }
             let Some(open) = &mut self.open else { continue };
@@ -123,8 +125,13 @@ impl RabbitConsumer {
                     continue;
                 }
             };
-            self.open = None;
-            self.slot.failed(&reason);
+            self.fail(&reason);
+        }
+    }
+
+    fn fail(&mut self, reason: &str) {
+        if let Some(open) = self.open.take() {
+            self.slot.failed(&open.connection, reason);
         }
     }
 
@@ -136,8 +143,7 @@ impl RabbitConsumer {
             match open.deliveries.next().now_or_never() {
                 Some(Some(Ok(delivery))) => into.extend(self.wrap(delivery)),
                 Some(Some(Err(_)) | None) => {
-                    self.open = None;
-                    self.slot.failed("the consumer ended");
+                    self.fail("the consumer ended");
                 }
                 None => break,
             }

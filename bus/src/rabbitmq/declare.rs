@@ -77,7 +77,7 @@ impl Declarer {
             Ok(Err(error)) => error.to_string(),
             Err(_) => "declaring hangs".to_owned(),
         };
-        self.slot.failed(&reason);
+        self.slot.failed(&connection, &reason);
         Err(BusError::Unavailable(reason))
     }
 }

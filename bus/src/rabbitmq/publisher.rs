@@ -5,7 +5,7 @@
 //! ids of all returned messages, and only then reports what is acknowledged and not returned. Several lanes, each with
 //! a channel of its own, keep a message that arrives during a round from waiting for its end.
 
-use super::connection::{Broker, Slot, lock};
+use super::connection::{Broker, Slot, lock, lost};
 use super::declare::{Declarer, message_id};
 use crate::bus::{Destination, MAX_BODY, Message};
 use crate::topology;
@@ -158,17 +158,17 @@ impl Lanes {
                     lanes_of_all.lane(&channel).await
                 });
             }
-            drop(connection);
             let first = tokio::select! {
                 first = lanes.join_next() => first,
+                () = lost(&connection) => Some(Ok(Err("the connection is gone".to_owned()))),
                 // What is in flight stays unknown, and its senders keep it.
                 () = self.broker.closed() => return,
             };
             match first {
                 // Every handle that could send a request is gone.
                 Some(Ok(Ok(()))) | None => return,
-                Some(Ok(Err(reason))) => self.slot.failed(&reason),
-                Some(Err(error)) => self.slot.failed(&error.to_string()),
+                Some(Ok(Err(reason))) => self.slot.failed(&connection, &reason),
+                Some(Err(error)) => self.slot.failed(&connection, &error.to_string()),
             }
         }
     }
