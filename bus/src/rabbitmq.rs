@@ -8,6 +8,7 @@
 mod connection;
 mod consumer;
 mod declare;
+mod outgoing;
 mod publisher;
 
 use crate::bus::{CommandBus, Consumer, Destination, Message};
@@ -19,7 +20,8 @@ use connection::Broker;
 use consumer::RabbitConsumer;
 use declare::Declarer;
 use lapin::uri::AMQPUri;
-use publisher::{Outgoing, Publisher};
+use outgoing::Outgoing;
+use publisher::Publisher;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;

@@ -2,7 +2,8 @@
 
 use super::connection::{Broker, Slot};
 use super::declare::{Declarer, message_id};
-use super::publisher::{Outgoing, Publisher};
+use super::outgoing::Outgoing;
+use super::publisher::Publisher;
 use crate::bus::{Consumer, Delivery, Destination, MAX_BODY, Settle};
 use crate::error::BusError;
 use crate::topology;

@@ -7,13 +7,11 @@
 
 use super::connection::{Broker, Slot, lock, lost};
 use super::declare::{Declarer, message_id};
-use crate::bus::{Destination, MAX_BODY, Message};
-use crate::topology;
-use bytes::Bytes;
+use super::outgoing::Outgoing;
+use crate::bus::Destination;
 use futures_util::future::join_all;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
-use lapin::types::{AMQPValue, FieldTable};
-use lapin::{BasicProperties, Channel, Confirmation};
+use lapin::{Channel, Confirmation};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
@@ -36,53 +34,6 @@ const MAX_ROUND: usize = 1_024;
 /// A queue that went missing is not declared again before its consumers have heard of its end: declared at once, the
 /// broker could take the old consumers for consumers of the new queue and send them messages they never see.
 const DECLARE_AFTER: Duration = Duration::from_secs(1);
-
-const PERSISTENT: u8 = 2;
-const CONTENT_TYPE: &str = "application/protobuf";
-
-/// One message with its way.
-#[derive(Clone, Debug)]
-pub(super) struct Outgoing {
-    /// What to declare before publishing.
-    destination: Destination,
-    exchange: &'static str,
-    routing_key: String,
-    id: Uuid,
-    body: Bytes,
-    reason: Option<String>,
-}
-
-impl Outgoing {
-    /// A command or a reply; nothing if it can never be published, which is logged.
-    pub(super) fn message(message: Message) -> Option<Self> {
-        if message.body.len() > MAX_BODY {
-            tracing::error!(message_id = %message.id, bytes = message.body.len(), "message too large to publish");
-            return None;
-        }
-        let route = topology::route(&message.destination)
-            .inspect_err(|error| tracing::error!(message_id = %message.id, %error, "message cannot be routed"))
-            .ok()?;
-        let (destination, id, body) = (message.destination, message.id, message.body);
-        Some(Self { destination, exchange: route.exchange, routing_key: route.routing_key, id, body, reason: None })
-    }
-
-    /// A dead letter of `source`, whose queue is `queue`.
-    pub(super) fn dead_letter(source: Destination, queue: String, id: Uuid, body: Bytes, reason: &str) -> Self {
-        let exchange = topology::DEAD_LETTER_EXCHANGE;
-        Self { destination: source, exchange, routing_key: queue, id, body, reason: Some(reason.to_owned()) }
-    }
-
-    fn properties(&self) -> BasicProperties {
-        let properties = BasicProperties::default()
-            .with_delivery_mode(PERSISTENT)
-            .with_content_type(CONTENT_TYPE.into())
-            .with_message_id(self.id.to_string().into());
-        let Some(reason) = &self.reason else { return properties };
-        let mut headers = FieldTable::default();
-        headers.insert(topology::REASON_HEADER.into(), AMQPValue::LongString(reason.as_str().into()));
-        properties.with_headers(headers)
-    }
-}
 
 #[derive(Debug)]
 struct Request {
@@ -315,5 +266,36 @@ impl Verdict {
         } else {
             Fate::Refused
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lapin::BasicProperties;
+    use lapin::message::{BasicReturnMessage, Delivery};
+
+    fn returned(id: Option<Uuid>) -> Option<BasicReturnMessage> {
+        let mut delivery = Delivery::mock(0, "saga.cmd".into(), "lost".into(), false, Vec::new());
+        if let Some(id) = id {
+            delivery.properties = BasicProperties::default().with_message_id(id.to_string().into());
+        }
+        Some(BasicReturnMessage { delivery, reply_code: 312, reply_text: "NO_ROUTE".into() })
+    }
+
+    #[test]
+    fn a_return_counts_for_its_own_message_whichever_confirm_it_hangs_on() {
+        let [good, lost, refused] = [1, 2, 3].map(Uuid::from_u128);
+        let confirms = vec![Confirmation::Ack(returned(Some(lost))), Confirmation::Ack(None), Confirmation::Nack(None)];
+        let mut verdict = Verdict::of(confirms);
+        let fates = [good, lost, refused].map(|id| verdict.next(id));
+        assert_eq!(fates, [Fate::Confirmed, Fate::Returned, Fate::Refused]);
+        assert_eq!(verdict.next(good), Fate::Refused, "more messages than confirms");
+    }
+
+    #[test]
+    fn a_return_that_cannot_be_told_apart_spoils_its_round() {
+        let mut verdict = Verdict::of(vec![Confirmation::Ack(None), Confirmation::Ack(returned(None))]);
+        assert_eq!([verdict.next(Uuid::from_u128(1)), verdict.next(Uuid::from_u128(2))], [Fate::Returned; 2]);
     }
 }

@@ -1,0 +1,55 @@
+//! What is published: a message with its exchange, its key and its properties.
+
+use crate::bus::{Destination, MAX_BODY, Message};
+use crate::topology;
+use bytes::Bytes;
+use lapin::BasicProperties;
+use lapin::types::{AMQPValue, FieldTable};
+use uuid::Uuid;
+
+const PERSISTENT: u8 = 2;
+const CONTENT_TYPE: &str = "application/protobuf";
+
+/// One message with its way.
+#[derive(Clone, Debug)]
+pub(super) struct Outgoing {
+    /// What to declare before publishing.
+    pub(super) destination: Destination,
+    pub(super) exchange: &'static str,
+    pub(super) routing_key: String,
+    pub(super) id: Uuid,
+    pub(super) body: Bytes,
+    reason: Option<String>,
+}
+
+impl Outgoing {
+    /// A command or a reply; nothing if it can never be published, which is logged.
+    pub(super) fn message(message: Message) -> Option<Self> {
+        if message.body.len() > MAX_BODY {
+            tracing::error!(message_id = %message.id, bytes = message.body.len(), "message too large to publish");
+            return None;
+        }
+        let route = topology::route(&message.destination)
+            .inspect_err(|error| tracing::error!(message_id = %message.id, %error, "message cannot be routed"))
+            .ok()?;
+        let (destination, id, body) = (message.destination, message.id, message.body);
+        Some(Self { destination, exchange: route.exchange, routing_key: route.routing_key, id, body, reason: None })
+    }
+
+    /// A dead letter of `source`, whose queue is `queue`.
+    pub(super) fn dead_letter(source: Destination, queue: String, id: Uuid, body: Bytes, reason: &str) -> Self {
+        let exchange = topology::DEAD_LETTER_EXCHANGE;
+        Self { destination: source, exchange, routing_key: queue, id, body, reason: Some(reason.to_owned()) }
+    }
+
+    pub(super) fn properties(&self) -> BasicProperties {
+        let properties = BasicProperties::default()
+            .with_delivery_mode(PERSISTENT)
+            .with_content_type(CONTENT_TYPE.into())
+            .with_message_id(self.id.to_string().into());
+        let Some(reason) = &self.reason else { return properties };
+        let mut headers = FieldTable::default();
+        headers.insert(topology::REASON_HEADER.into(), AMQPValue::LongString(reason.as_str().into()));
+        properties.with_headers(headers)
+    }
+}
