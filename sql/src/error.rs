@@ -5,7 +5,9 @@ use crate::value::Value;
 /// Why a statement or a transaction failed.
 #[derive(Debug, thiserror::Error)]
 pub enum SqlError {
-    /// The database cannot be reached or did not answer in time; nothing of the transaction is durable. Try later.
+    /// The database cannot be reached, did not answer in time, or is in no state to serve: read-only, the account or its
+    /// privileges missing, the schema or a table missing, the file damaged. Nothing of the transaction is durable, and what
+    /// was asked has no part in it. Try later.
     #[error("database unavailable: {0}")]
     Unavailable(String),
     /// The connection was lost while COMMIT was under way: it may or may not have happened. Read before you decide.
@@ -30,7 +32,7 @@ pub enum SqlError {
         /// What was found, type only.
         found: String,
     },
-    /// A statement is wrong, a table is missing, a privilege is missing: a defect, not weather.
+    /// A statement or a setting is wrong: a defect, not weather.
     #[error("database refused: {0}")]
     Refused(String),
 }

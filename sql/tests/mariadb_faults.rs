@@ -227,16 +227,48 @@ async fn unsafe_servers_and_bad_urls_are_refused_without_the_password() {
     let row = db.query(sql, Vec::new()).await.unwrap().remove(0);
     assert_eq!((row.text(0).unwrap(), row.text(1).unwrap()), ("READ-COMMITTED", "+00:00"));
     assert_eq!((row.int(2).unwrap(), row.text(3).unwrap()), (5, "utf8mb4"));
-    for url in [
-        server.url("baton", "hunter3", "test"),
-        server.url("baton", "hunter2", "other"),
-        "mysql://baton:hunter2@127.0.0.1:notaport/test".to_owned(),
+    for (url, is_weather) in [
+        (server.url("baton", "hunter3", "test"), true),
+        (server.url("baton", "hunter2", "other"), true),
+        (server.root_url("missing"), true),
+        ("mysql://baton:hunter2@127.0.0.1:notaport/test".to_owned(), false),
     ] {
         let error = Database::open(DatabaseConfig::mariadb(url)).await.unwrap_err();
-        assert!(matches!(error, SqlError::Refused(_)), "{error:?}");
+        assert_eq!(matches!(error, SqlError::Unavailable(_)), is_weather, "{error:?}");
+        assert_eq!(matches!(error, SqlError::Refused(_)), !is_weather, "{error:?}");
         assert!(!format!("{error} {error:?} {db:?}").contains("hunter"), "{error}");
     }
     let nobody = "mysql://baton:hunter2@127.0.0.1:1/test";
     let error = Database::open(DatabaseConfig::mariadb(nobody)).await.unwrap_err();
     assert!(matches!(error, SqlError::Unavailable(_)) && !error.to_string().contains("hunter"), "{error:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_operators_forbid_is_unavailable_until_they_allow_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = MariaDb::start(dir.path()).await.unwrap();
+    server.create_schema("test").unwrap();
+    // Privileges on the table itself, because those on a schema bind an open connection only from its next USE on.
+    server.execute("CREATE TABLE test.t (id BIGINT PRIMARY KEY, n BIGINT NOT NULL) ENGINE=InnoDB").unwrap();
+    server.execute("CREATE USER baton@'127.0.0.1'").unwrap();
+    server.execute("GRANT SELECT, INSERT ON test.t TO baton@'127.0.0.1'").unwrap();
+    let config = DatabaseConfig::mariadb(format!("mysql://baton@127.0.0.1:{}/test", server.port()));
+    let db = Database::open(config).await.unwrap();
+    insert(&db, 1).await.unwrap();
+    let switches = [
+        ("SET GLOBAL read_only = 1", "SET GLOBAL read_only = 0"),
+        ("RENAME TABLE test.t TO test.away", "RENAME TABLE test.away TO test.t"),
+        ("REVOKE INSERT ON test.t FROM baton@'127.0.0.1'", "GRANT INSERT ON test.t TO baton@'127.0.0.1'"),
+    ];
+    for (round, (forbid, allow)) in (0..).zip(switches) {
+        server.execute(forbid).unwrap();
+        for _ in 0..3 {
+            let refused = insert(&db, 10 + round).await;
+            assert!(matches!(refused, Err(SqlError::Unavailable(_))), "{forbid}: {refused:?}");
+        }
+        server.execute(allow).unwrap();
+        insert(&db, 10 + round).await.unwrap();
+    }
+    let forbidden = db.query("SELECT id FROM nowhere", Vec::new()).await;
+    assert!(matches!(&forbidden, Err(SqlError::Unavailable(why)) if why.contains("nowhere")), "{forbidden:?}");
 }

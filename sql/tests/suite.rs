@@ -236,10 +236,12 @@ async fn a_dropped_caller_does_not_stop_its_transaction(db: &Database) {
 }
 
 async fn defects_are_refused(db: &Database) {
-    for (sql, args) in [("SELECT nothing FROM nowhere", vec![]), ("SELECT COUNT(*) FROM item WHERE id = ?", vec![])] {
+    for (sql, args) in [("SELECT nothing FROM item", vec![]), ("SELECT COUNT(*) FROM item WHERE id = ?", vec![])] {
         let refused = db.query(sql, args).await;
         assert!(matches!(refused, Err(SqlError::Refused(_))), "{refused:?}");
     }
+    let missing = db.query("SELECT id FROM nowhere", vec![]).await;
+    assert!(matches!(missing, Err(SqlError::Unavailable(_))), "not migrated yet, or restored just now: {missing:?}");
     let ragged = insert(db, vec![vec![id(60).into()]]).await;
     assert!(matches!(ragged, Err(SqlError::Refused(_))), "{ragged:?}");
 }

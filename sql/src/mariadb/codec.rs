@@ -15,19 +15,19 @@ pub(crate) struct Failure {
     pub(crate) retry: bool,
     /// The connection is gone or in an unknown state: close it.
     pub(crate) lost: bool,
-    /// The server did not answer in time: another connection would not fare better.
-    pub(crate) silent: bool,
+    /// Another connection would not fare better: the server did not answer in time, or refuses whoever asks.
+    pub(crate) hopeless: bool,
 }
 
 impl Failure {
     pub(crate) fn timed_out(within: Duration) -> Self {
         let error = SqlError::Unavailable(format!("no answer within {} ms", within.as_millis()));
-        Self { error, retry: false, lost: true, silent: true }
+        Self { error, retry: false, lost: true, hopeless: true }
     }
 
     /// True if an idle connection proved dead, so that a fresh one may do.
     pub(crate) fn is_dead_connection(&self) -> bool {
-        self.lost && !self.silent
+        self.lost && !self.hopeless
     }
 
     /// The same error again, for the statements after it.
@@ -36,7 +36,7 @@ impl Failure {
     }
 
     pub(crate) fn repeat(&self) -> Self {
-        Self { error: self.error(), retry: self.retry, lost: self.lost, silent: self.silent }
+        Self { error: self.error(), retry: self.retry, lost: self.lost, hopeless: self.hopeless }
     }
 }
 
@@ -54,7 +54,7 @@ pub(crate) fn reason(error: &SqlError) -> String {
 }
 
 pub(crate) fn failure(error: sqlx::Error) -> Failure {
-    let lost = |error| Failure { error, retry: false, lost: true, silent: false };
+    let lost = |error| Failure { error, retry: false, lost: true, hopeless: false };
     match error {
         sqlx::Error::Database(error) => {
             let number = error.try_downcast_ref::<MySqlDatabaseError>().map_or(0, MySqlDatabaseError::number);
@@ -70,10 +70,10 @@ pub(crate) fn failure(error: sqlx::Error) -> Failure {
 
 /// Server error numbers, grouped by what the caller does next.
 fn by_number(number: u16, text: String) -> Failure {
-    let plain = |error| Failure { error, retry: false, lost: false, silent: false };
+    let plain = |error| Failure { error, retry: false, lost: false, hopeless: false };
     match number {
         // Snapshot conflict, lock wait timeout, deadlock.
-        1020 | 1205 | 1213 => Failure { error: SqlError::Conflict(text), retry: true, lost: false, silent: false },
+        1020 | 1205 | 1213 => Failure { error: SqlError::Conflict(text), retry: true, lost: false, hopeless: false },
         1022 | 1062 | 1169 | 1586 => plain(SqlError::Duplicate(text)),
         // NULL refused, out of range, division by zero, wrong value, too long, foreign keys, arithmetic, CHECK.
         1048 | 1264 | 1365 | 1366 | 1406 | 1451 | 1452 | 1690 | 3819 | 4025 => plain(SqlError::Constraint(text)),
@@ -93,8 +93,28 @@ fn by_number(number: u16, text: String) -> Failure {
         | 1927
         | 1969
         | 2006
-        | 2013 => Failure { error: SqlError::Unavailable(text), retry: false, lost: true, silent: false },
+        | 2013 => Failure { error: SqlError::Unavailable(text), retry: false, lost: true, hopeless: false },
+        number if is_operational(number) => {
+            Failure { error: SqlError::Unavailable(text), retry: false, lost: true, hopeless: true }
+        }
         _ => plain(SqlError::Refused(text)),
+    }
+}
+
+/// Refusals that are about the state of the server or of its accounts and tables, not about the statement: every other
+/// statement meets them too, and an operator ends them. The connection is closed, because the next one may lead to
+/// another server or be opened with other privileges.
+fn is_operational(number: u16) -> bool {
+    match number {
+        // Read-only: by option, transaction, or engine.
+        1036 | 1290 | 1792 | 1836 => true,
+        // Access to the schema, the account, the table, the column; by privilege, without password, expired, locked.
+        1044 | 1045 | 1142 | 1143 | 1227 | 1698 | 1820 | 1862 | 4151 => true,
+        // No such schema or table: not migrated yet, or being restored.
+        1049 | 1146 => true,
+        // Host blocked after errors, host not allowed.
+        1129 | 1130 => true,
+        _ => false,
     }
 }
 
@@ -146,4 +166,22 @@ fn decode_value(column: usize, raw: MySqlValueRef<'_>) -> Result<Value, SqlError
         return Err(undecodable());
     };
     value.map_err(|_| undecodable())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever sees `Refused` blames what it asked for; these must not look like that.
+    #[test]
+    fn what_operators_cause_and_end_is_unavailable() {
+        let numbers = [1290, 1792, 1836, 1044, 1045, 1142, 1143, 1049, 1146, 1129, 1130, 1040, 1203];
+        for number in numbers {
+            let failure = by_number(number, String::new());
+            assert!(matches!(failure.error, SqlError::Unavailable(_)), "{number}: {failure:?}");
+            assert!(failure.lost, "{number}: the connection may be better elsewhere");
+        }
+        let syntax = by_number(1064, String::new());
+        assert!(matches!(syntax.error, SqlError::Refused(_)) && !syntax.lost, "{syntax:?}");
+    }
 }

@@ -39,6 +39,10 @@ fn undecodable(column: usize, expected: &'static str, found: &str) -> SqlError {
 
 pub(super) fn sql_error(error: &rusqlite::Error) -> SqlError {
     let text = error.to_string();
+    // SQLite has no code of its own for it; the same class as on MariaDB: not migrated yet, or another file.
+    if text.starts_with("no such table") {
+        return SqlError::Unavailable(text);
+    }
     let rusqlite::Error::SqliteFailure(failure, _) = error else {
         return SqlError::Refused(text);
     };
@@ -50,13 +54,33 @@ pub(super) fn sql_error(error: &rusqlite::Error) -> SqlError {
             _ => SqlError::Constraint(text),
         },
         ErrorCode::TooBig | ErrorCode::TypeMismatch => SqlError::Constraint(text),
+        // Weather and operations: the file is full, locked, read-only, unreadable, replaced or damaged. Whatever was asked
+        // has no part in it.
         ErrorCode::DiskFull
         | ErrorCode::SystemIoFailure
         | ErrorCode::DatabaseBusy
         | ErrorCode::DatabaseLocked
         | ErrorCode::CannotOpen
+        | ErrorCode::ReadOnly
+        | ErrorCode::PermissionDenied
+        | ErrorCode::NotADatabase
+        | ErrorCode::DatabaseCorrupt
         | ErrorCode::OutOfMemory
         | ErrorCode::FileLockingProtocolFailed => SqlError::Unavailable(text),
         _ => SqlError::Refused(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rusqlite::ffi::{Error, SQLITE_CANTOPEN, SQLITE_CORRUPT, SQLITE_NOTADB, SQLITE_PERM, SQLITE_READONLY};
+
+    #[test]
+    fn what_befalls_the_file_is_unavailable() {
+        for code in [SQLITE_READONLY, SQLITE_PERM, SQLITE_CANTOPEN, SQLITE_NOTADB, SQLITE_CORRUPT] {
+            let error = sql_error(&rusqlite::Error::SqliteFailure(Error::new(code), None));
+            assert!(matches!(error, SqlError::Unavailable(_)), "{code}: {error:?}");
+        }
     }
 }
