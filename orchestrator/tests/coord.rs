@@ -12,7 +12,7 @@ use tokio::time::timeout;
 const WITHIN: Duration = Duration::from_secs(30);
 
 fn hint(version: u64) -> Hint {
-    Hint { saga: SagaId([3; 16]), version, ended: version % 2 == 0 }
+    Hint { saga: SagaId([3; 16]), version, ended: version.is_multiple_of(2) }
 }
 
 /// Publishes until the other side hears it: hints may be lost, but not all of them.
@@ -38,7 +38,7 @@ async fn local_hints_reach_every_receiver() {
 }
 
 #[tokio::test]
-async fn hints_cross_and_come_back_after_a_kill_and_a_flush() {
+async fn hints_cross_and_come_back_after_a_kill() {
     let dir = tempfile::tempdir().unwrap();
     let redis = Redis::start(dir.path()).await.unwrap();
     let (one, two) = (RedisCoord::start(&redis.url()).unwrap(), RedisCoord::start(&redis.url()).unwrap());
