@@ -87,7 +87,13 @@ async fn audit(channel: &Channel, items: &[String], outcome: &Outcome) -> Result
         let response = client.get_item(GetItemRequest { name: format!("items/{item}") }).await?.into_inner();
         let item = response.item.context("an item without content")?;
         if item.available + item.reserved != item.stocked {
-            bail!("{}: {} available and {} reserved are not {}", item.name, item.available, item.reserved, item.stocked);
+            bail!(
+                "{}: {} available and {} reserved are not {}",
+                item.name,
+                item.available,
+                item.reserved,
+                item.stocked
+            );
         }
         reserved += item.reserved;
     }

@@ -64,8 +64,7 @@ pub async fn closed_loop(
         let client = OrderPlacementServiceClient::new(channels[caller % channels.len()].clone());
         tasks.push(tokio::spawn(one_caller(client, orders.clone(), next.clone(), from, until)));
     }
-    let mut outcome =
-        Outcome { completed: 0, elapsed: measured, latency: Histogram::new(3)?, failed: Vec::new() };
+    let mut outcome = Outcome { completed: 0, elapsed: measured, latency: Histogram::new(3)?, failed: Vec::new() };
     let mut last = from;
     for task in tasks {
         let own = task.await?;

@@ -67,7 +67,11 @@ impl Metrics {
         saga.register("ended", "Sagas that ended or got stuck", metrics.ended.clone());
         let help = "Time from start to end of a saga";
         saga.register_with_unit("duration", help, Unit::Seconds, metrics.duration.clone());
-        saga.register("transitions", "Committed transitions, several of one saga in one batch count once", metrics.transitions.clone());
+        saga.register(
+            "transitions",
+            "Committed transitions, several of one saga in one batch count once",
+            metrics.transitions.clone(),
+        );
         saga.register("unmoved", "Inputs that changed nothing", metrics.unmoved.clone());
         saga.register("batch_inputs", "Inputs settled by one transaction", metrics.batch_inputs.clone());
         saga.register("outbox_publishing", "Outbox messages being published", metrics.publishing.clone());
@@ -104,8 +108,10 @@ impl Metrics {
             Verdict::Refused(_) => "refused",
             Verdict::OtherVersion { .. } => "other_version",
             Verdict::UnknownSaga => "unknown_saga",
+            Verdict::UnknownDefinition(_) => "unknown_definition",
             Verdict::Unreadable(_) => "unreadable",
             Verdict::Unavailable(_) => "unavailable",
+            Verdict::Contended(_) => "contended",
             Verdict::InDoubt(_) => "in_doubt",
             Verdict::Poisoned(_) => "poisoned",
         };

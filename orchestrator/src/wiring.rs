@@ -29,6 +29,9 @@ use tonic::service::Routes;
 use tonic::transport::Channel;
 use uuid::Uuid;
 
+/// How long a stopping orchestrator waits for the confirms of what it published last.
+const LAST_CONFIRMS: Duration = Duration::from_secs(1);
+
 /// Bounds and pauses of one orchestrator.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -86,6 +89,7 @@ pub struct Orchestrator {
     parts: Parts,
     sender: Arc<Sender>,
     stop: CancellationToken,
+    closing: CancellationToken,
     workers: Vec<JoinHandle<()>>,
     engine: JoinHandle<()>,
 }
@@ -105,17 +109,13 @@ impl Orchestrator {
             #[cfg(feature = "planted-bugs")]
             planted: None,
         };
-        let engine = Engine::new(jobs, committer, sender.clone(), notifier.clone(), settings.max_batch);
-        let stop = CancellationToken::new();
+        let (stop, closing) = (CancellationToken::new(), CancellationToken::new());
+        let engine =
+            Engine::new(jobs, committer, sender.clone(), notifier.clone(), settings.max_batch, closing.clone());
         let consumer = parts.bus.consume(Destination::Replies).await?;
         let inbox = Inbox::new(consumer, handle.clone(), metrics.clone());
-        let relay = Relay::new(
-            parts.store.clone(),
-            sender.clone(),
-            metrics.clone(),
-            settings.relay_age,
-            settings.relay_pause,
-        );
+        let relay =
+            Relay::new(parts.store.clone(), sender.clone(), metrics.clone(), settings.relay_age, settings.relay_pause);
         let waker = Waker::new(
             parts.store.clone(),
             handle.clone(),
@@ -130,9 +130,14 @@ impl Orchestrator {
             tokio::spawn(waker.run(stop.clone())),
             tokio::spawn(until(stop.clone(), notifier.clone().listen())),
         ];
-        let api =
-            Api { engine: handle, store: parts.store.clone(), registry: parts.registry.clone(), notifier };
-        Ok(Self { api, parts, sender, stop, workers, engine: tokio::spawn(engine.run()) })
+        let api = Api {
+            engine: handle,
+            store: parts.store.clone(),
+            registry: parts.registry.clone(),
+            notifier,
+            stop: stop.clone(),
+        };
+        Ok(Self { api, parts, sender, stop, closing, workers, engine: tokio::spawn(engine.run()) })
     }
 
     /// Its gRPC services.
@@ -163,20 +168,21 @@ impl Orchestrator {
         self.api.engine.stop_starts();
         self.stop.cancel();
         let drain = self.parts.settings.drain;
-        let Self { api, parts, sender, workers, engine, .. } = self;
-        let finished = async move {
+        let Self { parts, sender, closing, workers, mut engine, .. } = self;
+        let finished = async {
             for worker in workers {
                 let _ = worker.await;
             }
-            // With the last handle the engine's queue closes, and it runs dry. Handles inside services that are still
-            // being served keep it open; then the deadline below decides.
-            drop(api);
-            let _ = engine.await;
-            sender.drain().await;
+            closing.cancel();
+            let _ = (&mut engine).await;
         };
         if tokio::time::timeout(drain, finished).await.is_err() {
             tracing::warn!("drain time is over; the rest is left to another instance");
+            engine.abort();
         }
+        // A broker confirms at once. In process a message is confirmed by an acknowledgement that may not come any more;
+        // its row stays, and the next start sends it.
+        let _ = tokio::time::timeout(LAST_CONFIRMS, sender.drain()).await;
         parts.bus.close().await;
     }
 }
@@ -189,7 +195,6 @@ async fn until(stop: CancellationToken, work: impl Future<Output = ()>) {
 }
 
 /// The business services that are passed on to each participant.
-#[must_use]
 pub fn forwarded(channels: &BTreeMap<String, Channel>) -> Router {
     const SERVICES: [(&str, &[&str]); 3] = [
         ("order", &["shop.order.v1.OrderService"]),

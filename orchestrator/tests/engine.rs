@@ -2,6 +2,7 @@
 
 mod support;
 
+use baton_orchestrator::engine::handle::{EngineHandle, Rejected};
 use baton_orchestrator::engine::input::{Input, Verdict};
 use baton_orchestrator::store::SagaStore as _;
 use saga_core::event::{Order, Outcome, Reply, Verb};
@@ -36,10 +37,10 @@ async fn a_start_is_committed_sent_and_confirmed() {
     let commands = bench.bus.commands();
     assert_eq!(commands.iter().map(|c| c.name.as_str()).collect::<Vec<_>>(), ["order.open"]);
     bench.clock.pass(Duration::from_secs(1));
-    assert_eq!(bench.store.unconfirmed(Duration::ZERO, 10).await.unwrap().len(), 1);
+    assert_eq!(bench.store.unconfirmed(Duration::ZERO, None, 10).await.unwrap().len(), 1);
     // The next batch, here an idle one, deletes what was confirmed.
     bench.engine.run_once().await;
-    assert_eq!(bench.store.unconfirmed(Duration::ZERO, 10).await.unwrap(), []);
+    assert_eq!(bench.store.unconfirmed(Duration::ZERO, None, 10).await.unwrap(), []);
 }
 
 #[tokio::test]
@@ -54,7 +55,10 @@ async fn the_same_start_twice_in_one_batch_is_one_saga() {
     bench.engine.run_once().await;
     let verdicts = [first.await.unwrap().unwrap(), second.await.unwrap().unwrap()];
     assert!(matches!(&verdicts[0], Verdict::Started(_)), "{verdicts:?}");
-    assert!(matches!(&verdicts[1], Verdict::Taken { same: true, holder, .. } if *holder == SagaId([1; 16])), "{verdicts:?}");
+    assert!(
+        matches!(&verdicts[1], Verdict::Taken { same: true, holder, .. } if *holder == SagaId([1; 16])),
+        "{verdicts:?}"
+    );
 }
 
 #[tokio::test]
@@ -84,7 +88,7 @@ async fn a_lost_commit_answer_is_read_not_assumed() {
         assert_eq!(bench.bus.commands().len(), commands, "{fault:?}");
         assert_eq!(bench.store.get(SagaId([1; 16])).await.unwrap().unwrap().saga.version, 1);
         bench.clock.pass(Duration::from_secs(2));
-        let row = bench.store.unconfirmed(Duration::from_secs(1), 10).await.unwrap();
+        let row = bench.store.unconfirmed(Duration::from_secs(1), None, 10).await.unwrap();
         assert_eq!(row.len(), 1, "{fault:?}");
     }
 }
@@ -170,4 +174,71 @@ async fn one_batch_is_one_transaction_and_one_message_per_participant() {
     assert_eq!(bench.store.commits.load(std::sync::atomic::Ordering::SeqCst), 1);
     assert_eq!(bench.bus.published.lock().unwrap().len(), 1);
     assert_eq!(bench.bus.commands().len(), 100);
+}
+
+#[tokio::test]
+async fn past_the_bound_callers_are_told_to_come_back() {
+    let (handle, jobs) = EngineHandle::new(16, 2);
+    let waiting: Vec<_> = (1..=2)
+        .map(|n| {
+            let handle = handle.clone();
+            tokio::spawn(async move { handle.start(order_start(n)).await })
+        })
+        .collect();
+    wait_for("two to queue", || handle.waiting() == 2).await;
+    assert_eq!(handle.start(order_start(3)).await.unwrap_err(), Rejected::Overloaded);
+    // A caller that goes away does not make room for others: its start is still in the queue.
+    waiting.iter().for_each(tokio::task::JoinHandle::abort);
+    for aborted in waiting {
+        assert!(aborted.await.unwrap_err().is_cancelled());
+    }
+    assert_eq!(handle.start(order_start(4)).await.unwrap_err(), Rejected::Overloaded);
+    assert_eq!(jobs.len(), 2);
+}
+
+#[tokio::test]
+async fn a_store_that_goes_away_in_the_middle_of_singles_ends_them() {
+    let mut bench = Bench::new();
+    for n in 1..=50 {
+        start(&mut bench, n).await;
+    }
+    let before = bench.store.commits.load(std::sync::atomic::Ordering::SeqCst);
+    bench.store.fail_next([Fault::Conflict, Fault::Away]);
+    let inputs = (1..=50).map(|n| Input::Reply(SagaId([n; 16]), succeeded(1))).collect();
+    let handle = bench.handle.clone();
+    let settled = tokio::spawn(async move { handle.many(inputs).await });
+    while !settled.is_finished() {
+        bench.engine.run_once().await;
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(settled.await.unwrap(), 0);
+    assert_eq!(bench.store.commits.load(std::sync::atomic::Ordering::SeqCst) - before, 2);
+}
+
+#[tokio::test]
+async fn a_row_that_does_not_fit_its_definition_is_left_alone_and_spoils_nobody() {
+    let mut bench = Bench::new();
+    start(&mut bench, 1).await;
+    start(&mut bench, 2).await;
+    bench.store.damage(SagaId([1; 16]), 40).await;
+    let inputs = (1..=2).map(|n| Input::Reply(SagaId([n; 16]), succeeded(1))).collect();
+    let before = bench.store.commits.load(std::sync::atomic::Ordering::SeqCst);
+    let handle = bench.handle.clone();
+    let settled = tokio::spawn(async move { handle.many(inputs).await });
+    while !settled.is_finished() {
+        bench.engine.run_once().await;
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(settled.await.unwrap(), 1);
+    assert_eq!(bench.store.commits.load(std::sync::atomic::Ordering::SeqCst) - before, 1, "in one transaction");
+}
+
+#[tokio::test]
+async fn closing_ends_the_engine_whoever_holds_a_handle() {
+    let bench = Bench::new();
+    let (handle, closing) = (bench.handle.clone(), bench.closing.clone());
+    let engine = tokio::spawn(bench.engine.run());
+    closing.cancel();
+    engine.await.expect("it ends");
+    assert_eq!(handle.start(order_start(1)).await.unwrap_err(), Rejected::Stopping);
 }

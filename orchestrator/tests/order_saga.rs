@@ -64,11 +64,8 @@ fn the_payment_is_verified_for_the_lines_total_and_cancelled_under_its_order() {
 
 #[test]
 fn bad_inputs_are_refused_field_by_field() {
-    let line = |item: &str, quantity, price| OrderLine {
-        item_id: item.into(),
-        quantity,
-        unit_price_minor_units: price,
-    };
+    let line =
+        |item: &str, quantity, price| OrderLine { item_id: item.into(), quantity, unit_price_minor_units: price };
     let cases = [
         (OrderSagaInput { order_number: "x".into(), ..input() }, "order", Reason::OrderNumberInvalid),
         (OrderSagaInput { payment_id: "a b".into(), ..input() }, "payment_id", Reason::PaymentIdInvalid),

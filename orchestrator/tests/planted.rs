@@ -58,7 +58,7 @@ async fn unconfirmed_rows_stay(bench: &mut Bench, plant: impl Fn(&Arc<Sender>, &
     start(bench, 2).await;
     bench.published().await;
     bench.clock.pass(Duration::from_secs(2));
-    let rows = bench.store.unconfirmed(Duration::from_secs(1), 10).await.unwrap();
+    let rows = bench.store.unconfirmed(Duration::from_secs(1), None, 10).await.unwrap();
     if rows.len() == 2 { Ok(()) } else { Err(format!("{} of 2 outbox rows are left", rows.len())) }
 }
 

@@ -97,6 +97,7 @@ async fn damaged_rows_hide_nothing(store: SqlStore) {
     let loaded = loaded.lock().unwrap().clone();
     assert_eq!(loaded.records.keys().copied().collect::<Vec<_>>(), [ids[0], ids[2]]);
     assert_eq!(loaded.broken.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [ids[1]]);
+    damaged_messages_hide_nothing(&store).await;
     let error = store.get(ids[1]).await.unwrap_err();
     assert!(matches!(&error, StoreError::Refused(reason) if reason.contains("does not decode")), "{error:?}");
     for limit in [1, 2, 3] {
@@ -107,6 +108,26 @@ async fn damaged_rows_hide_nothing(store: SqlStore) {
         assert_eq!(due.len(), limit as usize);
         assert!(due.iter().all(|record| record.saga.id != ids[1]));
     }
+}
+
+async fn damaged_messages_hide_nothing(store: &SqlStore) {
+    let outbox: Vec<_> = (0..5).map(|n| sample::message(sample::message_id(0xf1, n), Micros(1))).collect();
+    store.commit(Vec::new(), sample::always(Changes { outbox: outbox.clone(), ..Changes::default() })).await.unwrap();
+    let damaged = [outbox[0].id, outbox[2].id, outbox[3].id];
+    let done = store.database().transaction(move |tx| {
+        Box::pin(async move {
+            for id in damaged {
+                // MariaDB's columns hold what they are declared for; a type of the driver's that we never write does not.
+                let sql = match tx.dialect() {
+                    Dialect::MariaDb => "UPDATE outbox SET created_at = created_at, body = ? WHERE id = ?",
+                    Dialect::Sqlite => "UPDATE outbox SET body = ? WHERE id = ?",
+                };
+                tx.execute(sql, vec![vec![0_u8].into(), id.into_bytes().into()]).await?;
+            }
+            Ok(Verdict::Commit(()))
+        })
+    });
+    done.await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

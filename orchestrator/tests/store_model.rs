@@ -113,8 +113,9 @@ async fn contents(store: &dyn SagaStore) -> impl std::fmt::Debug + PartialEq {
     let keys = store.find_keys((0..KEYS).map(|key| sample::key(1, key)).collect()).await.unwrap();
     let holders: Vec<_> = keys.iter().map(|holder| (holder.key, holder.saga, holder.fingerprint)).collect();
     let due = store.due(vec![sample::definition()], 3).await.unwrap();
-    let unconfirmed = store.unconfirmed(Duration::from_micros(2), 3).await.unwrap();
-    (sagas, listed, holders, due, unconfirmed)
+    let unconfirmed = store.unconfirmed(Duration::from_micros(2), None, 3).await.unwrap();
+    let later = store.unconfirmed(Duration::ZERO, Some(sample::message_id(1, 1)), 2).await.unwrap();
+    (sagas, listed, holders, due, unconfirmed, later)
 }
 
 proptest! {

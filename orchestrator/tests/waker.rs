@@ -7,7 +7,7 @@ use baton_orchestrator::metrics::Metrics;
 use baton_orchestrator::sagas::Registry;
 use baton_orchestrator::store::SagaStore as _;
 use baton_orchestrator::workers::probe::{NoProbe, Probe};
-use baton_orchestrator::workers::waker::Waker;
+use baton_orchestrator::workers::waker::{Look, Waker};
 use saga_core::event::{Outcome, Reply};
 use saga_core::saga::{CommandId, SagaId, State, Wait};
 use std::sync::Arc;
@@ -42,12 +42,13 @@ async fn woken(probe: Arc<dyn Probe>) -> State {
     let metrics = Arc::new(Metrics::register(&mut prometheus_client::registry::Registry::default()));
     let (store, engine, registry) = (bench.store.clone(), bench.handle.clone(), Registry::standard());
     let waker = Waker::new(store, engine, registry, probe, metrics, Duration::from_millis(1));
-    let look = tokio::spawn(async move { waker.run_once().await });
+    let look = tokio::spawn(async move { waker.run_once(10).await });
     while !look.is_finished() {
         bench.engine.run_once().await;
         tokio::task::yield_now().await;
     }
-    assert_eq!(look.await.expect("no panic").expect("the store is there"), 1);
+    let look = look.await.expect("no panic").expect("the store is there");
+    assert_eq!(look, Look { due: 1, moved: 1 });
     bench.store.get(SagaId([1; 16])).await.unwrap().unwrap().saga.state
 }
 
@@ -58,5 +59,8 @@ async fn what_a_ledger_knows_moves_the_saga() {
 
 #[tokio::test]
 async fn silence_backs_off() {
-    assert!(matches!(woken(Arc::new(NoProbe)).await, State::Running { step: 1, wait: Wait::Backoff { attempt: 1, .. } }));
+    assert!(matches!(
+        woken(Arc::new(NoProbe)).await,
+        State::Running { step: 1, wait: Wait::Backoff { attempt: 1, .. } }
+    ));
 }

@@ -79,7 +79,7 @@ impl Api {
                 let saga = Uuid::from_bytes(holder.0);
                 Err(SagaReason::OrderAlreadyPlaced.status(format!("already placed by another request: sagas/{saga}")))
             }
-            Verdict::Unavailable(why) => {
+            Verdict::Unavailable(why) | Verdict::Contended(why) => {
                 tracing::warn!(why, "start not committed");
                 Err(SagaReason::StoreUnavailable.status("the store is unavailable; nothing was started; try again"))
             }
@@ -91,6 +91,7 @@ impl Api {
             | Verdict::Refused(_)
             | Verdict::OtherVersion { .. }
             | Verdict::UnknownSaga
+            | Verdict::UnknownDefinition(_)
             | Verdict::Unreadable(_)
             | Verdict::Poisoned(_)) => {
                 tracing::error!(?verdict, "start refused");

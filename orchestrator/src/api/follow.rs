@@ -3,13 +3,21 @@
 use crate::api::Api;
 use crate::notify::Subscription;
 use crate::store::{Record, StoreError};
+use rand::RngExt as _;
 use saga_core::saga::{SagaId, State};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How long a watcher trusts that it would have been told: the price of lost hints.
+/// How long a watcher trusts that it would have been told: the price of lost hints. Doubles while nothing happens, so that
+/// thousands of callers who wait for an outage to end do not add to it.
 const POLL: Duration = Duration::from_secs(1);
+
+/// The longest of these pauses.
+const MAX_POLL: Duration = Duration::from_secs(8);
+
+/// Pause before a store that is away is asked again.
+const STORE_PAUSE: Duration = Duration::from_millis(500);
 
 /// Follows one saga.
 #[derive(Debug)]
@@ -27,6 +35,12 @@ impl Follower {
         Self { api: api.clone(), id, subscription: api.notifier.subscribe(id), seen }
     }
 
+    /// Cancelled when the process stops.
+    #[must_use]
+    pub fn stop(&self) -> tokio_util::sync::CancellationToken {
+        self.api.stop.clone()
+    }
+
     /// Leaves out versions up to this one from now on.
     pub fn skip_to(&mut self, version: u64) {
         self.seen = self.seen.max(version);
@@ -35,10 +49,16 @@ impl Follower {
     /// The next version of the saga, whenever it comes. Versions may be skipped, never repeated or reordered.
     /// Cancel-safe. An error means the store was asked and is away.
     pub async fn next(&mut self) -> Result<Arc<Record>, StoreError> {
+        let mut poll = POLL;
         loop {
+            // Spread out, so that those who began to wait together do not ask together.
+            let pause = poll.mul_f64(rand::rng().random_range(0.75..1.25));
             let heard = tokio::select! {
                 heard = self.subscription.next() => heard,
-                () = tokio::time::sleep(POLL) => crate::notify::Heard::default(),
+                () = tokio::time::sleep(pause) => {
+                    poll = (poll * 2).min(MAX_POLL);
+                    crate::notify::Heard::default()
+                }
             };
             let record = match heard.record {
                 Some(record) => Some(record),
@@ -56,11 +76,15 @@ impl Follower {
     /// Follows until the saga rests or the deadline comes; returns the newest that is known, `last` if nothing newer.
     pub async fn until_rest(&mut self, mut last: Arc<Record>, deadline: Instant) -> Arc<Record> {
         while !rests(&last) {
-            match tokio::time::timeout_at(deadline, self.next()).await {
-                Ok(Ok(record)) => last = record,
-                // A store that is away is no reason to give up before the deadline.
-                Ok(Err(_)) => tokio::time::sleep(Duration::from_millis(100)).await,
-                Err(_) => return last,
+            let stop = self.api.stop.clone();
+            tokio::select! {
+                next = self.next() => match next {
+                    Ok(record) => last = record,
+                    // A store that is away is no reason to give up before the deadline.
+                    Err(_) => tokio::time::sleep(STORE_PAUSE).await,
+                },
+                () = tokio::time::sleep_until(deadline) => break,
+                () = stop.cancelled() => break,
             }
             if Instant::now() >= deadline {
                 break;

@@ -10,7 +10,6 @@ use tonic::transport::Channel;
 use tower::Service as _;
 
 /// A router that passes every call of `services` (full gRPC service names) on to `channel`.
-#[must_use]
 pub fn forward(services: &[&str], channel: Channel) -> Router {
     services.iter().fold(Router::new(), |router, service| {
         router.route(&format!("/{service}/{{method}}"), any(pass_on).with_state(channel.clone()))

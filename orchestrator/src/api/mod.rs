@@ -23,6 +23,7 @@ use crate::notify::Notifier;
 use crate::sagas::Registry;
 use crate::store::SagaStore;
 use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
 
 /// What every service works with. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -35,4 +36,6 @@ pub struct Api {
     pub registry: Registry,
     /// Tells of changes.
     pub notifier: Arc<Notifier>,
+    /// Cancelled when the process stops: what waits for a saga is let go.
+    pub stop: CancellationToken,
 }

@@ -29,6 +29,9 @@ const MAX_WAIT: Duration = Duration::from_secs(30);
 /// Kept back from the caller's deadline, so that the answer still arrives.
 const MARGIN: Duration = Duration::from_millis(20);
 
+/// A caller who waits no longer than this has gone before anything is committed.
+const LEAST_PATIENCE: Duration = Duration::from_millis(1);
+
 #[tonic::async_trait]
 impl OrderPlacementService for Api {
     async fn place_order(
@@ -36,7 +39,11 @@ impl OrderPlacementService for Api {
         request: Request<wire::PlaceOrderRequest>,
     ) -> Result<Response<wire::PlaceOrderResponse>, Status> {
         let traceparent = trace::traceparent_of(request.metadata());
-        let deadline = Instant::now() + patience(request.metadata());
+        let patience = patience(request.metadata());
+        if patience < LEAST_PATIENCE {
+            return Err(SagaReason::DeadlineExceeded.status("the deadline has passed; nothing was started"));
+        }
+        let deadline = Instant::now() + patience;
         let request = request.into_inner();
         let wait = request.wait;
         let (request_id, input) = parse(request)?;
@@ -132,7 +139,7 @@ pub fn progress(registry: &Registry, record: &Record) -> wire::OrderProgress {
 /// How long the caller can wait: its `grpc-timeout` less a margin, at most [`MAX_WAIT`].
 fn patience(metadata: &MetadataMap) -> Duration {
     let given = metadata.get("grpc-timeout").and_then(|value| value.to_str().ok()).and_then(timeout);
-    given.map_or(MAX_WAIT, |given| given.saturating_sub(MARGIN).min(MAX_WAIT))
+    given.map_or(MAX_WAIT, |given| given.saturating_sub(MARGIN.min(given / 2)).min(MAX_WAIT))
 }
 
 /// A gRPC timeout: at most 8 digits and a unit.

@@ -25,6 +25,8 @@ pub enum SagaReason {
     StoreUnavailable,
     /// The store was lost at commit: repeat with the same request id to learn the outcome.
     OutcomeUnknown,
+    /// The call's deadline has passed; nothing was started.
+    DeadlineExceeded,
     /// The saga's row does not decode, or its definition is unknown to this build.
     SagaUnreadable,
     /// A participant cannot be reached.
@@ -35,7 +37,7 @@ pub enum SagaReason {
 
 impl SagaReason {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::SagaNotFound,
         Self::DefinitionUnknown,
         Self::InputTooLarge,
@@ -45,6 +47,7 @@ impl SagaReason {
         Self::ShuttingDown,
         Self::StoreUnavailable,
         Self::OutcomeUnknown,
+        Self::DeadlineExceeded,
         Self::SagaUnreadable,
         Self::ParticipantUnavailable,
         Self::Internal,
@@ -63,6 +66,7 @@ impl SagaReason {
             Self::ShuttingDown => "SHUTTING_DOWN",
             Self::StoreUnavailable => "STORE_UNAVAILABLE",
             Self::OutcomeUnknown => "OUTCOME_UNKNOWN",
+            Self::DeadlineExceeded => "DEADLINE_EXCEEDED",
             Self::SagaUnreadable => "SAGA_UNREADABLE",
             Self::ParticipantUnavailable => "PARTICIPANT_UNAVAILABLE",
             Self::Internal => "INTERNAL",
@@ -80,6 +84,7 @@ impl SagaReason {
             Self::ShuttingDown | Self::StoreUnavailable | Self::OutcomeUnknown | Self::ParticipantUnavailable => {
                 Code::Unavailable
             }
+            Self::DeadlineExceeded => Code::DeadlineExceeded,
             Self::SagaUnreadable => Code::FailedPrecondition,
             Self::Internal => Code::Internal,
         }

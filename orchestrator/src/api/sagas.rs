@@ -1,10 +1,10 @@
 //! `baton.saga.v1.SagaService`: start, look, watch.
 
+use crate::api::Api;
 use crate::api::begin::{Asked, new_saga_id};
 use crate::api::follow::Follower;
 use crate::api::reason::{SagaReason, of_store};
 use crate::api::view;
-use crate::api::Api;
 use crate::sagas::Registry;
 use crate::store::row::StateCode;
 use crate::store::{ListQuery, Record};
@@ -136,12 +136,11 @@ impl Api {
     /// The saga, or NOT_FOUND.
     pub async fn existing(&self, id: SagaId) -> Result<Record, Status> {
         let found = self.store.get(id).await.map_err(|error| of_store(&error))?;
-        found.ok_or_else(|| {
-            SagaReason::SagaNotFound.status(format!("sagas/{} does not exist", Uuid::from_bytes(id.0)))
-        })
+        found.ok_or_else(|| SagaReason::SagaNotFound.status(format!("sagas/{} does not exist", Uuid::from_bytes(id.0))))
     }
 
-    /// Streams a saga's versions above `after` until it ends or rests.
+    /// Streams a saga's versions above `after` until it ends. A process that stops ends its streams with UNAVAILABLE: the
+    /// watcher resumes elsewhere with the version it has.
     pub async fn watch(
         &self,
         id: SagaId,
@@ -159,13 +158,22 @@ impl Api {
             match first {
                 Some(record) => Some((Ok(record), (None, follower, ended))),
                 None if ended => None,
-                None => match follower.next().await {
-                    Ok(record) => {
-                        let ended = record.saga.has_ended();
-                        Some((Ok(record), (None, follower, ended)))
+                None => {
+                    let stop = follower.stop();
+                    tokio::select! {
+                        next = follower.next() => match next {
+                            Ok(record) => {
+                                let ended = record.saga.has_ended();
+                                Some((Ok(record), (None, follower, ended)))
+                            }
+                            Err(error) => Some((Err(of_store(&error)), (None, follower, true))),
+                        },
+                        () = stop.cancelled() => {
+                            let status = SagaReason::ShuttingDown.status("this orchestrator is shutting down; resume elsewhere");
+                            Some((Err(status), (None, follower, true)))
+                        }
                     }
-                    Err(error) => Some((Err(of_store(&error)), (None, follower, true))),
-                },
+                }
             }
         })))
     }
@@ -225,4 +233,3 @@ fn step(registry: &Registry, before: Option<&Saga>, entry: &Entry) -> Option<Sag
         (Recorded::Started { .. }, Some(_)) | (Recorded::Moved(_), None) => None,
     }
 }
-

@@ -52,7 +52,9 @@ impl Committer {
             Err(StoreError::Conflict(_) | StoreError::Refused(_) | StoreError::DuplicateKey) if inputs.len() > 1 => {
                 self.one_by_one(&inputs, confirmed).await
             }
-            Err(error) => Settled { verdicts: inputs.iter().map(|_| verdict_of(&error)).collect(), ..Settled::default() },
+            Err(error) => {
+                Settled { verdicts: inputs.iter().map(|_| verdict_of(&error)).collect(), ..Settled::default() }
+            }
         }
     }
 
@@ -69,7 +71,14 @@ impl Committer {
                     all.outbox.extend(one.outbox);
                     all.confirmed_deleted = true;
                 }
-                Err(error) => all.verdicts.push(verdict_of(&error)),
+                Err(error) => {
+                    all.verdicts.push(verdict_of(&error));
+                    if matches!(error, StoreError::Unavailable(_) | StoreError::UnknownOutcome(_)) {
+                        // The store has gone away meanwhile: the rest would each wait for it in vain.
+                        all.verdicts.resize(inputs.len(), Verdict::Unavailable("the store is away".to_owned()));
+                        break;
+                    }
+                }
             }
         }
         all
@@ -121,11 +130,7 @@ impl Committer {
             let (slot, committer) = (slot.clone(), self.clone());
             let (inputs, taken, confirmed) = (effective, taken.clone(), confirmed.to_vec());
             Box::new(move |loaded: &Loaded| {
-                let planning = Planning {
-                    registry: &committer.registry,
-                    taken: &taken,
-                    new_id: &*committer.new_id,
-                };
+                let planning = Planning { registry: &committer.registry, taken: &taken, new_id: &*committer.new_id };
                 let mut planned = plan(&planning, &inputs, loaded);
                 let mut changes = std::mem::take(&mut planned.changes);
                 changes.confirmed.clone_from(&confirmed);
@@ -168,9 +173,10 @@ fn is_own(inputs: &[Input], id: SagaId) -> bool {
 
 fn verdict_of(error: &StoreError) -> Verdict {
     match error {
-        StoreError::Unavailable(why) | StoreError::Conflict(why) => Verdict::Unavailable(why.clone()),
+        StoreError::Unavailable(why) => Verdict::Unavailable(why.clone()),
+        StoreError::Conflict(why) => Verdict::Contended(why.clone()),
         StoreError::UnknownOutcome(why) => Verdict::InDoubt(why.clone()),
-        StoreError::DuplicateKey => Verdict::Unavailable("start keys are contended".to_owned()),
+        StoreError::DuplicateKey => Verdict::Contended("start keys are contended".to_owned()),
         StoreError::Refused(why) => Verdict::Poisoned(why.clone()),
     }
 }

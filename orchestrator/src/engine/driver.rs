@@ -9,6 +9,7 @@ use rand::RngExt as _;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// Confirmed outbox rows one batch deletes at most.
@@ -24,12 +25,14 @@ pub struct Engine {
     sender: Arc<Sender>,
     notifier: Arc<Notifier>,
     max_batch: usize,
+    closing: CancellationToken,
     held: Vec<Job>,
     acks: TaskTracker,
 }
 
 impl Engine {
-    /// An engine that takes at most `max_batch` inputs into one transaction (one delivery more, at most).
+    /// An engine that takes at most `max_batch` inputs into one transaction (one delivery more, at most). When `closing`
+    /// is cancelled it takes nothing new, finishes what waits, and ends, whoever still holds a handle.
     #[must_use]
     pub fn new(
         jobs: mpsc::Receiver<Job>,
@@ -37,21 +40,25 @@ impl Engine {
         sender: Arc<Sender>,
         notifier: Arc<Notifier>,
         max_batch: usize,
+        closing: CancellationToken,
     ) -> Self {
-        Self { jobs, committer, sender, notifier, max_batch: max_batch.max(1), held: Vec::new(), acks: TaskTracker::new() }
+        let (held, acks) = (Vec::new(), TaskTracker::new());
+        Self { jobs, committer, sender, notifier, max_batch: max_batch.max(1), closing, held, acks }
     }
 
-    /// Runs until every handle is gone and the queue is empty, then settles its acknowledgements.
+    /// Runs until it is closed and its queue is empty, then settles its acknowledgements.
     pub async fn run(mut self) {
         while self.run_once().await {}
         for job in std::mem::take(&mut self.held) {
-            self.give_up(job);
+            if let Job::Delivery(_, delivery) = job {
+                self.acks.spawn(delivery.release());
+            }
         }
         self.acks.close();
         self.acks.wait().await;
     }
 
-    /// One batch. Returns false when nothing will ever come again.
+    /// One batch. Returns false when nothing will ever come again, or the store is away while closing.
     pub async fn run_once(&mut self) -> bool {
         let Some(jobs) = self.gather().await else {
             return false;
@@ -64,13 +71,12 @@ impl Engine {
             return true;
         }
         let settled = self.committer.settle(inputs, &confirmed).await;
-        if !settled.confirmed_deleted {
+        let mut store_away = !settled.confirmed_deleted;
+        if store_away {
             self.sender.put_back(confirmed);
         }
-        if self.publish_and_answer(jobs, settled) {
-            self.wait_for_store().await;
-        }
-        true
+        store_away |= self.publish_and_answer(jobs, settled);
+        !store_away || self.wait_for_store().await
     }
 
     /// Everything that waits, up to the bound, without lingering: under load batches form by themselves.
@@ -78,6 +84,7 @@ impl Engine {
         let mut jobs = std::mem::take(&mut self.held);
         let mut weight: usize = jobs.iter().map(Job::weight).sum();
         if jobs.is_empty() {
+            let open = !self.jobs.is_closed();
             tokio::select! {
                 job = self.jobs.recv() => {
                     let job = job?;
@@ -85,6 +92,10 @@ impl Engine {
                     jobs.push(job);
                 }
                 () = self.sender.idle_with_confirmed() => return Some(jobs),
+                () = self.closing.cancelled(), if open => {
+                    self.jobs.close();
+                    return Some(jobs);
+                }
             }
         }
         while weight < self.max_batch {
@@ -101,65 +112,105 @@ impl Engine {
     fn publish_and_answer(&mut self, jobs: Vec<Job>, settled: Settled) -> bool {
         self.sender.send(settled.outbox);
         let mut verdicts = settled.verdicts.into_iter();
-        let mut acknowledged: Vec<Delivery> = Vec::new();
+        let mut finished: Vec<(Delivery, Settling)> = Vec::new();
         let mut store_away = false;
         for job in jobs {
             let own: Vec<Verdict> = verdicts.by_ref().take(job.weight()).collect();
-            let retry = own.iter().any(|v| matches!(v, Verdict::Unavailable(_) | Verdict::InDoubt(_)));
-            store_away |= retry;
+            let settling = Settling::of(&own);
+            store_away |= settling == Settling::Hold;
             self.notifier.settled(&own);
             match job {
-                Job::One(_, answer) => {
+                Job::One(_, answer, _place) => {
                     if let Some(verdict) = own.into_iter().next() {
                         // The caller may have gone; the saga is committed all the same.
                         let _ = answer.send(verdict);
                     }
                 }
-                Job::Delivery(replies, delivery) if retry => self.held.push(Job::Delivery(replies, delivery)),
-                Job::Delivery(_, delivery) => acknowledged.push(delivery),
+                Job::Delivery(replies, delivery) if settling == Settling::Hold => {
+                    self.held.push(Job::Delivery(replies, delivery));
+                }
+                Job::Delivery(_, delivery) => finished.push((delivery, settling)),
                 Job::Many(_, done) => {
-                    let _ = done.send(());
+                    let moved = own.iter().filter(|verdict| matches!(verdict, Verdict::Moved(_))).count();
+                    let _ = done.send(moved);
                 }
             }
         }
         self.notifier.moved(&settled.moved);
-        if !acknowledged.is_empty() {
+        if !finished.is_empty() {
             self.acks.spawn(async move {
-                for delivery in acknowledged {
-                    delivery.ack().await;
+                for (delivery, settling) in finished {
+                    settling.settle(delivery).await;
                 }
             });
         }
         store_away
     }
 
-    /// While the store is away callers are told so at once, and everything else waits here.
-    async fn wait_for_store(&mut self) {
+    /// While the store is away callers are told so at once, and everything else waits here. Returns false if it is still
+    /// away and the engine is closing: what is held goes back to the bus.
+    async fn wait_for_store(&mut self) -> bool {
         loop {
             let pause = Duration::from_millis(rand::rng().random_range(STORE_PAUSE_MS));
             tokio::time::sleep(pause).await;
             if self.committer.store.ready().await.is_ok() {
-                return;
+                return true;
+            }
+            if self.closing.is_cancelled() {
+                return false;
             }
             while self.held.len() < self.max_batch {
                 match self.jobs.try_recv() {
-                    Ok(Job::One(_, answer)) => {
+                    Ok(Job::One(_, answer, _place)) => {
                         let _ = answer.send(Verdict::Unavailable("the store is away".to_owned()));
                     }
                     Ok(Job::Many(_, done)) => {
-                        let _ = done.send(());
+                        let _ = done.send(0);
                     }
                     Ok(job @ Job::Delivery(..)) => self.held.push(job),
                     Err(mpsc::error::TryRecvError::Empty) => break,
-                    Err(mpsc::error::TryRecvError::Disconnected) => return,
+                    Err(mpsc::error::TryRecvError::Disconnected) => return false,
                 }
             }
         }
     }
+}
 
-    fn give_up(&self, job: Job) {
-        if let Job::Delivery(_, delivery) = job {
-            self.acks.spawn(delivery.release());
+/// What becomes of a delivery, by the worst of its verdicts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Settling {
+    /// Every reply is settled.
+    Acknowledge,
+    /// A reply cannot be written, now or ever: kept where a person finds it; its saga moves on by its deadline.
+    Quarantine,
+    /// Somebody else can settle it, or we a little later.
+    Release,
+    /// The store is away.
+    Hold,
+}
+
+impl Settling {
+    fn of(verdicts: &[Verdict]) -> Self {
+        let worst = verdicts.iter().map(|verdict| match verdict {
+            Verdict::Started(_)
+            | Verdict::Taken { .. }
+            | Verdict::Moved(_)
+            | Verdict::Ignored(_)
+            | Verdict::Refused(_)
+            | Verdict::OtherVersion { .. }
+            | Verdict::UnknownSaga => Self::Acknowledge,
+            Verdict::Unreadable(_) | Verdict::Poisoned(_) => Self::Quarantine,
+            Verdict::UnknownDefinition(_) | Verdict::Contended(_) => Self::Release,
+            Verdict::Unavailable(_) | Verdict::InDoubt(_) => Self::Hold,
+        });
+        worst.max().unwrap_or(Self::Acknowledge)
+    }
+
+    async fn settle(self, delivery: Delivery) {
+        match self {
+            Self::Acknowledge => delivery.ack().await,
+            Self::Quarantine => delivery.dead_letter("REPLY_NOT_APPLIED").await,
+            Self::Release | Self::Hold => delivery.release().await,
         }
     }
 }
@@ -172,7 +223,7 @@ impl std::fmt::Debug for Engine {
 
 fn inputs_of(job: &Job) -> Vec<Input> {
     match job {
-        Job::One(input, _) => vec![input.clone()],
+        Job::One(input, ..) => vec![input.clone()],
         Job::Delivery(replies, _) => replies.iter().map(|(saga, reply)| Input::Reply(*saga, reply.clone())).collect(),
         Job::Many(inputs, _) => inputs.clone(),
     }

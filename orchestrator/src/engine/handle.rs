@@ -51,11 +51,12 @@ impl EngineHandle {
         if self.stopping.load(Ordering::Acquire) {
             return Err(Rejected::Stopping);
         }
-        let Ok(_waiting) = self.starts.try_acquire() else {
+        // The place is given back when the engine has settled the job, not when the caller goes away.
+        let Ok(place) = self.starts.clone().try_acquire_owned() else {
             return Err(Rejected::Overloaded);
         };
         let (answer, verdict) = oneshot::channel();
-        self.jobs.send(Job::One(input, answer)).await.map_err(|_| Rejected::Stopping)?;
+        self.jobs.send(Job::One(input, answer, place)).await.map_err(|_| Rejected::Stopping)?;
         // The engine answers every job it takes; only a process that goes down does not, and then the outcome is open.
         Ok(verdict.await.unwrap_or_else(|_| Verdict::InDoubt("the orchestrator stopped".to_owned())))
     }
@@ -69,12 +70,13 @@ impl EngineHandle {
         }
     }
 
-    /// Queues inputs and waits until they are settled, one way or the other.
-    pub async fn many(&self, inputs: Vec<Input>) {
+    /// Queues inputs and waits until they are settled, one way or the other. Returns how many moved a saga.
+    pub async fn many(&self, inputs: Vec<Input>) -> usize {
         let (done, settled) = oneshot::channel();
-        if self.jobs.send(Job::Many(inputs, done)).await.is_ok() {
-            let _ = settled.await;
+        if self.jobs.send(Job::Many(inputs, done)).await.is_err() {
+            return 0;
         }
+        settled.await.unwrap_or(0)
     }
 
     /// Turns new starts and orders away; replies and wakes still pass.

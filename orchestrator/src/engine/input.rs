@@ -7,7 +7,7 @@ use saga_core::event::{Order, Reply};
 use saga_core::saga::{DefinitionId, SagaId};
 use saga_core::transition::{Ignored, Refused};
 use std::sync::Arc;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 /// A saga to start. Its input has been accepted by its type.
 #[derive(Clone, Debug)]
@@ -79,10 +79,14 @@ pub enum Verdict {
     },
     /// There is no such saga.
     UnknownSaga,
-    /// This build does not know the saga's definition, or its row does not decode. It is left alone.
+    /// This build does not know the saga's definition; another build does. It is left alone.
+    UnknownDefinition(String),
+    /// The saga's row does not decode, or does not fit its definition. It is left alone.
     Unreadable(String),
-    /// Nothing was written; try later.
+    /// The store is away, nothing was written; try later.
     Unavailable(String),
+    /// Others hold what this needs and would not let go, nothing was written; try later.
+    Contended(String),
     /// The outcome is unknown; read the saga before trying again.
     InDoubt(String),
     /// The store refuses to write it: a defect. Trying again will not help.
@@ -92,12 +96,12 @@ pub enum Verdict {
 /// What waits in the engine's queue.
 #[derive(Debug)]
 pub enum Job {
-    /// One input whose sender waits for the verdict.
-    One(Input, oneshot::Sender<Verdict>),
+    /// One input whose sender waits for the verdict, with its place among those that may wait.
+    One(Input, oneshot::Sender<Verdict>, OwnedSemaphorePermit),
     /// The replies of one delivery; it is acknowledged once all of them are settled, and released if any could not be.
     Delivery(Vec<(SagaId, Reply)>, Delivery),
-    /// Inputs whose sender only wants to know when they are settled.
-    Many(Vec<Input>, oneshot::Sender<()>),
+    /// Inputs whose sender only wants to know when they are settled, and how many of them moved a saga.
+    Many(Vec<Input>, oneshot::Sender<usize>),
 }
 
 impl Job {

@@ -103,7 +103,7 @@ impl Planner<'_> {
             return Answer::Started(start.id);
         }
         let Some(saga_type) = self.registry.pinned(&start.definition).cloned() else {
-            return Answer::Ready(Verdict::Unreadable(format!("unknown definition {}", start.definition)));
+            return Answer::Ready(Verdict::UnknownDefinition(start.definition.to_string()));
         };
         let transition = machine::start(saga_type.definition(), start.id, start.input.clone(), self.now);
         let record = Record {
@@ -133,8 +133,12 @@ impl Planner<'_> {
             return Answer::Ready(Verdict::OtherVersion { current: saga.version });
         }
         let Some(saga_type) = self.registry.pinned(&saga.definition).cloned() else {
-            return Answer::Ready(Verdict::Unreadable(format!("unknown definition {}", saga.definition)));
+            return Answer::Ready(Verdict::UnknownDefinition(saga.definition.to_string()));
         };
+        // What was written by another build, or by hand, may not fit the definition. It must not take the batch with it.
+        if let Err(broken) = machine::check(saga_type.definition(), saga) {
+            return Answer::Ready(Verdict::Unreadable(broken.to_string()));
+        }
         match machine::apply(saga_type.definition(), saga, event, self.now) {
             Applied::Moved(transition) => {
                 self.record(id, &saga_type, transition);
@@ -171,7 +175,14 @@ impl Planner<'_> {
         }
     }
 
-    fn send(&mut self, id: SagaId, saga_type: &Arc<dyn SagaType>, saga: &Saga, command: Command, payload: bytes::Bytes) {
+    fn send(
+        &mut self,
+        id: SagaId,
+        saga_type: &Arc<dyn SagaType>,
+        saga: &Saga,
+        command: Command,
+        payload: bytes::Bytes,
+    ) {
         let step = &saga_type.definition().steps()[usize::from(command.id.step)];
         let name = match command.id.direction {
             saga_core::saga::Direction::Action => step.action.clone(),

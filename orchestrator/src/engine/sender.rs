@@ -2,16 +2,16 @@
 
 use crate::store::OutboxMessage;
 use baton_bus::bus::{CommandBus, Destination, Message};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-/// Publishes under way at once. When all are taken the relay finds the rows a second later, so that a slow broker holds
-/// back memory, not the engine.
-const MAX_PUBLISHES: usize = 256;
+/// Publishes under way at once to one participant. When all are taken the relay finds the rows a second later, so that a
+/// slow participant or broker holds back memory, not the engine, and not the other participants.
+const MAX_PUBLISHES: usize = 128;
 
 /// How long confirmed rows may wait for a batch to ride on before they get one of their own.
 const IDLE_DELETE: Duration = Duration::from_millis(25);
@@ -21,13 +21,13 @@ const IDLE_DELETE: Duration = Duration::from_millis(25);
 pub struct Sender {
     bus: Arc<dyn CommandBus>,
     state: Mutex<State>,
-    slots: Arc<Semaphore>,
     confirmed: Notify,
     tasks: TaskTracker,
 }
 
 #[derive(Debug, Default)]
 struct State {
+    slots: BTreeMap<String, Arc<Semaphore>>,
     in_flight: BTreeSet<Uuid>,
     confirmed: Vec<Uuid>,
 }
@@ -36,44 +36,47 @@ impl Sender {
     /// A sender over a bus.
     #[must_use]
     pub fn new(bus: Arc<dyn CommandBus>) -> Arc<Self> {
-        Arc::new(Self {
-            bus,
-            state: Mutex::default(),
-            slots: Arc::new(Semaphore::new(MAX_PUBLISHES)),
-            confirmed: Notify::new(),
-            tasks: TaskTracker::new(),
-        })
+        Arc::new(Self { bus, state: Mutex::default(), confirmed: Notify::new(), tasks: TaskTracker::new() })
     }
 
-    /// Publishes in the background. What is not confirmed stays in the outbox, and the relay tries again. Messages that
-    /// are being published already are left out. Returns how many were taken.
+    /// Publishes in the background, each participant's messages on their own. What is not confirmed stays in the outbox,
+    /// and the relay tries again. Messages that are being published already are left out. Returns how many were taken.
     pub fn send(self: &Arc<Self>, messages: Vec<OutboxMessage>) -> usize {
-        if messages.is_empty() {
-            return 0;
+        let mut by_participant: BTreeMap<String, Vec<OutboxMessage>> = BTreeMap::new();
+        for message in messages {
+            by_participant.entry(message.participant.clone()).or_default().push(message);
         }
-        let Ok(slot) = self.slots.clone().try_acquire_owned() else {
-            return 0;
-        };
-        let messages: Vec<Message> = {
+        by_participant.into_iter().map(|(participant, messages)| self.send_to(participant, messages)).sum()
+    }
+
+    fn send_to(self: &Arc<Self>, participant: String, messages: Vec<OutboxMessage>) -> usize {
+        let (messages, slot) = {
             let mut state = self.state();
+            let slots = state.slots.entry(participant).or_insert_with(|| Arc::new(Semaphore::new(MAX_PUBLISHES)));
+            let Ok(slot) = slots.clone().try_acquire_owned() else {
+                return 0;
+            };
             let fresh = messages.into_iter().filter(|message| state.in_flight.insert(message.id));
-            fresh.map(to_message).collect()
+            (fresh.map(to_message).collect::<Vec<Message>>(), slot)
         };
         let count = messages.len();
-        let sender = self.clone();
-        self.tasks.spawn(async move {
-            let ids: Vec<Uuid> = messages.iter().map(|message| message.id).collect();
-            let confirmed = sender.bus.publish(messages).await;
-            let mut state = sender.state();
-            for id in &ids {
-                state.in_flight.remove(id);
-            }
-            state.confirmed.extend(confirmed);
-            drop(state);
-            drop(slot);
-            sender.confirmed.notify_one();
-        });
+        if count > 0 {
+            self.tasks.spawn(self.clone().publish(messages, slot));
+        }
         count
+    }
+
+    async fn publish(self: Arc<Self>, messages: Vec<Message>, slot: OwnedSemaphorePermit) {
+        let ids: Vec<Uuid> = messages.iter().map(|message| message.id).collect();
+        let confirmed = self.bus.publish(messages).await;
+        let mut state = self.state();
+        for id in &ids {
+            state.in_flight.remove(id);
+        }
+        state.confirmed.extend(confirmed);
+        drop(state);
+        drop(slot);
+        self.confirmed.notify_one();
     }
 
     /// Takes at most `max` confirmed ids, to be deleted by the next batch.
@@ -100,7 +103,7 @@ impl Sender {
         }
     }
 
-    /// Waits until nothing is being published; publishes nothing new after that.
+    /// Waits until nothing is being published.
     pub async fn drain(&self) {
         self.tasks.close();
         self.tasks.wait().await;

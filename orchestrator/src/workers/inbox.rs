@@ -56,7 +56,9 @@ async fn hand_over(engine: &EngineHandle, metrics: &Metrics, delivery: Delivery)
                 tracing::warn!(bad, good = replies.len(), "reply message holds items that cannot be read");
             }
             if replies.is_empty() && bad > 0 {
-                delivery.dead_letter("MALFORMED_REPLY").await;
+                // Aside: quarantine may take as long as the broker likes, the queue behind it must not. What is aside is
+                // unacknowledged, so the prefetch bounds it.
+                tokio::spawn(delivery.dead_letter("MALFORMED_REPLY"));
             } else if replies.is_empty() {
                 delivery.ack().await;
             } else {
@@ -66,7 +68,7 @@ async fn hand_over(engine: &EngineHandle, metrics: &Metrics, delivery: Delivery)
         Err(reason) => {
             metrics.quarantined.inc();
             tracing::warn!(reason, "reply message quarantined");
-            delivery.dead_letter(reason).await;
+            tokio::spawn(delivery.dead_letter(reason));
         }
     }
 }
@@ -177,7 +179,8 @@ mod tests {
     fn unknown_fields_survive_reading() {
         let mut bytes = good().encode_to_vec();
         bytes.extend_from_slice(b"\xfa\x3e\x03new");
-        let (replies, bad) = decode(&Bytes::from(RawBatch { items: vec![bytes.into()] }.encode_to_vec())).expect("decodes");
+        let (replies, bad) =
+            decode(&Bytes::from(RawBatch { items: vec![bytes.into()] }.encode_to_vec())).expect("decodes");
         assert_eq!((replies.len(), bad), (1, 0));
     }
 

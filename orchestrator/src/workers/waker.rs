@@ -17,6 +17,18 @@ use tokio_util::sync::CancellationToken;
 /// Due sagas taken per look: one batch. More of them come with the next look at once.
 const MAX_DUE: u32 = 512;
 
+/// Due sagas taken at most, when page after page holds nothing that moves.
+const MAX_PAGE: u32 = 16 * MAX_DUE;
+
+/// What one look found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// Sagas past their deadline.
+    pub due: usize,
+    /// How many inputs about them moved one.
+    pub moved: usize,
+}
+
 /// Wakes due sagas.
 #[derive(Debug)]
 pub struct Waker {
@@ -44,16 +56,18 @@ impl Waker {
 
     /// Runs until cancelled.
     pub async fn run(self, stop: CancellationToken) {
+        let mut page = MAX_DUE;
         loop {
-            let full = match self.run_once().await {
-                Ok(woken) => woken == MAX_DUE as usize,
-                Err(error) => {
-                    tracing::debug!(%error, "waker could not look");
-                    false
+            match self.run_once(page).await {
+                // A backlog: look again at once.
+                Ok(Look { due, moved }) if due == page as usize && moved > 0 && !stop.is_cancelled() => {
+                    page = MAX_DUE;
+                    continue;
                 }
-            };
-            if full && !stop.is_cancelled() {
-                continue;
+                // A page full of sagas that nothing moves must not hide those behind it.
+                Ok(Look { due, moved: 0 }) if due == page as usize => page = (page * 2).min(MAX_PAGE),
+                Ok(_) => page = MAX_DUE,
+                Err(error) => tracing::debug!(%error, "waker could not look"),
             }
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -62,18 +76,18 @@ impl Waker {
         }
     }
 
-    /// One look; returns how many sagas were due. They are settled when it returns.
-    pub async fn run_once(&self) -> Result<usize, StoreError> {
-        let due = self.store.due(self.registry.ids(), MAX_DUE).await?;
+    /// One look at up to `page` due sagas. They are settled when it returns.
+    pub async fn run_once(&self, page: u32) -> Result<Look, StoreError> {
+        let due = self.store.due(self.registry.ids(), page).await?;
         if due.is_empty() {
-            return Ok(0);
+            return Ok(Look { due: 0, moved: 0 });
         }
         self.metrics.woken.inc_by(due.len() as u64);
         // Answers first: a saga that one of them moves is no longer due when its wake comes.
         let mut inputs = self.ask(&due).await;
         inputs.extend(due.iter().map(|record| Input::Wake(record.saga.id)));
-        self.engine.many(inputs).await;
-        Ok(due.len())
+        let moved = self.engine.many(inputs).await;
+        Ok(Look { due: due.len(), moved })
     }
 
     /// What the participants' ledgers say of commands that nobody has answered.

@@ -18,17 +18,19 @@ use baton_orchestrator::sagas::Registry;
 use baton_orchestrator::store::memory::MemoryStore;
 use baton_orchestrator::store::{
     Changes, Decide, Fingerprint, Holder, ListQuery, Loaded, OutboxMessage, Record, SagaStore, StartKey, StoreError,
+    Update,
 };
 use baton_proto::baton::participant::v1 as wire;
 use baton_proto::shop::order::v1::{OrderLine, OrderSagaInput};
 use bytes::Bytes;
 use prost::Message as _;
 use saga_core::event::Entry;
-use saga_core::saga::{DefinitionId, SagaId};
+use saga_core::saga::{DefinitionId, SagaId, State};
 use saga_core::time::Micros;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 /// What the next commits do.
@@ -62,6 +64,20 @@ impl FaultyStore {
     /// The next commits fail like this, in this order.
     pub fn fail_next(&self, faults: impl IntoIterator<Item = Fault>) {
         self.faults.lock().unwrap().extend(faults);
+    }
+
+    /// Moves a saga to a step its definition does not have, past every rule.
+    pub async fn damage(&self, id: SagaId, to: u8) {
+        let decide = Box::new(move |loaded: &Loaded| {
+            let mut saga = loaded.records[&id].saga.clone();
+            let loaded_version = saga.version;
+            saga.version += 1;
+            if let State::Running { step, .. } = &mut saga.state {
+                *step = to;
+            }
+            Changes { updates: vec![Update { saga, loaded_version, data_changed: false }], ..Changes::default() }
+        });
+        self.inner.commit(vec![id], decide).await.expect("damaged");
     }
 
     /// Lets the decision be made and writes nothing of it, as a database does that fails at COMMIT.
@@ -124,8 +140,13 @@ impl SagaStore for FaultyStore {
         self.inner.due(known, limit).await
     }
 
-    async fn unconfirmed(&self, age: Duration, limit: u32) -> Result<Vec<OutboxMessage>, StoreError> {
-        self.inner.unconfirmed(age, limit).await
+    async fn unconfirmed(
+        &self,
+        age: Duration,
+        after: Option<Uuid>,
+        limit: u32,
+    ) -> Result<Vec<OutboxMessage>, StoreError> {
+        self.inner.unconfirmed(age, after, limit).await
     }
 
     fn now(&self) -> Micros {
@@ -225,6 +246,7 @@ pub struct Bench {
     pub bus: Arc<RecordingBus>,
     pub sender: Arc<Sender>,
     pub handle: EngineHandle,
+    pub closing: CancellationToken,
     pub engine: Engine,
 }
 
@@ -247,8 +269,9 @@ impl Bench {
             new_id: Arc::new(Uuid::now_v7),
             planted: planted(&sender),
         };
-        let engine = Engine::new(jobs, committer, sender.clone(), notifier, 4096);
-        Self { clock, store, bus, sender, handle, engine }
+        let closing = CancellationToken::new();
+        let engine = Engine::new(jobs, committer, sender.clone(), notifier, 4096, closing.clone());
+        Self { clock, store, bus, sender, handle, closing, engine }
     }
 
     /// Waits until everything that is being published is settled.
