@@ -73,6 +73,26 @@ impl SagaReason {
         }
     }
 
+    /// One sentence for the documentation.
+    #[must_use]
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::SagaNotFound => "There is no such saga, or the order has not been placed.",
+            Self::DefinitionUnknown => "No registered definition has this name.",
+            Self::InputTooLarge => "The input is longer than 64 KiB.",
+            Self::RequestIdReused => "The request id was used before with other content.",
+            Self::OrderAlreadyPlaced => "The order has been placed before, by another request.",
+            Self::Overloaded => "As many starts wait as may wait. Retry.",
+            Self::ShuttingDown => "The orchestrator is shutting down; another one serves. Retry.",
+            Self::StoreUnavailable => "The store is away; nothing was written. Retry.",
+            Self::OutcomeUnknown => "The store was lost at commit. Repeat with the same request id to learn the outcome.",
+            Self::DeadlineExceeded => "The call's deadline has passed; nothing was started.",
+            Self::SagaUnreadable => "The saga's row does not decode, or its definition is unknown to this build.",
+            Self::ParticipantUnavailable => "The participant that serves this cannot be reached. Retry.",
+            Self::Internal => "A defect of this server; its log has the cause.",
+        }
+    }
+
     /// The gRPC code it comes with.
     #[must_use]
     pub fn code(self) -> Code {

@@ -1,0 +1,21 @@
+//! docs/errors.md lists every reason there is, as the code has them. `BATON_REWRITE=1` writes it.
+
+use baton_orchestrator::api::reason::SagaReason;
+use baton_participant_kit::reason::{CommandReason, Reason};
+use saga_core::script::check_block;
+use std::path::Path;
+
+#[test]
+fn every_reason_is_listed() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/errors.md");
+    let saga = SagaReason::ALL.iter().map(|r| format!("| {} | {:?} | {} |", r.as_str(), r.code(), r.meaning()));
+    let table = |rows: Vec<String>, head: &str| format!("{head}\n{}\n", rows.join("\n"));
+    let saga = table(saga.collect(), "| reason | code | meaning |\n|---|---|---|");
+    let business = Reason::ALL.iter().map(|r| format!("| {} | {} |", r.as_str(), r.meaning())).collect();
+    let business = table(business, "| reason | meaning |\n|---|---|");
+    let command = CommandReason::ALL.iter().map(|r| format!("| {} | {} |", r.as_str(), r.meaning())).collect();
+    let command = table(command, "| reason | meaning |\n|---|---|");
+    for (name, block) in [("saga reasons", saga), ("business reasons", business), ("command reasons", command)] {
+        check_block(&page, name, &block).unwrap_or_else(|error| panic!("{error}"));
+    }
+}
