@@ -62,6 +62,8 @@ reasons! {
         OrderNotFound = "ORDER_NOT_FOUND", "There is no such order.";
         PaymentNotFound = "PAYMENT_NOT_FOUND", "There is no such payment.";
         ItemNotFound = "ITEM_NOT_FOUND", "There is no such item.";
+        MessageTooLarge = "MESSAGE_TOO_LARGE", "A request, or the answer it asks for, is longer than 4 MiB.";
+        DeadlineExceeded = "DEADLINE_EXCEEDED", "The call took longer than its caller or the server waits; its outcome is not known.";
         StoreUnavailable = "STORE_UNAVAILABLE", "The database is away or busy; nothing is known to have changed. Retry.";
         Overloaded = "OVERLOADED", "Too many requests wait; nothing was done. Retry.";
         Internal = "INTERNAL", "A defect of this server; its log has the cause.";

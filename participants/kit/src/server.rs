@@ -1,5 +1,6 @@
 //! One gRPC port: a participant's services, Probe, health and reflection.
 
+use crate::explain::Explain;
 use crate::probe::Probe;
 use baton_proto::DESCRIPTORS;
 use baton_proto::baton::participant::v1::participant_service_server::ParticipantServiceServer;
@@ -26,8 +27,9 @@ const MAX_HEADERS: u32 = 16 * 1024;
 const MAX_PENDING_RESETS: usize = 64;
 /// How long a call may take if the caller sets no shorter deadline. Waiting calls of the orchestrator take up to 30 s.
 const CALL_TIMEOUT: Duration = Duration::from_secs(35);
-/// How long calls may go on after the shutdown began.
-const DRAIN: Duration = Duration::from_secs(10);
+/// How long calls may go on after the shutdown began: enough for those at work, while a stream could hold the process for
+/// as long as its caller watches.
+const DRAIN: Duration = Duration::from_secs(2);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -86,7 +88,9 @@ impl std::fmt::Debug for Health {
     }
 }
 
-/// Serves until `shutdown`, then lets calls end for at most 10 s. The same for every process of Baton.
+/// Serves until `shutdown`, then lets calls end for at most 2 s. The same for every process of Baton. A call beyond its
+/// deadline or 35 s is answered `DEADLINE_EXCEEDED`; streams that have begun have no such bound. What is still open at the
+/// end, streams above all, ends with the process: its caller sees a broken connection and asks again elsewhere.
 pub async fn serve(
     listener: TcpListener,
     routes: Routes,
@@ -99,7 +103,7 @@ pub async fn serve(
         let _ = stopping.send(());
     };
     let serving = Server::builder()
-        .timeout(CALL_TIMEOUT)
+        .layer(Explain { call_timeout: CALL_TIMEOUT })
         .concurrency_limit_per_connection(MAX_CALLS_PER_CONNECTION)
         .max_concurrent_streams(MAX_STREAMS)
         .http2_max_header_list_size(MAX_HEADERS)

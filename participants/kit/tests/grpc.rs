@@ -10,6 +10,7 @@ use baton_proto::baton::participant::v1 as wire;
 use baton_proto::baton::participant::v1::participant_service_client::ParticipantServiceClient;
 use baton_sql::database::{Database, DatabaseConfig};
 use std::sync::Arc;
+use std::time::Duration;
 use support::batches;
 use support::toy::{Mood, Toy, add, command};
 use tokio::net::TcpListener;
@@ -120,4 +121,17 @@ async fn the_port_says_its_health_lists_its_services_and_stops() {
     drop((answers, reflection, health));
     port.stop.send(()).unwrap();
     port.served.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn an_open_stream_does_not_hold_up_the_end() {
+    let port = port(vec![memory().await]).await;
+    let mut health = HealthClient::new(channel(&port).await);
+    let watch = health.watch(HealthCheckRequest { service: String::new() }).await.unwrap();
+    let mut stream = watch.into_inner();
+    assert_eq!(stream.message().await.unwrap().unwrap().status, 1);
+    port.stop.send(()).unwrap();
+    // The grace is 2 s; the rest is for a busy machine.
+    tokio::time::timeout(Duration::from_secs(6), port.served).await.unwrap().unwrap().unwrap();
+    drop(stream);
 }
