@@ -30,6 +30,7 @@ pub async fn exercise(store: Store) {
     what_does_not_fit_is_refused(&store).await;
     outputs_outlive_moves_that_do_not_touch_them(&store).await;
     messages_stay_until_confirmed(&store).await;
+    a_panicking_decision_writes_nothing(&store).await;
     a_thousand_mixed_changes_commit_together(&store).await;
     the_decision_sees_what_is_there(&store).await;
     one_of_many_rivals_wins_each_version(&store).await;
@@ -150,7 +151,7 @@ async fn nothing_of(store: &Store, changes: &Changes) {
     let fresh: Vec<SagaId> = changes.inserts.iter().map(|insert| insert.record.saga.id).collect();
     let holders = store.find_keys(keys).await.expect("keys");
     assert!(holders.iter().all(|holder| !fresh.contains(&holder.saga)), "a key without its saga");
-    let unsent = store.unconfirmed(Duration::ZERO, 10_000).await.expect("unconfirmed");
+    let unsent = store.unconfirmed(Duration::ZERO, None, 10_000).await.expect("unconfirmed");
     assert!(changes.outbox.iter().all(|message| unsent.iter().all(|other| other.id != message.id)));
 }
 
@@ -231,14 +232,29 @@ async fn messages_stay_until_confirmed(store: &Store) {
     let ago = |seconds: i64| Micros(now.0 - seconds * 1_000_000);
     let outbox: Vec<_> = [30, 20, 10].iter().zip(1..).map(|(s, n)| message(message_id(9, n), ago(*s))).collect();
     store.commit(Vec::new(), always(Changes { outbox: outbox.clone(), ..Changes::default() })).await.expect("send");
-    let old = store.unconfirmed(Duration::from_secs(15), 100).await.expect("unconfirmed");
+    let old = store.unconfirmed(Duration::from_secs(15), None, 100).await.expect("unconfirmed");
     assert_eq!(old, outbox[..2], "older than the age, oldest first");
-    assert_eq!(store.unconfirmed(Duration::from_secs(5), 1).await.expect("unconfirmed"), outbox[..1]);
+    assert_eq!(store.unconfirmed(Duration::from_secs(5), None, 1).await.expect("unconfirmed"), outbox[..1]);
+    let page = store.unconfirmed(Duration::from_secs(5), Some(outbox[0].id), 1).await.expect("unconfirmed");
+    assert_eq!(page, outbox[1..2], "the next page");
+    let page = store.unconfirmed(Duration::from_secs(15), Some(outbox[1].id), 1).await.expect("unconfirmed");
+    assert_eq!(page, [], "younger than the age, wherever the page begins");
     let confirmed = vec![outbox[0].id, outbox[1].id, message_id(9, 77)];
     store.commit(Vec::new(), always(Changes { confirmed, ..Changes::default() })).await.expect("confirm");
-    let left = store.unconfirmed(Duration::from_secs(5), 100).await.expect("unconfirmed");
+    let left = store.unconfirmed(Duration::from_secs(5), None, 100).await.expect("unconfirmed");
     assert_eq!(left, outbox[2..], "confirmed ones are gone, unknown ids are no error");
     store.commit(Vec::new(), always(Changes::default())).await.expect("an empty commit is one");
+}
+
+/// A defect in a decision costs its own batch, not the store.
+async fn a_panicking_decision_writes_nothing(store: &Store) {
+    let held = record(id(15, 1), running(0, START));
+    put(store, vec![held.clone()]).await;
+    let refused = store.commit(vec![held.saga.id], Box::new(|_: &Loaded| panic!("planted in a decision"))).await;
+    assert!(matches!(&refused, Err(StoreError::Refused(why)) if why.contains("planted")), "{refused:?}");
+    let mut changes = Changes::default();
+    advance(&mut changes, &held, State::Completed);
+    store.commit(vec![held.saga.id], always(changes)).await.expect("the store goes on");
 }
 
 async fn a_thousand_mixed_changes_commit_together(store: &Store) {
@@ -270,7 +286,7 @@ async fn a_thousand_mixed_changes_commit_together(store: &Store) {
     assert_eq!(store.find_keys((0..2_500).map(|n| key(10, n)).collect()).await.expect("keys").len(), 1_000);
     let confirmed = changes.outbox.iter().map(|message| message.id).collect();
     store.commit(Vec::new(), always(Changes { confirmed, ..Changes::default() })).await.expect("confirm");
-    let left = store.unconfirmed(Duration::ZERO, 10_000).await.expect("unconfirmed");
+    let left = store.unconfirmed(Duration::ZERO, None, 10_000).await.expect("unconfirmed");
     assert!(left.iter().all(|left| changes.outbox.iter().all(|sent| sent.id != left.id)));
 }
 

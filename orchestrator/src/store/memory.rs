@@ -7,8 +7,11 @@ use async_trait::async_trait;
 use saga_core::event::Entry;
 use saga_core::saga::{DefinitionId, SagaId};
 use saga_core::time::Micros;
+use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::ops::Bound;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use uuid::Uuid;
@@ -35,7 +38,7 @@ impl MemoryStore {
     }
 
     fn tables(&self) -> MutexGuard<'_, Tables> {
-        // A decision that panics has written nothing: the tables are whole.
+        // Nothing that may panic runs while the tables are half written: they are whole.
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -51,7 +54,10 @@ impl SagaStore for MemoryStore {
     async fn commit(&self, ids: Vec<SagaId>, mut decide: Decide) -> Result<Changes, StoreError> {
         let mut tables = self.tables();
         let records = ids.iter().filter_map(|id| tables.sagas.get(id).map(|record| (*id, record.clone()))).collect();
-        let changes = decide(&Loaded { records, broken: Vec::new(), now: (self.clock)() });
+        let loaded = Loaded { records, broken: Vec::new(), now: (self.clock)() };
+        // Caught as a database's transaction catches it: a defect costs its batch, not the process.
+        let decided = catch_unwind(AssertUnwindSafe(|| decide(&loaded)));
+        let changes = decided.map_err(|panic| StoreError::Refused(panicked(panic.as_ref())))?;
         tables.check(&changes)?;
         tables.apply(&changes);
         Ok(changes)
@@ -96,13 +102,17 @@ impl SagaStore for MemoryStore {
         Ok(due.into_iter().take(limit as usize).map(|(_, record)| record.clone()).collect())
     }
 
-    async fn unconfirmed(&self, age: Duration, limit: u32) -> Result<Vec<OutboxMessage>, StoreError> {
+    async fn unconfirmed(
+        &self,
+        age: Duration,
+        after: Option<Uuid>,
+        limit: u32,
+    ) -> Result<Vec<OutboxMessage>, StoreError> {
         let now = self.now();
         let tables = self.tables();
-        let mut old: Vec<&OutboxMessage> =
-            tables.outbox.values().filter(|message| message.created_at.plus(age) <= now).collect();
-        old.sort_by_key(|message| (message.created_at, message.id));
-        Ok(old.into_iter().take(limit as usize).cloned().collect())
+        let later = tables.outbox.range((after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded));
+        let old = later.map(|(_, message)| message).filter(|message| message.created_at.plus(age) <= now);
+        Ok(old.take(limit as usize).cloned().collect())
     }
 
     fn now(&self) -> Micros {
@@ -112,6 +122,11 @@ impl SagaStore for MemoryStore {
     async fn ready(&self) -> Result<(), StoreError> {
         Ok(())
     }
+}
+
+fn panicked(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    format!("a decision panicked: {}", text.unwrap_or("no message"))
 }
 
 impl Tables {

@@ -149,7 +149,9 @@ pub enum StoreError {
 #[async_trait]
 pub trait SagaStore: Send + Sync + fmt::Debug + 'static {
     /// In one transaction: locks and loads `ids` (in id order), lets `decide` choose, writes its choice, commits, returns
-    /// it. Not cancelled by dropping the future. With `ids` empty nothing is loaded.
+    /// it. Not cancelled by dropping the future. With `ids` empty nothing is loaded. A `decide` that panics writes nothing
+    /// and is `Refused`. Rows are checked for what they are, not against their definitions, which stores do not know:
+    /// that is [`saga_core::machine::check`], before anything is decided on them.
     async fn commit(&self, ids: Vec<SagaId>, decide: Decide) -> Result<Changes, StoreError>;
 
     /// Which of these keys are taken, and by whom.
@@ -169,8 +171,15 @@ pub trait SagaStore: Send + Sync + fmt::Debug + 'static {
     /// not know are left to builds that do, and must not fill the page.)
     async fn due(&self, known: Vec<DefinitionId>, limit: u32) -> Result<Vec<Record>, StoreError>;
 
-    /// Outbox messages committed longer than `age` ago and not yet confirmed, oldest first, at most `limit`.
-    async fn unconfirmed(&self, age: Duration, limit: u32) -> Result<Vec<OutboxMessage>, StoreError>;
+    /// Outbox messages committed longer than `age` ago and not yet confirmed: in id order, which is the order of time, at
+    /// most `limit`, only ids above `after`. Rows that do not decode are left out, and never make a page shorter: a page
+    /// that is not full is the last. So whoever pages through gets past messages that cannot be published.
+    async fn unconfirmed(
+        &self,
+        age: Duration,
+        after: Option<Uuid>,
+        limit: u32,
+    ) -> Result<Vec<OutboxMessage>, StoreError>;
 
     /// The database's clock as this process last measured it.
     fn now(&self) -> Micros;

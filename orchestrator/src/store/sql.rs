@@ -15,6 +15,7 @@ use saga_core::saga::{DefinitionId, SagaId};
 use saga_core::time::Micros;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use uuid::Uuid;
 
 /// Durable state in a SQL database. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -89,9 +90,14 @@ impl SagaStore for SqlStore {
         read::due(&self.db, known, self.now(), limit).await
     }
 
-    async fn unconfirmed(&self, age: Duration, limit: u32) -> Result<Vec<OutboxMessage>, StoreError> {
+    async fn unconfirmed(
+        &self,
+        age: Duration,
+        after: Option<Uuid>,
+        limit: u32,
+    ) -> Result<Vec<OutboxMessage>, StoreError> {
         let age_us = i64::try_from(age.as_micros()).unwrap_or(i64::MAX);
-        read::unconfirmed(&self.db, self.now().0.saturating_sub(age_us), limit).await
+        read::unconfirmed(&self.db, self.now().0.saturating_sub(age_us), after, limit).await
     }
 
     fn now(&self) -> Micros {

@@ -6,11 +6,13 @@ use crate::store::{SagaStore, StoreError};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 /// Messages published again per look. Up to 256 commands each: a backlog after an outage drains in steps, not in a flood.
 const MAX_MESSAGES: u32 = 64;
 
-/// Publishes unconfirmed outbox messages of every instance.
+/// Publishes unconfirmed outbox messages of every instance, in rounds through the whole outbox: messages that nobody
+/// confirms, say of a participant without a queue, never hide those behind them.
 #[derive(Debug)]
 pub struct Relay {
     store: Arc<dyn SagaStore>,
@@ -18,6 +20,8 @@ pub struct Relay {
     metrics: Arc<Metrics>,
     age: Duration,
     pause: Duration,
+    /// Where this round has got to; `None` at its beginning.
+    reached: Option<Uuid>,
 }
 
 impl Relay {
@@ -30,11 +34,11 @@ impl Relay {
         age: Duration,
         pause: Duration,
     ) -> Self {
-        Self { store, sender, metrics, age, pause }
+        Self { store, sender, metrics, age, pause, reached: None }
     }
 
     /// Runs until cancelled.
-    pub async fn run(self, stop: CancellationToken) {
+    pub async fn run(mut self, stop: CancellationToken) {
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -46,9 +50,12 @@ impl Relay {
         }
     }
 
-    /// One look; returns how many messages it published again.
-    pub async fn run_once(&self) -> Result<usize, StoreError> {
-        let messages = self.store.unconfirmed(self.age, MAX_MESSAGES).await?;
+    /// One look at the next page of this round; returns how many messages it published again. A page that is not full
+    /// ends the round.
+    pub async fn run_once(&mut self) -> Result<usize, StoreError> {
+        let messages = self.store.unconfirmed(self.age, self.reached, MAX_MESSAGES).await?;
+        let is_full = messages.len() >= MAX_MESSAGES as usize;
+        self.reached = messages.last().filter(|_| is_full).map(|message| message.id);
         let sent = self.sender.send(messages);
         self.metrics.relayed.inc_by(sent as u64);
         Ok(sent)

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use saga_core::event::Entry;
 use saga_core::saga::{DefinitionId, SagaId};
 use saga_core::time::Micros;
+use uuid::Uuid;
 
 /// Most rows one page reads, whatever it was asked for.
 const MAX_PAGE: u32 = 10_000;
@@ -151,11 +152,38 @@ async fn due_rows(db: &Database, sql: &str, args: Vec<Value>) -> Result<Vec<Row>
     }
 }
 
-pub(super) async fn unconfirmed(db: &Database, until: i64, limit: u32) -> Result<Vec<OutboxMessage>, StoreError> {
+/// Reads on past rows that do not decode until the page is full.
+pub(super) async fn unconfirmed(
+    db: &Database,
+    until: i64,
+    after: Option<Uuid>,
+    limit: u32,
+) -> Result<Vec<OutboxMessage>, StoreError> {
+    let wanted = limit.min(MAX_PAGE);
     let columns = OUTBOX_COLUMNS.join(", ");
-    let sql = format!("SELECT {columns} FROM outbox WHERE created_at <= ? ORDER BY created_at, id LIMIT ?");
-    let rows = db.query(&sql, vec![until.into(), limit.min(MAX_PAGE).into()]).await.map_err(store_error)?;
-    rows.iter().map(row::decode_outbox).collect::<Result<_, _>>().map_err(store_error)
+    let mut page = Vec::new();
+    let mut after = after.map(|id| Value::from(id.into_bytes()));
+    while page.len() < wanted as usize {
+        let mut args: Vec<Value> = vec![until.into()];
+        let later = if after.is_some() { " AND id > ?" } else { "" };
+        args.extend(after.clone());
+        args.push(wanted.into());
+        let sql = format!("SELECT {columns} FROM outbox WHERE created_at <= ?{later} ORDER BY id LIMIT ?");
+        let rows = db.query(&sql, args).await.map_err(store_error)?;
+        for row in &rows {
+            match row::decode_outbox(row) {
+                Ok(message) => page.push(message),
+                Err(error) => tracing::error!(id = ?row.0.first(), %error, "outbox row does not decode"),
+            }
+        }
+        // As stored: an id that does not decode is a place in the order all the same.
+        after = rows.last().and_then(|row| row.0.first().cloned());
+        if rows.len() < wanted as usize {
+            break;
+        }
+    }
+    page.truncate(wanted as usize);
+    Ok(page)
 }
 
 /// The rows that decode; the others are logged, and [`get`] says why they do not.
