@@ -91,8 +91,10 @@ impl Registry {
     /// Names of all participants that any step names, each once.
     #[must_use]
     pub fn participants(&self) -> Vec<String> {
-        let names: std::collections::BTreeSet<String> =
-            self.iter().flat_map(|saga| saga.definition().steps().iter().map(|step| step.participant.clone())).collect();
+        let names: std::collections::BTreeSet<String> = self
+            .iter()
+            .flat_map(|saga| saga.definition().steps().iter().map(|step| step.participant.clone()))
+            .collect();
         names.into_iter().collect()
     }
 }

@@ -75,7 +75,8 @@ impl SagaType for OrderSaga {
     fn accept(&self, input: &[u8]) -> Result<Accepted, Violations> {
         let mut violations = Violations::new();
         let Ok(input) = OrderSagaInput::decode(input) else {
-            violations.add("input", Flaw::new(Reason::FieldRequired, "must be an encoded shop.order.v1.OrderSagaInput"));
+            violations
+                .add("input", Flaw::new(Reason::FieldRequired, "must be an encoded shop.order.v1.OrderSagaInput"));
             return Err(violations);
         };
         violations.keep("order", OrderNumber::parse(&input.order_number));
