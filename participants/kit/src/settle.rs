@@ -5,6 +5,7 @@ use baton_bus::bus::{CommandBus, Delivery, Destination, Message};
 use baton_proto::baton::participant::v1::Reply;
 use bytes::Bytes;
 use std::collections::HashSet;
+use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 /// Why an item went to the dead-letter queue.
@@ -23,8 +24,8 @@ pub(crate) struct Answered {
 }
 
 /// Publishes and acknowledges. A delivery any of whose replies the bus did not confirm goes back to its queue: it comes
-/// again, and the ledger answers.
-pub(crate) async fn settle(bus: &dyn CommandBus, answered: Vec<Answered>) {
+/// again, and the ledger answers. Quarantines go on as `tasks` of their own: one that fails must hold up nothing else.
+pub(crate) async fn settle(bus: &dyn CommandBus, answered: Vec<Answered>, tasks: &TaskTracker) {
     let mut replies = Vec::new();
     let ends = answered.iter().map(|one| {
         replies.extend_from_slice(&one.replies);
@@ -44,7 +45,7 @@ pub(crate) async fn settle(bus: &dyn CommandBus, answered: Vec<Answered>) {
         start = end;
         let Some(delivery) = one.delivery else { continue };
         if taken_over {
-            acknowledge(delivery, one.unreadable).await;
+            acknowledge(delivery, one.unreadable, tasks).await;
         } else {
             tracing::warn!("replies not confirmed, releasing their commands");
             delivery.release().await;
@@ -53,11 +54,11 @@ pub(crate) async fn settle(bus: &dyn CommandBus, answered: Vec<Answered>) {
 }
 
 /// Acknowledges a delivery; of one with unreadable items those alone are quarantined.
-async fn acknowledge(mut delivery: Delivery, unreadable: Vec<Bytes>) {
+async fn acknowledge(mut delivery: Delivery, unreadable: Vec<Bytes>, tasks: &TaskTracker) {
     if unreadable.is_empty() {
         delivery.ack().await;
     } else {
         delivery.body = codec::batch_of(unreadable);
-        delivery.dead_letter(UNREADABLE).await;
+        tasks.spawn(delivery.dead_letter(UNREADABLE));
     }
 }

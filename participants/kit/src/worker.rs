@@ -84,7 +84,10 @@ impl<P: Participant> Worker<P> {
             options.max_commands,
         );
         let settling = Arc::new(Semaphore::new(MAX_SETTLING));
-        Self { participant, batches, bus, metrics, options, settling, tasks: TaskTracker::new() }
+        let tasks = TaskTracker::new();
+        // A closed tracker takes tasks all the same, and can be waited for.
+        tasks.close();
+        Self { participant, batches, bus, metrics, options, settling, tasks }
     }
 
     /// Works until `stop`, then finishes the batch in hand and waits, at most 10 s, for its replies to be confirmed.
@@ -102,7 +105,6 @@ impl<P: Participant> Worker<P> {
                 None => break Ok(()),
             }
         };
-        self.tasks.close();
         if tokio::time::timeout(DRAIN, self.tasks.wait()).await.is_err() {
             tracing::warn!("stopped before all replies were confirmed; their commands come again");
         }
@@ -121,10 +123,9 @@ impl<P: Participant> Worker<P> {
         Ok(true)
     }
 
-    /// Waits until every reply so far is confirmed or given up.
+    /// Waits until every reply and every quarantine so far is confirmed or given up.
     pub async fn settled(&self) {
-        // All permits at once: none is held by a task.
-        drop(self.settling.acquire_many(MAX_SETTLING as u32).await);
+        self.tasks.wait().await;
     }
 
     async fn consumer(&self, stop: &CancellationToken) -> Result<Option<Box<dyn Consumer>>, BusError> {
@@ -144,9 +145,7 @@ impl<P: Participant> Worker<P> {
     async fn process(&self, deliveries: Vec<Delivery>) {
         let mut opened = Vec::with_capacity(deliveries.len());
         for delivery in deliveries {
-            if let Some(one) = self.open(delivery).await {
-                opened.push(one);
-            }
+            opened.extend(self.open(delivery));
         }
         if !self.options.rules.acknowledge_last() {
             for one in &mut opened {
@@ -162,15 +161,16 @@ impl<P: Participant> Worker<P> {
         self.reply(opened, answers).await;
     }
 
-    /// Splits a delivery; one in which nothing can be read is quarantined at once.
-    async fn open(&self, delivery: Delivery) -> Option<Opened> {
+    /// Splits a delivery; one in which nothing can be read is quarantined, in a task since the quarantine may be away. The bus
+    /// hands out only so many deliveries that are not settled.
+    fn open(&self, delivery: Delivery) -> Option<Opened> {
         let items = codec::decode(delivery.body.clone());
         let nothing_readable =
             |items: &Vec<Item>| !items.is_empty() && items.iter().all(|item| matches!(item, Item::Unreadable(_)));
         let Some(items) = items.filter(|items| !nothing_readable(items)) else {
             self.metrics.quarantined(self.participant.name(), 1);
             tracing::error!(bytes = delivery.body.len(), "message quarantined");
-            delivery.dead_letter(settle::NO_BATCH).await;
+            self.tasks.spawn(delivery.dead_letter(settle::NO_BATCH));
             return None;
         };
         let mut one = Opened { delivery: Some(delivery), commands: vec![], malformed: vec![], unreadable: vec![] };
@@ -200,9 +200,9 @@ impl<P: Participant> Worker<P> {
         let answered = answered.collect::<Vec<_>>();
         // The semaphore is never closed.
         let Ok(permit) = Arc::clone(&self.settling).acquire_owned().await else { return };
-        let bus = Arc::clone(&self.bus);
+        let (bus, tasks) = (Arc::clone(&self.bus), self.tasks.clone());
         self.tasks.spawn(async move {
-            settle::settle(bus.as_ref(), answered).await;
+            settle::settle(bus.as_ref(), answered, &tasks).await;
             drop(permit);
         });
     }

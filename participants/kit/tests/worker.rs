@@ -134,6 +134,28 @@ async fn what_nobody_can_read_is_quarantined_whole() {
 }
 
 #[tokio::test]
+async fn a_quarantine_that_is_away_holds_up_nobody() {
+    let bench = Bench::new().await;
+    bench.bus.set_quarantine_full(true);
+    let garbage = Bytes::from_static(b"\xff\xff\xff");
+    let mut consumer = bench.bus.clone();
+    // More than may settle at once, of both kinds of poison, one after the other.
+    for saga in 0..20 {
+        bench.bus.send(garbage.clone());
+        bench.bus.send(batch_of(vec![encode(&add(saga)), garbage.clone()]));
+        let step = bench.worker.run_once(&mut consumer, &bench.stop);
+        assert!(tokio::time::timeout(Duration::from_secs(10), step).await.expect("held up").unwrap());
+    }
+    for saga in 0..20 {
+        assert_eq!(effects(&bench.database, saga).await, (1, 0), "{saga}");
+    }
+    assert_eq!(bench.bus.settled(), []);
+    bench.bus.set_quarantine_full(false);
+    bench.worker.settled().await;
+    assert_eq!((bench.bus.settled().len(), bench.bus.replies().len()), (40, 20));
+}
+
+#[tokio::test]
 async fn a_stopping_worker_finishes_what_it_took() {
     let bench = Bench::new().await;
     bench.bus.send(batch_of(vec![encode(&command(1, Direction::Action, Mood::Wait))]));

@@ -9,7 +9,7 @@ use prost::Message as _;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
 /// The bus; what is in it is public to the test.
@@ -24,6 +24,7 @@ struct Inner {
     replies: Mutex<Vec<Reply>>,
     settled: Mutex<Vec<Settled>>,
     deaf: AtomicBool,
+    full: watch::Sender<bool>,
     changed: Notify,
 }
 
@@ -45,6 +46,11 @@ impl ObedientBus {
     /// While deaf, publishes are lost and not confirmed.
     pub fn set_deaf(&self, deaf: bool) {
         self.inner.deaf.store(deaf, Ordering::SeqCst);
+    }
+
+    /// While the quarantine is full, nobody who wants to quarantine gets an answer.
+    pub fn set_quarantine_full(&self, full: bool) {
+        self.inner.full.send_replace(full);
     }
 
     /// Takes the replies published so far.
@@ -140,6 +146,9 @@ impl Settle for Handle {
     }
 
     async fn dead_letter(mut self: Box<Self>, body: Bytes, reason: &str) {
+        let mut full = self.bus.inner.full.subscribe();
+        // The sender lives in the bus, which `self` holds.
+        full.wait_for(|full| !full).await.unwrap();
         self.settle(Settled::DeadLettered(body, reason.to_owned()));
     }
 
