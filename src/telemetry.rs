@@ -40,7 +40,8 @@ impl Guard {
 /// # Errors
 /// If the filter or the endpoint cannot be understood.
 pub fn start(config: &Telemetry, service: &'static str, colour: bool) -> Result<Guard, Failure> {
-    let filter = EnvFilter::try_new(&config.level)
+    // lapin logs returned messages with their bodies; whoever wants that asks for it by name.
+    let filter = EnvFilter::try_new(format!("lapin=error,{}", config.level))
         .map_err(|error| Failure::Usage(format!("telemetry.level: `{}`: {error}", config.level)))?;
     let traces = exporter(config, service)?;
     baton_orchestrator::trace::set_exporting(traces.is_some());

@@ -24,11 +24,17 @@ pub struct Dev {
 impl Dev {
     /// Starts it and waits until it is ready.
     pub async fn start(dir: &Path) -> Self {
+        Self::start_with(dir, &[]).await
+    }
+
+    /// The same with `BATON_…` variables.
+    pub async fn start_with(dir: &Path, environment: &[(&str, &str)]) -> Self {
         let (grpc, admin, provider) = (free(), free(), free());
         let mut command = Command::new(BATON);
         command.arg("dev").arg("--data-dir").arg(dir.join("data"));
         command.args(["--listen", &format!("127.0.0.1:{grpc}"), "--admin-listen", &format!("127.0.0.1:{admin}")]);
         command.args(["--provider-listen", &format!("127.0.0.1:{provider}")]);
+        command.envs(environment.iter().copied());
         let process = Process::spawn(command, dir, "dev").expect("baton dev starts");
         let dev = Self { process, grpc, admin, provider };
         dev.ready().await;
