@@ -43,4 +43,5 @@ ci: ## What CI runs
 	bash .ci/run
 
 bench-batching: services ## Measure what batching is worth; ends with `batching ratio N.N`
-	$(CARGO) run --release -p baton-bench -- batching
+	$(CARGO) build --release -p baton -p baton-bench --bins
+	target/release/baton-bench batching
