@@ -1,4 +1,4 @@
-//! What is true of every saga: checked before a value is returned, and by stores after one is loaded.
+//! What is true of every saga: checked before a value is returned, and by whoever has loaded one before it is moved.
 
 use crate::definition::{Definition, Kind};
 use crate::saga::{Cause, Direction, Resume, Saga, State, StepIndex, Wait};
@@ -38,7 +38,8 @@ pub enum BrokenInvariant {
     Output,
 }
 
-/// Checks what must be true of every saga of `definition`. Cheap: no allocation, one pass over the outputs.
+/// Checks what must be true of every saga of `definition`. Cheap: no allocation, one pass over the outputs. Never panics,
+/// whatever a damaged row was decoded to; a saga it lets through is one that [`super::apply`] can move without a panic.
 ///
 /// # Errors
 /// [`BrokenInvariant`] names the first rule that is broken.

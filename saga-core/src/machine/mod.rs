@@ -57,8 +57,9 @@ pub fn start(definition: &Definition, id: SagaId, input: Bytes, now: Micros) -> 
 /// whoever fails to commit the new one reloads and applies again.
 ///
 /// # Panics
-/// If the saga is none of this definition or breaks an invariant, that is if [`check`] fails: a defect in the program
-/// or a damaged row, which must not spread. Nothing has been written then. Stores run [`check`] after loading.
+/// If the saga is none of this definition or breaks an invariant, that is only if [`check`] fails: a defect in the program
+/// or a damaged row, which must not spread. Nothing has been written then. So whoever has loaded a saga runs [`check`]
+/// first; stores cannot, as they know no definitions. What `apply` itself has returned needs no check.
 #[must_use]
 pub fn apply(definition: &Definition, saga: &Saga, event: &Event, now: Micros) -> Applied {
     let context = Context { definition, saga, now: now.max(saga.updated_at) };
