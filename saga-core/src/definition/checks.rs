@@ -1,6 +1,6 @@
 //! The rules a list of steps must keep to be a definition.
 
-use super::{Kind, MAX_DEADLINE, MAX_NAME_BYTES, MAX_STEPS, Step};
+use super::{Kind, MAX_DEADLINE, MAX_NAME_BYTES, MAX_PARTICIPANT_BYTES, MAX_STEPS, Step};
 use crate::retry::{MAX_PAUSE, MIN_PAUSE};
 use crate::saga::DefinitionId;
 use std::time::Duration;
@@ -15,6 +15,10 @@ pub enum DefinitionError {
     /// but lower-case letters, digits, `.`, `_` and `-`.
     #[error("{0:?} is no name: lower-case letters, digits, '.', '_', '-', beginning with a letter, at most 64")]
     BadName(String),
+    /// A participant's name is empty, longer than [`MAX_PARTICIPANT_BYTES`], or holds anything but lower-case letters,
+    /// digits and `-`: no queue and no outbox row would take it.
+    #[error("{0:?} names no participant: lower-case letters, digits and '-', at least 1 and at most 32")]
+    BadParticipant(String),
     /// There is nothing to do: no step has an action.
     #[error("no step has an action")]
     NoAction,
@@ -89,7 +93,7 @@ pub(super) fn check(id: &DefinitionId, steps: &[Step], deadline: Option<Duration
 
 fn names(step: &Step, earlier: &[Step]) -> Result<(), DefinitionError> {
     name(&step.name)?;
-    name(&step.participant)?;
+    participant(&step.participant)?;
     for command in step.action.iter().chain(&step.undo) {
         name(command)?;
     }
@@ -108,6 +112,16 @@ fn name(name: &str) -> Result<(), DefinitionError> {
     } else {
         // Whatever was loaded must not flood a log.
         Err(DefinitionError::BadName(name.chars().take(MAX_NAME_BYTES).collect()))
+    }
+}
+
+/// The rule of the queues, which a message would meet only after its saga was committed.
+fn participant(name: &str) -> Result<(), DefinitionError> {
+    let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    if (1..=MAX_PARTICIPANT_BYTES).contains(&name.len()) && name.bytes().all(allowed) {
+        Ok(())
+    } else {
+        Err(DefinitionError::BadParticipant(name.chars().take(MAX_NAME_BYTES).collect()))
     }
 }
 

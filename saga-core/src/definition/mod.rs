@@ -13,8 +13,11 @@ use std::time::Duration;
 /// Steps a definition may have. A flow longer than this is several sagas; it also keeps a saga's row small.
 pub const MAX_STEPS: usize = 64;
 
-/// Bytes a name may have: definitions, steps, participants and commands. Names end up in routing keys and index columns.
+/// Bytes a name may have: definitions, steps and commands. Names end up in routing keys and index columns.
 pub const MAX_NAME_BYTES: usize = 64;
+
+/// Bytes a participant's name may have: it names a queue and fills a column of the outbox.
+pub const MAX_PARTICIPANT_BYTES: usize = 32;
 
 /// The longest deadline of a whole saga.
 pub const MAX_DEADLINE: Duration = Duration::from_secs(366 * 24 * 60 * 60);
@@ -39,7 +42,7 @@ pub enum Kind {
 pub struct Step {
     /// Name of the step, unique within its definition, for example `stock.reserve`.
     pub name: String,
-    /// Who executes it: names the participant's command queue.
+    /// Who executes it: names the participant's command queue. 1 to [`MAX_PARTICIPANT_BYTES`] of `[a-z0-9-]`.
     pub participant: String,
     /// What may follow its failure.
     pub kind: Kind,
