@@ -41,17 +41,20 @@ pub enum RetryError {
 }
 
 impl RetryPolicy {
-    /// Before the pivot a caller waits and unwinding is cheap: about a minute, then give up.
-    /// (Eight timeouts of 5 s and pauses of 0.2, 0.4 … 10 s.)
+    /// Before the pivot a caller waits and unwinding is cheap: eight attempts with pauses of 0.2, 0.4 … 10 s. About a minute
+    /// if each times out after 5 s, 11 to 23 s if each is answered at once with "unavailable"; then give up.
     pub const BEFORE_PIVOT: Self = Self::standard(8);
 
-    /// An undo is all that stands between the saga and lost money: about four minutes, long enough for a restart or a
-    /// failover of the participant, before a person is called.
-    pub const UNDO: Self = Self::standard(20);
+    /// An undo is all that stands between the saga and lost money. An outage of whoever must undo it, say ten minutes of a
+    /// payment provider, must be waited out before a person is called, and most of it brings answers at once rather than
+    /// timeouts: 190 attempts last 15 to 31 minutes by their pauses alone, 16 minutes more if each times out after 5 s.
+    pub const UNDO: Self = Self::standard(190);
 
-    /// A retriable step has no other way than forward, so it is given longest: about six minutes.
-    pub const RETRIABLE: Self = Self::standard(30);
+    /// A retriable step has no other way than forward, so it is given longest: 240 attempts last 19 to 39 minutes by their
+    /// pauses alone, 20 minutes more if each times out after 5 s.
+    pub const RETRIABLE: Self = Self::standard(240);
 
+    /// The cap bounds how long a recovery goes unnoticed; half of it times the attempts is what is waited out at least.
     const fn standard(attempts: u32) -> Self {
         Self { base: Duration::from_millis(200), factor: 2, cap: Duration::from_secs(10), attempts }
     }
@@ -179,6 +182,20 @@ mod tests {
         assert_eq!(pauses, PINNED);
     }
     const PINNED: [u128; 4] = [150_205, 378_030, 424_626, 1_003_012];
+
+    /// A participant that answers "unavailable" at once spends no timeouts, only pauses, and jitter may halve those.
+    #[test]
+    fn an_outage_that_fails_at_once_is_waited_out() {
+        for policy in [RetryPolicy::UNDO, RetryPolicy::RETRIABLE] {
+            let least: Duration = (1..policy.attempts()).map(|n| Duration::from_micros(policy.full_us(n) / 2)).sum();
+            assert!(least >= Duration::from_secs(15 * 60), "{policy:?} gives up after {least:?}");
+            for id in 0..=255 {
+                let waited: Duration = (1..policy.attempts()).map(|n| policy.delay(command(id), n)).sum();
+                assert!(waited >= least && waited <= Duration::from_secs(40 * 60), "{waited:?}");
+            }
+        }
+        assert!(RetryPolicy::UNDO.attempts() < RetryPolicy::RETRIABLE.attempts());
+    }
 
     #[test]
     fn sagas_spread_out() {

@@ -7,7 +7,7 @@
 //! # The stock is gone: the order is closed and the customer gets the money back.
 //! reply stock.reserve rejected OUT_OF_STOCK
 //! ----
-//! v4 compensating order.open, waits for the reply to attempt 1 of 20 until +5s (OUT_OF_STOCK)
+//! v4 compensating order.open, waits for the reply to attempt 1 of 190 until +5s (OUT_OF_STOCK)
 //!    send order order.reject attempt 1
 //! ```
 //!
