@@ -9,9 +9,14 @@ pub mod print;
 
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
+
+/// Shortest pause or patience of the background workers: below it a look at the database becomes a busy loop, and a
+/// message counts as lost before it can have arrived.
+const SHORTEST: Duration = Duration::from_millis(10);
 
 /// Everything that can be set.
 #[derive(Clone, Debug, Deserialize)]
@@ -77,12 +82,21 @@ pub struct Store {
 }
 
 /// Where a [`Store`] points, told by its URL.
-#[derive(Debug)]
 pub enum StoreUrl<'a> {
     /// A MariaDB schema; the URL is handed on as it is.
     MariaDb(&'a str),
     /// A SQLite file.
     Sqlite(PathBuf),
+}
+
+impl fmt::Debug for StoreUrl<'_> {
+    /// Leaves MariaDB's URL out: it holds a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::MariaDb(_) => f.debug_tuple("MariaDb").finish_non_exhaustive(),
+            Self::Sqlite(path) => f.debug_tuple("Sqlite").field(path).finish(),
+        }
+    }
 }
 
 impl Store {
@@ -122,7 +136,7 @@ pub struct Bus {
     pub url: SecretString,
     /// Unacknowledged messages a consumer holds.
     pub prefetch: u16,
-    /// How long to wait for confirms.
+    /// How long to wait for confirms, 10 ms or more.
     #[serde(deserialize_with = "human::duration")]
     pub confirm_timeout: Duration,
 }
@@ -200,13 +214,13 @@ pub struct Engine {
     pub max_batch: usize,
     /// Events that may wait.
     pub queue: usize,
-    /// Age at which any instance relays an outbox row.
+    /// Age at which any instance relays an outbox row, 10 ms or more.
     #[serde(deserialize_with = "human::duration")]
     pub relay_age: Duration,
-    /// Pause between two looks at the outbox.
+    /// Pause between two looks at the outbox, 10 ms or more.
     #[serde(deserialize_with = "human::duration")]
     pub relay_pause: Duration,
-    /// Pause between two looks for due deadlines.
+    /// Pause between two looks for due deadlines, 10 ms or more.
     #[serde(deserialize_with = "human::duration")]
     pub waker_pause: Duration,
 }
@@ -260,6 +274,10 @@ impl Config {
         within("engine.max_batch", self.engine.max_batch, 1, 65_536)?;
         within("engine.queue", self.engine.queue, 1, 1_048_576)?;
         within("bus.prefetch", usize::from(self.bus.prefetch), 1, 65_535)?;
+        at_least("bus.confirm_timeout", self.bus.confirm_timeout, SHORTEST)?;
+        at_least("engine.relay_age", self.engine.relay_age, SHORTEST)?;
+        at_least("engine.relay_pause", self.engine.relay_pause, SHORTEST)?;
+        at_least("engine.waker_pause", self.engine.waker_pause, SHORTEST)?;
         within("limits.waiting_starts", self.limits.waiting_starts, 1, 1_048_576)?;
         if self.bus.kind == BusKind::Rabbitmq && !self.bus.url.expose_secret().starts_with("amqp") {
             return Err("bus.url: an AMQP url begins with amqp:// or amqps://".to_owned());
@@ -277,5 +295,31 @@ fn within(key: &str, value: usize, least: usize, most: usize) -> Result<(), Stri
         Ok(())
     } else {
         Err(format!("{key}: {value} is not within {least} to {most}"))
+    }
+}
+
+/// Refuses a duration below its least.
+fn at_least(key: &str, value: Duration, least: Duration) -> Result<(), String> {
+    if value >= least {
+        Ok(())
+    } else {
+        Err(format!("{key}: {} us is too short, {} ms is the least", value.as_micros(), least.as_millis()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_url_shows_no_password() {
+        let store = |url: &str| Store {
+            url: SecretString::from(url.to_owned()),
+            connections: 2,
+            acquire_timeout: Duration::from_secs(1),
+        };
+        let mariadb = store("mysql://baton:hunter2@db:3306/baton");
+        assert_eq!(format!("{:?}", mariadb.parsed()), "Ok(MariaDb(..))");
+        assert_eq!(format!("{:?}", store("sqlite:a.db").parsed()), "Ok(Sqlite(\"a.db\"))");
     }
 }
