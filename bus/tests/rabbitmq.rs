@@ -10,8 +10,10 @@ use baton_supervisor::{RabbitMq, shared};
 use bytes::Bytes;
 use futures_util::future::join_all;
 use lapin::options::{
-    BasicGetOptions, BasicNackOptions, BasicPublishOptions, ConfirmSelectOptions, QueueDeleteOptions,
+    BasicGetOptions, BasicNackOptions, BasicPublishOptions, ConfirmSelectOptions, QueueBindOptions,
+    QueueDeclareOptions, QueueDeleteOptions,
 };
+use lapin::types::FieldTable;
 use lapin::{BasicProperties, Confirmation, Connection, ConnectionProperties};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -316,6 +318,51 @@ async fn a_message_that_nobody_survives_is_quarantined_by_the_broker() {
         assert!(start.elapsed() < WITHIN, "delivered for ever");
     };
     assert_eq!((letter.message_id, letter.reason.as_str()), (Some(deadly[0].id), "DELIVERY_LIMIT"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_quarantine_that_fails_does_not_keep_its_caller() {
+    let (bus, url) = fresh().await;
+    publish_all(&bus, commands(1)).await;
+    let (connection, channel) = plain(&url).await;
+    // Eight deliveries are worth a pause of 25 s before the next.
+    let mut refused = 0;
+    while refused < 8 {
+        let message = channel.basic_get("saga.cmd.stock.v1".into(), BasicGetOptions::default()).await.unwrap();
+        if let Some(message) = message {
+            message.delivery.acker.nack(BasicNackOptions { requeue: true, multiple: false }).await.unwrap();
+            refused += 1;
+        }
+    }
+    connection.close(200, "done".into()).await.unwrap();
+    let mut consumer = bus.consume(stock()).await.unwrap();
+    let delivery = timeout(WITHIN, consumer.take(1)).await.unwrap().unwrap().remove(0);
+    bus.close().await;
+    timeout(Duration::from_secs(10), delivery.dead_letter("POISON")).await.expect("kept until the message went back");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_destination_that_cannot_be_declared_holds_up_no_other() {
+    let (bus, url) = fresh().await;
+    publish_all(&bus, commands(1)).await;
+    let (_connection, channel) = plain(&url).await;
+    // Somebody has made a queue of that name, with other arguments.
+    let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
+    channel.queue_declare("saga.cmd.bad.v1".into(), options, FieldTable::default()).await.unwrap();
+    let (exchange, bind) = (topology::COMMAND_EXCHANGE.into(), QueueBindOptions::default());
+    channel.queue_bind("saga.cmd.bad.v1".into(), exchange, "bad".into(), bind, FieldTable::default()).await.unwrap();
+    let bad = || Message { destination: Destination::Commands("bad".into()), ..commands(1).remove(0) };
+    let start = Instant::now();
+    for _ in 0..50 {
+        let sent = [bad(), commands(1).remove(0)];
+        let confirmed = bus.publish(sent.to_vec()).await;
+        assert!(confirmed.contains(&sent[1].id), "after {:?}", start.elapsed());
+    }
+    // One that is declared for the first time meanwhile.
+    let new = Message { destination: Destination::Commands("new".into()), ..commands(1).remove(0) };
+    let (_, ()) = tokio::join!(bus.publish(vec![bad()]), publish_all(&bus, vec![new]));
+    assert!(start.elapsed() < Duration::from_secs(20), "others wait: {:?}", start.elapsed());
+    bus.health().unwrap();
 }
 
 /// Why commands and replies have no alternate exchange: with one, the broker confirms a message that reaches no

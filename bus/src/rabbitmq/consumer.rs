@@ -23,6 +23,9 @@ use uuid::Uuid;
 /// Opening a channel and a consumer; a broker that needs longer is away.
 const OPEN_WITHIN: Duration = Duration::from_secs(5);
 
+/// Pause before the next attempt, beside that of a connection that failed: a broker that refuses a queue answers at once.
+const OPEN_AGAIN: Duration = Duration::from_millis(100);
+
 /// A consumer that was idle for this long opens a new channel. If a queue is deleted and declared again at once, the
 /// broker may not tell the consumers of the old one; messages then go to a consumer that exists in its books only.
 const RENEW_AFTER: Duration = Duration::from_secs(20);
@@ -104,8 +107,8 @@ impl RabbitConsumer {
                 if matches!(error, BusError::Closed) {
                     return Err(error);
                 }
-                // The slot that failed pauses before its next attempt.
                 tracing::debug!(queue = self.queue, %error, "consumer not open");
+                tokio::time::sleep(OPEN_AGAIN).await;
                 continue;
             }
             let Some(open) = &mut self.open else { continue };
@@ -221,15 +224,14 @@ impl Settle for RabbitSettle {
     }
 
     async fn dead_letter(mut self: Box<Self>, body: Bytes, reason: &str) {
-        let Some(acker) = self.acker.take() else { return };
         // A message without an id gets one here: settling goes by id.
         let id = self.message_id.unwrap_or_else(Uuid::new_v4);
         let (source, queue) = (self.source.clone(), self.queue.clone());
         let letter = Outgoing::dead_letter(source, queue, id, body, reason);
-        if self.publisher.publish(vec![letter]).await.is_empty() {
-            // Not in the dead-letter queue for sure: let it come again.
-            put_back(acker, self.deliveries).await;
-        } else {
+        // Not in the dead-letter queue for sure, it comes again, as if dropped.
+        if !self.publisher.publish(vec![letter]).await.is_empty()
+            && let Some(acker) = self.acker.take()
+        {
             ack(&acker);
         }
     }

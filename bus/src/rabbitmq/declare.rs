@@ -74,6 +74,11 @@ impl Declarer {
                 self.slot.worked();
                 return Ok(done);
             }
+            // A refusal of this one queue or exchange has closed the channel only; others go on with the connection.
+            Ok(Err(error)) if error.is_amqp_soft_error() => {
+                self.slot.worked();
+                return Err(BusError::Unavailable(error.to_string()));
+            }
             Ok(Err(error)) => error.to_string(),
             Err(_) => "declaring hangs".to_owned(),
         };

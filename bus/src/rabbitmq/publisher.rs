@@ -35,6 +35,12 @@ const MAX_ROUND: usize = 1_024;
 /// broker could take the old consumers for consumers of the new queue and send them messages they never see.
 const DECLARE_AFTER: Duration = Duration::from_secs(1);
 
+/// A round waits no longer for its declarations, which are repeated if they took longer: others have messages in it too.
+const DECLARE_WITHIN: Duration = Duration::from_secs(1);
+
+/// For this long nothing is published to a destination that could not be declared.
+const FAILED_FOR: Duration = Duration::from_secs(2);
+
 #[derive(Debug)]
 struct Request {
     messages: Vec<Outgoing>,
@@ -91,7 +97,7 @@ struct Lanes {
     declarer: Arc<Declarer>,
     deadline: Duration,
     waiting: AsyncMutex<mpsc::Receiver<Request>>,
-    /// What was declared on this connection, or seen missing since.
+    /// What was declared on this connection, could not be, or was seen missing since.
     known: Mutex<BTreeMap<Destination, Known>>,
 }
 
@@ -164,16 +170,19 @@ impl Lanes {
     async fn round(&self, channel: &Channel, requests: Vec<Request>) -> lapin::Result<()> {
         let destinations: BTreeSet<&Destination> =
             requests.iter().flat_map(|request| &request.messages).map(|message| &message.destination).collect();
-        for destination in destinations {
-            self.declare(destination).await;
-        }
+        let declared = join_all(destinations.into_iter().map(async |destination| {
+            let usable = self.declare(destination).await;
+            (!usable).then(|| destination.clone())
+        }));
+        let failed = declared.await.into_iter().flatten().collect::<BTreeSet<_>>();
         let messages = requests.iter().flat_map(|request| &request.messages);
+        let messages = messages.filter(|message| !failed.contains(&message.destination));
         let confirms = join_all(messages.map(|message| publish(channel, message))).await;
         let confirms = confirms.into_iter().collect::<lapin::Result<Vec<Confirmation>>>()?;
         let mut verdict = Verdict::of(confirms);
         for request in requests {
             let mut confirmed = Vec::with_capacity(request.messages.len());
-            for message in &request.messages {
+            for message in request.messages.iter().filter(|message| !failed.contains(&message.destination)) {
                 match verdict.next(message.id) {
                     Fate::Confirmed => confirmed.push(message.id),
                     Fate::Refused => tracing::debug!(message_id = %message.id, "the broker refused a message"),
@@ -197,19 +206,26 @@ impl Lanes {
         }
     }
 
-    async fn declare(&self, destination: &Destination) {
+    /// False if the destination cannot be declared, or could not a moment ago: its messages stay unconfirmed, and hold up
+    /// no others.
+    async fn declare(&self, destination: &Destination) -> bool {
         match lock(&self.known).get(destination) {
-            Some(Known::Declared) => return,
-            Some(Known::MissingSince(since)) if since.elapsed() < DECLARE_AFTER => return,
-            Some(Known::MissingSince(_)) | None => {}
+            Some(Known::Declared) => return true,
+            Some(Known::MissingSince(since)) if since.elapsed() < DECLARE_AFTER => return true,
+            Some(Known::FailedAt(at)) if at.elapsed() < FAILED_FOR => return false,
+            Some(Known::MissingSince(_) | Known::FailedAt(_)) | None => {}
         }
-        match self.declarer.declare(destination).await {
-            Ok(()) => {
+        let reason = match timeout(DECLARE_WITHIN, self.declarer.declare(destination)).await {
+            Ok(Ok(())) => {
                 lock(&self.known).insert(destination.clone(), Known::Declared);
+                return true;
             }
-            // Published all the same: the queue may exist, and if not, the message comes back.
-            Err(error) => tracing::warn!(%error, ?destination, "could not declare a destination"),
-        }
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "declaring takes too long".to_owned(),
+        };
+        tracing::warn!(reason, ?destination, "could not declare a destination");
+        lock(&self.known).insert(destination.clone(), Known::FailedAt(Instant::now()));
+        false
     }
 }
 
@@ -217,6 +233,7 @@ impl Lanes {
 enum Known {
     Declared,
     MissingSince(Instant),
+    FailedAt(Instant),
 }
 
 async fn publish(channel: &Channel, message: &Outgoing) -> lapin::Result<Confirmation> {
