@@ -87,8 +87,8 @@ impl Participant for PaymentParticipant {
         MIGRATIONS
     }
 
-    /// Refunds happen here. A crash afterwards leaves money sent back and a payment marked as on its way back: the
-    /// repeated command finds both.
+    /// Refunds happen here. A crash afterwards leaves a closed saga, money sent back and a payment marked as on its way
+    /// back: the repeated command finds all of it.
     async fn prepare(&self, commands: &[Command]) -> Vec<Prepared> {
         let budget = Budget::start();
         let requests: Vec<Request> = commands.iter().map(decode).collect();
@@ -135,7 +135,6 @@ impl Participant for PaymentParticipant {
             .collect();
         let mut book = Book::read(tx, claimants.into_iter()).await?;
         let now_us = self.clock.now_us();
-        // Cancellations first: a verification of the same saga in the same batch is late.
         for (_, prepared) in batch {
             if let Prepared::Cancel(claimant, outcome) = prepared {
                 cancelled(&mut book, claimant, outcome, now_us);
@@ -157,13 +156,9 @@ impl Participant for PaymentParticipant {
 /// Books what became of a refund.
 fn cancelled(book: &mut Book, claimant: &Claimant, outcome: &Outcome, now_us: i64) {
     match outcome {
-        Outcome::SentBack => {
-            book.finish_refund(claimant, now_us);
-            book.close(claimant.saga);
-        }
+        Outcome::SentBack => book.finish_refund(claimant, now_us),
         Outcome::NothingToDo(why) => {
             tracing::info!(payment_id = claimant.payment_id.as_str(), why, "nothing to refund");
-            book.close(claimant.saga);
         }
         // Changes nothing: the command comes again.
         Outcome::Unanswered(_) => {}

@@ -1,8 +1,10 @@
 //! What `payment.cancel` does before its transaction. The only place that moves money, and only back to the customer.
 //!
-//! Look up, take the payment in our own table, then cancel at the provider with the balance it must have. Whatever dies in
-//! between, the same steps run again and find what was done: the provider compares the balance, so money goes back once.
-//! The payment is taken *before* the provider is called, so that no other saga can verify it while it is on its way back.
+//! Close the saga, look up, take the payment in our own table, then cancel at the provider with the balance it must have.
+//! Whatever dies in between, the same steps run again and find what was done: the provider compares the balance, so money
+//! goes back once. The saga is closed *before* the look-up: a verification that still gets through has seen the payment
+//! paid before we look, so that "there is nothing to send back" cannot become untrue. The payment is taken *before* the
+//! provider is asked to cancel, so that no other saga can verify it while it is on its way back.
 
 use crate::claim::{Book, Claimant};
 use crate::gateway::{Cancelled, Lookup, PaymentGateway, ProviderPayment, ProviderState};
@@ -21,8 +23,8 @@ const CONCURRENCY: usize = 64;
 /// No call of a batch begins later than this after the batch; what is left is answered `Unavailable` and comes again.
 const BUDGET: Duration = Duration::from_secs(10);
 
-/// How often the payments of a batch are taken again because another worker took one of them meanwhile.
-const TAKE_ATTEMPTS: usize = 3;
+/// How often the rows of a batch are read again because another worker wrote one of them meanwhile.
+const BOOK_ATTEMPTS: usize = 3;
 
 /// A payment to be sent back.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,6 +85,10 @@ pub(crate) async fn send_back_all(
     now_us: i64,
     budget: Budget,
 ) -> Vec<Outcome> {
+    if let Err(error) = close(database, refunds, now_us).await {
+        tracing::warn!(%error, "sagas could not be closed for their refund");
+        return refunds.iter().map(|_| Outcome::Unanswered(store_away())).collect();
+    }
     let lookups = look_up_all(gateway.as_ref(), refunds.iter().map(|refund| &refund.claimant), budget).await;
     let mut verdicts: Vec<Result<ProviderPayment, Outcome>> =
         refunds.iter().zip(lookups).map(|(refund, found)| candidate(refund, found)).collect();
@@ -102,8 +108,7 @@ pub(crate) async fn send_back_all(
         Err(error) => {
             tracing::warn!(%error, "payments could not be taken for their refund");
             for verdict in verdicts.iter_mut().filter(|verdict| verdict.is_ok()) {
-                let answer = Answer::unavailable(CommandReason::StoreBusy, "the payment database is unavailable");
-                *verdict = Err(Outcome::Unanswered(answer));
+                *verdict = Err(Outcome::Unanswered(store_away()));
             }
         }
     }
@@ -136,34 +141,53 @@ fn candidate(refund: &Refund, found: Lookup) -> Result<ProviderPayment, Outcome>
     }
 }
 
+/// Closes the sagas: from here on they cannot claim. They have given up, so that it does no harm if nothing comes of the
+/// refund this time.
+async fn close(database: &Database, refunds: &[Refund], now_us: i64) -> Result<(), SqlError> {
+    let claimants = refunds.iter().map(|refund| refund.claimant.clone()).collect::<Vec<_>>();
+    let sagas = claimants.iter().map(|claimant| claimant.saga).collect::<Vec<_>>();
+    in_book(database, claimants, now_us, move |book| sagas.iter().for_each(|saga| book.close(*saga))).await.map(drop)
+}
+
 /// Takes the payments in our own table, all in one transaction; says for each whether its saga has it now.
 async fn take(
     database: &Database,
     wanted: Vec<(Claimant, ProviderPayment)>,
     now_us: i64,
 ) -> Result<Vec<bool>, SqlError> {
-    if wanted.is_empty() {
-        return Ok(Vec::new());
+    let claimants = wanted.iter().map(|(claimant, _)| claimant.clone()).collect();
+    let taken = in_book(database, claimants, now_us, move |book| {
+        wanted.iter().map(|(claimant, payment)| book.begin_refund(claimant, payment.amount, now_us)).collect()
+    });
+    Ok(taken.await?.unwrap_or_default())
+}
+
+/// Changes the book in a transaction of its own; nothing if it is about nobody.
+async fn in_book<T: Send + 'static>(
+    database: &Database,
+    claimants: Vec<Claimant>,
+    now_us: i64,
+    change: impl Fn(&mut Book) -> T + Send + Sync + 'static,
+) -> Result<Option<T>, SqlError> {
+    if claimants.is_empty() {
+        return Ok(None);
     }
-    let wanted = Arc::new(wanted);
+    let work = Arc::new((claimants, change));
     let mut last = SqlError::Conflict("the payments kept moving".to_owned());
-    for _ in 0..TAKE_ATTEMPTS {
-        let wanted = Arc::clone(&wanted);
-        let taken = database.transaction(move |tx| {
-            let wanted = Arc::clone(&wanted);
+    for _ in 0..BOOK_ATTEMPTS {
+        let work = Arc::clone(&work);
+        let changed = database.transaction(move |tx| {
+            let work = Arc::clone(&work);
             async move {
-                let mut book = Book::read(tx, wanted.iter().map(|(claimant, _)| claimant)).await?;
-                let taken = wanted
-                    .iter()
-                    .map(|(claimant, payment)| book.begin_refund(claimant, payment.amount, now_us))
-                    .collect::<Vec<_>>();
+                let mut book = Book::read(tx, work.0.iter()).await?;
+                let changed = (work.1)(&mut book);
                 book.write(tx, now_us).await?;
-                Ok(Verdict::Commit(taken))
+                Ok(Verdict::Commit(Some(changed)))
             }
             .boxed()
         });
-        match taken.await {
-            // Another worker took one of them since it was read, or it is not known whether we did: read again.
+        match changed.await {
+            // Another worker wrote one of these rows since they were read, or it is not known whether we did: read again.
             Err(error @ (SqlError::Duplicate(_) | SqlError::UnknownOutcome(_))) => last = error,
             ended => return ended,
         }
@@ -199,6 +223,10 @@ async fn send_back(gateway: &dyn PaymentGateway, refund: &Refund, payment: Provi
         (Lookup::Unknown, _) => Outcome::Unanswered(unavailable("the provider lost sight of the payment")),
         (Lookup::Unavailable(why), _) => Outcome::Unanswered(unavailable(&why)),
     }
+}
+
+fn store_away() -> Answer {
+    Answer::unavailable(CommandReason::StoreBusy, "the payment database is unavailable")
 }
 
 /// The answer while the provider does not say.

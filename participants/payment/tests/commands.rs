@@ -2,8 +2,8 @@
 
 mod stage;
 
-use baton_participant_kit::participant::{Answer, Direction, Participant};
-use baton_payment::participant::{CANCEL, VERIFY};
+use baton_participant_kit::participant::{Answer, Command, Direction, Participant};
+use baton_payment::participant::{CANCEL, Prepared, VERIFY};
 use baton_payment::service::Payments;
 use baton_proto::shop::payment::v1::payment_service_server::PaymentService;
 use baton_proto::shop::payment::v1::{GetPaymentRequest, ListPaymentsRequest, PaymentState};
@@ -190,18 +190,58 @@ async fn a_payment_on_its_way_back_cannot_be_claimed_by_one_who_saw_it_paid() {
         let prepared = stage.participant.prepare(&commands).await;
         stage.participant.prepare(&[cancel(2, "imp_1", 1)]).await;
         assert_eq!(stage.refunds("imp_1").await, (1, 1_000));
-        let batch = Arc::new(commands.into_iter().zip(prepared).collect::<Vec<_>>());
-        let participant = Arc::new(stage.participant.clone());
-        let answers = stage.database.transaction(move |tx| {
-            let (participant, batch) = (Arc::clone(&participant), Arc::clone(&batch));
-            async move { participant.handle(tx, &batch).await.map(Verdict::Commit) }.boxed()
-        });
-        let answers = answers.await.expect("handled");
+        let answers = commit(&stage, commands, prepared).await;
         assert!(is_rejected(&answers[0], "PAYMENT_ALREADY_CLAIMED"), "{}: {answers:?}", stage.name);
         // Its own undo has nothing left to do, and saga 2 books what it did.
         assert_eq!(stage.answer(&cancel(1, "imp_1", 1)).await, Answer::done());
         assert_eq!(stage.answer(&cancel(2, "imp_1", 1)).await, Answer::done());
         assert_eq!(stage.refunds("imp_1").await, (1, 1_000));
+    }
+}
+
+/// The participant's own transaction, with what was found out before it.
+async fn commit(stage: &Stage, commands: Vec<Command>, prepared: Vec<Prepared>) -> Vec<Answer> {
+    let batch = Arc::new(commands.into_iter().zip(prepared).collect::<Vec<_>>());
+    let participant = Arc::new(stage.participant.clone());
+    let answers = stage.database.transaction(move |tx| {
+        let (participant, batch) = (Arc::clone(&participant), Arc::clone(&batch));
+        async move { participant.handle(tx, &batch).await.map(Verdict::Commit) }.boxed()
+    });
+    answers.await.expect("handled")
+}
+
+#[tokio::test]
+async fn a_verification_beside_the_cancellation_of_its_saga_leaves_no_payment_claimed() {
+    for stage in Stage::all().await {
+        // The cancellation looks first and finds nothing paid; the customer pays, and the verification sees it.
+        pay(&stage.sandbox, "imp_1", &order(1).to_string(), 1_000, Status::Ready).await;
+        let cancellation = vec![cancel(1, "imp_1", 1)];
+        let nothing_to_do = stage.participant.prepare(&cancellation).await;
+        pay(&stage.sandbox, "imp_1", &order(1).to_string(), 1_000, Status::Paid).await;
+        assert!(is_rejected(&stage.answer(&verify(1, "imp_1", 1)).await, "PAYMENT_CANCELLED"), "{}", stage.name);
+        assert_eq!(commit(&stage, cancellation, nothing_to_do).await, [Answer::done()]);
+        assert_eq!(state(&stage, "imp_1").await, None);
+        // The verification looks first and sees it paid; the cancellation does all it has to before it can claim.
+        stage.pay("imp_2", 2, 1_000).await;
+        let verification = vec![verify(2, "imp_2", 2)];
+        let seen_paid = stage.participant.prepare(&verification).await;
+        assert_eq!(stage.answer(&cancel(2, "imp_2", 2)).await, Answer::done());
+        assert!(is_rejected(&commit(&stage, verification, seen_paid).await[0], "PAYMENT_CANCELLED"), "{}", stage.name);
+        assert_eq!(stage.refunds("imp_2").await, (1, 1_000));
+        assert_eq!(state(&stage, "imp_2").await, Some(PaymentState::Refunded));
+        // Both at once: whoever wins, nothing stays claimed.
+        for number in 10..30u8 {
+            let imp_uid = format!("imp_{number}");
+            stage.pay(&imp_uid, number, 1_000).await;
+            let (verification, cancellation) = (verify(number, &imp_uid, number), cancel(number, &imp_uid, number));
+            let (_, undone) = tokio::join!(stage.answer(&verification), stage.answer(&cancellation));
+            if undone != Answer::done() {
+                assert!(matches!(undone, Answer::Unavailable { .. }), "{undone:?}");
+                assert_eq!(stage.answer(&cancellation).await, Answer::done());
+            }
+            assert_eq!(stage.refunds(&imp_uid).await, (1, 1_000), "{}", stage.name);
+            assert_eq!(state(&stage, &imp_uid).await, Some(PaymentState::Refunded), "{}", stage.name);
+        }
     }
 }
 
