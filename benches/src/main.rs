@@ -44,6 +44,8 @@ pub struct Batching {
 
 #[tokio::main]
 async fn main() -> Result<()> {
+    // The one provider of the build graph; Err only says that it is installed already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     match Arguments::parse().command {
         Command::Batching(arguments) => batching::run(&arguments).await,
     }
