@@ -1,4 +1,4 @@
-//! Answers a batch of commands in one transaction, and one by one when the batch fails as a whole.
+//! Answers a batch of commands in one transaction, and in halves when the batch fails as a whole.
 
 use crate::carry_out::{Ended, Work, carry_out, handler_failed};
 use crate::clock::Clock;
@@ -11,7 +11,7 @@ use baton_sql::database::Database;
 use baton_sql::error::SqlError;
 use futures_util::FutureExt as _;
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// How often a batch is planned again because another worker answered one of its commands meanwhile. Each such race
 /// leaves one command fewer to race for, and two workers rarely meet twice.
@@ -36,6 +36,30 @@ enum Failure {
     Conflict(SqlError),
     /// The participant failed or panicked, or answered out of bounds: `what`.
     Participant(String),
+}
+
+/// Commands that share a transaction.
+struct Part<P: Participant> {
+    commands: Vec<Command>,
+    /// What was found out about those that a transaction failed with; none before the first.
+    prepared: Option<Vec<(Command, P::Prepared)>>,
+}
+
+impl<P: Participant> Part<P> {
+    /// Both halves, the first one last. Neither is empty if there are two commands.
+    fn halves(mut self) -> [Self; 2] {
+        let second = self.commands.split_off(self.commands.len() / 2);
+        let in_first = self.commands.iter().map(|command| command.key).collect::<HashSet<_>>();
+        let (first_prepared, second_prepared) = match self.prepared {
+            Some(all) => {
+                let (first, second) = all.into_iter().partition(|(command, _)| in_first.contains(&command.key));
+                (Some(first), Some(second))
+            }
+            None => (None, None),
+        };
+        let first = Self { commands: self.commands, prepared: first_prepared };
+        [Self { commands: second, prepared: second_prepared }, first]
+    }
 }
 
 impl<P: Participant> Batches<P> {
@@ -68,66 +92,80 @@ impl<P: Participant> Batches<P> {
                 }
             }
         }
-        for chunk in fresh.chunks(self.most) {
-            answers.extend(self.answer_chunk(chunk).await);
+        while !fresh.is_empty() {
+            let rest = fresh.split_off(self.most.min(fresh.len()));
+            answers.extend(self.answer_chunk(std::mem::replace(&mut fresh, rest)).await);
         }
         commands.iter().map(|command| answers.get(&command.key).cloned().unwrap_or_else(handler_failed)).collect()
     }
 
-    /// As a whole, or one by one so that a poisoned command holds up nobody.
-    async fn answer_chunk(&self, commands: &[Command]) -> Stored {
-        self.metrics.batch(self.participant.name(), commands.len());
-        let failure = match self.attempt(commands).await {
-            Ok(answers) => return answers,
-            Err(failure) => failure,
-        };
-        if commands.len() == 1 || matches!(failure, Failure::Store(_)) {
-            return self.excuse(commands, &failure);
-        }
-        self.metrics.failed(self.participant.name());
-        tracing::warn!(commands = commands.len(), cause = %failure, "batch failed, trying its commands one by one");
-        let mut answers = Stored::with_capacity(commands.len());
-        for (index, command) in commands.iter().enumerate() {
-            match self.attempt(std::slice::from_ref(command)).await {
-                Ok(answer) => answers.extend(answer),
+    /// As a whole, or in ever smaller halves, so that a poisoned command holds up nobody and costs a few rounds more than
+    /// the logarithm of the batch.
+    async fn answer_chunk(&self, commands: Vec<Command>) -> Stored {
+        let count = commands.len();
+        self.metrics.batch(self.participant.name(), count);
+        let mut answers = Stored::with_capacity(count);
+        let mut parts = vec![Part { commands, prepared: None }];
+        while let Some(mut part) = parts.pop() {
+            match self.attempt(&mut part).await {
+                Ok(answered) => answers.extend(answered),
                 // With the database gone the rest would only wait for it in turn.
                 Err(failure @ Failure::Store(_)) => {
-                    answers.extend(self.excuse(&commands[index..], &failure));
-                    break;
+                    parts.push(part);
+                    let left = parts.drain(..).flat_map(|part| part.commands).collect::<Vec<_>>();
+                    answers.extend(self.excuse(&left, &failure));
                 }
-                Err(failure) => answers.extend(self.excuse(std::slice::from_ref(command), &failure)),
+                Err(failure) if part.commands.len() == 1 => answers.extend(self.excuse(&part.commands, &failure)),
+                Err(failure) => {
+                    if part.commands.len() == count {
+                        self.metrics.failed(self.participant.name());
+                        tracing::warn!(commands = count, cause = %failure, "batch failed, trying its halves");
+                    }
+                    parts.extend(part.halves());
+                }
             }
         }
         answers
     }
 
-    async fn attempt(&self, commands: &[Command]) -> Result<Stored, Failure> {
+    /// One transaction, planned again if the ledger moved. What was prepared is left in the part if it failed otherwise.
+    async fn attempt(&self, part: &mut Part<P>) -> Result<Stored, Failure> {
         let mut last = SqlError::Conflict("the ledger kept moving".to_owned());
         for _ in 0..MAX_PLANS {
             let now_us = self.clock.now_us();
-            let prepared = self.prepare(commands, now_us).await?;
+            let prepared = match part.prepared.take() {
+                Some(prepared) => prepared,
+                None => self.prepare(&part.commands, now_us).await?,
+            };
             let work = Arc::new(Work {
                 participant: Arc::clone(&self.participant),
-                commands: commands.to_vec(),
+                commands: part.commands.clone(),
                 prepared: Mutex::new(prepared),
                 rules: self.rules,
                 now_us,
             });
+            let shared = Arc::clone(&work);
             let ended = self.database.transaction(move |tx| {
-                let work = Arc::clone(&work);
+                let work = Arc::clone(&shared);
                 async move { carry_out(&work, tx).await }.boxed()
             });
-            match ended.await {
+            let failure = match ended.await {
                 Ok(Ended::Answered(answers, repeated)) => {
                     repeated.iter().for_each(|_| self.metrics.repeated(self.participant.name()));
                     return Ok(answers);
                 }
-                Ok(Ended::Failed(what)) => return Err(Failure::Participant(what)),
-                Ok(Ended::PlanAgain) => {}
+                Ok(Ended::Failed(what)) => Failure::Participant(what),
+                // Prepared anew: what was found out belongs to a ledger that has moved.
+                Ok(Ended::PlanAgain) => continue,
                 // Another worker has answered one of these commands: its answer is in the ledger now.
-                Err(error @ SqlError::Duplicate(_)) => last = error,
-                Err(error) => return Err(Failure::from(error)),
-            }
+                Err(error @ SqlError::Duplicate(_)) => {
+                    last = error;
+                    continue;
+                }
+                Err(error) => Failure::from(error),
+            };
+            part.prepared = Some(std::mem::take(&mut *work.prepared.lock().unwrap_or_else(PoisonError::into_inner)));
+            return Err(failure);
         }
         // Still racing, or a unique key of the participant's own that it did not foresee.
         Err(Failure::Participant(last.to_string()))

@@ -175,7 +175,7 @@ pub trait Participant: Send + Sync + fmt::Debug + 'static {
     async fn prepare(&self, commands: &[Command]) -> Vec<Self::Prepared>;
 
     /// Carries out a batch inside the transaction that also writes the ledger. One answer per command, in order. An
-    /// error or a panic rolls the whole batch back; the kit then tries its members one by one. Must await nothing but
-    /// the transaction. Different commands of one saga may stand in one batch, in any order; the same key never twice.
+    /// error or a panic rolls the whole batch back; the kit then tries its halves, with what was prepared. Must await
+    /// nothing but the transaction. Different commands of one saga may stand in one batch, in any order; the same key never twice.
     async fn handle(&self, tx: &mut Tx, batch: &[(Command, Self::Prepared)]) -> Result<Vec<Answer>, SqlError>;
 }

@@ -94,6 +94,23 @@ async fn a_poisoned_command_holds_up_nobody() {
 }
 
 #[tokio::test]
+async fn one_poisoned_command_costs_a_few_rounds_and_no_second_preparation() {
+    for (kind, database, _dir) in databases(&Toy::default()).await {
+        for place in [0, 21, 63] {
+            let toy = Arc::new(Toy::default());
+            let mut batch = (0..64).map(|n| add(100 * (place + 1) + n)).collect::<Vec<_>>();
+            let saga = 100 * (place + 1) + place;
+            batch[place as usize] = command(saga, Direction::Action, Mood::BreakConstraint);
+            let answers = batches(&toy, &database).answer(&batch).await;
+            assert_eq!(answers.iter().filter(|answer| **answer != answers[1]).count(), 1, "{kind} {place}");
+            assert_eq!(outcomes(&answers[place as usize..=place as usize]), "unavailable HANDLER_FAILED", "{kind}");
+            assert_eq!(toy.batches.load(Ordering::SeqCst), 13, "{kind} {place}: twice six halves and the whole");
+            assert_eq!(toy.prepared.load(Ordering::SeqCst), 64, "{kind} {place}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_same_command_twice_in_one_batch_is_handled_once_and_answered_twice() {
     for (kind, database, _dir) in databases(&Toy::default()).await {
         let worker = batches(&Arc::new(Toy::default()), &database);
