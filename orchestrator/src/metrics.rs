@@ -6,7 +6,6 @@ use crate::store::Record;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 use saga_core::saga::State;
@@ -37,8 +36,6 @@ pub struct Metrics {
     unmoved: Family<ReasonLabels, Counter>,
     /// Inputs settled by one transaction.
     pub batch_inputs: Histogram,
-    /// Messages being published.
-    pub publishing: Gauge,
     /// Outbox rows the relay had to publish again.
     pub relayed: Counter,
     /// Sagas the waker found due.
@@ -57,7 +54,6 @@ impl Metrics {
             transitions: Counter::default(),
             unmoved: Family::default(),
             batch_inputs: Histogram::new(exponential_buckets(1.0, 2.0, 14)),
-            publishing: Gauge::default(),
             relayed: Counter::default(),
             woken: Counter::default(),
             quarantined: Counter::default(),
@@ -74,7 +70,6 @@ impl Metrics {
         );
         saga.register("unmoved", "Inputs that changed nothing", metrics.unmoved.clone());
         saga.register("batch_inputs", "Inputs settled by one transaction", metrics.batch_inputs.clone());
-        saga.register("outbox_publishing", "Outbox messages being published", metrics.publishing.clone());
         saga.register("outbox_relayed", "Outbox messages published again by the relay", metrics.relayed.clone());
         saga.register("woken", "Sagas found past their deadline", metrics.woken.clone());
         saga.register("replies_quarantined", "Replies that could not be understood", metrics.quarantined.clone());

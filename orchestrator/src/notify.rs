@@ -18,6 +18,8 @@ pub struct Heard {
     pub version: u64,
     /// The saga, if this process moved it; otherwise the watcher reads the store.
     pub record: Option<Arc<Record>>,
+    /// True if nothing more happens to it without an operator: what a caller waits for who waits for the end.
+    pub rests: bool,
 }
 
 /// Tells watchers in this process, and through the coord those in others.
@@ -48,16 +50,22 @@ impl Notifier {
             return;
         }
         for (before, after) in moved {
-            self.tell(after.saga.id, Heard { version: after.saga.version, record: Some(after.clone()) });
+            let heard = Heard { version: after.saga.version, record: Some(after.clone()), rests: rests(after) };
+            self.tell(after.saga.id, heard);
             self.metrics.moved(before.as_deref(), after);
             trace::transition(before.as_deref(), after);
         }
         let hints = moved
             .iter()
-            .map(|(_, after)| Hint { saga: after.saga.id, version: after.saga.version, ended: after.saga.has_ended() })
+            .map(|(_, after)| Hint { saga: after.saga.id, version: after.saga.version, ended: rests(after) })
             .collect();
         let coord = self.coord.clone();
         tokio::spawn(async move { coord.publish(hints).await });
+    }
+
+    /// A batch of so many inputs is about to be settled.
+    pub fn batch(&self, inputs: usize) {
+        self.metrics.batch_inputs.observe(inputs as f64);
     }
 
     /// Inputs were settled: counts what did not move anything.
@@ -72,7 +80,7 @@ impl Notifier {
         let mut hints = self.coord.subscribe();
         loop {
             match hints.recv().await {
-                Ok(hint) => self.tell(hint.saga, Heard { version: hint.version, record: None }),
+                Ok(hint) => self.tell(hint.saga, Heard { version: hint.version, record: None, rests: hint.ended }),
                 // Lost hints cost a watcher one polling interval.
                 Err(broadcast::error::RecvError::Lagged(_)) => {}
                 Err(broadcast::error::RecvError::Closed) => return,
@@ -127,6 +135,12 @@ impl Drop for Subscription {
             watchers.remove(&self.saga);
         }
     }
+}
+
+/// True if nothing more happens to the saga without an operator.
+#[must_use]
+pub fn rests(record: &Record) -> bool {
+    record.saga.wake_at().is_none()
 }
 
 /// Where a saga stands, for labels and log fields.

@@ -90,6 +90,8 @@ pub struct Stack {
 impl Stack {
     /// Starts servers, migrates, starts every process and waits until all are ready. Data under `dir` is kept.
     pub async fn start(dir: &Path, options: &StackOptions) -> Result<Self> {
+        // Processes run in other directories than ours.
+        let options = &StackOptions { baton: std::path::absolute(&options.baton)?, ..options.clone() };
         ensure!(options.baton.is_file(), "there is no baton binary at {}; build it first", options.baton.display());
         let dir = std::path::absolute(dir)?;
         fs::create_dir_all(&dir).with_context(|| format!("create {}", dir.display()))?;

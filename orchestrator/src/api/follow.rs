@@ -1,10 +1,10 @@
 //! Waiting for a saga to move or end: told by this process, hinted at by others, and in the worst case polled.
 
 use crate::api::Api;
-use crate::notify::Subscription;
+use crate::notify::{Heard, Subscription, rests};
 use crate::store::{Record, StoreError};
 use rand::RngExt as _;
-use saga_core::saga::{SagaId, State};
+use saga_core::saga::SagaId;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -49,6 +49,12 @@ impl Follower {
     /// The next version of the saga, whenever it comes. Versions may be skipped, never repeated or reordered.
     /// Cancel-safe. An error means the store was asked and is away.
     pub async fn next(&mut self) -> Result<Arc<Record>, StoreError> {
+        self.heard(false).await
+    }
+
+    /// The next version, leaving out moves of other processes after which the saga goes on by itself: who waits for the
+    /// end does not read the store for every step on the way.
+    async fn heard(&mut self, only_rest: bool) -> Result<Arc<Record>, StoreError> {
         let mut poll = POLL;
         loop {
             // Spread out, so that those who began to wait together do not ask together.
@@ -57,9 +63,12 @@ impl Follower {
                 heard = self.subscription.next() => heard,
                 () = tokio::time::sleep(pause) => {
                     poll = (poll * 2).min(MAX_POLL);
-                    crate::notify::Heard::default()
+                    Heard::default()
                 }
             };
+            if only_rest && heard.version > 0 && heard.record.is_none() && !heard.rests {
+                continue;
+            }
             let record = match heard.record {
                 Some(record) => Some(record),
                 None => self.api.store.get(self.id).await?.map(Arc::new),
@@ -78,7 +87,7 @@ impl Follower {
         while !rests(&last) {
             let stop = self.api.stop.clone();
             tokio::select! {
-                next = self.next() => match next {
+                next = self.heard(true) => match next {
                     Ok(record) => last = record,
                     // A store that is away is no reason to give up before the deadline.
                     Err(_) => tokio::time::sleep(STORE_PAUSE).await,
@@ -91,14 +100,5 @@ impl Follower {
             }
         }
         last
-    }
-}
-
-/// True if nothing more happens to the saga without an operator.
-#[must_use]
-pub fn rests(record: &Record) -> bool {
-    match &record.saga.state {
-        State::Completed | State::Compensated { .. } | State::Stuck { .. } | State::Paused { .. } => true,
-        State::Running { .. } | State::Compensating { .. } => false,
     }
 }

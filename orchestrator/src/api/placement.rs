@@ -2,9 +2,10 @@
 
 use crate::api::Api;
 use crate::api::begin::{Asked, new_saga_id};
-use crate::api::follow::{Follower, rests};
+use crate::api::follow::Follower;
 use crate::api::reason::{SagaReason, of_store};
 use crate::api::view;
+use crate::notify::rests;
 use crate::sagas::{Registry, order};
 use crate::store::{ListQuery, Record};
 use crate::trace;

@@ -85,7 +85,9 @@ impl SagaReason {
             Self::Overloaded => "As many starts wait as may wait. Retry.",
             Self::ShuttingDown => "The orchestrator is shutting down; another one serves. Retry.",
             Self::StoreUnavailable => "The store is away; nothing was written. Retry.",
-            Self::OutcomeUnknown => "The store was lost at commit. Repeat with the same request id to learn the outcome.",
+            Self::OutcomeUnknown => {
+                "The store was lost at commit. Repeat with the same request id to learn the outcome."
+            }
             Self::DeadlineExceeded => "The call's deadline has passed; nothing was started.",
             Self::SagaUnreadable => "The saga's row does not decode, or its definition is unknown to this build.",
             Self::ParticipantUnavailable => "The participant that serves this cannot be reached. Retry.",

@@ -15,7 +15,7 @@ pub struct Hint {
     pub saga: SagaId,
     /// Its version now.
     pub version: u64,
-    /// True if nothing can move it any more.
+    /// True if nothing more happens to it without an operator.
     pub ended: bool,
 }
 

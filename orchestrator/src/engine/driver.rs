@@ -70,6 +70,7 @@ impl Engine {
         if inputs.is_empty() && confirmed.is_empty() {
             return true;
         }
+        self.notifier.batch(inputs.len());
         let settled = self.committer.settle(inputs, &confirmed).await;
         let mut store_away = !settled.confirmed_deleted;
         if store_away {

@@ -151,7 +151,10 @@ mod tests {
         assert_eq!(foreign("reject"), ["same"; 6].join(" "));
         assert_eq!(foreign("confirm"), ["ORDER_STATE"; 6].join(" "));
         let unopened = |verb: &str| outcome(verb, Some(&order(PaymentPending, None)));
-        assert_eq!(["open", "reject", "confirm"].map(unopened).join(" "), "PaymentConfirm PaymentOutOfStock ORDER_STATE");
+        assert_eq!(
+            ["open", "reject", "confirm"].map(unopened).join(" "),
+            "PaymentConfirm PaymentOutOfStock ORDER_STATE"
+        );
     }
 
     #[test]
