@@ -142,7 +142,8 @@ mod tests {
             for rows in [0, 1, 2, 3, 255, 256, 257, 1000, 1023] {
                 let sizes = chunk_sizes(rows, columns);
                 assert_eq!(sizes.iter().sum::<usize>(), rows);
-                let few = |size: &usize| size.is_power_of_two() || (size % 3 == 0 && (size / 3).is_power_of_two());
+                let few =
+                    |size: &usize| size.is_power_of_two() || (size.is_multiple_of(3) && (size / 3).is_power_of_two());
                 assert!(sizes.iter().all(|size| few(size) && *size <= MAX_ROWS), "{sizes:?}");
                 assert!(sizes.iter().all(|size| *size == 1 || size * columns <= MAX_PARAMS));
             }
