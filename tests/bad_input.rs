@@ -166,7 +166,7 @@ async fn what_is_not_there_is_named() {
     let lines = vec![line(&"x".repeat(1024), 1, 1); 8 * 1024];
     let create = CreateOrderRequest { request_id: Uuid::now_v7().to_string(), lines, ..Default::default() };
     let status = orders.create_order(create).await.expect_err("too large a message");
-    assert!(matches!(status.code(), Code::OutOfRange | Code::ResourceExhausted | Code::InvalidArgument), "{status:?}");
+    expect("message", &status, Code::InvalidArgument, "MESSAGE_TOO_LARGE", None);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,6 +10,7 @@ use crate::sagas::{Registry, order};
 use crate::store::{ListQuery, Record};
 use crate::trace;
 use baton_participant_kit::errors::{Violations, invalid};
+use baton_participant_kit::explain::timeout;
 use baton_participant_kit::shop::identifier::{OrderNumber, RequestId};
 use baton_participant_kit::shop::name;
 use baton_participant_kit::shop::outcome;
@@ -141,33 +142,4 @@ pub fn progress(registry: &Registry, record: &Record) -> wire::OrderProgress {
 fn patience(metadata: &MetadataMap) -> Duration {
     let given = metadata.get("grpc-timeout").and_then(|value| value.to_str().ok()).and_then(timeout);
     given.map_or(MAX_WAIT, |given| given.saturating_sub(MARGIN.min(given / 2)).min(MAX_WAIT))
-}
-
-/// A gRPC timeout: at most 8 digits and a unit.
-fn timeout(text: &str) -> Option<Duration> {
-    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-    let amount: u64 = digits.parse().ok().filter(|_| digits.len() <= 8)?;
-    match unit {
-        "H" => Some(Duration::from_secs(amount * 3600)),
-        "M" => Some(Duration::from_secs(amount * 60)),
-        "S" => Some(Duration::from_secs(amount)),
-        "m" => Some(Duration::from_millis(amount)),
-        "u" => Some(Duration::from_micros(amount)),
-        "n" => Some(Duration::from_nanos(amount)),
-        _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn grpc_timeouts_are_read() {
-        assert_eq!(timeout("5S"), Some(Duration::from_secs(5)));
-        assert_eq!(timeout("1500m"), Some(Duration::from_millis(1500)));
-        for bad in ["", "S", "5", "5x", "-1S", "123456789S"] {
-            assert_eq!(timeout(bad), None, "{bad}");
-        }
-    }
 }

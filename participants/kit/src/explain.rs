@@ -96,7 +96,8 @@ fn too_late() -> Status {
 }
 
 /// A gRPC timeout: at most 8 digits and a unit.
-fn timeout(text: &str) -> Option<Duration> {
+#[must_use]
+pub fn timeout(text: &str) -> Option<Duration> {
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     let amount = digits.parse::<u64>().ok().filter(|_| digits.len() <= 8)?;
     match unit {

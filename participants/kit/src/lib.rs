@@ -20,7 +20,7 @@ mod carry_out;
 pub mod clock;
 pub mod codec;
 pub mod errors;
-mod explain;
+pub mod explain;
 pub mod gather;
 pub mod ledger;
 pub mod metrics;

@@ -145,7 +145,7 @@ async fn too_large_a_message_is_refused() {
     let (_, database, _dir) = databases().await.remove(0);
     let huge = CreateOrderRequest { customer_id: "x".repeat(5 * 1024 * 1024), ..creation(1) };
     let status = client(&database).await.create_order(huge).await.unwrap_err();
-    assert_eq!(status.code(), Code::OutOfRange);
+    assert_eq!(status.code(), Code::InvalidArgument);
     assert_eq!(count(&database, "SELECT COUNT(*) FROM orders").await, 0);
 }
 
