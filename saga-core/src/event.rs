@@ -60,6 +60,22 @@ pub enum Verb {
     Resume,
 }
 
+impl Verb {
+    /// The word for it, in journals, scripts and commands. Words never change their meaning: stored journals hold them.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Cancel => "cancel",
+            Self::Retry => "retry",
+            Self::Skip => "skip",
+            Self::ResolveDone => "resolve-done",
+            Self::ResolveUndone => "resolve-undone",
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+        }
+    }
+}
+
 /// An operator's order. Goes through the same table and the same journal as every other event.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Order {

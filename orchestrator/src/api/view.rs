@@ -4,7 +4,7 @@ use crate::sagas::Registry;
 use crate::store::Record;
 use crate::trace::trace_id;
 use baton_proto::baton::saga::v1 as wire;
-use saga_core::event::{Entry, Event, Outcome, Verb};
+use saga_core::event::{Entry, Event, Outcome};
 use saga_core::saga::{Direction, Resume, Saga, State, StepIndex};
 use saga_core::time::Micros;
 use uuid::Uuid;
@@ -133,7 +133,7 @@ impl Told {
             saga_core::event::Record::Started { .. } => plain("started"),
             saga_core::event::Record::Moved(Event::Wake) => plain("wake"),
             saga_core::event::Record::Moved(Event::Order(order)) => {
-                let event = verb_name(order.verb);
+                let event = order.verb.as_str();
                 Self { reason: order.reason.clone(), message: format!("by {}", order.actor), ..plain(event) }
             }
             saga_core::event::Record::Moved(Event::Reply(reply)) => {
@@ -145,19 +145,5 @@ impl Told {
                 Self { event, at: Some((reply.step, reply.direction)), attempt: reply.attempt, reason, message }
             }
         }
-    }
-}
-
-/// An operator's verb as it stands in journals and commands.
-#[must_use]
-pub fn verb_name(verb: Verb) -> &'static str {
-    match verb {
-        Verb::Cancel => "cancel",
-        Verb::Retry => "retry",
-        Verb::Skip => "skip",
-        Verb::ResolveDone => "resolve-done",
-        Verb::ResolveUndone => "resolve-undone",
-        Verb::Pause => "pause",
-        Verb::Resume => "resume",
     }
 }

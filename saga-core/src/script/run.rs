@@ -1,7 +1,7 @@
 //! Runs a script: each command against the real machine, its output put where the script expects it.
 
 use super::define;
-use super::text::{self, VERBS, parse_duration, verb_name};
+use super::text::{self, VERBS, parse_duration};
 use crate::definition::Definition;
 use crate::event::{Entry, Event, Order, Outcome, Record, Reply};
 use crate::exhaust::at_half;
@@ -132,7 +132,7 @@ impl Stage<'_> {
             "wake" => self.wake(&mut words)?,
             "reply" => self.reply(&mut words)?,
             other => {
-                let verb = VERBS.into_iter().find(|verb| verb_name(*verb) == other);
+                let verb = VERBS.into_iter().find(|verb| verb.as_str() == other);
                 let verb = verb.ok_or_else(|| format!("{other:?} is no command"))?;
                 Event::Order(Order { verb, actor: words.next("an actor")?, reason: words.next("a reason")? })
             }

@@ -58,22 +58,9 @@ pub(crate) fn event(definition: &Definition, event: &Event, after: Duration) -> 
             format!("reply {} {} {outcome} attempt={attempt}", name(definition, *step), direction.as_str())
         }
         Event::Wake => "wake".to_owned(),
-        Event::Order(Order { verb, actor, reason }) => format!("{} {actor} {reason:?}", verb_name(*verb)),
+        Event::Order(Order { verb, actor, reason }) => format!("{} {actor} {reason:?}", verb.as_str()),
     };
     if after.is_zero() { line } else { format!("{line} +{}", duration(after)) }
-}
-
-/// The word a script uses for an operator's verb.
-pub(crate) fn verb_name(verb: Verb) -> &'static str {
-    match verb {
-        Verb::Cancel => "cancel",
-        Verb::Retry => "retry",
-        Verb::Skip => "skip",
-        Verb::ResolveDone => "resolve-done",
-        Verb::ResolveUndone => "resolve-undone",
-        Verb::Pause => "pause",
-        Verb::Resume => "resume",
-    }
 }
 
 /// All verbs, in the order of the documentation.

@@ -52,7 +52,7 @@ pub fn encode(record: &Record, saga_input: &[u8]) -> Vec<u8> {
         }),
         Record::Moved(Event::Wake) => StoredRecord::Wake(stored::WakeEvent {}),
         Record::Moved(Event::Order(order)) => StoredRecord::Order(stored::OrderEvent {
-            verb: verb_text(order.verb).to_owned(),
+            verb: order.verb.as_str().to_owned(),
             actor: order.actor.clone(),
             reason: order.reason.clone(),
         }),
@@ -108,18 +108,6 @@ fn read_outcome(outcome: Option<StoredOutcome>) -> Result<Outcome, Undecodable> 
             Outcome::Unavailable { reason: cause.reason, message: cause.message }
         }
     })
-}
-
-fn verb_text(verb: Verb) -> &'static str {
-    match verb {
-        Verb::Cancel => "cancel",
-        Verb::Retry => "retry",
-        Verb::Skip => "skip",
-        Verb::ResolveDone => "resolve-done",
-        Verb::ResolveUndone => "resolve-undone",
-        Verb::Pause => "pause",
-        Verb::Resume => "resume",
-    }
 }
 
 fn read_verb(text: &str) -> Result<Verb, Undecodable> {
