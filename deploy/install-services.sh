@@ -11,6 +11,8 @@ present redis-server || packages="$packages redis-server"
 # A gRPC client that is not ours, for the tests: Debian's Python with grpcio, and protoc for its classes.
 /usr/bin/python3 -c 'import grpc, google.protobuf' >/dev/null 2>&1 || packages="$packages python3-grpcio python3-protobuf"
 present protoc || packages="$packages protobuf-compiler"
+# protoc only recommends the package of the well-known types, and recommendations are not installed.
+[ -e /usr/include/google/protobuf/timestamp.proto ] || packages="$packages libprotobuf-dev"
 
 if [ -z "$packages" ]; then
     exit 0

@@ -9,6 +9,7 @@ use crate::wiring::{self, Made, ORCHESTRATOR_SERVICES, Work};
 use crate::{databases, sandbox_provider};
 use baton_bus::bus::CommandBus;
 use baton_bus::local::{LocalBus, LocalConfig};
+use baton_edge::server::{self, Health};
 use baton_orchestrator::coord::local::LocalCoord;
 use baton_orchestrator::engine::handle::EngineHandle;
 use baton_orchestrator::metrics::Metrics;
@@ -18,7 +19,7 @@ use baton_orchestrator::store::sql::SqlStore;
 use baton_orchestrator::wiring::{Orchestrator, Parts};
 use baton_orchestrator::workers::probe::GrpcProbe;
 use baton_participant_kit::metrics::Metrics as ParticipantMetrics;
-use baton_participant_kit::server::{self, Health};
+use baton_participant_kit::probe;
 use baton_sandbox::server::Sandbox;
 use baton_sql::database::{Database, DatabaseConfig};
 use prometheus_client::registry::Registry;
@@ -182,14 +183,14 @@ fn parts(
 /// All services on one port, with Probe over all ledgers.
 async fn one_port(orchestrator: &Orchestrator, made: &[Made]) -> (Routes, Health) {
     let mut router = orchestrator.routes().into_axum_router();
-    let mut names = server::service_names(&ORCHESTRATOR_SERVICES);
+    let mut names = probe::service_names(&ORCHESTRATOR_SERVICES);
     for one in made {
         // Only one of the merged routers may answer what nobody knows.
         router = router.merge(one.routes.clone().into_axum_router().reset_fallback());
         names.extend(one.services);
     }
     let ledgers = made.iter().map(|one| one.database.clone()).collect();
-    server::with_health_and_reflection(server::routes(Routes::from(router), ledgers), &names).await
+    server::with_health_and_reflection(probe::routes(Routes::from(router), ledgers), &names).await
 }
 
 async fn serve(

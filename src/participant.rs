@@ -6,8 +6,9 @@ use crate::config::Config;
 use crate::failure::Failure;
 use crate::wiring::{self, Work};
 use crate::{databases, signals, telemetry};
+use baton_edge::server;
 use baton_participant_kit::metrics::Metrics;
-use baton_participant_kit::server;
+use baton_participant_kit::probe;
 use prometheus_client::registry::Registry;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -35,7 +36,7 @@ pub async fn run(name: ParticipantName, config: Config, colour: bool) -> Result<
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
     let (routes, health) =
-        server::with_health_and_reflection(made.own_routes(), &server::service_names(made.services)).await;
+        server::with_health_and_reflection(made.own_routes(), &probe::service_names(made.services)).await;
     let listener = wiring::listener(section.listen).await?;
     let (asked, broker, stopping) = (database.clone(), bus.clone(), stop.clone());
     let ready: Ready = Arc::new(move || {

@@ -4,6 +4,7 @@ use crate::config::{Bus, BusKind, Config, Coord, CoordKind, Provider, Store, Sto
 use crate::failure::Failure;
 use baton_bus::bus::CommandBus;
 use baton_bus::rabbitmq::{RabbitBus, RabbitConfig};
+use baton_edge::shop::currency::Currencies;
 use baton_orchestrator::coord::Coord as Hints;
 use baton_orchestrator::coord::local::LocalCoord;
 use baton_orchestrator::coord::redis::RedisCoord;
@@ -13,9 +14,8 @@ use baton_order::service::Orders;
 use baton_participant_kit::clock::Clock;
 use baton_participant_kit::metrics::Metrics;
 use baton_participant_kit::participant::Participant;
-use baton_participant_kit::shop::currency::Currencies;
 use baton_participant_kit::worker::{Worker, WorkerOptions};
-use baton_participant_kit::{ledger, server};
+use baton_participant_kit::{ledger, probe};
 use baton_payment::participant::PaymentParticipant;
 use baton_payment::portone_v1::{PortOneConfig, PortOneV1};
 use baton_payment::service::Payments;
@@ -141,7 +141,7 @@ impl Made {
     /// Its business services with Probe, as its own process serves them.
     #[must_use]
     pub fn own_routes(&self) -> Routes {
-        server::routes(self.routes.clone(), vec![self.database.clone()])
+        probe::routes(self.routes.clone(), vec![self.database.clone()])
     }
 }
 

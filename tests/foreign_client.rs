@@ -31,7 +31,7 @@ async fn python_places_an_order_with_nothing_but_the_proto_files() {
 /// Runs a program of another package; a missing one is named together with what brings it.
 fn run(command: &mut Command) -> String {
     let output = command.output().unwrap_or_else(|error| {
-        panic!("{command:?}: {error}; install the Debian packages protobuf-compiler and python3-grpcio (make services)")
+        panic!("{command:?}: {error}; install the Debian packages protobuf-compiler, libprotobuf-dev and python3-grpcio (make services)")
     });
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{command:?} failed:\n{out}\n{err}");

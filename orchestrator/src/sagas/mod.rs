@@ -2,7 +2,7 @@
 
 pub mod order;
 
-use baton_participant_kit::errors::Violations;
+use baton_edge::errors::Violations;
 use bytes::Bytes;
 use saga_core::definition::Definition;
 use saga_core::saga::{DefinitionId, Direction, Saga, StepIndex};

@@ -9,11 +9,11 @@
 //! ```
 
 use crate::sagas::{Accepted, PayloadError, SagaType};
-use baton_participant_kit::errors::{Flaw, Violations};
-use baton_participant_kit::reason::Reason;
-use baton_participant_kit::shop::currency::Currencies;
-use baton_participant_kit::shop::identifier::{CustomerId, OrderNumber, PaymentId};
-use baton_participant_kit::shop::lines::Lines;
+use baton_edge::errors::{Flaw, Violations};
+use baton_edge::reason::Reason;
+use baton_edge::shop::currency::Currencies;
+use baton_edge::shop::identifier::{CustomerId, OrderNumber, PaymentId};
+use baton_edge::shop::lines::Lines;
 use baton_proto::shop::order::v1::{ConfirmOrder, OpenOrder, OrderLine, OrderSagaInput, RejectOrder};
 use baton_proto::shop::payment::v1::{CancelPayment, VerifyPayment};
 use baton_proto::shop::stock::v1::{ReleaseStock, ReserveLine, ReserveStock};

@@ -6,7 +6,7 @@ use crate::ledger;
 use crate::metrics::Metrics;
 use crate::participant::{Answer, Command, Participant};
 use crate::plan::{Rules, Stored, plan};
-use crate::reason::CommandReason;
+use baton_edge::reason::CommandReason;
 use baton_sql::database::Database;
 use baton_sql::error::SqlError;
 use futures_util::FutureExt as _;

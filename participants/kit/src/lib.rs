@@ -1,4 +1,4 @@
-//! What every participant shares: ledger, tombstones, batches, Probe, server.
+//! What every participant shares: ledger, tombstones, batches, Probe.
 //!
 //! | module | what it holds |
 //! |---|---|
@@ -9,29 +9,19 @@
 //! | [`plan`] | what to do with each command, given the ledger: pure |
 //! | [`ledger`] | stored answers and tombstones |
 //! | [`codec`] | batches on the wire, where one bad item spoils nothing |
-//! | [`probe`], [`server`] | gRPC: Probe, health, reflection |
-//! | [`errors`], [`reason`], [`page`] | how business services refuse and page |
-//! | [`gather`] | group commit for a service's own writes |
-//! | [`shop`] | what the shop's services accept |
+//! | [`probe`] | gRPC: what the ledger knows of a command |
 //! | [`clock`], [`metrics`] | time and numbers |
 
 pub mod batch;
 mod carry_out;
 pub mod clock;
 pub mod codec;
-pub mod errors;
-pub mod explain;
-pub mod gather;
 pub mod ledger;
 pub mod metrics;
-pub mod page;
 pub mod participant;
 pub mod plan;
 pub mod probe;
-pub mod reason;
-pub mod server;
 mod settle;
-pub mod shop;
 pub mod single;
 mod trace;
 pub mod worker;

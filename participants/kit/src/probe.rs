@@ -1,13 +1,15 @@
 //! `ParticipantService.Probe`: what the ledger knows of a command, asked before it is repeated.
 
 use crate::codec::{key_from_wire, reply};
-use crate::errors::{self, Flaw, Violations};
 use crate::ledger;
 use crate::plan::Stored;
-use crate::reason::Reason;
+use baton_edge::errors::{self, Flaw, Violations};
+use baton_edge::reason::Reason;
 use baton_proto::baton::participant::v1 as wire;
 use baton_proto::baton::participant::v1::participant_service_server::{ParticipantService, ParticipantServiceServer};
 use baton_sql::database::Database;
+use tonic::server::NamedService as _;
+use tonic::service::Routes;
 use tonic::{Request, Response, Status};
 
 /// Most keys in one request.
@@ -25,6 +27,18 @@ impl Probe {
     pub fn service(ledgers: Vec<Database>) -> ParticipantServiceServer<Self> {
         ParticipantServiceServer::new(Self { ledgers })
     }
+}
+
+/// A participant's business services with Probe over its ledger (or over several, when participants share the port).
+#[must_use]
+pub fn routes(business: Routes, ledgers: Vec<Database>) -> Routes {
+    business.add_service(Probe::service(ledgers))
+}
+
+/// Probe's name and those of a participant's business services, for health.
+#[must_use]
+pub fn service_names<'a>(business: &[&'a str]) -> Vec<&'a str> {
+    business.iter().copied().chain([ParticipantServiceServer::<Probe>::NAME]).collect()
 }
 
 #[tonic::async_trait]

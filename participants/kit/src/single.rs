@@ -1,8 +1,8 @@
 //! For a participant that handles one command at a time: batching by savepoints, so that neighbours do not suffer.
 
 use crate::participant::{Answer, Command, Participant};
-use crate::reason::CommandReason;
 use async_trait::async_trait;
+use baton_edge::reason::CommandReason;
 use baton_sql::database::Tx;
 use baton_sql::error::SqlError;
 use baton_sql::migration::Migration;

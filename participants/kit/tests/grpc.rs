@@ -2,10 +2,11 @@
 
 mod support;
 
+use baton_edge::errors::DOMAIN;
+use baton_edge::server::{serve, with_health_and_reflection};
 use baton_participant_kit::codec::key_to_wire;
-use baton_participant_kit::errors::DOMAIN;
 use baton_participant_kit::participant::{CommandKey, Direction};
-use baton_participant_kit::server::{routes, serve, service_names, with_health_and_reflection};
+use baton_participant_kit::probe::{routes, service_names};
 use baton_proto::baton::participant::v1 as wire;
 use baton_proto::baton::participant::v1::participant_service_client::ParticipantServiceClient;
 use baton_sql::database::{Database, DatabaseConfig};

@@ -1,12 +1,12 @@
 //! The commands' payloads, parsed into what the participant works with.
 
 use crate::order::Content;
-use baton_participant_kit::errors::Violations;
+use baton_edge::errors::Violations;
+use baton_edge::reason::CommandReason;
+use baton_edge::shop::currency::Currencies;
+use baton_edge::shop::identifier::{CustomerId, OrderNumber};
+use baton_edge::shop::lines::Lines;
 use baton_participant_kit::participant::{Answer, Command};
-use baton_participant_kit::reason::CommandReason;
-use baton_participant_kit::shop::currency::Currencies;
-use baton_participant_kit::shop::identifier::{CustomerId, OrderNumber};
-use baton_participant_kit::shop::lines::Lines;
 use baton_proto::shop::order::v1::{ConfirmOrder, OpenOrder, OrderLine, RejectOrder};
 use prost::Message as _;
 

@@ -2,9 +2,9 @@
 
 use crate::command::Payload;
 use crate::order::Order;
+use baton_edge::reason::CommandReason;
+use baton_edge::shop::outcome::state_after;
 use baton_participant_kit::participant::Answer;
-use baton_participant_kit::reason::CommandReason;
-use baton_participant_kit::shop::outcome::state_after;
 use baton_proto::shop::order::v1::OrderState;
 
 /// Longest reason stored, bytes.
@@ -100,8 +100,8 @@ mod tests {
     use super::{decide, stored_reason};
     use crate::command::Payload;
     use crate::order::{Content, Order};
-    use baton_participant_kit::shop::identifier::OrderNumber;
-    use baton_participant_kit::shop::outcome::state_after;
+    use baton_edge::shop::identifier::OrderNumber;
+    use baton_edge::shop::outcome::state_after;
     use baton_proto::shop::order::v1::{OrderLine, OrderState};
 
     const SAGA: [u8; 16] = [1; 16];

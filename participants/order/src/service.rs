@@ -3,16 +3,16 @@
 use crate::command::given;
 use crate::create::{Created, Creation, create};
 use crate::order::{Content, Order, SELECT};
+use baton_edge::errors::{self, Flaw, Violations};
+use baton_edge::gather::Gather;
+use baton_edge::page;
+use baton_edge::reason::Reason;
+use baton_edge::server::MAX_MESSAGE;
+use baton_edge::shop::currency::Currencies;
+use baton_edge::shop::identifier::{CustomerId, RequestId};
+use baton_edge::shop::lines::Lines;
+use baton_edge::shop::name;
 use baton_participant_kit::clock::Clock;
-use baton_participant_kit::errors::{self, Flaw, Violations};
-use baton_participant_kit::gather::Gather;
-use baton_participant_kit::page;
-use baton_participant_kit::reason::Reason;
-use baton_participant_kit::server::MAX_MESSAGE;
-use baton_participant_kit::shop::currency::Currencies;
-use baton_participant_kit::shop::identifier::{CustomerId, RequestId};
-use baton_participant_kit::shop::lines::Lines;
-use baton_participant_kit::shop::name;
 use baton_proto::shop::order::v1::order_service_server::{OrderService, OrderServiceServer};
 use baton_proto::shop::order::v1::{
     CreateOrderRequest, CreateOrderResponse, GetOrderRequest, GetOrderResponse, ListOrdersRequest, ListOrdersResponse,

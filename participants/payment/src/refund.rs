@@ -9,8 +9,8 @@
 use crate::claim::{Book, Claimant};
 use crate::gateway::{Cancelled, Lookup, PaymentGateway, ProviderPayment, ProviderState};
 use crate::reason::PaymentReason;
+use baton_edge::reason::CommandReason;
 use baton_participant_kit::participant::Answer;
-use baton_participant_kit::reason::CommandReason;
 use baton_sql::database::{Database, Verdict};
 use baton_sql::error::SqlError;
 use futures_util::{FutureExt as _, StreamExt as _, stream};

@@ -1,11 +1,11 @@
 //! gRPC: get and list payments as this participant knows them.
 
 use crate::claim::{COLUMNS, Claim, ClaimState};
+use baton_edge::errors::{Flaw, invalid, not_found, store};
+use baton_edge::page;
+use baton_edge::reason::Reason;
+use baton_edge::shop::name;
 use baton_participant_kit::clock::timestamp;
-use baton_participant_kit::errors::{Flaw, invalid, not_found, store};
-use baton_participant_kit::page;
-use baton_participant_kit::reason::Reason;
-use baton_participant_kit::shop::name;
 use baton_proto::shop::payment::v1::payment_service_server::{PaymentService, PaymentServiceServer};
 use baton_proto::shop::payment::v1::{
     GetPaymentRequest, GetPaymentResponse, ListPaymentsRequest, ListPaymentsResponse, Payment, PaymentState,

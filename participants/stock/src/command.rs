@@ -1,11 +1,11 @@
 //! The commands' payloads, parsed into what the participant works with.
 
-use baton_participant_kit::errors::Violations;
+use baton_edge::errors::Violations;
+use baton_edge::reason::CommandReason;
+use baton_edge::shop::currency::{Currencies, Currency};
+use baton_edge::shop::identifier::OrderNumber;
+use baton_edge::shop::lines::Lines;
 use baton_participant_kit::participant::{Answer, Command};
-use baton_participant_kit::reason::CommandReason;
-use baton_participant_kit::shop::currency::{Currencies, Currency};
-use baton_participant_kit::shop::identifier::OrderNumber;
-use baton_participant_kit::shop::lines::Lines;
 use baton_proto::shop::stock::v1::{ReleaseStock, ReserveStock};
 use prost::Message as _;
 

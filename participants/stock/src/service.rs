@@ -3,15 +3,15 @@
 use crate::catalogue::{self, Created, Restocked};
 use crate::item::{self, Item};
 use crate::reservation::{self, Reservation};
+use baton_edge::errors::{self, Flaw, Violations};
+use baton_edge::page;
+use baton_edge::reason::Reason;
+use baton_edge::server::MAX_MESSAGE;
+use baton_edge::shop::currency::Currencies;
+use baton_edge::shop::identifier::{ItemId, RequestId};
+use baton_edge::shop::lines::{bounded, price_of_unit};
+use baton_edge::shop::name;
 use baton_participant_kit::clock::Clock;
-use baton_participant_kit::errors::{self, Flaw, Violations};
-use baton_participant_kit::page;
-use baton_participant_kit::reason::Reason;
-use baton_participant_kit::server::MAX_MESSAGE;
-use baton_participant_kit::shop::currency::Currencies;
-use baton_participant_kit::shop::identifier::{ItemId, RequestId};
-use baton_participant_kit::shop::lines::{bounded, price_of_unit};
-use baton_participant_kit::shop::name;
 use baton_proto::shop::stock::v1::item_service_server::{ItemService, ItemServiceServer};
 use baton_proto::shop::stock::v1::{
     CreateItemRequest, CreateItemResponse, GetItemRequest, GetItemResponse, ListItemsRequest, ListItemsResponse,

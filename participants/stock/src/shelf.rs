@@ -2,11 +2,11 @@
 
 use crate::item::Item;
 use crate::reservation::Reservation;
+use baton_edge::reason::CommandReason;
+use baton_edge::shop::currency::Currency;
+use baton_edge::shop::identifier::OrderNumber;
+use baton_edge::shop::lines::{Line, Lines};
 use baton_participant_kit::participant::Answer;
-use baton_participant_kit::reason::CommandReason;
-use baton_participant_kit::shop::currency::Currency;
-use baton_participant_kit::shop::identifier::OrderNumber;
-use baton_participant_kit::shop::lines::{Line, Lines};
 use baton_proto::shop::stock::v1::ReservationState;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -125,10 +125,10 @@ impl Shelf {
 mod tests {
     use super::Shelf;
     use crate::item::Item;
-    use baton_participant_kit::errors::Violations;
-    use baton_participant_kit::shop::currency::Currency;
-    use baton_participant_kit::shop::identifier::OrderNumber;
-    use baton_participant_kit::shop::lines::Lines;
+    use baton_edge::errors::Violations;
+    use baton_edge::shop::currency::Currency;
+    use baton_edge::shop::identifier::OrderNumber;
+    use baton_edge::shop::lines::Lines;
 
     fn item(id: &str, available: i64) -> Item {
         Item {

@@ -3,14 +3,14 @@
 // Each test file is a crate of its own and uses a part of this.
 #![allow(dead_code)]
 
+use baton_edge::shop::currency::Currency;
+use baton_edge::shop::identifier::{OrderNumber, PaymentId};
 use baton_participant_kit::batch::Batches;
 use baton_participant_kit::clock::Clock;
 use baton_participant_kit::ledger;
 use baton_participant_kit::metrics::Metrics;
 use baton_participant_kit::participant::{Answer, Command, CommandKey, Direction};
 use baton_participant_kit::plan::Rules;
-use baton_participant_kit::shop::currency::Currency;
-use baton_participant_kit::shop::identifier::{OrderNumber, PaymentId};
 use baton_payment::money::Money;
 use baton_payment::participant::{CANCEL, PaymentParticipant, VERIFY};
 use baton_payment::portone_v1::{PortOneConfig, PortOneV1};

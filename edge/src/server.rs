@@ -1,14 +1,10 @@
-//! One gRPC port: a participant's services, Probe, health and reflection.
+//! One gRPC port: its services, health and reflection, and the bounds of every call.
 
 use crate::explain::Explain;
-use crate::probe::Probe;
 use baton_proto::DESCRIPTORS;
-use baton_proto::baton::participant::v1::participant_service_server::ParticipantServiceServer;
-use baton_sql::database::Database;
 use std::future::Future;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tonic::server::NamedService as _;
 use tonic::service::Routes;
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Error, Server};
@@ -33,14 +29,8 @@ const DRAIN: Duration = Duration::from_secs(2);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A participant's business services with Probe over its ledger (or over several, when participants share the port).
-#[must_use]
-pub fn routes(business: Routes, ledgers: Vec<Database>) -> Routes {
-    business.add_service(Probe::service(ledgers))
-}
-
 /// Adds health and reflection (v1, and v1alpha for old tools) once all services of the port are known. `services` are
-/// the names that report health beside the server as a whole; [`service_names`] adds Probe's.
+/// the names that report health beside the server as a whole.
 pub async fn with_health_and_reflection(routes: Routes, services: &[&str]) -> (Routes, Health) {
     let (reporter, health_service) = tonic_health::server::health_reporter();
     let health = Health { reporter, services: services.iter().map(|name| (*name).to_owned()).collect() };
@@ -57,12 +47,6 @@ pub async fn with_health_and_reflection(routes: Routes, services: &[&str]) -> (R
         (Err(error), _) | (_, Err(error)) => tracing::error!(%error, "no reflection"),
     }
     (routes, health)
-}
-
-/// Probe's name and those of a participant's business services.
-#[must_use]
-pub fn service_names<'a>(business: &[&'a str]) -> Vec<&'a str> {
-    business.iter().copied().chain([ParticipantServiceServer::<Probe>::NAME]).collect()
 }
 
 /// What `grpc.health.v1` says of this port. Cheap to clone.
