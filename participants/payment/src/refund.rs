@@ -7,15 +7,19 @@
 //! provider is asked to cancel, so that no other saga can verify it while it is on its way back.
 
 use crate::claim::{Book, Claimant};
-use crate::gateway::{Cancelled, Lookup, PaymentGateway, ProviderPayment, ProviderState};
+use crate::gateway::{Cancelled, LIST_MAX, Lookup, PaymentGateway, ProviderPayment, ProviderState};
 use crate::reason::PaymentReason;
 use baton_edge::reason::CommandReason;
+use baton_edge::shop::identifier::PaymentId;
 use baton_participant_kit::participant::Answer;
 use baton_sql::database::{Database, Verdict};
 use baton_sql::error::SqlError;
 use futures_util::{FutureExt as _, StreamExt as _, stream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+/// Lists asked for at once for one batch.
+const LISTS: usize = 8;
 
 /// Calls to the provider begun at once for one batch; the gateway has a bound of its own.
 const CONCURRENCY: usize = 64;
@@ -60,17 +64,25 @@ impl Budget {
     }
 }
 
-/// Looks up one payment per item, many at once, in order.
+/// Looks up one payment per item, in order: many in one exchange, and alone what that did not tell.
 pub(crate) async fn look_up_all<'a>(
     gateway: &dyn PaymentGateway,
     payments: impl Iterator<Item = &'a Claimant> + Send,
     budget: Budget,
 ) -> Vec<Lookup> {
-    let calls = payments.map(|claimant| async move {
-        if budget.is_spent() {
-            return Lookup::Unavailable("no time left in this batch".to_owned());
+    let ids: Vec<PaymentId> = payments.map(|claimant| claimant.payment_id.clone()).collect();
+    let mut found: Vec<Option<Lookup>> = Vec::with_capacity(ids.len());
+    if ids.len() > 1 {
+        let lists: Vec<_> = ids.chunks(LIST_MAX).map(|ids| gateway.lookup_many(ids)).collect();
+        found.extend(stream::iter(lists).buffered(LISTS).collect::<Vec<_>>().await.into_iter().flatten());
+    }
+    found.resize(ids.len(), None);
+    let calls = ids.iter().zip(found).map(|(id, found)| async move {
+        match found {
+            Some(found) => found,
+            None if budget.is_spent() => Lookup::Unavailable("no time left in this batch".to_owned()),
+            None => gateway.lookup(id).await,
         }
-        gateway.lookup(&claimant.payment_id).await
     });
     // Collected first: a lazy iterator of borrowing futures is not known to be `Send`.
     let calls: Vec<_> = calls.collect();

@@ -6,6 +6,7 @@ use baton_edge::shop::currency::Currency;
 use baton_edge::shop::identifier::PaymentId;
 use serde::Deserialize;
 use serde_json::{Number, Value};
+use std::collections::HashMap;
 
 /// Longest part of a provider's message that is passed on, in bytes.
 const MESSAGE_MAX: usize = 200;
@@ -61,6 +62,19 @@ pub fn lookup(answer: &HttpAnswer, payment_id: &PaymentId) -> Lookup {
         Ok(envelope) => Lookup::Unavailable(format!("HTTP {}, code {}", answer.status, envelope.code)),
         Err(why) => Lookup::Unavailable(why),
     }
+}
+
+/// What `GET /payments?imp_uid[]=…` said about each of `payment_ids`; `None` for those it does not show, or not so that it
+/// can be understood.
+#[must_use]
+pub fn lookups(answer: &HttpAnswer, payment_ids: &[PaymentId]) -> Vec<Option<Lookup>> {
+    let list = match envelope(answer) {
+        Ok(Envelope { code: 0, response: Value::Array(list), .. }) => list,
+        _ => Vec::new(),
+    };
+    let shown: HashMap<&str, &Value> =
+        list.iter().filter_map(|payment| Some((payment.get("imp_uid")?.as_str()?, payment))).collect();
+    payment_ids.iter().map(|id| payment(shown.get(id.as_str())?, id).ok().map(Lookup::Found)).collect()
 }
 
 /// What `POST /payments/cancel` said about `payment_id`.
@@ -200,6 +214,20 @@ mod tests {
         }
         let page = HttpAnswer { status: 404, body: b"<html>not here</html>".to_vec() };
         assert!(matches!(lookup(&page, &id()), Lookup::Unavailable(_)));
+    }
+
+    #[test]
+    fn a_list_tells_what_it_shows_and_leaves_the_rest_open() {
+        let ids: Vec<PaymentId> =
+            ["imp_2", "imp_1", "imp_3"].iter().map(|id| PaymentId::parse(id).expect("an id")).collect();
+        let mut odd = paid();
+        odd["imp_uid"] = json!("imp_3");
+        odd["amount"] = json!(-1);
+        let found = lookups(&answer(200, &success(&json!([paid(), odd, "text"]))), &ids);
+        assert!(matches!(&found[..], [None, Some(Lookup::Found(payment)), None] if payment.payment_id == ids[1]));
+        for body in [success(&paid()), json!({ "code": 1, "message": "no", "response": [paid()] }), json!("text")] {
+            assert_eq!(lookups(&answer(200, &body), &ids), [None, None, None]);
+        }
     }
 
     #[test]

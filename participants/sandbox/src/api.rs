@@ -10,7 +10,7 @@ use crate::payment::{Payment, Status};
 use crate::server::App;
 use axum::Router;
 use axum::extract::connect_info::ConnectInfo;
-use axum::extract::{DefaultBodyLimit, FromRequestParts, Path, State};
+use axum::extract::{DefaultBodyLimit, FromRequestParts, Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
@@ -24,9 +24,13 @@ use std::time::Duration;
 /// Largest request body of the API in bytes.
 const BODY_MAX: usize = 64 * 1024;
 
+/// Payments one list shows at most.
+const LIST_MAX: usize = 100;
+
 pub(crate) fn routes() -> Router<App> {
     Router::new()
         .route("/users/getToken", post(get_token))
+        .route("/payments", get(list_payments))
         .route("/payments/{imp_uid}", get(get_payment))
         .route("/payments/find/{merchant_uid}", get(find_payment))
         .route("/payments/find/{merchant_uid}/", get(find_payment))
@@ -65,6 +69,14 @@ where
     F: Future<Output = Result<Value, Refusal>>,
 {
     let plan = app.faults.plan(operation, imp_uid);
+    run(app, caller, operation, plan, || effect(plan)).await
+}
+
+/// The same with a plan that is made already.
+async fn run<F>(app: &App, caller: &Caller, operation: Operation, plan: Plan, effect: impl FnOnce() -> F) -> Response
+where
+    F: Future<Output = Result<Value, Refusal>>,
+{
     if plan.latency_ms > 0 {
         tokio::time::sleep(Duration::from_millis(plan.latency_ms)).await;
     }
@@ -80,7 +92,7 @@ where
     if operation != Operation::Token && !app.tokens.accepts(&caller.authorization, now_us() / 1_000_000) {
         return Refusal::unauthorized().into_response();
     }
-    let result = effect(plan).await;
+    let result = effect().await;
     if plan.cut_after {
         return cut(caller);
     }
@@ -97,7 +109,7 @@ fn cut(caller: &Caller) -> Response {
 }
 
 /// A payment as the plan wants it shown.
-fn shown(payment: &Payment, plan: Plan) -> Value {
+fn shown_as(payment: &Payment, plan: Plan) -> Value {
     let mut shown = payment.clone();
     if plan.wrong_currency {
         shown.currency = if payment.currency == "JPY" { "VND" } else { "JPY" }.to_owned();
@@ -131,7 +143,28 @@ async fn lookup(app: &App, imp_uid: &str, plan: Plan) -> Result<Value, Refusal> 
         return Err(Refusal::not_found());
     }
     let payment = app.ledger.find(imp_uid).await?.ok_or_else(Refusal::not_found)?;
-    Ok(shown(&payment, plan))
+    Ok(shown_as(&payment, plan))
+}
+
+/// The payments among the ids that exist, in any order; those that do not are left out.
+async fn list_payments(State(app): State<App>, caller: Caller, RawQuery(query): RawQuery) -> Response {
+    let query = query.unwrap_or_default();
+    // Ids need no escapes, so that only the brackets may come escaped.
+    let ids = query.split('&').filter_map(|pair| pair.split_once('=')).filter_map(|(key, id)| {
+        (matches!(key, "imp_uid[]" | "imp_uid%5B%5D" | "imp_uid%5b%5d") && is_id(id)).then_some(id)
+    });
+    let ids: Vec<&str> = ids.collect();
+    if ids.is_empty() || ids.len() > LIST_MAX {
+        return Refusal::bad_request("imp_uid[]: 1 to 100 ids").into_response();
+    }
+    let (call, each) = app.faults.plan_list(Operation::Lookup, &ids);
+    run(&app, &caller, Operation::Lookup, call, || async {
+        let found = app.ledger.find_many(&ids).await?;
+        let plan_of = |payment: &Payment| ids.iter().position(|id| *id == payment.imp_uid).map(|at| each[at]);
+        let shown = found.iter().filter_map(|payment| Some((payment, plan_of(payment)?)));
+        Ok(shown.filter(|(_, plan)| !plan.unknown_id).map(|(payment, plan)| shown_as(payment, plan)).collect())
+    })
+    .await
 }
 
 async fn find_payment(State(app): State<App>, caller: Caller, Path(merchant_uid): Path<String>) -> Response {
@@ -179,7 +212,7 @@ async fn cancel(State(app): State<App>, caller: Caller, fields: Fields) -> Respo
             return Err(Refusal::business("the payment gateway refuses this cancellation"));
         }
         let payment = ledger.cancel(cancel).await?;
-        Ok(shown(&payment, plan))
+        Ok(shown_as(&payment, plan))
     })
     .await
 }

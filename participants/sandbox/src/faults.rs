@@ -156,6 +156,21 @@ struct Armed {
     dice: StdRng,
 }
 
+impl Armed {
+    /// Throws the dice and uses up the count.
+    fn hits(&mut self) -> bool {
+        if self.rule.rate.is_some_and(|rate| self.dice.random::<f64>() >= rate) {
+            return false;
+        }
+        match &mut self.rule.count {
+            Some(0) => return false,
+            Some(left) => *left -= 1,
+            None => {}
+        }
+        true
+    }
+}
+
 /// All rules of a provider.
 #[derive(Debug)]
 pub struct Faults {
@@ -193,21 +208,36 @@ impl Faults {
         self.rules.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
+    /// Decides about one call that shows many payments. Rules for every call hit it once; rules for one payment hit the call
+    /// if it asks for that payment, and what they do to a payment they do to that one only.
+    #[must_use]
+    pub fn plan_list(&self, operation: Operation, imp_uids: &[&str]) -> (Plan, Vec<Plan>) {
+        let mut call = Plan::default();
+        let mut each = vec![Plan::default(); imp_uids.len()];
+        let mut rules = self.rules.lock().unwrap_or_else(PoisonError::into_inner);
+        for armed in rules.iter_mut() {
+            let only = armed.rule.imp_uid.clone();
+            let position = imp_uids.iter().position(|imp_uid| only.as_deref() == Some(*imp_uid));
+            if !armed.rule.fits(operation, position.map(|position| imp_uids[position])) || !armed.hits() {
+                continue;
+            }
+            call.add(armed.rule.fault);
+            let hit = position.map_or(0..each.len(), |position| position..position + 1);
+            each[hit].iter_mut().for_each(|plan| plan.add(armed.rule.fault));
+        }
+        rules.retain(|armed| armed.rule.count != Some(0));
+        (call, each)
+    }
+
     /// Decides about one call and uses up the counts of the rules that hit it.
     #[must_use]
     pub fn plan(&self, operation: Operation, imp_uid: Option<&str>) -> Plan {
         let mut plan = Plan::default();
         let mut rules = self.rules.lock().unwrap_or_else(PoisonError::into_inner);
         for armed in rules.iter_mut().filter(|armed| armed.rule.fits(operation, imp_uid)) {
-            if armed.rule.rate.is_some_and(|rate| armed.dice.random::<f64>() >= rate) {
-                continue;
+            if armed.hits() {
+                plan.add(armed.rule.fault);
             }
-            match &mut armed.rule.count {
-                Some(0) => continue,
-                Some(left) => *left -= 1,
-                None => {}
-            }
-            plan.add(armed.rule.fault);
         }
         rules.retain(|armed| armed.rule.count != Some(0));
         plan
@@ -228,6 +258,20 @@ mod tests {
         assert_eq!(faults.plan(Operation::Lookup, Some("imp_1")).status, Some(503));
         assert_eq!(faults.plan(Operation::Cancel, Some("imp_1")).status, Some(503));
         assert_eq!(faults.plan(Operation::Lookup, Some("imp_1")), Plan::default());
+        assert!(faults.list().is_empty());
+    }
+
+    #[test]
+    fn a_list_is_one_call_and_its_payments_have_rules_of_their_own() {
+        let faults = Faults::new(1);
+        let own = |fault| Rule { imp_uid: Some("imp_2".into()), count: Some(1), ..Rule::new(fault) };
+        assert!(faults.add(own(Fault::WrongAmount)) && faults.add(own(Fault::CutBeforeEffect)));
+        assert!(faults.add(Rule { count: Some(2), ..Rule::new(Fault::LatencyMs(5)) }));
+        let (call, each) = faults.plan_list(Operation::Lookup, &["imp_1", "imp_2"]);
+        assert!(call.cut_before && call.latency_ms == 5);
+        assert!(!each[0].wrong_amount && each[1].wrong_amount);
+        let (call, each) = faults.plan_list(Operation::Lookup, &["imp_1", "imp_2"]);
+        assert!(!call.cut_before && call.latency_ms == 5 && !each[1].wrong_amount);
         assert!(faults.list().is_empty());
     }
 

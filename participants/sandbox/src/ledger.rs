@@ -168,6 +168,23 @@ impl Ledger {
         Ok(Some(payment))
     }
 
+    /// Those of these payments that exist, with their refunds, in any order.
+    ///
+    /// # Errors
+    /// As [`Database::query`].
+    pub async fn find_many(&self, imp_uids: &[&str]) -> Result<Vec<Payment>, SqlError> {
+        let select = format!("SELECT {COLUMNS} FROM sandbox_payment WHERE imp_uid");
+        let ids = imp_uids.iter().map(|id| (*id).into()).collect();
+        let mut payments = Vec::with_capacity(imp_uids.len());
+        for row in self.database.query_in(&select, ids, "").await? {
+            let payment = payment_of(&row)?;
+            // Its history, and it as it is now: a refund may have come in between.
+            let refunded = if payment.cancellations > 0 { self.find(&payment.imp_uid).await? } else { None };
+            payments.push(refunded.unwrap_or(payment));
+        }
+        Ok(payments)
+    }
+
     /// The id of a number's newest payment, captured ones first; `None` if there is none (of this status).
     ///
     /// # Errors
