@@ -4,6 +4,7 @@
 //! - [`gather`]: reads the evidence over gRPC and HTTP. [`checks`]: pure functions over it. [`report`]: their verdict.
 
 pub mod checks;
+pub mod databases;
 pub mod evidence;
 pub mod gather;
 pub mod report;
