@@ -4,6 +4,7 @@ use crate::engine::input::{Input, Verdict};
 use crate::engine::plan::{Plan, Planning, plan};
 use crate::sagas::Registry;
 use crate::store::{Holder, Loaded, OutboxMessage, Record, SagaStore, StartKey, StoreError};
+use baton_crash_point::{Point, hit};
 use saga_core::saga::SagaId;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -142,7 +143,9 @@ impl Committer {
                 changes
             })
         };
+        hit(Point::OrchestratorBeforeCommit);
         let changes = self.store.commit(ids.into_iter().collect(), decide).await?;
+        hit(Point::OrchestratorAfterCommit);
         let planned = std::mem::take(&mut *slot.lock().unwrap_or_else(PoisonError::into_inner));
         let mut answered = planned.verdicts.into_iter();
         let verdicts = inputs

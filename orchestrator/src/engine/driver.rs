@@ -5,6 +5,7 @@ use crate::engine::input::{Input, Job, Verdict};
 use crate::engine::sender::Sender;
 use crate::notify::Notifier;
 use baton_bus::bus::Delivery;
+use baton_crash_point::{Point, hit};
 use rand::RngExt as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -123,8 +124,10 @@ impl Engine {
             match job {
                 Job::One(_, answer, _place) => {
                     if let Some(verdict) = own.into_iter().next() {
+                        hit(Point::OrchestratorBeforeAnswer);
                         // The caller may have gone; the saga is committed all the same.
                         let _ = answer.send(verdict);
+                        hit(Point::OrchestratorAfterAnswer);
                     }
                 }
                 Job::Delivery(replies, delivery) if settling == Settling::Hold => {
@@ -209,7 +212,11 @@ impl Settling {
 
     async fn settle(self, delivery: Delivery) {
         match self {
-            Self::Acknowledge => delivery.ack().await,
+            Self::Acknowledge => {
+                hit(Point::OrchestratorBeforeAck);
+                delivery.ack().await;
+                hit(Point::OrchestratorAfterAck);
+            }
             Self::Quarantine => delivery.dead_letter("REPLY_NOT_APPLIED").await,
             Self::Release | Self::Hold => delivery.release().await,
         }

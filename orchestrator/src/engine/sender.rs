@@ -2,6 +2,7 @@
 
 use crate::store::OutboxMessage;
 use baton_bus::bus::{CommandBus, Destination, Message};
+use baton_crash_point::{Point, hit};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -68,7 +69,11 @@ impl Sender {
 
     async fn publish(self: Arc<Self>, messages: Vec<Message>, slot: OwnedSemaphorePermit) {
         let ids: Vec<Uuid> = messages.iter().map(|message| message.id).collect();
+        hit(Point::OrchestratorBeforePublish);
         let confirmed = self.bus.publish(messages).await;
+        if !confirmed.is_empty() {
+            hit(Point::OrchestratorAfterPublish);
+        }
         let mut state = self.state();
         for id in &ids {
             state.in_flight.remove(id);

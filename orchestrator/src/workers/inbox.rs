@@ -4,6 +4,7 @@ use crate::engine::handle::EngineHandle;
 use crate::metrics::Metrics;
 use baton_bus::bus::{Consumer, Delivery};
 use baton_bus::error::BusError;
+use baton_crash_point::{Point, hit};
 use baton_proto::baton::participant::v1 as wire;
 use bytes::Bytes;
 use prost::Message as _;
@@ -58,7 +59,7 @@ async fn hand_over(engine: &EngineHandle, metrics: &Metrics, delivery: Delivery)
             if replies.is_empty() && bad > 0 {
                 // Aside: quarantine may take as long as the broker likes, the queue behind it must not. What is aside is
                 // unacknowledged, so the prefetch bounds it.
-                tokio::spawn(delivery.dead_letter("MALFORMED_REPLY"));
+                tokio::spawn(quarantine(delivery, "MALFORMED_REPLY"));
             } else if replies.is_empty() {
                 delivery.ack().await;
             } else {
@@ -68,9 +69,15 @@ async fn hand_over(engine: &EngineHandle, metrics: &Metrics, delivery: Delivery)
         Err(reason) => {
             metrics.quarantined.inc();
             tracing::warn!(reason, "reply message quarantined");
-            tokio::spawn(delivery.dead_letter(reason));
+            tokio::spawn(quarantine(delivery, reason));
         }
     }
+}
+
+async fn quarantine(delivery: Delivery, reason: &'static str) {
+    hit(Point::OrchestratorBeforeQuarantine);
+    delivery.dead_letter(reason).await;
+    hit(Point::OrchestratorAfterQuarantine);
 }
 
 /// A batch whose items are still bytes: the same wire format as `ReplyBatch`, so that one bad item spoils only itself.

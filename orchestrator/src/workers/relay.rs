@@ -3,6 +3,7 @@
 use crate::engine::sender::Sender;
 use crate::metrics::Metrics;
 use crate::store::{SagaStore, StoreError};
+use baton_crash_point::{Point, hit};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -56,7 +57,13 @@ impl Relay {
         let messages = self.store.unconfirmed(self.age, self.reached, MAX_MESSAGES).await?;
         let is_full = messages.len() >= MAX_MESSAGES as usize;
         self.reached = messages.last().filter(|_| is_full).map(|message| message.id);
+        if !messages.is_empty() {
+            hit(Point::OrchestratorBeforeRelay);
+        }
         let sent = self.sender.send(messages);
+        if sent > 0 {
+            hit(Point::OrchestratorAfterRelay);
+        }
         self.metrics.relayed.inc_by(sent as u64);
         Ok(sent)
     }

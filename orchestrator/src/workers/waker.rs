@@ -6,6 +6,7 @@ use crate::metrics::Metrics;
 use crate::sagas::Registry;
 use crate::store::{Record, SagaStore, StoreError};
 use crate::workers::probe::{MAX_KEYS, Probe};
+use baton_crash_point::{Point, hit};
 use futures_util::future::join_all;
 use saga_core::event::Reply;
 use saga_core::saga::{CommandId, Direction, State, Wait};
@@ -86,7 +87,9 @@ impl Waker {
         // Answers first: a saga that one of them moves is no longer due when its wake comes.
         let mut inputs = self.ask(&due).await;
         inputs.extend(due.iter().map(|record| Input::Wake(record.saga.id)));
+        hit(Point::OrchestratorBeforeWake);
         let moved = self.engine.many(inputs).await;
+        hit(Point::OrchestratorAfterWake);
         Ok(Look { due: due.len(), moved })
     }
 

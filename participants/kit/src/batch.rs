@@ -6,6 +6,7 @@ use crate::ledger;
 use crate::metrics::Metrics;
 use crate::participant::{Answer, Command, Participant};
 use crate::plan::{Rules, Stored, plan};
+use baton_crash_point::{Point, hit};
 use baton_edge::reason::CommandReason;
 use baton_sql::database::Database;
 use baton_sql::error::SqlError;
@@ -145,12 +146,14 @@ impl<P: Participant> Batches<P> {
                 now_us,
             });
             let shared = Arc::clone(&work);
+            hit(Point::ParticipantBeforeCommit);
             let ended = self.database.transaction(move |tx| {
                 let work = Arc::clone(&shared);
                 async move { carry_out(&work, tx).await }.boxed()
             });
             let failure = match ended.await {
                 Ok(Ended::Answered(answers, repeated)) => {
+                    hit(Point::ParticipantAfterCommit);
                     repeated.iter().for_each(|_| self.metrics.repeated(self.participant.name()));
                     return Ok(answers);
                 }

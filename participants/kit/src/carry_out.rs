@@ -3,6 +3,7 @@
 use crate::ledger::{self, Entry};
 use crate::participant::{Answer, Command, CommandKey, Direction, MAX_OUTPUT, Participant};
 use crate::plan::{Decision, Rules, Stored, plan, tombstone};
+use baton_crash_point::{Point, hit};
 use baton_edge::reason::CommandReason;
 use baton_sql::database::{Tx, Verdict};
 use baton_sql::error::SqlError;
@@ -71,6 +72,7 @@ pub(crate) async fn carry_out<P: Participant>(work: &Work<P>, tx: &mut Tx) -> Re
         answers.insert(command.key, answer);
     }
     ledger::insert(tx, entries, work.now_us).await?;
+    hit(Point::ParticipantInsideCommit);
     Ok(Verdict::Commit(Ended::Answered(answers, repeated)))
 }
 

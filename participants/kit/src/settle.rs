@@ -2,6 +2,7 @@
 
 use crate::codec;
 use baton_bus::bus::{CommandBus, Delivery, Destination, Message};
+use baton_crash_point::{Point, hit};
 use baton_proto::baton::participant::v1::Reply;
 use bytes::Bytes;
 use std::collections::HashSet;
@@ -37,7 +38,11 @@ pub(crate) async fn settle(bus: &dyn CommandBus, answered: Vec<Answered>, tasks:
         bodies.into_iter().map(|body| Message { id: Uuid::now_v7(), destination: Destination::Replies, body });
     let messages = messages.collect::<Vec<_>>();
     let ids = messages.iter().map(|message| message.id).collect::<Vec<_>>();
+    hit(Point::ParticipantBeforePublish);
     let confirmed = if messages.is_empty() { Vec::new() } else { bus.publish(messages).await };
+    if !confirmed.is_empty() {
+        hit(Point::ParticipantAfterPublish);
+    }
     let confirmed = confirmed.into_iter().collect::<HashSet<_>>();
     let mut start = 0;
     for (one, end) in answered.into_iter().zip(ends) {
@@ -48,6 +53,7 @@ pub(crate) async fn settle(bus: &dyn CommandBus, answered: Vec<Answered>, tasks:
             acknowledge(delivery, one.unreadable, tasks).await;
         } else {
             tracing::warn!("replies not confirmed, releasing their commands");
+            hit(Point::ParticipantBeforeRelease);
             delivery.release().await;
         }
     }
@@ -56,9 +62,18 @@ pub(crate) async fn settle(bus: &dyn CommandBus, answered: Vec<Answered>, tasks:
 /// Acknowledges a delivery; of one with unreadable items those alone are quarantined.
 async fn acknowledge(mut delivery: Delivery, unreadable: Vec<Bytes>, tasks: &TaskTracker) {
     if unreadable.is_empty() {
+        hit(Point::ParticipantBeforeAck);
         delivery.ack().await;
+        hit(Point::ParticipantAfterAck);
     } else {
         delivery.body = codec::batch_of(unreadable);
-        tasks.spawn(delivery.dead_letter(UNREADABLE));
+        tasks.spawn(quarantine(delivery, UNREADABLE));
     }
+}
+
+/// Takes as long as the broker likes.
+pub(crate) async fn quarantine(delivery: Delivery, reason: &'static str) {
+    hit(Point::ParticipantBeforeQuarantine);
+    delivery.dead_letter(reason).await;
+    hit(Point::ParticipantAfterQuarantine);
 }

@@ -170,7 +170,7 @@ impl<P: Participant> Worker<P> {
         let Some(items) = items.filter(|items| !nothing_readable(items)) else {
             self.metrics.quarantined(self.participant.name(), 1);
             tracing::error!(bytes = delivery.body.len(), "message quarantined");
-            self.tasks.spawn(delivery.dead_letter(settle::NO_BATCH));
+            self.tasks.spawn(settle::quarantine(delivery, settle::NO_BATCH));
             return None;
         };
         let mut one = Opened { delivery: Some(delivery), commands: vec![], malformed: vec![], unreadable: vec![] };

@@ -9,6 +9,7 @@
 use crate::claim::{Book, Claimant};
 use crate::gateway::{Cancelled, LIST_MAX, Lookup, PaymentGateway, ProviderPayment, ProviderState};
 use crate::reason::PaymentReason;
+use baton_crash_point::{Point, hit};
 use baton_edge::reason::CommandReason;
 use baton_edge::shop::identifier::PaymentId;
 use baton_participant_kit::participant::Answer;
@@ -217,7 +218,10 @@ async fn send_back(gateway: &dyn PaymentGateway, refund: &Refund, payment: Provi
         return Outcome::Unanswered(unavailable("no time left in this batch"));
     }
     let payment_id = &refund.claimant.payment_id;
-    let refused = match gateway.cancel(payment_id, remaining, &refund.reason).await {
+    hit(Point::PaymentBeforeRefund);
+    let cancelled = gateway.cancel(payment_id, remaining, &refund.reason).await;
+    hit(Point::PaymentAfterRefund);
+    let refused = match cancelled {
         Cancelled::Done(payment) if payment.remaining().minor_units == 0 => return Outcome::SentBack,
         Cancelled::Done(_) => None,
         Cancelled::Refused { message } => Some(message),

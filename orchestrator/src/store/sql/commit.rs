@@ -4,6 +4,7 @@ use crate::store::row::journal::{JOURNAL_COLUMNS, journal_values};
 use crate::store::row::{self, MOVING_SET, Moving, OUTBOX_COLUMNS, SAGA_COLUMNS};
 use crate::store::sql::clock::DatabaseClock;
 use crate::store::{Changes, Decide, Insert, Loaded, StoreError, Update};
+use baton_crash_point::{Point, hit};
 use baton_sql::database::{Tx, Verdict};
 use baton_sql::error::SqlError;
 use baton_sql::value::Value;
@@ -27,7 +28,10 @@ pub(super) fn run(tx: &mut Tx, ids: Vec<SagaId>, decide: Arc<Mutex<Decide>>, clo
         let loaded = load(tx, ids, &clock).await?;
         let changes = decide.lock().unwrap_or_else(PoisonError::into_inner)(&loaded);
         Ok(match write(tx, &changes).await? {
-            Ok(()) => Verdict::Commit(Ok(changes)),
+            Ok(()) => {
+                hit(Point::OrchestratorInsideCommit);
+                Verdict::Commit(Ok(changes))
+            }
             Err(error) => Verdict::Rollback(Err(error)),
         })
     })
