@@ -1,0 +1,94 @@
+//! One connection: two pumps, and every way it can be cut short.
+
+use super::Shared;
+use super::counts::Counts;
+use super::faults::{Faults, Gate};
+use super::pump::{Direction, Pump};
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+/// A server on this machine that does not accept within this is frozen.
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+
+/// What the two directions of a connection tell each other.
+#[derive(Debug, Default)]
+pub(super) struct Link {
+    /// Bytes were lost: it cannot go on once the gate opens.
+    pub damaged: AtomicBool,
+    /// The server's next answer is that to a COMMIT, and must not arrive.
+    pub swallow_answer: AtomicBool,
+}
+
+/// Forwards one connection to its end.
+pub(super) async fn run(shared: Arc<Shared>, mut client: TcpStream, serial: u64) {
+    let Some(mut server) = connect(&shared).await else {
+        let _ = client.set_zero_linger();
+        return;
+    };
+    // Both ends are servers and clients that batch on their own.
+    let _ = (client.set_nodelay(true), server.set_nodelay(true));
+    let link = Link::default();
+    let is_cut = {
+        let (mut from_client, mut to_client) = client.split();
+        let (mut from_server, mut to_server) = server.split();
+        let pump = |direction, salt: u64| Pump {
+            shared: &shared,
+            link: &link,
+            faults: shared.faults.subscribe(),
+            direction,
+            dice: StdRng::seed_from_u64(shared.seed ^ serial.rotate_left(17) ^ salt),
+        };
+        let (up, down) = (pump(Direction::Up, 0x5570), pump(Direction::Down, 0xd0_1170));
+        // The first direction that fails cuts the other off; an orderly end of one leaves the other open.
+        let both = async {
+            tokio::try_join!(up.run(&mut from_client, &mut to_server), down.run(&mut from_server, &mut to_client))
+        };
+        tokio::select! {
+            ended = both => ended.is_err(),
+            () = asked_to_reset(&shared) => true,
+            () = beyond_repair(&shared, &link) => true,
+        }
+    };
+    if is_cut {
+        let _ = (client.set_zero_linger(), server.set_zero_linger());
+    }
+}
+
+/// The next target in turn that accepts.
+async fn connect(shared: &Shared) -> Option<TcpStream> {
+    let first = shared.next.fetch_add(1, Ordering::Relaxed);
+    for turn in 0..shared.targets.len() {
+        let target: SocketAddr = shared.targets[first.wrapping_add(turn) % shared.targets.len()];
+        if let Ok(Ok(stream)) = timeout(CONNECT_WITHIN, TcpStream::connect(target)).await {
+            return Some(stream);
+        }
+    }
+    None
+}
+
+async fn asked_to_reset(shared: &Shared) {
+    let mut resets = shared.resets.subscribe();
+    // It ends only with the proxy, and then the connection ends as well.
+    let _ = resets.changed().await;
+    Counts::add(&shared.counts.reset, 1);
+}
+
+/// Completes when bytes were lost and the gate is open again.
+async fn beyond_repair(shared: &Shared, link: &Link) {
+    let mut faults = shared.faults.subscribe();
+    let loses = |faults: &Faults| faults.up.gate == Gate::Lose || faults.down.gate == Gate::Lose;
+    loop {
+        if link.damaged.load(Ordering::Relaxed) && !loses(&faults.borrow_and_update()) {
+            return;
+        }
+        if faults.changed().await.is_err() {
+            return;
+        }
+    }
+}
