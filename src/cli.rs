@@ -71,6 +71,8 @@ pub enum Command {
     Dev(Dev),
     /// Send 1,000 concurrent orders for 800 units, then audit every order, unit and cent
     Demo(Demo),
+    /// Run real processes under load, let faults loose on them one after the other, and audit after each
+    Storm(Storm),
     /// Run an orchestrator
     Orchestrator(Listen),
     /// Run a participant
@@ -158,6 +160,48 @@ pub struct Demo {
     /// How long to wait for the last saga before the audit fails, in seconds
     #[arg(long, default_value_t = 120, value_name = "SECONDS")]
     pub settle: u64,
+}
+
+/// Arguments of `baton storm`.
+#[derive(Args, Clone, Debug)]
+#[command(
+    after_help = "It needs MariaDB, RabbitMQ and Redis installed, and starts private ones. Crash points need a binary built \
+with --features crash-points. A nemesis that never fired fails the run; one that cannot run here is counted as not run."
+)]
+pub struct Storm {
+    /// Nemesis to run; may be repeated [default: those of --ci]
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["ci", "full", "all"])]
+    pub nemesis: Vec<String>,
+    /// List every nemesis
+    #[arg(long)]
+    pub list: bool,
+    /// The short storm: 12 nemeses of 45 s
+    #[arg(long, conflicts_with_all = ["full", "all"])]
+    pub ci: bool,
+    /// The full storm: every kind of fault, every pair of programs, every crash point, 180 s each
+    #[arg(long, conflicts_with = "all")]
+    pub full: bool,
+    /// Every nemesis there is, every single fault of every pair on its own
+    #[arg(long)]
+    pub all: bool,
+    /// Measure how fast what was killed moves again; nothing else unless nemeses are named
+    #[arg(long)]
+    pub recovery: bool,
+    /// Seconds of load for each nemesis [default: 45, with --full 180]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(10..=3600))]
+    pub seconds: Option<u64>,
+    /// Orders begun in a second
+    #[arg(long, default_value_t = 30.0, value_parser = rate)]
+    pub rate: f64,
+    /// Replays a run's choices [default: a new one, which is printed]
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Where the report goes; the same with .json beside it
+    #[arg(long, value_name = "FILE.html")]
+    pub report: Option<PathBuf>,
+    /// Where processes keep data and logs [default: a temporary directory, kept if something failed]
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
 }
 
 /// Where a process listens.
@@ -425,6 +469,11 @@ pub enum Sagas {
 pub enum ConfigCommand {
     /// Read all layers, check every value, say what is wrong
     Check,
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    let rate: f64 = text.parse().map_err(|_| "write a number".to_owned())?;
+    if (0.5..=500.0).contains(&rate) { Ok(rate) } else { Err("0.5 to 500".to_owned()) }
 }
 
 fn key_value(text: &str) -> Result<(String, String), String> {

@@ -4,7 +4,7 @@
 //! - [`config`]: defaults, file, environment, flags. [`telemetry`], [`admin`]: what every process brings up.
 //! - [`orchestrator`], [`participant`], [`sandbox_provider`]: processes. [`embedded`], [`dev`]: all of them in one.
 //!   [`wiring`], [`databases`]: from configuration to parts. [`migrate`]: schemas.
-//! - [`demo`]: many orders at once, then the audit.
+//! - [`demo`]: many orders at once, then the audit. [`storm`]: faults on real processes, and the audit after each.
 //! - [`items`], [`orders`], [`sagas`], [`health`]: client commands, gRPC only.
 
 pub mod admin;
@@ -29,6 +29,7 @@ pub mod sagas;
 pub mod sandbox_provider;
 pub mod show;
 pub mod signals;
+pub mod storm;
 pub mod telemetry;
 pub mod tls;
 pub mod wiring;

@@ -6,7 +6,9 @@ use crate::config::layers::Layers;
 use crate::config::{Config, print};
 use crate::failure::{Exit, Failure};
 use crate::show::Printer;
-use crate::{demo, dev, health, items, migrate, orchestrator, orders, participant, sagas, sandbox_provider, tls};
+use crate::{
+    demo, dev, health, items, migrate, orchestrator, orders, participant, sagas, sandbox_provider, storm, tls,
+};
 use clap::{CommandFactory as _, Parser as _};
 use std::process::ExitCode;
 
@@ -108,6 +110,7 @@ async fn dispatch(command: Command, config: Config, printer: Printer) -> Result<
         }
         Command::Dev(args) => dev::run(&args, &config, printer).await,
         Command::Demo(args) => demo::start(&args, config, printer).await,
+        Command::Storm(args) => storm::run(&args, printer).await,
         Command::Orchestrator(_) => orchestrator::run(config, !printer.no_colour()).await,
         Command::Participant { name, .. } => participant::run(name, config, !printer.no_colour()).await,
         Command::SandboxProvider { .. } => sandbox_provider::run(config, !printer.no_colour()).await,

@@ -1,1 +1,7 @@
-//! x
+//! What a storm was and what came of it: for machines as JSON, for people as one page with pictures.
+//!
+//! - [`model`]: the values. [`html`]: the page. `chart`: its pictures, inline SVG. Nothing is loaded from anywhere.
+
+mod chart;
+pub mod html;
+pub mod model;

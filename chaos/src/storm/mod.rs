@@ -1,1 +1,18 @@
-//! x
+//! The storm: the real processes under load, nemeses one after the other, and after each the whole audit.
+
+pub mod act;
+pub mod arena;
+pub mod cluster;
+pub mod history;
+pub mod judge;
+pub mod links;
+pub mod load;
+pub mod logs;
+pub mod nemesis;
+pub mod node;
+pub mod quiesce;
+pub mod recovery;
+pub mod run;
+pub mod shop;
+pub mod tmpfs;
+pub mod voice;

@@ -1,0 +1,150 @@
+//! Processes that die at named points, each of which must be reached.
+
+use super::hostile;
+use crate::proxy::faults::{Faults, Gate, Side};
+use crate::storm::arena::{Arena, Fired};
+use crate::storm::links::Pair;
+use crate::storm::node::{Kind, Node};
+use anyhow::{Context as _, Result};
+use baton_bus::bus::Destination;
+use baton_crash_point::Point;
+use rand::RngExt as _;
+use serde_json::json;
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+/// A point that is not reached within this is not reached.
+const REACHED_WITHIN: Duration = Duration::from_secs(40);
+
+/// How often somebody looks.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// How often what a point needs is done again.
+const STIR_EVERY: Duration = Duration::from_secs(4);
+
+/// What a point needs to be reached, beside load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stir {
+    Nothing,
+    /// Messages whose confirms are lost: the other orchestrator's, for this one to relay.
+    LostConfirms,
+    /// Answers that ask to be repeated, so that sagas fall due.
+    Unavailable,
+    /// A message nobody can read.
+    Garbage,
+    /// Replies whose confirms are lost.
+    LostReplyConfirms,
+}
+
+/// Each point in turn: arm, wait for the death, start again.
+pub(super) async fn points(arena: &Arena, points: &[Point]) -> Result<Vec<Fired>> {
+    let mut dice = arena.dice();
+    let mut fired = Vec::new();
+    for (turn, point) in points.iter().enumerate() {
+        let nodes = arena.cluster.of(kind_of(*point, turn));
+        let node = nodes[dice.random_range(0..nodes.len())];
+        let stir = stir_of(*point);
+        let nth = if stir == Stir::Nothing { dice.random_range(1..=3) } else { 1 };
+        let is_hit = one(arena, node, *point, nth, stir).await?;
+        fired.push(Fired::new(point.name(), u64::from(is_hit)));
+    }
+    Ok(fired)
+}
+
+fn kind_of(point: Point, turn: usize) -> Kind {
+    let name = point.name();
+    if name.starts_with("orchestrator") {
+        Kind::Orchestrator
+    } else if name.starts_with("payment") {
+        Kind::Payment
+    } else {
+        Kind::PARTICIPANTS[turn % Kind::PARTICIPANTS.len()]
+    }
+}
+
+fn stir_of(point: Point) -> Stir {
+    match point {
+        Point::OrchestratorBeforeRelay | Point::OrchestratorAfterRelay => Stir::LostConfirms,
+        Point::OrchestratorBeforeWake | Point::OrchestratorAfterWake => Stir::Unavailable,
+        Point::OrchestratorBeforeQuarantine
+        | Point::OrchestratorAfterQuarantine
+        | Point::ParticipantBeforeQuarantine
+        | Point::ParticipantAfterQuarantine => Stir::Garbage,
+        Point::ParticipantBeforeRelease => Stir::LostReplyConfirms,
+        _ => Stir::Nothing,
+    }
+}
+
+async fn one(arena: &Arena, node: &Node, point: Point, nth: u32, stir: Stir) -> Result<bool> {
+    arena.note(format!("{} armed at {}", point.name(), node.name));
+    let line = format!("crash point {} hit", point.name());
+    let before = lines(node, &line)?;
+    node.arm(point, nth)?;
+    let until = Instant::now() + REACHED_WITHIN;
+    let mut next_stir = Instant::now() + Duration::from_secs(1);
+    let process = node.process();
+    while process.is_running() && Instant::now() < until {
+        if stir != Stir::Nothing && Instant::now() >= next_stir {
+            stirred(arena, node, stir).await?;
+            next_stir = Instant::now() + STIR_EVERY;
+        }
+        sleep(LOOK).await;
+    }
+    calm(arena, node, stir).await?;
+    // Another death would leave no such line.
+    let is_hit = lines(node, &line)? > before;
+    arena.note(format!("{} {}", point.name(), if is_hit { "hit" } else { "not reached" }));
+    if !is_hit {
+        node.kill()?;
+    }
+    node.start()?;
+    Ok(is_hit)
+}
+
+fn lines(node: &Node, wanted: &str) -> Result<usize> {
+    let log = std::fs::read_to_string(node.log()).with_context(|| format!("read the log of {}", node.name))?;
+    Ok(log.lines().filter(|line| line.contains(wanted)).count())
+}
+
+/// Does what the point needs.
+async fn stirred(arena: &Arena, node: &Node, stir: Stir) -> Result<()> {
+    let lose = || Faults { down: Side::gate(Gate::Lose), ..Faults::default() };
+    match stir {
+        Stir::Nothing => {}
+        Stir::LostConfirms => {
+            for link in arena.cluster.links.of(Pair::OrchestratorBroker).filter(|link| link.from != node.name) {
+                link.proxy.set(lose());
+            }
+        }
+        Stir::Unavailable => {
+            // The last rule's time is over with its count; more than so many a stir would only pile up.
+            let fault = json!({ "fault": "status", "value": 503, "operation": "lookup", "count": 20 });
+            arena.shop.sandbox("faults", Some(&fault)).await?;
+        }
+        Stir::Garbage => {
+            let destination = match node.kind {
+                Kind::Orchestrator => Destination::Replies,
+                kind => Destination::Commands(kind.name().to_owned()),
+            };
+            // To both instances, whichever takes it.
+            hostile::garbage(&arena.cluster, &destination, 4).await?;
+        }
+        Stir::LostReplyConfirms => {
+            arena.cluster.links.from(Pair::ParticipantBroker, &node.name)?.proxy.set(lose());
+        }
+    }
+    Ok(())
+}
+
+/// Ends what was done for the point.
+async fn calm(arena: &Arena, node: &Node, stir: Stir) -> Result<()> {
+    match stir {
+        Stir::Nothing | Stir::Garbage => {}
+        Stir::LostConfirms => arena.cluster.links.of(Pair::OrchestratorBroker).for_each(|link| link.proxy.heal()),
+        Stir::Unavailable => {
+            arena.shop.sandbox("faults", None).await?;
+        }
+        Stir::LostReplyConfirms => arena.cluster.links.from(Pair::ParticipantBroker, &node.name)?.proxy.heal(),
+    }
+    Ok(())
+}

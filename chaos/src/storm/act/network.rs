@@ -1,0 +1,133 @@
+//! Network faults, through the proxies of a pair.
+
+use crate::proxy::faults::{CommitCut, CommitFault, Faults, Flip, Gate, Side};
+use crate::storm::arena::{Arena, Fired};
+use crate::storm::links::Pair;
+use crate::storm::nemesis::NetFault;
+use anyhow::Result;
+use std::num::{NonZeroU32, NonZeroU64};
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+/// Shortest time of one fault in a cycle: a step's retries begin after a fifth of it.
+const SLICE: Duration = Duration::from_millis(2_500);
+
+/// Longest time of a fault that lets nothing through.
+const SILENCE: Duration = Duration::from_secs(15);
+
+/// A fault that nothing has met yet is left on for so much longer.
+const UNTIL_MET: Duration = Duration::from_secs(10);
+
+/// Between two resets.
+const RESET_EVERY: Duration = Duration::from_secs(1);
+
+/// Every fault in turn, each healed before the next.
+pub(super) async fn cycle(arena: &Arena, pair: Pair) -> Result<Vec<Fired>> {
+    let faults = NetFault::between(pair);
+    let slice = (arena.window / u32::try_from(faults.len()).unwrap_or(1)).max(SLICE);
+    let mut fired = Vec::new();
+    for fault in faults {
+        fired.extend(one(&arena.part(slice, fault as u64), fault, pair).await?);
+    }
+    Ok(fired)
+}
+
+/// One fault on every link of the pair.
+pub(super) async fn one(arena: &Arena, fault: NetFault, pair: Pair) -> Result<Vec<Fired>> {
+    let links = &arena.cluster.links;
+    let name = format!("{} between {}", fault.name(), pair.name());
+    arena.note(name.as_str());
+    let before = links.faults(pair);
+    let faults = faults_of(fault, pair);
+    links.of(pair).for_each(|link| link.proxy.set(faults.clone()));
+    let is_silent = matches!(
+        fault,
+        NetFault::HalfOpen | NetFault::OneWayUp | NetFault::OneWayDown | NetFault::LostAnswers | NetFault::Refuse
+    );
+    let lasts = if is_silent { arena.window.min(SILENCE) } else { arena.window };
+    if fault == NetFault::SlowClose {
+        close_in_order(arena, pair).await?;
+    }
+    let resets = matches!(fault, NetFault::Reset | NetFault::BitFlip);
+    if fault == NetFault::Refuse {
+        links.of(pair).for_each(|link| link.proxy.reset());
+    }
+    let until = Instant::now() + lasts;
+    let at_the_latest = until + UNTIL_MET;
+    while Instant::now() < until || (links.faults(pair) == before && Instant::now() < at_the_latest) {
+        if resets {
+            links.of(pair).for_each(|link| link.proxy.reset());
+        }
+        sleep(RESET_EVERY.min(lasts / 2)).await;
+    }
+    let times = links.faults(pair) - before;
+    links.of(pair).for_each(|link| link.proxy.heal());
+    Ok(vec![Fired::new(name, times)])
+}
+
+/// Only an orderly end is passed on late, and a program that works makes none: one is told to stop, and started again.
+async fn close_in_order(arena: &Arena, pair: Pair) -> Result<()> {
+    let Some(link) = arena.cluster.links.of(pair).next() else { return Ok(()) };
+    let ends = [&link.from, &link.to];
+    let Some(node) = arena.cluster.nodes.iter().find(|node| ends.contains(&&node.name)) else { return Ok(()) };
+    node.stop().await?;
+    node.start()
+}
+
+/// The proxies' part of a fault.
+fn faults_of(fault: NetFault, pair: Pair) -> Faults {
+    let up = |side| Faults { up: side, ..Faults::default() };
+    let down = |side| Faults { down: side, ..Faults::default() };
+    match fault {
+        NetFault::Latency => Faults::latency(latency(pair)),
+        NetFault::Rate => Faults::rate(number(20_000)),
+        NetFault::Reset => Faults::default(),
+        NetFault::HalfOpen => Faults::half_open(),
+        NetFault::OneWayUp => up(Side::gate(Gate::Hold)),
+        NetFault::OneWayDown => down(Side::gate(Gate::Hold)),
+        NetFault::LostAnswers => down(Side::gate(Gate::Lose)),
+        NetFault::Refuse => Faults { refuse: true, ..Faults::default() },
+        NetFault::SlowClose => Faults { slow_close: Duration::from_secs(2), ..Faults::default() },
+        NetFault::CutAfterBytes => Faults { cut_after: Some(number(cut_after(pair))), ..Faults::default() },
+        NetFault::BitFlip => {
+            let flip = Flip { one_in: NonZeroU32::new(40).unwrap_or(NonZeroU32::MIN), first: handshake(pair) };
+            Faults::both(Side { flip: Some(flip), ..Side::default() })
+        }
+        NetFault::CommitUnsent => commit(CommitCut::Before),
+        NetFault::CommitUnanswered => commit(CommitCut::Unanswered),
+    }
+}
+
+fn commit(cut: CommitCut) -> Faults {
+    let one_in = NonZeroU32::new(10).unwrap_or(NonZeroU32::MIN);
+    Faults { commit: Some(CommitFault { cut, one_in }), ..Faults::default() }
+}
+
+fn number(value: u64) -> NonZeroU64 {
+    NonZeroU64::new(value).unwrap_or(NonZeroU64::MIN)
+}
+
+/// A transaction is many round trips to the database, a call is one.
+fn latency(pair: Pair) -> Duration {
+    Duration::from_millis(if pair.is_database() { 40 } else { 300 })
+}
+
+/// More than a handshake, so that some work gets done in between.
+fn cut_after(pair: Pair) -> u64 {
+    match pair {
+        Pair::OrchestratorHints => 400,
+        Pair::OrchestratorParticipant | Pair::PaymentProvider | Pair::ClientOrchestrator => 4_000,
+        Pair::OrchestratorDatabase | Pair::OrchestratorBroker | Pair::ParticipantDatabase | Pair::ParticipantBroker => {
+            40_000
+        }
+    }
+}
+
+/// Bytes that belong to a handshake for sure, and to no statement, message or request.
+fn handshake(pair: Pair) -> u64 {
+    match pair {
+        // HTTP/2: preface and SETTINGS.
+        Pair::OrchestratorParticipant | Pair::ClientOrchestrator => 40,
+        _ => 80,
+    }
+}

@@ -1,0 +1,330 @@
+//! The whole installation as real processes: servers, provider, two of each program, a proxy between every two.
+
+use super::links::{Links, Pair};
+use super::node::{Kind, Node, Recipe, command};
+use super::tmpfs::Tmpfs;
+use anyhow::{Context as _, Result, ensure};
+use baton_sql::database::{Database, DatabaseConfig};
+use baton_supervisor::{Lifetime, MariaDb, Probe, Process, RabbitMq, Redis, mariadb, port};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Instances of each program.
+const INSTANCES: usize = 2;
+
+/// Connections of our own to each schema; not through any proxy.
+const OWN_CONNECTIONS: u32 = 2;
+
+/// How a cluster is set up.
+#[derive(Clone, Debug)]
+pub struct ClusterOptions {
+    /// The `baton` binary.
+    pub baton: PathBuf,
+    /// Seed of every proxy.
+    pub seed: u64,
+    /// Put the database on a file system of its own of so many MiB.
+    pub database_mib: Option<u32>,
+}
+
+/// Passwords that must never show up in a log. Made up for each cluster, so that a find is a find.
+#[derive(Clone, Debug)]
+pub struct Secrets {
+    /// Of every database user.
+    pub database: String,
+    /// Of the account at the provider.
+    pub provider: String,
+}
+
+/// A running installation. Everything ends with it.
+#[derive(Debug)]
+pub struct Cluster {
+    /// Where it lives.
+    pub dir: PathBuf,
+    /// Between every two.
+    pub links: Links,
+    /// The database.
+    pub mariadb: MariaDb,
+    /// The broker.
+    pub rabbitmq: RabbitMq,
+    /// The hints.
+    pub redis: Redis,
+    /// The sandbox payment provider.
+    pub provider: Process,
+    provider_port: u16,
+    /// Orchestrators, then participants.
+    pub nodes: Vec<Node>,
+    /// Ports of the proxies before the orchestrators.
+    pub client_ports: Vec<u16>,
+    /// The orchestrators' schema.
+    pub sagas: Database,
+    /// The stock participants' schema.
+    pub stock: Database,
+    /// What must stay secret.
+    pub secrets: Secrets,
+    // Last: unmounted when the database is gone.
+    tmpfs: Option<Tmpfs>,
+}
+
+impl Cluster {
+    /// Starts everything and waits until all of it is ready; about ten seconds.
+    ///
+    /// # Errors
+    /// If any part does not start; what did start ends.
+    pub async fn start(dir: &Path, options: &ClusterOptions) -> Result<Self> {
+        ensure!(options.baton.is_file(), "there is no baton binary at {}", options.baton.display());
+        let dir = std::path::absolute(dir)?;
+        fs::create_dir_all(&dir).with_context(|| format!("create {}", dir.display()))?;
+        let tmpfs = options.database_mib.map(|mib| Tmpfs::mount(&dir.join("mariadb"), mib)).transpose()?;
+        let settings = mariadb::Settings { buffer_pool_mib: 256, ..mariadb::Settings::default() };
+        let (mariadb, rabbitmq, redis) = tokio::try_join!(
+            MariaDb::start_with(&dir, &settings),
+            RabbitMq::start_with(&dir, None, Lifetime::Owned),
+            Redis::start(&dir),
+        )?;
+        let made_up = || format!("storm{}", uuid::Uuid::new_v4().simple());
+        let secrets = Secrets { database: made_up(), provider: made_up() };
+        let provider_port = port::free()?;
+        let config = configure(&dir, &mariadb, &secrets, provider_port)?;
+        migrate(&dir, options, &mariadb, &config).await?;
+        let logs = dir.join("log");
+        let mut provider_command = command(&options.baton, &config);
+        provider_command.arg("sandbox-provider");
+        let provider = Process::spawn(provider_command, &logs, "sandbox-provider")?;
+
+        let mut links = Links::default();
+        let mut ports = Vec::new();
+        for kind in Kind::ALL {
+            for number in 1..=INSTANCES {
+                ports.push((kind, number, (port::free()?, port::free()?)));
+            }
+        }
+        let grpc_of = |wanted: Kind| -> Vec<u16> {
+            ports.iter().filter(|(kind, ..)| *kind == wanted).map(|(_, _, (grpc, _))| *grpc).collect()
+        };
+        let mut client_ports = Vec::new();
+        for (number, grpc) in grpc_of(Kind::Orchestrator).into_iter().enumerate() {
+            let to = format!("orchestrator-{}", number + 1);
+            let link = links.add(Pair::ClientOrchestrator, "client", &to, &[grpc], options.seed).await?;
+            client_ports.push(link);
+        }
+        let mut nodes = Vec::new();
+        for (kind, number, own_ports) in &ports {
+            let wiring = Wiring {
+                kind: *kind,
+                name: format!("{}-{number}", kind.name()),
+                ports: *own_ports,
+                mariadb: mariadb.port(),
+                rabbitmq: rabbitmq.port(),
+                redis: redis.port(),
+                provider: provider_port,
+                database_password: &secrets.database,
+                seed: options.seed,
+            };
+            let environment = wiring.environment(&mut links, &grpc_of).await?;
+            let recipe =
+                Recipe { baton: options.baton.clone(), config: config.clone(), logs: logs.clone(), environment };
+            nodes.push(Node::launch(*kind, *number, *own_ports, recipe)?);
+        }
+        let (sagas, stock) = (open(&mariadb, "baton_orchestrator").await?, open(&mariadb, "baton_stock").await?);
+        let cluster = Self {
+            dir,
+            links,
+            mariadb,
+            rabbitmq,
+            redis,
+            provider,
+            provider_port,
+            nodes,
+            client_ports,
+            sagas,
+            stock,
+            secrets,
+            tmpfs,
+        };
+        cluster.ready().await?;
+        Ok(cluster)
+    }
+
+    /// Nodes of one kind.
+    #[must_use]
+    pub fn of(&self, kind: Kind) -> Vec<&Node> {
+        self.nodes.iter().filter(|node| node.kind == kind).collect()
+    }
+
+    /// The sandbox provider's base URL, not through any proxy.
+    #[must_use]
+    pub fn provider_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.provider_port)
+    }
+
+    /// The file system of the database, if it has one of its own.
+    #[must_use]
+    pub fn tmpfs(&self) -> Option<&Tmpfs> {
+        self.tmpfs.as_ref()
+    }
+
+    /// Waits until every process says it can work.
+    ///
+    /// # Errors
+    /// If one does not within a minute.
+    pub async fn ready(&self) -> Result<()> {
+        self.provider.wait_ready(&Probe::tcp(self.provider_port)).await?;
+        for node in &self.nodes {
+            node.ready().await?;
+        }
+        Ok(())
+    }
+
+    /// Ends every fault: proxies, alarms, frozen and dead processes. Returns who had died by itself, with the end of its
+    /// log. Does not wait until all is ready again.
+    ///
+    /// # Errors
+    /// If a server or process cannot be started again.
+    pub async fn heal(&self) -> Result<Vec<String>> {
+        self.links.heal();
+        if let Some(tmpfs) = &self.tmpfs {
+            tmpfs.empty()?;
+        }
+        let servers = [self.mariadb.process(), self.rabbitmq.process(), self.redis.process(), &self.provider];
+        for process in servers.into_iter().filter(|process| process.is_running()) {
+            process.resume()?;
+        }
+        if !self.mariadb.process().is_running() {
+            self.mariadb.restart().await?;
+        }
+        if !self.rabbitmq.process().is_running() {
+            self.rabbitmq.restart().await?;
+        }
+        if !self.redis.process().is_running() {
+            self.redis.restart().await?;
+        }
+        if !self.provider.is_running() {
+            self.provider.restart()?;
+        }
+        let mut dead = Vec::new();
+        for node in &self.nodes {
+            if node.died_by_itself() {
+                dead.push(format!("{} ended by itself; its log ends with: {}", node.name, node.process().log_tail()));
+            }
+            if node.process().is_running() {
+                node.process().resume()?;
+            } else {
+                node.start()?;
+            }
+        }
+        Ok(dead)
+    }
+
+    /// Every log file of Baton's own processes.
+    #[must_use]
+    pub fn logs(&self) -> Vec<PathBuf> {
+        let own = self.nodes.iter().map(Node::log);
+        own.chain([self.provider.log_path().to_owned()]).collect()
+    }
+}
+
+/// Our own look into a schema, as the administrator.
+async fn open(mariadb: &MariaDb, schema: &str) -> Result<Database> {
+    let config = DatabaseConfig::MariaDb {
+        url: mariadb.root_url(schema),
+        connections: OWN_CONNECTIONS,
+        acquire_timeout: Duration::from_secs(5),
+    };
+    Database::open(config).await.with_context(|| format!("open {schema}"))
+}
+
+/// What one node is told about its surroundings.
+struct Wiring<'a> {
+    kind: Kind,
+    name: String,
+    ports: (u16, u16),
+    mariadb: u16,
+    rabbitmq: u16,
+    redis: u16,
+    provider: u16,
+    database_password: &'a str,
+    seed: u64,
+}
+
+impl Wiring<'_> {
+    /// Puts a proxy before everything it connects to, and names the proxies in its environment.
+    async fn environment(
+        &self,
+        links: &mut Links,
+        grpc_of: &impl Fn(Kind) -> Vec<u16>,
+    ) -> Result<Vec<(String, String)>> {
+        let is_orchestrator = self.kind == Kind::Orchestrator;
+        let (to_database, to_broker) = if is_orchestrator {
+            (Pair::OrchestratorDatabase, Pair::OrchestratorBroker)
+        } else {
+            (Pair::ParticipantDatabase, Pair::ParticipantBroker)
+        };
+        let database = links.add(to_database, &self.name, "mariadb", &[self.mariadb], self.seed).await?;
+        let broker = links.add(to_broker, &self.name, "rabbitmq", &[self.rabbitmq], self.seed).await?;
+        let schema = format!("baton_{}", self.kind.name());
+        let store = format!("mysql://{schema}:{}@127.0.0.1:{database}/{schema}", self.database_password);
+        let (grpc, admin) = self.ports;
+        let section = if is_orchestrator {
+            "SERVER".to_owned()
+        } else {
+            format!("PARTICIPANTS__{}", self.kind.name().to_uppercase())
+        };
+        let mut pairs = vec![
+            (format!("BATON_{section}__LISTEN"), format!("127.0.0.1:{grpc}")),
+            (format!("BATON_{section}__ADMIN_LISTEN"), format!("127.0.0.1:{admin}")),
+            ("BATON_BUS__URL".to_owned(), format!("amqp://guest:guest@127.0.0.1:{broker}/%2f")),
+        ];
+        if is_orchestrator {
+            pairs.push(("BATON_STORE__URL".to_owned(), store));
+            let hints = links.add(Pair::OrchestratorHints, &self.name, "redis", &[self.redis], self.seed).await?;
+            pairs.push(("BATON_COORD__URL".to_owned(), format!("redis://127.0.0.1:{hints}")));
+            for kind in Kind::PARTICIPANTS {
+                let pair = Pair::OrchestratorParticipant;
+                let link = links.add(pair, &self.name, kind.name(), &grpc_of(kind), self.seed).await?;
+                let key = format!("BATON_PARTICIPANTS__{}__ENDPOINT", kind.name().to_uppercase());
+                pairs.push((key, format!("127.0.0.1:{link}")));
+            }
+        } else {
+            pairs.push((format!("BATON_{section}__STORE__URL"), store));
+        }
+        if self.kind == Kind::Payment {
+            let link = links.add(Pair::PaymentProvider, &self.name, "provider", &[self.provider], self.seed).await?;
+            pairs.push(("BATON_PROVIDER__BASE_URL".to_owned(), format!("http://127.0.0.1:{link}")));
+        }
+        Ok(pairs)
+    }
+}
+
+/// Schemas, least-privileged users, and what all processes share.
+fn configure(dir: &Path, mariadb: &MariaDb, secrets: &Secrets, provider: u16) -> Result<PathBuf> {
+    for kind in Kind::ALL {
+        let name = format!("baton_{}", kind.name());
+        mariadb.create_schema(&name)?;
+        mariadb.create_user(&name, &secrets.database, &name, "SELECT, INSERT, UPDATE, DELETE")?;
+    }
+    let text = format!(
+        "[bus]\nkind = \"rabbitmq\"\n\n[coord]\nkind = \"redis\"\n\n[provider]\nlisten = \"127.0.0.1:{provider}\"\n\
+         base_url = \"http://127.0.0.1:{provider}\"\nledger = \"{}\"\nsecret = \"{}\"\n",
+        dir.join("sandbox-ledger.db").display(),
+        secrets.provider,
+    );
+    let path = dir.join("baton.toml");
+    fs::write(&path, text).with_context(|| format!("write {}", path.display()))?;
+    Ok(path)
+}
+
+/// Runs `baton migrate up` as the administrator.
+async fn migrate(dir: &Path, options: &ClusterOptions, mariadb: &MariaDb, config: &Path) -> Result<()> {
+    let mut migrating = command(&options.baton, config);
+    migrating.args(["migrate", "up"]).current_dir(dir);
+    migrating.env("BATON_STORE__URL", mariadb.root_url("baton_orchestrator"));
+    for kind in Kind::PARTICIPANTS {
+        let key = format!("BATON_PARTICIPANTS__{}__STORE__URL", kind.name().to_uppercase());
+        migrating.env(key, mariadb.root_url(&format!("baton_{}", kind.name())));
+    }
+    let output = tokio::process::Command::from(migrating).output().await.context("run baton migrate up")?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "baton migrate up failed:\n{}", said.trim());
+    Ok(())
+}

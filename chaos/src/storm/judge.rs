@@ -1,0 +1,129 @@
+//! The verdict over one nemesis: the audit of every order, what clients were told, logs, queues, and whether it fired.
+
+use super::arena::Fired;
+use super::cluster::Cluster;
+use super::history::{self, ClientOrder};
+use super::load::Goods;
+use super::logs::Logs;
+use super::quiesce::Left;
+use super::shop::Shop;
+use crate::audit::checks::audit;
+use crate::audit::gather::{Scope, Sources};
+use crate::audit::report::{Finding, Offenders};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// The evidence is read again if a connection of before the fault turns out to be dead.
+const TRIES: u32 = 5;
+
+/// Everything there is to judge by.
+#[derive(Debug)]
+pub struct Case<'a> {
+    /// The installation, healed.
+    pub cluster: &'a Cluster,
+    /// A client of it.
+    pub shop: &'a Shop,
+    /// What was ordered.
+    pub goods: &'a Goods,
+    /// What clients did and heard.
+    pub orders: &'a [ClientOrder],
+    /// What was left when the time was over.
+    pub left: &'a Left,
+    /// Dead letters before the nemesis.
+    pub letters_before: u64,
+    /// Dead letters are part of it.
+    pub may_quarantine: bool,
+    /// How often it fired; or why it could not act.
+    pub fired: &'a Result<Vec<Fired>, String>,
+    /// Who ended by itself.
+    pub died: &'a [String],
+}
+
+/// All findings.
+pub async fn judge(case: &Case<'_>, logs: &mut Logs) -> Vec<Finding> {
+    let mut findings = vec![it_fired(case.fired), nobody_died(case), it_rests(case.left), letters(case)];
+    findings.extend(history::findings(case.orders));
+    match logs.judge(case.cluster) {
+        Ok(finding) => findings.push(finding),
+        Err(error) => findings.push(unread("I20", "logs hold no panic and no secret", &error.to_string())),
+    }
+    findings.extend(books(case).await);
+    findings
+}
+
+async fn books(case: &Case<'_>) -> Vec<Finding> {
+    let mut last = String::new();
+    for turn in 0..TRIES {
+        let channel = case.shop.channel(turn as usize);
+        let sources = Sources::new(channel, &case.cluster.provider_url(), case.shop.http());
+        let scope = Scope {
+            acknowledged: history::promises(case.orders),
+            items: case.goods.items(),
+            bystanders: BTreeMap::from([(case.goods.bystander.clone(), 0)]),
+        };
+        match sources.gather(scope).await {
+            Ok(evidence) => return audit(&evidence).findings,
+            Err(error) => last = error.to_string(),
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    vec![unread("I1", "orders, sagas, items and payments can be read", &last)]
+}
+
+fn it_fired(fired: &Result<Vec<Fired>, String>) -> Finding {
+    let mut offenders = Offenders::default();
+    let mut times = 0;
+    match fired {
+        Ok(fired) => {
+            for one in fired {
+                times += one.times;
+                if one.times == 0 {
+                    offenders.add(format!("{} never happened", one.what));
+                }
+            }
+            if fired.is_empty() {
+                offenders.add("it did nothing".to_owned());
+            }
+        }
+        Err(error) => offenders.add(format!("it could not act: {error}")),
+    }
+    offenders.finding("run", "the nemesis did all that it is for", format!("{times} times"))
+}
+
+fn nobody_died(case: &Case<'_>) -> Finding {
+    let mut offenders = Offenders::default();
+    case.died.iter().for_each(|who| offenders.add(who.clone()));
+    let counted = format!("{} processes", case.cluster.nodes.len());
+    offenders.finding("I20", "no process ended by itself", counted)
+}
+
+fn it_rests(left: &Left) -> Finding {
+    let mut offenders = Offenders::default();
+    let parts = [
+        (left.open, "sagas still at work"),
+        (left.parked, "sagas wait for an operator"),
+        (left.outbox, "outbox rows"),
+        (left.queued, "messages in queues"),
+    ];
+    for (count, what) in parts.into_iter().filter(|(count, _)| *count > 0) {
+        offenders.add(format!("{count} {what}"));
+    }
+    let bound = super::quiesce::BOUND.as_secs();
+    let counted = format!("within {bound} s of the last fault");
+    offenders.finding("I17", "everything has come to rest: sagas, outbox, queues", counted)
+}
+
+fn letters(case: &Case<'_>) -> Finding {
+    let mut offenders = Offenders::default();
+    let letters = case.left.letters.saturating_sub(case.letters_before);
+    if letters > 0 && !case.may_quarantine {
+        offenders.add(format!("{letters} good messages were quarantined"));
+    }
+    offenders.finding("I19", "only what cannot be read is quarantined", format!("{letters} dead letters"))
+}
+
+fn unread(id: &'static str, name: &'static str, why: &str) -> Finding {
+    let mut offenders = Offenders::default();
+    offenders.add(format!("cannot be checked: {why}"));
+    offenders.finding(id, name, "nothing".to_owned())
+}

@@ -1,0 +1,96 @@
+//! Waiting until everything rests: sagas, outbox, queues.
+
+use super::cluster::Cluster;
+use anyhow::{Context as _, Result};
+use baton_sql::database::Database;
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+/// B: how long after the last fault has ended everything may take to come to rest. A step's timeout (5 s), twice the
+/// longest backoff (10 s each), the longest time the bus holds a message that was given back (30 s), and 10 s.
+pub const BOUND: Duration = Duration::from_secs(5 + 2 * 10 + 30 + 10);
+
+/// Between two looks.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// What is left to do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Left {
+    /// Sagas that are neither ended nor parked.
+    pub open: u64,
+    /// Sagas that wait for an operator.
+    pub parked: u64,
+    /// Outbox rows.
+    pub outbox: u64,
+    /// Messages in command and reply queues, delivered ones included.
+    pub queued: u64,
+    /// Messages in dead-letter queues.
+    pub letters: u64,
+}
+
+impl Left {
+    /// Nothing will happen any more.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        self.open == 0 && self.outbox == 0 && self.queued == 0
+    }
+}
+
+/// Waits until everything rests, at most until `until`, and says what is left.
+///
+/// # Errors
+/// If a server cannot be asked even at the end.
+pub async fn rest(cluster: &Cluster, until: Instant) -> Result<Left> {
+    loop {
+        let left = look(cluster).await;
+        match left {
+            Ok(left) if left.is_nothing() => return Ok(left),
+            left if Instant::now() >= until => return left,
+            Ok(_) | Err(_) => sleep(LOOK).await,
+        }
+    }
+}
+
+/// What is left right now. Asks the broker, which is slow, only if the database has nothing left.
+async fn look(cluster: &Cluster) -> Result<Left> {
+    let mut left = Left {
+        open: count(&cluster.sagas, "SELECT COUNT(*) FROM saga WHERE state IN (1, 2)").await?,
+        parked: count(&cluster.sagas, "SELECT COUNT(*) FROM saga WHERE state IN (3, 4)").await?,
+        outbox: count(&cluster.sagas, "SELECT COUNT(*) FROM outbox").await?,
+        ..Left::default()
+    };
+    if left.open == 0 && left.outbox == 0 {
+        (left.queued, left.letters) = depths(cluster).await?;
+    }
+    Ok(left)
+}
+
+/// One number.
+///
+/// # Errors
+/// The database's.
+pub async fn count(database: &Database, sql: &str) -> Result<u64> {
+    let rows = database.query(sql, Vec::new()).await?;
+    let value = rows.first().context("a count has a row")?.int(0)?;
+    Ok(u64::try_from(value).unwrap_or_default())
+}
+
+/// Messages in work queues, and in dead-letter queues.
+///
+/// # Errors
+/// If the broker cannot be asked.
+pub async fn depths(cluster: &Cluster) -> Result<(u64, u64)> {
+    let listing = cluster.rabbitmq.ctl(&["list_queues", "name", "messages", "--no-table-headers"]).await?;
+    let mut depths = (0, 0);
+    for line in listing.lines() {
+        let mut words = line.split_whitespace();
+        let (Some(name), Some(depth)) = (words.next(), words.next()) else { continue };
+        let depth: u64 = depth.parse().with_context(|| format!("no depth: {line}"))?;
+        if name.ends_with(".dlq") || name.starts_with("saga.unroutable") {
+            depths.1 += depth;
+        } else {
+            depths.0 += depth;
+        }
+    }
+    Ok(depths)
+}

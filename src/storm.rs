@@ -1,0 +1,189 @@
+//! `baton storm`: real processes under load and faults, an audit after each, and a report.
+
+use crate::cli::Storm as Args;
+use crate::failure::Failure;
+use crate::show::{Printer, table};
+use crate::signals;
+use baton_chaos::report::html;
+use baton_chaos::report::model::{Campaign, Figure, NemesisReport, Verdict};
+use baton_chaos::storm::nemesis::{Nemesis, SHORT, catalogue, full, named};
+use baton_chaos::storm::recovery;
+use baton_chaos::storm::run::{Settings, Storm};
+use baton_chaos::storm::voice::Voice;
+use std::path::{Path, PathBuf};
+
+/// Seconds of load per nemesis: in a short storm, and in a full one.
+const SECONDS: (u64, u64) = (45, 180);
+
+/// Runs the storm. Ctrl-C ends it; every process it started ends with it.
+///
+/// # Errors
+/// If a name is unknown, nothing can be started, or anything was found wrong.
+pub async fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
+    if args.list {
+        return list(printer);
+    }
+    let nemeses = chosen(args)?;
+    let stop = signals::stopping()?;
+    tokio::select! {
+        done = storm(args, nemeses, printer) => done,
+        () = stop.cancelled() => Err(Failure::Interrupted),
+    }
+}
+
+fn list(printer: Printer) -> Result<(), Failure> {
+    if printer.json() {
+        let rows = catalogue().into_iter().map(|it| serde_json::json!({ "name": it.name, "what": it.what() }));
+        printer.value(&rows.collect());
+        return Ok(());
+    }
+    let mut rows = table();
+    rows.set_header(["nemesis", "what it does", "in"]);
+    let long = full();
+    for nemesis in catalogue() {
+        let storms = match (SHORT.contains(&nemesis.name.as_str()), long.contains(&nemesis.name)) {
+            (true, _) => "--ci, --full",
+            (false, true) => "--full",
+            (false, false) => "--all",
+        };
+        let what = nemesis.what();
+        rows.add_row([nemesis.name, what, storms.to_owned()]);
+    }
+    printer.text(&rows.trim_fmt());
+    Ok(())
+}
+
+fn chosen(args: &Args) -> Result<Vec<Nemesis>, Failure> {
+    let names: Vec<String> = if args.all {
+        catalogue().into_iter().map(|nemesis| nemesis.name).collect()
+    } else if args.full {
+        full()
+    } else if !args.nemesis.is_empty() {
+        args.nemesis.clone()
+    } else if args.recovery && !args.ci {
+        Vec::new()
+    } else {
+        SHORT.map(str::to_owned).to_vec()
+    };
+    let unknown =
+        |name: &str| Failure::Usage(format!("no nemesis is called {name:?}; `baton storm --list` lists them"));
+    names.iter().map(|name| named(name).ok_or_else(|| unknown(name))).collect()
+}
+
+async fn storm(args: &Args, nemeses: Vec<Nemesis>, printer: Printer) -> Result<(), Failure> {
+    let seed = args.seed.unwrap_or_else(|| u64::from(uuid::Uuid::new_v4().as_fields().0));
+    let seconds = args.seconds.unwrap_or(if args.full { SECONDS.1 } else { SECONDS.0 });
+    let temporary = match &args.dir {
+        Some(_) => None,
+        None => Some(tempfile::Builder::new().prefix("baton-storm-").tempdir()?),
+    };
+    let dir = args.dir.clone().or_else(|| temporary.as_ref().map(|dir| dir.path().to_owned())).unwrap_or_default();
+    let baton = std::env::current_exe()?;
+    let settings = Settings { baton, dir, seconds, rate: args.rate, seed };
+    let voice = Voice::new(printer.quiet());
+    voice.say(&format!("seed {seed}, {} nemeses of {seconds} s, {} orders/s", nemeses.len(), args.rate));
+    let mut campaign = Campaign {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        seed,
+        seconds,
+        rate: args.rate,
+        began: jiff::Timestamp::now().to_string(),
+        nemeses: Vec::new(),
+        recovery: Vec::new(),
+    };
+    let mut storm = Storm::new(settings, voice);
+    let trouble = |error: anyhow::Error| Failure::Other(format!("{error:#}"));
+    for nemesis in &nemeses {
+        campaign.nemeses.push(storm.run(nemesis).await.map_err(trouble)?);
+        // Written after each: a long storm that is interrupted has a report of what it did.
+        if let Some(path) = &args.report {
+            write(path, &campaign)?;
+        }
+    }
+    if args.recovery {
+        let cluster = storm.cluster().await.map_err(trouble)?;
+        campaign.recovery = recovery::measure(&cluster, seed, voice).await.map_err(trouble)?;
+    }
+    if let Some(path) = &args.report {
+        write(path, &campaign)?;
+        printer.say(&format!("report: {}", path.display()));
+    }
+    show(&campaign, printer);
+    if campaign.passed() {
+        return Ok(());
+    }
+    if let Some(temporary) = temporary {
+        printer.say(&format!("data and logs are kept in {}", temporary.keep().display()));
+    }
+    Err(Failure::Verdict("the storm found something"))
+}
+
+fn write(path: &Path, campaign: &Campaign) -> Result<(), Failure> {
+    std::fs::write(path, html::page(campaign))?;
+    let json: PathBuf = path.with_extension("json");
+    let text = serde_json::to_string_pretty(campaign).map_err(|error| Failure::other(&error))?;
+    Ok(std::fs::write(json, text)?)
+}
+
+fn show(campaign: &Campaign, printer: Printer) {
+    if printer.json() {
+        // A campaign has string keys only, so it always encodes.
+        return printer.value(&serde_json::to_value(campaign).unwrap_or_default());
+    }
+    if !campaign.nemeses.is_empty() {
+        let mut rows = table();
+        rows.set_header(["nemesis", "verdict", "fired", "orders", "unknown calls", "healed s", "at rest s", "checks"]);
+        campaign.nemeses.iter().for_each(|nemesis| {
+            rows.add_row(row(nemesis));
+        });
+        printer.text(&rows.trim_fmt());
+        let [passed, failed] = [Verdict::Passed, Verdict::Failed].map(|verdict| campaign.count(&verdict));
+        let orders: u64 = campaign.nemeses.iter().map(|nemesis| nemesis.orders).sum();
+        let not_run = campaign.nemeses.len() - passed - failed;
+        printer.text(&format!(
+            "\n{passed} passed, {failed} failed, {not_run} not run; {orders} orders; seed {}",
+            campaign.seed
+        ));
+    }
+    if !campaign.recovery.is_empty() {
+        let mut rows = table();
+        rows.set_header(["recovery", "samples", "p50", "p99", "max", "target p99", "verdict"]);
+        campaign.recovery.iter().for_each(|figure| {
+            rows.add_row(figure_row(figure));
+        });
+        printer.text(&rows.trim_fmt());
+    }
+}
+
+fn row(nemesis: &NemesisReport) -> [String; 8] {
+    let verdict = match &nemesis.verdict {
+        Verdict::Passed => "passed",
+        Verdict::Failed => "FAILED",
+        Verdict::NotRun(_) => "not run",
+    };
+    let fired: u64 = nemesis.fired.iter().map(|fired| fired.times).sum();
+    let seconds = |ms: u64| format!("{}.{}", ms / 1000, ms % 1000 / 100);
+    [
+        nemesis.name.clone(),
+        verdict.to_owned(),
+        fired.to_string(),
+        nemesis.orders.to_string(),
+        nemesis.unknown_calls.to_string(),
+        nemesis.heal_ms.map_or_else(|| "-".to_owned(), seconds),
+        seconds(nemesis.rested_ms.saturating_sub(nemesis.load_to_ms)),
+        nemesis.invariants.len().to_string(),
+    ]
+}
+
+fn figure_row(figure: &Figure) -> [String; 7] {
+    let value = |value: f64| format!("{value:.2} {}", figure.unit);
+    [
+        figure.what.clone(),
+        figure.samples.to_string(),
+        value(figure.p50),
+        value(figure.p99),
+        value(figure.max),
+        value(figure.target),
+        if figure.is_met() { "met" } else { "MISSED" }.to_owned(),
+    ]
+}
