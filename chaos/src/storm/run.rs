@@ -153,9 +153,9 @@ impl Storm {
             fired = acting => fired,
             () = self.watch_for_ever(&nemesis.name, &load) => unreachable!("it watches for ever"),
         };
+        report.fault_to_ms = load.now_ms();
         let died = cluster.heal().await?;
         cluster.ready().await?;
-        report.fault_to_ms = load.now_ms();
         let healed_at = Instant::now();
         let tail = all.saturating_sub(lead + window);
         self.watch(&nemesis.name, "healed", &load, tail).await;

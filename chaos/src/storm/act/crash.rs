@@ -32,8 +32,8 @@ enum Stir {
     Unavailable,
     /// A message nobody can read.
     Garbage,
-    /// Replies whose confirms are lost.
-    LostReplyConfirms,
+    /// Replies that nobody confirms.
+    HeldReplies,
 }
 
 /// Each point in turn: arm, wait for the death, start again.
@@ -70,7 +70,7 @@ fn stir_of(point: Point) -> Stir {
         | Point::OrchestratorAfterQuarantine
         | Point::ParticipantBeforeQuarantine
         | Point::ParticipantAfterQuarantine => Stir::Garbage,
-        Point::ParticipantBeforeRelease => Stir::LostReplyConfirms,
+        Point::ParticipantBeforeRelease => Stir::HeldReplies,
         _ => Stir::Nothing,
     }
 }
@@ -81,8 +81,12 @@ async fn one(arena: &Arena, node: &Node, point: Point, nth: u32, stir: Stir) -> 
     let before = lines(node, &line)?;
     node.arm(point, nth)?;
     let until = Instant::now() + REACHED_WITHIN;
-    let mut next_stir = Instant::now() + Duration::from_secs(1);
     let process = node.process();
+    if stir != Stir::Nothing {
+        // It must be at work first; if it dies on the way there, so much the better.
+        let _ = node.ready().await;
+    }
+    let mut next_stir = Instant::now();
     while process.is_running() && Instant::now() < until {
         if stir != Stir::Nothing && Instant::now() >= next_stir {
             stirred(arena, node, stir).await?;
@@ -129,8 +133,10 @@ async fn stirred(arena: &Arena, node: &Node, stir: Stir) -> Result<()> {
             // To both instances, whichever takes it.
             hostile::garbage(&arena.cluster, &destination, 4).await?;
         }
-        Stir::LostReplyConfirms => {
-            arena.cluster.links.from(Pair::ParticipantBroker, &node.name)?.proxy.set(lose());
+        Stir::HeldReplies => {
+            // Commands still arrive, replies do not get through.
+            let held = Faults { up: Side::gate(Gate::Hold), ..Faults::default() };
+            arena.cluster.links.from(Pair::ParticipantBroker, &node.name)?.proxy.set(held);
         }
     }
     Ok(())
@@ -144,7 +150,7 @@ async fn calm(arena: &Arena, node: &Node, stir: Stir) -> Result<()> {
         Stir::Unavailable => {
             arena.shop.sandbox("faults", None).await?;
         }
-        Stir::LostReplyConfirms => arena.cluster.links.from(Pair::ParticipantBroker, &node.name)?.proxy.heal(),
+        Stir::HeldReplies => arena.cluster.links.from(Pair::ParticipantBroker, &node.name)?.proxy.heal(),
     }
     Ok(())
 }
