@@ -6,6 +6,7 @@ use crate::coord::Coord;
 use crate::engine::attempt::{Committer, NewId};
 use crate::engine::driver::Engine;
 use crate::engine::handle::EngineHandle;
+use crate::engine::known::Known;
 use crate::engine::sender::Sender;
 use crate::metrics::Metrics;
 use crate::notify::Notifier;
@@ -106,6 +107,7 @@ impl Orchestrator {
             store: parts.store.clone(),
             registry: parts.registry.clone(),
             new_id,
+            known: Known::default(),
             #[cfg(feature = "planted-bugs")]
             planted: None,
         };

@@ -1,7 +1,7 @@
 //! Texts of batch statements, built so that few distinct ones exist and prepared statements are reused.
 //!
-//! Rows go in chunks whose sizes are powers of two; `IN` lists are padded to a power of two by repeating the last value,
-//! which changes no result.
+//! Rows go in chunks whose sizes are powers of two or half-way between two of them; `IN` lists are padded to such a size by
+//! repeating the last value, which changes no result.
 
 use crate::value::Value;
 
@@ -27,17 +27,20 @@ pub fn chunk_sizes(rows: usize, columns: usize) -> Vec<usize> {
     sizes
 }
 
-/// The size an `IN` list of `count` values is padded to: the next power of two.
+/// The size an `IN` list of `count` values is padded to: the next of the sizes of [`chunk_sizes`].
 ///
 /// ```
-/// assert_eq!(baton_sql::statement::padded_size(5), 8);
+/// assert_eq!(baton_sql::statement::padded_size(5), 6);
+/// assert_eq!(baton_sql::statement::padded_size(7), 8);
 /// ```
 #[must_use]
 pub fn padded_size(count: usize) -> usize {
-    count.max(1).next_power_of_two()
+    let above = count.max(1).next_power_of_two();
+    let between = above - above / 4;
+    if count <= between { between } else { above }
 }
 
-/// Splits `values` into `IN` lists of at most [`MAX_ROWS`], each padded to a power of two by repeating its last value.
+/// Splits `values` into `IN` lists of at most [`MAX_ROWS`], each padded to [`padded_size`] by repeating its last value.
 #[must_use]
 pub fn padded_lists(values: Vec<Value>) -> Vec<Vec<Value>> {
     let mut lists = Vec::with_capacity(values.len().div_ceil(MAX_ROWS));
@@ -95,12 +98,12 @@ pub fn update_case(table: &str, column: &str, key: &str, rows: usize) -> String 
     text
 }
 
-/// Cuts `rows` into chunks of power-of-two sizes within every bound of this module.
+/// Cuts `rows` into chunks of the sizes of [`chunk_sizes`], within every bound of this module.
 pub(crate) fn chunks(rows: Vec<Vec<Value>>, columns: usize) -> Vec<Vec<Vec<Value>>> {
     let mut out = Vec::new();
     let mut rows = rows.into_iter();
     while rows.len() > 0 {
-        let wanted = floor_power_of_two(rows.len().min(largest_chunk(columns)));
+        let wanted = floor_step(rows.len().min(largest_chunk(columns)));
         let mut bytes = 0usize;
         let fitting = rows
             .as_slice()
@@ -111,13 +114,13 @@ pub(crate) fn chunks(rows: Vec<Vec<Value>>, columns: usize) -> Vec<Vec<Vec<Value
                 bytes <= MAX_BYTES
             })
             .count();
-        out.push(rows.by_ref().take(floor_power_of_two(fitting.max(1))).collect());
+        out.push(rows.by_ref().take(floor_step(fitting.max(1))).collect());
     }
     out
 }
 
 fn largest_chunk(columns: usize) -> usize {
-    floor_power_of_two((MAX_PARAMS / columns.max(1)).clamp(1, MAX_ROWS))
+    floor_step((MAX_PARAMS / columns.max(1)).clamp(1, MAX_ROWS))
 }
 
 /// The largest power of two not above `count`, which is at least 1.

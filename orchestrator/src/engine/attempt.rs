@@ -1,6 +1,7 @@
 //! One batch against the store, with every way it can fail: together first, one by one if it must be.
 
 use crate::engine::input::{Input, Verdict};
+use crate::engine::known::Known;
 use crate::engine::plan::{Plan, Planning, plan};
 use crate::sagas::Registry;
 use crate::store::{Holder, Loaded, OutboxMessage, Record, SagaStore, StartKey, StoreError};
@@ -26,6 +27,8 @@ pub struct Committer {
     pub registry: Registry,
     /// Makes message ids.
     pub new_id: NewId,
+    /// Sagas that need not be read.
+    pub known: Known,
     /// A defect put in on purpose; see [`crate::engine::planted`].
     #[cfg(feature = "planted-bugs")]
     pub planted: Option<crate::engine::planted::Planted>,
@@ -90,11 +93,22 @@ impl Committer {
         let mut in_doubt = false;
         let mut last = StoreError::Conflict("never tried".to_owned());
         for _ in 0..TRIES {
-            match self.commit_once(&inputs, &confirmed, &taken, in_doubt).await {
-                Ok(settled) => return Ok(settled),
+            let known = self.known.that_move(&self.registry, &inputs, self.store.now());
+            match self.commit_once(&inputs, &confirmed, &taken, &known, in_doubt).await {
+                Ok(settled) => {
+                    self.known.keep(&settled.moved);
+                    return Ok(settled);
+                }
+                // A row is not what it was when this process last wrote it: read instead.
+                Err(error @ StoreError::Conflict(_)) if !known.is_empty() => {
+                    self.known.forget(known.keys());
+                    last = error;
+                    continue;
+                }
                 Err(error @ StoreError::DuplicateKey) => last = error,
                 Err(error @ StoreError::UnknownOutcome(_)) => {
                     in_doubt = true;
+                    self.known.forget(known.keys());
                     last = error;
                 }
                 Err(_) if in_doubt => return Err(last),
@@ -117,9 +131,11 @@ impl Committer {
         inputs: &Arc<Vec<Input>>,
         confirmed: &[Uuid],
         taken: &BTreeMap<StartKey, Holder>,
+        known: &BTreeMap<SagaId, Arc<Record>>,
         in_doubt: bool,
     ) -> Result<Settled, StoreError> {
         let mut ids: BTreeSet<SagaId> = inputs.iter().filter_map(Input::loads).collect();
+        ids.retain(|id| !known.contains_key(id));
         ids.extend(taken.values().map(|holder| holder.saga).filter(|id| is_own(inputs, *id)));
         let effective: Arc<Vec<Input>> = if in_doubt {
             Arc::new(inputs.iter().filter(|input| !matches!(input, Input::Order(..))).cloned().collect())
@@ -129,9 +145,14 @@ impl Committer {
         let slot = Arc::new(Mutex::new(Plan::default()));
         let decide = {
             let (slot, committer) = (slot.clone(), self.clone());
-            let (inputs, taken, confirmed) = (effective, taken.clone(), confirmed.to_vec());
+            let (inputs, taken, confirmed, known) = (effective, taken.clone(), confirmed.to_vec(), known.clone());
             Box::new(move |loaded: &Loaded| {
-                let planning = Planning { registry: &committer.registry, taken: &taken, new_id: &*committer.new_id };
+                let planning = Planning {
+                    registry: &committer.registry,
+                    known: &known,
+                    taken: &taken,
+                    new_id: &*committer.new_id,
+                };
                 let mut planned = plan(&planning, &inputs, loaded);
                 let mut changes = std::mem::take(&mut planned.changes);
                 changes.confirmed.clone_from(&confirmed);
@@ -152,7 +173,14 @@ impl Committer {
             .iter()
             .map(|input| match input {
                 Input::Order(..) if in_doubt => Verdict::InDoubt("the connection was lost at commit".to_owned()),
-                _ => answered.next().unwrap_or(Verdict::UnknownSaga),
+                _ => match answered.next().unwrap_or(Verdict::UnknownSaga) {
+                    verdict @ Verdict::Moved(_) => verdict,
+                    // Its row was not read, so that nothing but a move is certain. It comes again.
+                    _ if input.loads().is_some_and(|id| known.contains_key(&id)) => {
+                        Verdict::Contended("decided on a value that may be old".to_owned())
+                    }
+                    verdict => verdict,
+                },
             })
             .collect();
         Ok(Settled { verdicts, moved: planned.moved, outbox: changes.outbox, confirmed_deleted: true })

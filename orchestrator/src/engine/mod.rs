@@ -3,6 +3,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | [`input`] | what can be handed to the engine, and what comes back |
+//! | [`known`] | sagas as this process left them, so that they need not be read again |
 //! | [`plan`] | the pure middle: loaded sagas + inputs -> changes + verdicts |
 //! | [`outgoing`] | commands packed into messages |
 //! | [`attempt`] | one batch against the store, with every way it can fail |
@@ -14,6 +15,7 @@ pub mod attempt;
 pub mod driver;
 pub mod handle;
 pub mod input;
+pub mod known;
 pub mod outgoing;
 pub mod plan;
 #[cfg(feature = "planted-bugs")]

@@ -27,7 +27,7 @@ pub struct Plan {
 /// A saga while the batch is being planned.
 struct Working {
     before: Option<Arc<Record>>,
-    record: Record,
+    now: Arc<Record>,
     touched: bool,
 }
 
@@ -35,6 +35,8 @@ struct Working {
 pub struct Planning<'a> {
     /// The sagas this build knows.
     pub registry: &'a Registry,
+    /// Sagas that are not loaded, because this process knows them; see [`crate::engine::known`].
+    pub known: &'a BTreeMap<SagaId, Arc<Record>>,
     /// Start keys known to be held by sagas outside this batch.
     pub taken: &'a BTreeMap<StartKey, Holder>,
     /// Makes message ids.
@@ -53,9 +55,9 @@ pub fn plan(planning: &Planning<'_>, inputs: &[Input], loaded: &Loaded) -> Plan 
         changes: Changes::default(),
         commands: Vec::new(),
     };
-    for (id, record) in &loaded.records {
-        let working = Working { before: Some(Arc::new(record.clone())), record: record.clone(), touched: false };
-        planner.working.insert(*id, working);
+    let loaded_now = loaded.records.iter().map(|(id, record)| (*id, Arc::new(record.clone())));
+    for (id, record) in loaded_now.chain(planning.known.iter().map(|(id, record)| (*id, record.clone()))) {
+        planner.working.insert(id, Working { before: Some(record.clone()), now: record, touched: false });
     }
     let answers: Vec<Answer> = inputs.iter().map(|input| planner.input(input, loaded)).collect();
     planner.finish(answers, planning)
@@ -114,7 +116,7 @@ impl Planner<'_> {
         for key in &start.keys {
             self.taken.insert(*key, Holder { key: *key, saga: start.id, fingerprint: start.fingerprint });
         }
-        self.working.insert(start.id, Working { before: None, record, touched: true });
+        self.working.insert(start.id, Working { before: None, now: Arc::new(record), touched: true });
         self.inserts.push((start.id, start.clone()));
         self.record(start.id, &saga_type, transition);
         Answer::Started(start.id)
@@ -128,7 +130,7 @@ impl Planner<'_> {
                 None => Verdict::UnknownSaga,
             });
         };
-        let saga = &working.record.saga;
+        let saga = &working.now.saga;
         if version.is_some_and(|version| version != saga.version) {
             return Answer::Ready(Verdict::OtherVersion { current: saga.version });
         }
@@ -169,7 +171,11 @@ impl Planner<'_> {
                 }
             }
             if let Some(working) = self.working.get_mut(&id) {
-                working.record.saga = saga;
+                working.now = Arc::new(Record {
+                    saga,
+                    business_key: working.now.business_key.clone(),
+                    traceparent: working.now.traceparent.clone(),
+                });
                 working.touched = true;
             }
         }
@@ -193,7 +199,7 @@ impl Planner<'_> {
             name: name.unwrap_or_default(),
             command,
             payload,
-            traceparent: self.working.get(&id).map(|w| w.record.traceparent.clone()).unwrap_or_default(),
+            traceparent: self.working.get(&id).map(|w| w.now.traceparent.clone()).unwrap_or_default(),
             definition: saga.definition.clone(),
             effect_before_saga: step.action.is_none(),
         });
@@ -203,7 +209,7 @@ impl Planner<'_> {
         let mut moved = Vec::new();
         let mut now_at = BTreeMap::new();
         for (id, working) in self.working {
-            let after = Arc::new(working.record);
+            let after = working.now;
             now_at.insert(id, after.clone());
             if !working.touched {
                 continue;

@@ -52,13 +52,15 @@ pub struct FaultyStore {
     pub inner: MemoryStore,
     faults: Mutex<Vec<Fault>>,
     pub commits: AtomicUsize,
+    /// How many sagas the last commit read.
+    pub read: AtomicUsize,
 }
 
 impl FaultyStore {
     pub fn new(clock: &Clock) -> Arc<Self> {
         let clock = clock.clone();
         let inner = MemoryStore::new(Arc::new(move || clock.now()));
-        Arc::new(Self { inner, faults: Mutex::default(), commits: AtomicUsize::new(0) })
+        Arc::new(Self { inner, faults: Mutex::default(), commits: AtomicUsize::new(0), read: AtomicUsize::new(0) })
     }
 
     /// The next commits fail like this, in this order.
@@ -99,6 +101,7 @@ impl FaultyStore {
 impl SagaStore for FaultyStore {
     async fn commit(&self, ids: Vec<SagaId>, decide: Decide) -> Result<Changes, StoreError> {
         self.commits.fetch_add(1, Ordering::SeqCst);
+        self.read.store(ids.len(), Ordering::SeqCst);
         match self.next_fault() {
             None => self.inner.commit(ids, decide).await,
             Some(Fault::Away) => {
@@ -267,6 +270,7 @@ impl Bench {
             store: store.clone(),
             registry: Registry::standard(),
             new_id: Arc::new(Uuid::now_v7),
+            known: baton_orchestrator::engine::known::Known::default(),
             planted: planted(&sender),
         };
         let closing = CancellationToken::new();

@@ -24,6 +24,9 @@ pub(crate) enum Ended {
 
 /// What the transaction's body needs; shared, since it may run more than once.
 pub(crate) struct Work<P: Participant> {
+    /// Nobody is expected to have answered any of these commands: the ledger's own key says so if somebody has, and the
+    /// transaction fails as `Duplicate`.
+    pub trusting: bool,
     pub participant: Arc<P>,
     pub commands: Vec<Command>,
     /// Taken out while the handler runs, put back behind it.
@@ -34,7 +37,11 @@ pub(crate) struct Work<P: Participant> {
 
 /// The transaction's body: read the ledger, decide, handle, store.
 pub(crate) async fn carry_out<P: Participant>(work: &Work<P>, tx: &mut Tx) -> Result<Verdict<Ended>, SqlError> {
-    let stored = ledger::read_in(tx, work.commands.iter().map(|command| command.key)).await?;
+    let stored = if work.trusting {
+        Stored::new()
+    } else {
+        ledger::read_in(tx, work.commands.iter().map(|command| command.key)).await?
+    };
     let always = work.participant.undoes_without_action();
     let decisions = plan(work.rules, always, &work.commands, &stored, work.now_us);
     let wanted = work.commands.iter().zip(&decisions).filter(|(_, decision)| decision.is_handled());
@@ -71,9 +78,20 @@ pub(crate) async fn carry_out<P: Participant>(work: &Work<P>, tx: &mut Tx) -> Re
         }
         answers.insert(command.key, answer);
     }
+    if work.trusting && was_answered(tx, &answers).await? {
+        return Ok(Verdict::Rollback(Ended::PlanAgain));
+    }
     ledger::insert(tx, entries, work.now_us).await?;
     hit(Point::ParticipantInsideCommit);
     Ok(Verdict::Commit(Ended::Answered(answers, repeated)))
+}
+
+/// True if the ledger knows better than an answer that is not stored, and that its key therefore does not check.
+async fn was_answered(tx: &mut Tx, answers: &Stored) -> Result<bool, SqlError> {
+    let unstored = answers.iter().filter(|(_, answer)| matches!(answer, Answer::Unavailable { .. }));
+    let unstored = unstored.map(|(key, _)| *key).collect::<Vec<_>>();
+    let stored = ledger::read_in(tx, unstored.iter().copied()).await?;
+    Ok(unstored.iter().any(|key| stored.contains_key(key)))
 }
 
 /// Runs the participant's handler for the wanted commands; `Ok(Err(_))` is how the body ends instead.

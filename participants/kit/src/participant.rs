@@ -47,6 +47,13 @@ pub struct Command {
     pub effect_before_saga: bool,
 }
 
+impl Command {
+    /// True for the first attempt of an action: the ledger has rarely heard of it.
+    pub(crate) fn is_first_action(&self) -> bool {
+        self.attempt <= 1 && self.key.direction == Direction::Action
+    }
+}
+
 /// Longest output of a success, bytes.
 pub const MAX_OUTPUT: usize = 16 * 1024;
 
