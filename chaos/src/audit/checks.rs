@@ -70,7 +70,8 @@ fn nothing_lost(evidence: &Evidence, index: &Index<'_>) -> Finding {
         }
     }
     let counted = format!("{} acknowledged", evidence.acknowledged.len());
-    offenders.finding("I1", "every acknowledged order exists and its saga has ended", counted)
+    let looked = evidence.acknowledged.len();
+    offenders.finding_of(looked, "I1", "every acknowledged order exists and its saga has ended", counted)
 }
 
 /// I2.
@@ -89,7 +90,8 @@ fn one_saga_each(evidence: &Evidence, index: &Index<'_>) -> Finding {
             offenders.add(format!("order {}: an answer names a saga that is not there", promise.order));
         }
     }
-    offenders.finding("I2", "one saga for each request id", format!("{} sagas", evidence.sagas.len()))
+    let looked = evidence.acknowledged.len();
+    offenders.finding_of(looked, "I2", "one saga for each request id", format!("{} sagas", evidence.sagas.len()))
 }
 
 /// I16.
@@ -104,7 +106,7 @@ fn told_the_truth(evidence: &Evidence, index: &Index<'_>) -> Finding {
             offenders.add(format!("order {}: the client was told {told}, the order says {found}", promise.order));
         }
     }
-    offenders.finding("I16", "what callers were told is what is stored", format!("{counted} answers"))
+    offenders.finding_of(counted, "I16", "what callers were told is what is stored", format!("{counted} answers"))
 }
 
 /// I3, the items' own sums.
@@ -121,7 +123,8 @@ fn stock_conserved(evidence: &Evidence) -> Finding {
             offenders.add(format!("{}: stocked {stocked} is not available {available} + reserved {reserved}", item.id));
         }
     }
-    offenders.finding("I3", "stock: stocked = available + reserved, none negative", format!("{units} units"))
+    let name = "stock: stocked = available + reserved, none negative";
+    offenders.finding_of(evidence.items.len(), "I3", name, format!("{units} units"))
 }
 
 /// I3, against reservations and orders.
@@ -151,7 +154,8 @@ fn reservations_match(evidence: &Evidence, index: &Index<'_>) -> Finding {
         }
     }
     let counted = format!("{} held", held.values().sum::<i128>());
-    offenders.finding("I3", "reserved = reservations held = units of completed orders", counted)
+    let name = "reserved = reservations held = units of completed orders";
+    offenders.finding_of(evidence.items.len(), "I3", name, counted)
 }
 
 /// I4.
@@ -173,7 +177,8 @@ fn money_conserved(evidence: &Evidence, index: &Index<'_>) -> Finding {
     }
     let sums: Vec<String> = kept.iter().map(|(currency, sum)| format!("{sum} {currency}")).collect();
     let counted = if sums.is_empty() { "nothing paid".to_owned() } else { sums.join(", ") };
-    offenders.finding("I4", "money: paid - refunded = totals of completed orders", counted)
+    let looked = evidence.payments.len() + evidence.orders.len();
+    offenders.finding_of(looked, "I4", "money: paid - refunded = totals of completed orders", counted)
 }
 
 /// I5.
@@ -193,7 +198,8 @@ fn refunds_right(evidence: &Evidence, index: &Index<'_>) -> Finding {
     for (order, count) in captured.iter().filter(|(_, count)| **count > 1) {
         offenders.add(format!("order {order} is charged {count} times"));
     }
-    offenders.finding("I5", "every failed order's payment refunded exactly once", format!("{refunds} refunds"))
+    let name = "every failed order's payment refunded exactly once";
+    offenders.finding_of(evidence.payments.len(), "I5", name, format!("{refunds} refunds"))
 }
 
 /// Looks at one payment of an order of the run.
@@ -238,11 +244,8 @@ fn states_agree(evidence: &Evidence, index: &Index<'_>) -> Finding {
             offenders.add(format!("order {} names {:?}, its saga is {}", order.number, order.saga, saga.name));
         }
     }
-    offenders.finding(
-        "I10",
-        "order and saga agree: all done or all undone",
-        format!("{} orders", evidence.orders.len()),
-    )
+    let counted = format!("{} orders", evidence.orders.len());
+    offenders.finding_of(evidence.sagas.len(), "I10", "order and saga agree: all done or all undone", counted)
 }
 
 /// Nobody may refund somebody else's money.
@@ -255,7 +258,7 @@ fn bystanders_untouched(evidence: &Evidence) -> Finding {
         }
     }
     let counted = format!("{} payments", evidence.bystanders.len());
-    offenders.finding("I5", "payments of other orders untouched", counted)
+    offenders.finding_of(evidence.bystanders.len(), "I5", "payments of other orders untouched", counted)
 }
 
 #[cfg(test)]

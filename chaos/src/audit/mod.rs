@@ -1,10 +1,23 @@
 //! The audit of a run: gather what everybody says, then check it against the promises.
 //!
-//! - [`evidence`]: what was promised to the client, and what the services and the provider's ledger say afterwards.
-//! - [`gather`]: reads the evidence over gRPC and HTTP. [`checks`]: pure functions over it. [`report`]: their verdict.
+//! Two ways to look, one report:
+//!
+//! - From outside, as a client can: [`evidence`] is what was promised to the client, and what the services and the
+//!   provider's ledger say afterwards; [`gather`] reads it over gRPC and HTTP, [`checks`] are pure functions over it.
+//! - From inside, as only the owner of the databases can: [`databases`] reads a [`databases::dossier::Dossier`] for each
+//!   saga, [`story`] folds its journal, [`laws`] judge it; [`books`] judge what belongs to no single saga, [`history`] and
+//!   [`logs`] are what clients and processes wrote down. [`verify`] is the whole of it.
+//!
+//! docs/invariants.md says for each invariant how it is checked, and what is not.
 
+pub mod books;
 pub mod checks;
 pub mod databases;
 pub mod evidence;
 pub mod gather;
+pub mod history;
+pub mod laws;
+pub mod logs;
 pub mod report;
+pub mod story;
+pub mod verify;

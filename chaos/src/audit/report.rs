@@ -19,18 +19,36 @@ pub struct Finding {
     pub broken: usize,
     /// The first few of them.
     pub offenders: Vec<String>,
+    /// Why nothing was looked at; such a check has neither passed nor failed.
+    pub unchecked: Option<String>,
 }
 
 impl Finding {
-    /// True if nothing breaks the promise.
+    /// A check that had nothing to look at.
+    #[must_use]
+    pub fn unchecked(id: &'static str, name: &'static str, why: impl Into<String>) -> Self {
+        Self { id, name, counted: String::new(), broken: 0, offenders: Vec::new(), unchecked: Some(why.into()) }
+    }
+
+    /// True if nothing breaks the promise, as far as was looked.
     #[must_use]
     pub fn passed(&self) -> bool {
         self.broken == 0
     }
+
+    /// `ok`, `BROKEN by n` or `not checked`.
+    #[must_use]
+    pub fn verdict(&self) -> String {
+        match &self.unchecked {
+            _ if self.broken > 0 => format!("BROKEN by {}", self.broken),
+            Some(_) => "not checked".to_owned(),
+            None => "ok".to_owned(),
+        }
+    }
 }
 
 /// Collects what breaks a promise: counts all, keeps a few.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Offenders {
     broken: usize,
     first: Vec<String>,
@@ -48,25 +66,50 @@ impl Offenders {
     /// Turns the collection into the check's finding.
     #[must_use]
     pub fn finding(self, id: &'static str, name: &'static str, counted: String) -> Finding {
-        Finding { id, name, counted, broken: self.broken, offenders: self.first }
+        Finding { id, name, counted, broken: self.broken, offenders: self.first, unchecked: None }
+    }
+
+    /// The same for a check that looked at `looked` things; at none, it has not checked anything.
+    #[must_use]
+    pub fn finding_of(self, looked: usize, id: &'static str, name: &'static str, counted: String) -> Finding {
+        let unchecked = (looked == 0).then(|| "there was nothing to look at".to_owned());
+        Finding { unchecked, ..self.finding(id, name, counted) }
     }
 }
 
 /// All findings of one audit.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     /// In the order of the checks.
     pub findings: Vec<Finding>,
 }
 
 impl Report {
-    /// True if every check passed.
+    /// True if no check found anything broken. Checks that had nothing to look at are no obstacle: see [`Self::checked`].
     #[must_use]
     pub fn passed(&self) -> bool {
         self.findings.iter().all(Finding::passed)
     }
 
-    /// The findings as a table for people, offenders below it.
+    /// How many checks looked at anything.
+    #[must_use]
+    pub fn checked(&self) -> usize {
+        self.findings.iter().filter(|finding| finding.unchecked.is_none()).count()
+    }
+
+    /// Ids of the broken promises, each once, in the order of the checks.
+    #[must_use]
+    pub fn broken(&self) -> Vec<&'static str> {
+        let mut ids: Vec<&'static str> = Vec::new();
+        for finding in self.findings.iter().filter(|finding| !finding.passed()) {
+            if !ids.contains(&finding.id) {
+                ids.push(finding.id);
+            }
+        }
+        ids
+    }
+
+    /// The findings as a table for people, offenders and what was not checked below it.
     #[must_use]
     pub fn table(&self) -> String {
         let mut table = Table::new();
@@ -74,8 +117,7 @@ impl Report {
         table.set_content_arrangement(ContentArrangement::Disabled);
         table.set_header(["audit", "promise", "counted", "verdict"]);
         for finding in &self.findings {
-            let verdict = if finding.passed() { "ok".to_owned() } else { format!("BROKEN by {}", finding.broken) };
-            table.add_row([finding.id, finding.name, &finding.counted, &verdict]);
+            table.add_row([finding.id, finding.name, &finding.counted, &finding.verdict()]);
         }
         let mut text = table.trim_fmt();
         for finding in self.findings.iter().filter(|finding| !finding.passed()) {
@@ -84,6 +126,11 @@ impl Report {
             }
             if finding.broken > finding.offenders.len() {
                 text.push_str(&format!("\n  {} and {} more", finding.id, finding.broken - finding.offenders.len()));
+            }
+        }
+        for finding in &self.findings {
+            if let Some(why) = finding.unchecked.as_ref().filter(|_| finding.passed()) {
+                text.push_str(&format!("\n  {} not checked: {}: {why}", finding.id, finding.name));
             }
         }
         text
@@ -105,5 +152,13 @@ mod tests {
         let table = report.table();
         assert!(table.contains("BROKEN by 7") && table.contains("order 4") && table.contains("and 2 more"), "{table}");
         assert!(!table.contains("order 5"), "{table}");
+    }
+
+    #[test]
+    fn a_check_that_looked_at_nothing_is_never_ok() {
+        let finding = Offenders::default().finding_of(0, "I5", "no double charge", "0 payments".to_owned());
+        assert_eq!(finding.verdict(), "not checked");
+        let report = Report { findings: vec![finding] };
+        assert!(report.passed() && report.checked() == 0 && report.table().contains("nothing to look at"));
     }
 }

@@ -46,9 +46,9 @@ impl Api {
         let definition = asked.saga_type.definition().id().clone();
         let mut keys = vec![digest(b"request", &definition.name, &asked.request.bytes())];
         if accepted.exclusive {
-            keys.push(digest(b"business", &definition.name, accepted.business_key.as_bytes()));
+            keys.push(business_start_key(&definition.name, &accepted.business_key));
         }
-        let fingerprint = Fingerprint(digest(b"content", &definition.name, &asked.input).0);
+        let fingerprint = fingerprint_of(&definition.name, &asked.input);
         let start = Start {
             id,
             definition,
@@ -99,6 +99,18 @@ impl Api {
             }
         }
     }
+}
+
+/// The start key that an exclusive business key is: at most one saga holds it. Stored for ever, never changed.
+#[must_use]
+pub fn business_start_key(definition: &str, business_key: &str) -> StartKey {
+    digest(b"business", definition, business_key.as_bytes())
+}
+
+/// What a saga's start keys are stored with: tells its request from another one under the same key.
+#[must_use]
+pub fn fingerprint_of(definition: &str, input: &[u8]) -> Fingerprint {
+    Fingerprint(digest(b"content", definition, input).0)
 }
 
 fn digest(kind: &[u8], definition: &str, content: &[u8]) -> StartKey {

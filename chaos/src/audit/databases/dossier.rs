@@ -1,7 +1,7 @@
 //! All that the databases hold about one saga: plain values, no sockets, so that a test can plant any lie.
 
 use crate::audit::evidence::LedgerPayment;
-use baton_orchestrator::store::Record as SagaRow;
+use baton_orchestrator::store::{Holder, Record as SagaRow};
 use baton_order::order::Order;
 use baton_proto::shop::order::v1::OrderSagaInput;
 use prost::Message as _;
@@ -142,6 +142,8 @@ pub struct Dossier {
     pub effects: BTreeMap<String, Vec<Effect>>,
     /// Its commands that wait in the outbox.
     pub pending: Vec<Pending>,
+    /// Who holds the start key of its business key, if anybody does.
+    pub start_key: Option<Holder>,
     /// The order it is about.
     pub order: Found<Order>,
     /// Its reservations.
@@ -164,6 +166,7 @@ impl Dossier {
             journal: Vec::new(),
             effects: BTreeMap::new(),
             pending: Vec::new(),
+            start_key: None,
             order: Found::Missing,
             holds: Vec::new(),
             claim: Found::Missing,

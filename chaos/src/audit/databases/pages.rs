@@ -6,7 +6,9 @@ use super::dossier::{Claim, Dossier, Effect, Found, Hold, JournalRow, Pending};
 use super::{Databases, ORDER, PAYMENT, ReadError, STOCK, reading};
 use crate::audit::evidence::LedgerPayment;
 use baton_edge::shop::identifier::OrderNumber;
+use baton_orchestrator::api::begin::business_start_key;
 use baton_orchestrator::store::row::{self, SAGA_COLUMNS, journal};
+use baton_orchestrator::store::{Fingerprint, Holder, Record as SagaRow, StartKey};
 use baton_order::order::{self, Order};
 use baton_proto::baton::participant::v1 as wire;
 use baton_sql::database::Database;
@@ -221,7 +223,7 @@ fn before(mut id: [u8; 16]) -> [u8; 16] {
 
 async fn read(
     databases: &Databases,
-    sagas: Vec<(SagaId, Found<baton_orchestrator::store::Record>)>,
+    sagas: Vec<(SagaId, Found<SagaRow>)>,
     range: &Range,
     outbox: &Outbox,
 ) -> Result<Vec<Dossier>, ReadError> {
@@ -231,6 +233,7 @@ async fn read(
     }
     if let Some(store) = &databases.orchestrator {
         journals(store, range, &mut dossiers).await?;
+        start_keys(store, &mut dossiers).await?;
         let within =
             |id: &SagaId| range.after.is_none_or(|after| id.0 > after) && range.up_to.is_none_or(|up_to| id.0 <= up_to);
         for (id, pending) in outbox.commands.iter().filter(|(id, _)| within(id)) {
@@ -264,7 +267,7 @@ async fn saga_rows(
     store: &Database,
     after: Option<[u8; 16]>,
     limit: usize,
-) -> Result<Vec<(SagaId, Found<baton_orchestrator::store::Record>)>, ReadError> {
+) -> Result<Vec<(SagaId, Found<SagaRow>)>, ReadError> {
     let (condition, mut args) = Range { after, up_to: None }.on("id");
     let sql = format!("SELECT {} FROM saga WHERE {condition} ORDER BY id LIMIT ?", SAGA_COLUMNS.join(", "));
     args.push(Value::Int(i64::try_from(limit).unwrap_or(i64::MAX)));
@@ -272,7 +275,7 @@ async fn saga_rows(
     rows.iter().map(|row| Ok((row::decode_id(row).map_err(reading("sagas"))?, saga_row(row)))).collect()
 }
 
-fn saga_row(row: &Row) -> Found<baton_orchestrator::store::Record> {
+fn saga_row(row: &Row) -> Found<SagaRow> {
     match row::decode_saga(row) {
         Ok(record) => Found::Row(record),
         Err(error) => Found::Damaged(error.to_string()),
@@ -323,6 +326,32 @@ async fn journals(store: &Database, range: &Range, dossiers: &mut BTreeMap<SagaI
         Ok(())
     })
     .await
+}
+
+/// Who holds the start keys of the sagas' business keys.
+async fn start_keys(store: &Database, dossiers: &mut BTreeMap<SagaId, Dossier>) -> Result<(), ReadError> {
+    let mut wanted: BTreeMap<[u8; 32], Vec<SagaId>> = BTreeMap::new();
+    for dossier in dossiers.values() {
+        if let Some(record) = dossier.saga.row().filter(|record| !record.business_key.is_empty()) {
+            let key = business_start_key(&record.saga.definition.name, &record.business_key);
+            wanted.entry(key.0).or_default().push(dossier.id);
+        }
+    }
+    let keys = wanted.keys().map(|key| Value::from(*key)).collect();
+    let sql = "SELECT key_digest, saga_id, fingerprint FROM saga_key WHERE key_digest";
+    for row in store.query_in(sql, keys, "").await.map_err(reading("start keys"))? {
+        let holder = holder(&row).map_err(reading("start keys"))?;
+        for id in wanted.get(&holder.key.0).into_iter().flatten() {
+            if let Some(dossier) = dossiers.get_mut(id) {
+                dossier.start_key = Some(holder);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn holder(row: &Row) -> Result<Holder, SqlError> {
+    Ok(Holder { key: StartKey(row.array(0)?), saga: SagaId(row.array(1)?), fingerprint: Fingerprint(row.array(2)?) })
 }
 
 async fn ledger(

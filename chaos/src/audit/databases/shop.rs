@@ -4,12 +4,13 @@ use super::dossier::Claim;
 use super::pages::{CLAIM, PAID, claim, paid};
 use super::{Databases, ORDER, PAYMENT, ReadError, STOCK, reading};
 use crate::audit::evidence::LedgerPayment;
+use crate::audit::laws::history::{Kept, Memory};
 use baton_edge::shop::identifier::OrderNumber;
 use baton_sql::database::Database;
 use baton_sql::error::SqlError;
 use baton_sql::value::{Row, Value};
 use saga_core::saga::SagaId;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Rows of one page.
 const PAGE: usize = 1_000;
@@ -172,6 +173,76 @@ pub async fn existing(databases: &Databases, ids: &[SagaId]) -> Result<BTreeSet<
     rows.iter().map(|row| row.array(0).map(SagaId)).collect::<Result<_, _>>().map_err(reading("sagas"))
 }
 
+/// Reservations of items that do not exist: item and how many; the first hundred.
+///
+/// # Errors
+/// If the database refuses or is away.
+pub async fn homeless_holds(databases: &Databases) -> Result<Vec<(String, i64)>, ReadError> {
+    let Some(stock) = databases.participant(STOCK) else { return Ok(Vec::new()) };
+    let sql = "SELECT r.item_id, COUNT(*) FROM reservation r LEFT JOIN item i ON i.item_id = r.item_id \
+               WHERE i.item_id IS NULL GROUP BY r.item_id LIMIT 100";
+    let rows = stock.query(sql, Vec::new()).await.map_err(reading("reservations"))?;
+    let pairs = rows.iter().map(|row| Ok((row.text(0)?.to_owned(), row.int(1)?)));
+    pairs.collect::<Result<_, SqlError>>().map_err(reading("reservations"))
+}
+
+/// The claims on these payments.
+///
+/// # Errors
+/// If the database refuses or is away.
+pub async fn claims_on(databases: &Databases, payments: &[&str]) -> Result<Vec<Claim>, ReadError> {
+    let Some(payment) = databases.participant(PAYMENT) else { return Ok(Vec::new()) };
+    let values = payments.iter().map(|id| Value::from(*id)).collect();
+    let before = format!("SELECT {CLAIM} FROM payment WHERE payment_id");
+    let rows = payment.query_in(&before, values, "").await.map_err(reading("claims"))?;
+    rows.iter().map(claim).collect::<Result<_, _>>().map_err(reading("claims"))
+}
+
+/// These payments of the provider.
+///
+/// # Errors
+/// If the database refuses or is away.
+pub async fn payments_of(databases: &Databases, ids: &[&str]) -> Result<Vec<LedgerPayment>, ReadError> {
+    let Some(provider) = &databases.provider else { return Ok(Vec::new()) };
+    let values = ids.iter().map(|id| Value::from(*id)).collect();
+    let before = format!("SELECT {PAID} FROM sandbox_payment WHERE imp_uid");
+    let rows = provider.query_in(&before, values, "").await.map_err(reading("the provider's ledger"))?;
+    rows.iter().map(paid).collect::<Result<_, _>>().map_err(reading("the provider's ledger"))
+}
+
+/// What is stored of these orders: their sagas by business key, their states by number.
+///
+/// # Errors
+/// If a database refuses or is away.
+pub async fn memory(databases: &Databases, orders: &BTreeSet<&str>) -> Result<Memory, ReadError> {
+    let mut memory = Memory::default();
+    if let Some(store) = &databases.orchestrator {
+        let values = orders.iter().map(|order| Value::from(*order)).collect();
+        let sql = "SELECT business_key, id, state, version FROM saga WHERE business_key";
+        for row in store.query_in(sql, values, "").await.map_err(reading("sagas"))? {
+            let (key, kept) = kept(&row).map_err(reading("sagas"))?;
+            memory.sagas.entry(key).or_default().push(kept);
+        }
+    }
+    if let Some(database) = databases.participant(ORDER) {
+        let numbers = orders.iter().filter_map(|order| OrderNumber::parse(order).ok());
+        let values = numbers.map(|number| Value::from(number.bytes())).collect();
+        let mut states = BTreeMap::new();
+        let sql = "SELECT order_no, state FROM orders WHERE order_no";
+        for row in database.query_in(sql, values, "").await.map_err(reading("orders"))? {
+            let number = row.array(0).map(OrderNumber::from_bytes).map_err(reading("orders"))?;
+            states.insert(number.to_string(), row.int(1).map_err(reading("orders"))?);
+        }
+        memory.orders = Some(states);
+    }
+    Ok(memory)
+}
+
+fn kept(row: &Row) -> Result<(String, Kept), SqlError> {
+    let kept = Kept { id: SagaId(row.array(1)?).to_string(), state: row.int(2)?, version: row.int(3)? };
+    Ok((row.text(0)?.to_owned(), kept))
+}
+
 /// What the start keys say, counted by the database itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Keys {
@@ -179,8 +250,6 @@ pub struct Keys {
     pub keys: i64,
     /// Sagas that a key names and that do not exist; the first hundred.
     pub without_saga: Vec<SagaId>,
-    /// Sagas that no key names; the first hundred.
-    pub without_key: Vec<SagaId>,
     /// Business keys that more than one order saga has, with how many; the first hundred.
     pub shared: Vec<(String, i64)>,
 }
@@ -196,7 +265,6 @@ pub async fn keys(databases: &Databases) -> Result<Keys, ReadError> {
     let count = rows("SELECT COUNT(*) FROM saga_key").await?;
     let without_saga = "SELECT DISTINCT k.saga_id FROM saga_key k LEFT JOIN saga s ON s.id = k.saga_id \
                         WHERE s.id IS NULL LIMIT 100";
-    let without_key = "SELECT s.id FROM saga s WHERE s.id NOT IN (SELECT k.saga_id FROM saga_key k) LIMIT 100";
     let shared = "SELECT business_key, COUNT(*) FROM saga WHERE definition = 'order' \
                   GROUP BY business_key HAVING COUNT(*) > 1 LIMIT 100";
     let shared = rows(shared).await?;
@@ -204,7 +272,6 @@ pub async fn keys(databases: &Databases) -> Result<Keys, ReadError> {
     Ok(Keys {
         keys: count.first().map_or(Ok(0), |row| row.int(0)).map_err(reading("start keys"))?,
         without_saga: ids(rows(without_saga).await?).map_err(reading("start keys"))?,
-        without_key: ids(rows(without_key).await?).map_err(reading("start keys"))?,
         shared: shared.map_err(reading("start keys"))?,
     })
 }
