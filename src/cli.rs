@@ -73,6 +73,8 @@ pub enum Command {
     Demo(Demo),
     /// Run real processes under load, let faults loose on them one after the other, and audit after each
     Storm(Storm),
+    /// Audit an installation by its databases: every saga, journal, ledger, unit and cent
+    Verify(Verify),
     /// Run an orchestrator
     Orchestrator(Listen),
     /// Run a participant
@@ -202,6 +204,26 @@ pub struct Storm {
     /// Where processes keep data and logs [default: a temporary directory, kept if something failed]
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
+}
+
+/// Arguments of `baton verify`.
+#[derive(Args, Clone, Debug)]
+pub struct Verify {
+    /// Check only what holds while orders move; without it the installation must be at rest
+    #[arg(long)]
+    pub live: bool,
+    /// Data directory of `baton dev`; without it the databases of the configuration are read
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Base URL of the sandbox payment provider, if its ledger file is not on this machine; only at rest
+    #[arg(long, value_name = "URL", conflicts_with = "live")]
+    pub provider: Option<String>,
+    /// What clients asked and were told, one JSON line for each beginning and each end of a call
+    #[arg(long, value_name = "FILE")]
+    pub history: Option<PathBuf>,
+    /// Logs to search for card numbers, tokens, configured secrets and panics
+    #[arg(long, value_name = "DIR")]
+    pub logs: Option<PathBuf>,
 }
 
 /// Where a process listens.

@@ -5,6 +5,7 @@
 //! - [`orchestrator`], [`participant`], [`sandbox_provider`]: processes. [`embedded`], [`dev`]: all of them in one.
 //!   [`wiring`], [`databases`]: from configuration to parts. [`migrate`]: schemas.
 //! - [`demo`]: many orders at once, then the audit. [`storm`]: faults on real processes, and the audit after each.
+//!   [`verify`]: the audit of an installation by its databases.
 //! - [`items`], [`orders`], [`sagas`], [`health`]: client commands, gRPC only.
 
 pub mod admin;
@@ -32,4 +33,5 @@ pub mod signals;
 pub mod storm;
 pub mod telemetry;
 pub mod tls;
+pub mod verify;
 pub mod wiring;

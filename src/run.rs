@@ -7,7 +7,7 @@ use crate::config::{Config, print};
 use crate::failure::{Exit, Failure};
 use crate::show::Printer;
 use crate::{
-    demo, dev, health, items, migrate, orchestrator, orders, participant, sagas, sandbox_provider, storm, tls,
+    demo, dev, health, items, migrate, orchestrator, orders, participant, sagas, sandbox_provider, storm, tls, verify,
 };
 use clap::{CommandFactory as _, Parser as _};
 use std::process::ExitCode;
@@ -114,6 +114,7 @@ async fn dispatch(command: Command, config: Config, printer: Printer) -> Result<
         Command::Orchestrator(_) => orchestrator::run(config, !printer.no_colour()).await,
         Command::Participant { name, .. } => participant::run(name, config, !printer.no_colour()).await,
         Command::SandboxProvider { .. } => sandbox_provider::run(config, !printer.no_colour()).await,
+        Command::Verify(args) => verify::run(&args, &config, printer).await,
         Command::Migrate(command) => migrate::run(command, &config, printer).await,
     }
 }

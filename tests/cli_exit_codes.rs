@@ -27,6 +27,7 @@ fn usage_is_two() {
         vec!["items", "create", "sku", "--price", "much"],
         vec!["demo", "--target", "127.0.0.1:1"],
         vec!["demo", "--orders", "0"],
+        vec!["verify", "--live", "--provider", "http://127.0.0.1:1"],
         vec!["--set", "novalue", "config", "check"],
         vec!["--config", "/nowhere/baton.toml", "config", "check"],
         vec!["--server", "not an address", "items", "list"],

@@ -163,15 +163,15 @@ impl Sources {
             bystanders.keys().map(|id| (id.clone(), vanished(id))).collect();
         let mut after = String::new();
         for _ in 0..MOST_PAGES {
-            let page = self.ledger_page(&after).await?;
-            for payment in page.payments {
+            let (payments, next) = ledger_page(&self.http, &self.provider, &after).await?;
+            for payment in payments {
                 if let Some(place) = theirs.get_mut(&payment.imp_uid) {
                     *place = payment;
                 } else if orders.contains(&payment.merchant_uid) {
                     ours.push(payment);
                 }
             }
-            match page.next {
+            match next {
                 Some(next) => after = next,
                 None => {
                     let expected = |(id, payment): (String, LedgerPayment)| (payment, bystanders[&id]);
@@ -181,17 +181,25 @@ impl Sources {
         }
         Err(GatherError::Endless("the provider's ledger"))
     }
+}
 
-    async fn ledger_page(&self, after: &str) -> Result<LedgerPage, GatherError> {
-        // Ids are visible ASCII; only the few characters with a meaning in a query need care, and the provider's own ids
-        // have none of them.
-        let url = format!("{}/_sandbox/ledger?limit={LEDGER_PAGE}&after={after}", self.provider);
-        let answer = self.http.get(url).send().await.map_err(provider)?;
-        let envelope: Envelope = answer.json().await.map_err(provider)?;
-        match envelope.response {
-            Some(page) if envelope.code == 0 => Ok(page),
-            _ => Err(GatherError::Provider(envelope.message.unwrap_or_else(|| "refused".to_owned()))),
-        }
+/// One page of the ledger of the sandbox at `base`, after the payment `after`; and the last id, unless it is the last page.
+///
+/// # Errors
+/// If the provider refuses or is away.
+pub async fn ledger_page(
+    http: &reqwest::Client,
+    base: &str,
+    after: &str,
+) -> Result<(Vec<LedgerPayment>, Option<String>), GatherError> {
+    // Ids are visible ASCII; only the few characters with a meaning in a query need care, and the provider's own ids
+    // have none of them.
+    let url = format!("{base}/_sandbox/ledger?limit={LEDGER_PAGE}&after={after}");
+    let answer = http.get(url).send().await.map_err(provider)?;
+    let envelope: Envelope = answer.json().await.map_err(provider)?;
+    match envelope.response {
+        Some(page) if envelope.code == 0 => Ok((page.payments, page.next)),
+        _ => Err(GatherError::Provider(envelope.message.unwrap_or_else(|| "refused".to_owned()))),
     }
 }
 

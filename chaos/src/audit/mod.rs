@@ -6,7 +6,8 @@
 //!   provider's ledger say afterwards; [`gather`] reads it over gRPC and HTTP, [`checks`] are pure functions over it.
 //! - From inside, as only the owner of the databases can: [`databases`] reads a [`databases::dossier::Dossier`] for each
 //!   saga, [`story`] folds its journal, [`laws`] judge it; [`books`] judge what belongs to no single saga, [`history`] and
-//!   [`logs`] are what clients and processes wrote down. [`verify`] is the whole of it.
+//!   [`logs`] are what clients and processes wrote down. [`provider`] fetches
+//!   a copy of the provider's ledger. [`verify`] is the whole of it.
 //!
 //! docs/invariants.md says for each invariant how it is checked, and what is not.
 
@@ -18,6 +19,7 @@ pub mod gather;
 pub mod history;
 pub mod laws;
 pub mod logs;
+pub mod provider;
 pub mod report;
 pub mod story;
 pub mod verify;

@@ -50,38 +50,46 @@ impl Story {
         let mut story = Self::default();
         let mut saga: Option<Saga> = None;
         for row in journal {
-            let record = match &row.record {
-                Ok(record) => record.clone(),
-                Err(why) => {
-                    story.broken = Some((row.version, format!("entry {} cannot be read: {why}", row.version)));
-                    return story;
-                }
+            let Ok(record) = &row.record else {
+                let why = row.record.as_ref().err().cloned().unwrap_or_default();
+                story.breaks(row.version, format!("entry {} cannot be read: {why}", row.version));
+                continue;
             };
-            story.note(row.version, saga.as_ref(), &record);
+            story.note(row.version, saga.as_ref(), record);
+            if story.broken.is_some() {
+                // What later entries say by themselves still counts; where the saga stood is not known any more.
+                continue;
+            }
             // A version below zero is no version; zero never follows.
             let version = u64::try_from(row.version).unwrap_or(0);
-            let entry = Entry { saga: id, version, at: Micros(row.at), record };
+            let entry = Entry { saga: id, version, at: Micros(row.at), record: record.clone() };
             let next = match &saga {
                 None => replay::begin(definition, &entry),
                 Some(saga) => replay::follow(definition, saga, &entry),
             };
-            let next = match next {
-                Ok(next) => next,
-                Err(why) => {
-                    story.broken = Some((row.version, why.to_string()));
-                    return story;
+            match next {
+                Ok(next) => {
+                    story.order(&next);
+                    if next.has_ended() && story.ended_at.is_none() {
+                        story.ended_at = Some(row.version);
+                    }
+                    if version == at {
+                        story.folded = Some(next.clone());
+                    }
+                    saga = Some(next);
                 }
-            };
-            story.order(&next);
-            if next.has_ended() && story.ended_at.is_none() {
-                story.ended_at = Some(row.version);
+                Err(why) => {
+                    story.breaks(row.version, why.to_string());
+                    saga = None;
+                }
             }
-            if version == at {
-                story.folded = Some(next.clone());
-            }
-            saga = Some(next);
         }
         story
+    }
+
+    /// The first break is the one that is told.
+    fn breaks(&mut self, version: i64, why: String) {
+        self.broken.get_or_insert((version, why));
     }
 
     /// True if the journal ordered this attempt of this half-step.

@@ -59,7 +59,7 @@ pub const ONE_WRITER: Law = Law {
 /// I15.
 pub const REPLY_MATCHES_LEDGER: Law = Law {
     id: "I15",
-    name: "every answer in a journal answers an ordered command and is the one in the participant's ledger",
+    name: "every answer in a journal is the one in the participant's ledger",
     unit: "answers",
     live: true,
     check: reply_matches_ledger,
@@ -180,10 +180,6 @@ fn reply_matches_ledger(case: &Case<'_>, found: &mut Found) {
     let Some(definition) = case.definition else { return };
     for ((step, direction), said) in &case.story.said {
         let half = format!("{} of step {step}", direction.as_str());
-        if !case.story.ordered.contains_key(&(*step, *direction)) {
-            found.expect(false, || format!("{}: the {half} was answered but never ordered", case.name()));
-            continue;
-        }
         let participant = definition.step(*step).map(|step| step.participant.as_str()).unwrap_or_default();
         if !case.coverage.has(participant) {
             continue;

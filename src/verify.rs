@@ -1,0 +1,190 @@
+//! `baton verify`: audits an installation by its databases, running or at rest. Changes nothing.
+
+use crate::cli::Verify;
+use crate::config::{Config, Store, StoreUrl};
+use crate::failure::Failure;
+use crate::show::Printer;
+use crate::{databases, signals, wiring};
+use baton_chaos::audit::databases::{Databases, ORDER, PAYMENT, ReadError, STOCK};
+use baton_chaos::audit::history;
+use baton_chaos::audit::laws::Mode;
+use baton_chaos::audit::logs;
+use baton_chaos::audit::provider;
+use baton_chaos::audit::report::Report;
+use baton_chaos::audit::verify::{Extras, verify};
+use baton_orchestrator::sagas::Registry;
+use baton_sql::database::{Database, DatabaseConfig};
+use baton_sql::error::SqlError;
+use secrecy::ExposeSecret as _;
+use std::io::BufReader;
+use std::path::Path;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+use tonic::Status;
+
+/// Pause between two lines of progress.
+const PROGRESS: Duration = Duration::from_secs(2);
+
+/// Time limit of one call to the provider.
+const CALL: Duration = Duration::from_secs(30);
+
+/// Carries out `baton verify`.
+///
+/// # Errors
+/// If anything cannot be read, or a promise is broken.
+pub async fn run(args: &Verify, config: &Config, printer: Printer) -> Result<(), Failure> {
+    let stop = signals::stopping()?;
+    let work = async {
+        let databases = open(args, config, &stop).await?;
+        let extras = extras(args, config)?;
+        let mode = if args.live { Mode::Live } else { Mode::AtRest };
+        let mut progress = Progress::new(printer.quiet());
+        let report =
+            verify(&databases, &Registry::standard(), mode, &extras, &mut |sagas| progress.reached(sagas)).await;
+        show(&report.map_err(failed)?, mode, printer)
+    };
+    tokio::select! {
+        done = work => done,
+        () = stop.cancelled() => Err(Failure::Interrupted),
+    }
+}
+
+/// The databases of a data directory, or those of the configuration.
+async fn open(args: &Verify, config: &Config, stop: &CancellationToken) -> Result<Databases, Failure> {
+    let mut found = match &args.data_dir {
+        Some(directory) => data_directory(directory).await?,
+        None => configured(config, stop).await?,
+    };
+    if let Some(url) = &args.provider {
+        let http = reqwest::Client::builder().timeout(CALL).build().map_err(|error| Failure::other(&error))?;
+        let copy = provider::copy(&http, url).await.map_err(|error| Failure::Unreachable(error.to_string()))?;
+        found.provider = Some(copy);
+    }
+    Ok(found)
+}
+
+/// What `baton dev` keeps in its directory.
+async fn data_directory(directory: &Path) -> Result<Databases, Failure> {
+    let file = async |name: &str| existing(&directory.join(format!("{name}.db"))).await;
+    let mut found = Databases { orchestrator: Some(file("orchestrator").await?), ..Databases::default() };
+    for name in [ORDER, PAYMENT, STOCK] {
+        found.participants.insert(name.to_owned(), file(name).await?);
+    }
+    found.provider = Some(file("sandbox").await?);
+    Ok(found)
+}
+
+async fn configured(config: &Config, stop: &CancellationToken) -> Result<Databases, Failure> {
+    let mut found =
+        Databases { orchestrator: Some(store(&config.store, "store", stop).await?), ..Databases::default() };
+    let participants = [
+        (ORDER, &config.participants.order),
+        (PAYMENT, &config.participants.payment),
+        (STOCK, &config.participants.stock),
+    ];
+    for (name, participant) in participants {
+        found.participants.insert(name.to_owned(), store(&participant.store, name, stop).await?);
+    }
+    // The sandbox's ledger is a file of this machine, if it is one at all: a real provider has none.
+    let ledger = &config.provider.ledger;
+    if ledger.is_file() {
+        found.provider = Some(existing(ledger).await?);
+    }
+    Ok(found)
+}
+
+async fn store(store: &Store, what: &str, stop: &CancellationToken) -> Result<Database, Failure> {
+    match store.parsed().map_err(Failure::Usage)? {
+        StoreUrl::Sqlite(path) => existing(&path).await,
+        StoreUrl::MariaDb(_) => databases::open(&wiring::database(store)?, what, stop).await,
+    }
+}
+
+/// A SQLite file that is there: opening one that is missing would create it.
+async fn existing(path: &Path) -> Result<Database, Failure> {
+    if !path.is_file() {
+        return Err(Status::not_found(format!("no database at {}", path.display())).into());
+    }
+    Database::open(DatabaseConfig::sqlite(path))
+        .await
+        .map_err(|error| Failure::Other(format!("{}: {error}", path.display())))
+}
+
+fn extras(args: &Verify, config: &Config) -> Result<Extras, Failure> {
+    let named = |path: &Path, error: &dyn std::fmt::Display| Failure::Usage(format!("{}: {error}", path.display()));
+    let history = args.history.as_ref().map(|path| {
+        let file = std::fs::File::open(path).map_err(|error| named(path, &error))?;
+        history::read(BufReader::new(file)).map_err(|error| named(path, &error))
+    });
+    let logs = args.logs.as_ref().map(|path| logs::scan(path, &secrets(config)).map_err(|error| named(path, &error)));
+    Ok(Extras { history: history.transpose()?, logs: logs.transpose()?, ..Extras::default() })
+}
+
+/// What must not stand in a log: the provider's secret and the passwords in URLs.
+fn secrets(config: &Config) -> Vec<String> {
+    let participants = &config.participants;
+    let urls = [
+        &config.store.url,
+        &config.bus.url,
+        &config.coord.url,
+        &participants.order.store.url,
+        &participants.payment.store.url,
+        &participants.stock.store.url,
+    ];
+    let password = |url: &str| {
+        let (_, rest) = url.split_once("://")?;
+        let (user, _) = rest.rsplit_once('@')?;
+        user.split_once(':').map(|(_, password)| password.to_owned())
+    };
+    let passwords = urls.into_iter().filter_map(|url| password(url.expose_secret()));
+    passwords.chain([config.provider.secret.expose_secret().to_owned()]).filter(|secret| !secret.is_empty()).collect()
+}
+
+fn failed(error: ReadError) -> Failure {
+    match &error {
+        ReadError::Database { error: SqlError::Unavailable(_), .. } => Failure::Unreachable(error.to_string()),
+        ReadError::Database { .. } | ReadError::TooMany { .. } => Failure::Other(error.to_string()),
+    }
+}
+
+fn show(report: &Report, mode: Mode, printer: Printer) -> Result<(), Failure> {
+    let (checked, all) = (report.checked(), report.findings.len());
+    let how = match mode {
+        Mode::AtRest => "at rest",
+        Mode::Live => "live",
+    };
+    if printer.json() {
+        let findings = report.findings.iter().map(|finding| {
+            serde_json::json!({
+                "id": finding.id, "promise": finding.name, "counted": finding.counted, "verdict": finding.verdict(),
+                "broken": finding.broken, "offenders": finding.offenders, "unchecked": finding.unchecked,
+            })
+        });
+        printer.value(&serde_json::json!({
+            "mode": how, "passed": report.passed(), "checked": checked,
+            "findings": findings.collect::<serde_json::Value>(),
+        }));
+    } else {
+        printer.text(&format!("{}\n\n{checked} of {all} checks looked at something, {how}.", report.table()));
+    }
+    if report.passed() { Ok(()) } else { Err(Failure::Verdict("promises are broken")) }
+}
+
+/// A line on standard error now and then, for installations that take long to read.
+struct Progress {
+    quiet: bool,
+    next: std::time::Instant,
+}
+
+impl Progress {
+    fn new(quiet: bool) -> Self {
+        Self { quiet, next: std::time::Instant::now() + PROGRESS }
+    }
+
+    fn reached(&mut self, sagas: u64) {
+        if !self.quiet && std::time::Instant::now() >= self.next {
+            eprintln!("{sagas} sagas looked at");
+            self.next = std::time::Instant::now() + PROGRESS;
+        }
+    }
+}
