@@ -245,3 +245,6 @@ pub fn leaks(scan: &Scan, found: &mut Found) {
     found.looked += scan.lines;
     found.broken.extend(scan.leaks.iter().map(|(place, leak)| format!("{place} holds {}", leak.as_str())));
 }
+
+#[cfg(test)]
+mod tests;

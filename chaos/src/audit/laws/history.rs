@@ -216,3 +216,6 @@ fn answered(calls: &[Call]) -> impl Iterator<Item = (&Call, &str, Option<&str>)>
         Outcome::Ok { .. } | Outcome::Fail { .. } | Outcome::Unknown => None,
     })
 }
+
+#[cfg(test)]
+mod tests;
