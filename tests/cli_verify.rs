@@ -7,7 +7,7 @@ use baton_supervisor::stack::{Stack, StackOptions};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Command, Output};
-use support::{BATON, Demo, Dev, counter, wait_for};
+use support::{BATON, Demo, Dev, counter, expect_in_order, wait_for};
 
 /// Runs `baton verify -o json` and returns its exit code and its report.
 fn verify(args: &[&str]) -> (i32, serde_json::Value) {
@@ -160,7 +160,7 @@ async fn a_real_installation_is_clean_and_a_damage_is_named() {
     // Confirmed outbox rows go within a second of silence.
     let logs = dir.path().join("log");
     let logs = logs.to_str().expect("a path");
-    wait_for("rest", async || verify(&["--config", &config]).0 == 0).await;
+    expect_in_order("at rest", &["--config", &config]);
     let rest = expect_clean("at rest", &["--config", &config, "--logs", logs]);
     assert!(checked(&rest) > 25, "{rest}");
     expect_clean("with a copied ledger", &["--config", &config, "--provider", &stack.provider_url()]);

@@ -2,7 +2,7 @@
 
 mod support;
 
-use support::{Demo, Dev, counter, wait_for};
+use support::{Demo, Dev, counter, expect_in_order, wait_for};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_under_load_it_finishes_every_order_it_acknowledged() {
@@ -18,4 +18,6 @@ async fn killed_under_load_it_finishes_every_order_it_acknowledged() {
         dev.ready().await;
     }
     demo.expect_clean("embedded, killed twice").await;
+    let data = dir.path().join("data");
+    expect_in_order("embedded, killed twice", &["--data-dir", data.to_str().expect("a path")]);
 }

@@ -3,7 +3,7 @@
 mod support;
 
 use baton_supervisor::stack::{Stack, StackOptions};
-use support::{BATON, Demo, counter, wait_for};
+use support::{BATON, Demo, counter, expect_in_order, wait_for};
 
 /// Orders of one run: enough that a kill at the first signs of progress comes in the middle.
 const ORDERS: u32 = 1500;
@@ -28,6 +28,7 @@ async fn every_process_is_killed_in_turn_and_nothing_is_lost() {
         stack.wait_ready().await.expect("everything is ready again");
         demo.expect_clean(&format!("{name} killed")).await;
     }
+    expect_in_order("everybody killed in turn", &["--config", stack.config.to_str().expect("a path")]);
     stack.stop().expect("everything stops");
 }
 

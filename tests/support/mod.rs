@@ -106,6 +106,21 @@ pub async fn counter(admin: u16, name: &str) -> u64 {
     values.filter_map(|value| value.parse::<f64>().ok()).sum::<f64>() as u64
 }
 
+/// Demands that `baton verify` finds the installation in order, from inside, as soon as it is at rest: confirmed outbox rows
+/// go within a second of silence.
+pub fn expect_in_order(what: &str, arguments: &[&str]) {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let output = Command::new(BATON).arg("verify").args(arguments).stdin(Stdio::null()).output().expect("it runs");
+        if output.status.success() {
+            return;
+        }
+        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(Instant::now() < until, "{what}: baton verify {arguments:?} ({:?}):\n{out}\n{err}", output.status);
+        std::thread::sleep(Duration::from_millis(500));
+    }
+}
+
 /// Runs the binary to its end and returns what it printed, demanding success.
 pub fn baton(arguments: &[&str]) -> String {
     let output = Command::new(BATON).args(arguments).stdin(Stdio::null()).output().expect("baton runs");

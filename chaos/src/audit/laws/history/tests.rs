@@ -80,7 +80,7 @@ fn lies_are_found() {
     expect(twice, &[ONE]);
     expect(|calls, _| calls[2].outcome = ok(SAGA, "PAYMENT_SUCCESS", 4), &[FORWARD]);
     expect(|calls, _| calls[2].outcome = ok(SAGA, "CANCELLED", 5), &[TRUTH]);
-    expect(|_, memory| drop(memory.orders.as_mut().unwrap().insert("o1".to_owned(), 6)), &[TRUTH]);
+    expect(|_, memory| memory.orders = Some([("o1".to_owned(), 6)].into()), &[TRUTH]);
     let left = |_: &mut Vec<Call>, memory: &mut Memory| {
         memory.sagas.insert("o2".to_owned(), vec![Kept { id: "s2".to_owned(), state: 5, version: 5 }]);
     };
