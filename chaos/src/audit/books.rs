@@ -3,7 +3,7 @@
 //! Pure like [`super::laws`]; [`super::verify`] reads and hands over.
 
 use super::databases::dossier::Claim;
-use super::databases::pages::Outbox;
+use super::databases::outbox::Outbox;
 use super::databases::shop::{Keys, OrderHead, Shelf};
 use super::evidence::LedgerPayment;
 use super::laws::Found;

@@ -8,8 +8,10 @@
 //! claims can always be found in what is read after it.
 
 pub mod dossier;
+pub mod outbox;
 pub mod pages;
 pub mod shop;
+mod tables;
 
 use baton_sql::database::Database;
 use baton_sql::error::SqlError;

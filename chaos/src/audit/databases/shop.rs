@@ -1,7 +1,7 @@
 //! What belongs to no single saga: items, claims, orders, the provider's ledger, start keys. Pages by key.
 
 use super::dossier::Claim;
-use super::pages::{CLAIM, PAID, claim, paid};
+use super::tables::{CLAIM, PAID, claim, paid};
 use super::{Databases, ORDER, PAYMENT, ReadError, STOCK, reading};
 use crate::audit::evidence::LedgerPayment;
 use crate::audit::laws::history::{Kept, Memory};
