@@ -205,7 +205,8 @@ async fn late_slow_and_throttled_bytes_are_the_same_bytes() {
         let (mut read, mut write) = client.split();
         let mut back = vec![0; sent.len()];
         let (written, read) = within(async { tokio::join!(write.write_all(&sent), read.read_exact(&mut back)) }).await;
-        (written.expect("written"), read.expect("read"));
+        written.expect("written");
+        read.expect("read");
         assert_eq!(back, sent, "{name}");
         assert!(count(&proxy, name) > 0, "{name}");
     }

@@ -230,7 +230,11 @@ async fn a_row_that_does_not_fit_its_definition_is_left_alone_and_spoils_nobody(
         tokio::task::yield_now().await;
     }
     assert_eq!(settled.await.unwrap(), 1);
-    assert_eq!(bench.store.commits.load(std::sync::atomic::Ordering::SeqCst) - before, 1, "in one transaction");
+    assert_eq!(
+        bench.store.commits.load(std::sync::atomic::Ordering::SeqCst) - before,
+        2,
+        "in one, once its row was read"
+    );
 }
 
 #[tokio::test]

@@ -165,8 +165,9 @@ mod tests {
     #[test]
     fn lists_are_padded_with_the_last_value() {
         let lists = padded_lists((0..259).map(Value::Int).collect());
-        assert_eq!(lists.iter().map(Vec::len).collect::<Vec<_>>(), [256, 4]);
-        assert_eq!(lists[1], [Value::Int(256), Value::Int(257), Value::Int(258), Value::Int(258)]);
+        assert_eq!(lists.iter().map(Vec::len).collect::<Vec<_>>(), [256, 3]);
+        let padded = padded_lists((0..5).map(Value::Int).collect());
+        assert_eq!(padded[0], [0, 1, 2, 3, 4, 4].map(Value::Int));
         assert!(padded_lists(Vec::new()).is_empty());
     }
 

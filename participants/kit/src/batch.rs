@@ -140,7 +140,7 @@ impl<P: Participant> Batches<P> {
             let now_us = self.clock.now_us();
             let prepared = match part.prepared.take() {
                 Some(prepared) => prepared,
-                None => self.prepare(&part.commands, now_us, trusting).await?,
+                None => self.prepare(&part.commands, now_us).await?,
             };
             let work = Arc::new(Work {
                 trusting,
@@ -180,13 +180,8 @@ impl<P: Participant> Batches<P> {
     }
 
     /// What the participant finds out beforehand, in a task of its own so that a panic ends nothing else.
-    async fn prepare(
-        &self,
-        commands: &[Command],
-        now_us: i64,
-        trusting: bool,
-    ) -> Result<Vec<(Command, P::Prepared)>, Failure> {
-        let wanted = if P::PREPARES && !trusting {
+    async fn prepare(&self, commands: &[Command], now_us: i64) -> Result<Vec<(Command, P::Prepared)>, Failure> {
+        let wanted = if P::PREPARES {
             let stored = ledger::read(&self.database, commands.iter().map(|command| command.key)).await?;
             let always = self.participant.undoes_without_action();
             let decisions = plan(self.rules, always, commands, &stored, now_us);
