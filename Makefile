@@ -1,6 +1,6 @@
 # What a developer does here. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help services up down demo test fmt lint doc deny ci bench-batching
+.PHONY: help services up down demo test fmt lint doc deny ci bench-batching storm storm-full storm-recovery
 
 CARGO ?= cargo
 
@@ -45,3 +45,16 @@ ci: ## What CI runs
 bench-batching: services ## Measure what batching is worth; ends with `batching ratio N.N`
 	$(CARGO) build --release -p baton -p baton-bench --bins
 	target/release/baton-bench batching
+
+# The profile of a storm's binary; `make storm PROFILE=dev` builds faster and runs slower.
+PROFILE ?= release
+STORM = $(CARGO) run --profile $(PROFILE) --features crash-points --bin baton -- storm
+
+storm: services ## 12 nemeses of 45 s on real processes, an audit after each; report in storm.html
+	$(STORM) --ci --report storm.html
+
+storm-full: services ## Every kind of nemesis, 180 s each: about three hours; report in storm-full.html
+	$(STORM) --full --report storm-full.html
+
+storm-recovery: services ## How fast what was killed moves again
+	$(STORM) --recovery

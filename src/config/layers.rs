@@ -11,7 +11,8 @@ use std::path::Path;
 pub const DEFAULTS: &str = include_str!("../../deploy/baton.example.toml");
 
 /// Variables that begin with `BATON_` and are no configuration keys.
-const NOT_KEYS: [&str; 4] = ["BATON_CONFIG", "BATON_SERVER", "BATON_OUTPUT", "BATON_DATA_DIR"];
+const NOT_KEYS: [&str; 5] =
+    ["BATON_CONFIG", "BATON_SERVER", "BATON_OUTPUT", "BATON_DATA_DIR", baton_crash_point::VARIABLE];
 
 /// Why there is no configuration. Its text never holds a value that may be secret.
 #[derive(Debug, thiserror::Error)]

@@ -127,3 +127,28 @@ fn unread(id: &'static str, name: &'static str, why: &str) -> Finding {
     offenders.add(format!("cannot be checked: {why}"));
     offenders.finding(id, name, "nothing".to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_nemesis_that_never_fired_is_a_finding() {
+        assert!(it_fired(&Ok(vec![Fired::new("SIGKILL", 2), Fired::new("latency", 9)])).passed());
+        assert!(!it_fired(&Ok(vec![Fired::new("SIGKILL", 2), Fired::new("latency", 0)])).passed());
+        assert!(!it_fired(&Ok(Vec::new())).passed());
+        assert!(!it_fired(&Err("no port".to_owned())).passed());
+    }
+
+    #[test]
+    fn anything_left_over_is_a_finding() {
+        assert!(it_rests(&Left { letters: 3, ..Left::default() }).passed());
+        let leftovers = [
+            Left { open: 1, ..Left::default() },
+            Left { parked: 1, ..Left::default() },
+            Left { outbox: 1, ..Left::default() },
+            Left { queued: 1, ..Left::default() },
+        ];
+        assert!(leftovers.iter().all(|left| !it_rests(left).passed()));
+    }
+}

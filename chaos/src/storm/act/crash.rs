@@ -22,6 +22,9 @@ const LOOK: Duration = Duration::from_millis(50);
 /// How often what a point needs is done again.
 const STIR_EVERY: Duration = Duration::from_secs(4);
 
+/// From ready to at work.
+const AT_WORK: Duration = Duration::from_secs(2);
+
 /// What a point needs to be reached, beside load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stir {
@@ -85,6 +88,8 @@ async fn one(arena: &Arena, node: &Node, point: Point, nth: u32, stir: Stir) -> 
     if stir != Stir::Nothing {
         // It must be at work first; if it dies on the way there, so much the better.
         let _ = node.ready().await;
+        // Ready means connected; the consumer is opened a moment later.
+        sleep(AT_WORK).await;
     }
     let mut next_stir = Instant::now();
     while process.is_running() && Instant::now() < until {
