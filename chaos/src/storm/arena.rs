@@ -5,6 +5,7 @@ use super::shop::Shop;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use serde::Serialize;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -52,6 +53,7 @@ pub struct Arena {
     began: Instant,
     seed: u64,
     events: Arc<Mutex<Vec<Event>>>,
+    over_ms: Arc<AtomicU64>,
 }
 
 impl Arena {
@@ -65,7 +67,7 @@ impl Arena {
         began: Instant,
         seed: u64,
     ) -> Self {
-        Self { cluster, shop, hot_item, window, began, seed, events: Arc::default() }
+        Self { cluster, shop, hot_item, window, began, seed, events: Arc::default(), over_ms: Arc::default() }
     }
 
     /// The same with another window and other dice.
@@ -80,9 +82,25 @@ impl Arena {
         StdRng::seed_from_u64(self.seed)
     }
 
+    /// The last fault so far is over now; what follows is recovery. An act that does not say so ends with its fault.
+    pub fn over(&self, what: impl Into<String>) {
+        self.over_ms.store(self.now_ms(), Ordering::Relaxed);
+        self.note(what);
+    }
+
+    /// When the last fault was over, if the act said so.
+    #[must_use]
+    pub fn over_ms(&self) -> Option<u64> {
+        Some(self.over_ms.load(Ordering::Relaxed)).filter(|at| *at > 0)
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
     /// Something happens now.
     pub fn note(&self, what: impl Into<String>) {
-        let at_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let at_ms = self.now_ms();
         let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
         if events.len() < MAX_EVENTS {
             events.push(Event { at_ms, what: what.into() });

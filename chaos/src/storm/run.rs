@@ -153,7 +153,7 @@ impl Storm {
             fired = acting => fired,
             () = self.watch_for_ever(&nemesis.name, &load) => unreachable!("it watches for ever"),
         };
-        report.fault_to_ms = load.now_ms();
+        report.fault_to_ms = arena.over_ms().unwrap_or_else(|| load.now_ms());
         let died = cluster.heal().await?;
         cluster.ready().await?;
         let healed_at = Instant::now();

@@ -22,6 +22,7 @@ pub(super) async fn kill(arena: &Arena, kind: Kind) -> Result<Vec<Fired>> {
         node.kill()?;
         pause(&mut dice, 0, 1_500).await;
         node.start()?;
+        arena.over(format!("{} is started", node.name));
         times += 1;
         pause(&mut dice, 1_000, 4_000).await;
     }
@@ -72,8 +73,8 @@ pub(super) async fn kill_all(arena: &Arena) -> Result<Vec<Fired>> {
         node.start()?;
     }
     tokio::try_join!(cluster.mariadb.restart(), cluster.rabbitmq.restart(), cluster.redis.restart())?;
+    arena.over("every server is back");
     cluster.ready().await?;
-    arena.note("everything is back");
     Ok(vec![Fired::new("SIGKILL everything", 1)])
 }
 

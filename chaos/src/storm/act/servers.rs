@@ -53,7 +53,7 @@ pub(super) async fn kill(arena: &Arena, server: Server) -> Result<Vec<Fired>> {
         process(arena, server).kill()?;
         pause(&mut dice, 500, 4_000).await;
         restart(arena, server).await?;
-        arena.note(format!("{server:?} is back"));
+        arena.over(format!("{server:?} is back"));
         times += 1;
         pause(&mut dice, 3_000, 6_000).await;
     }
@@ -111,8 +111,8 @@ pub(super) async fn delete_queues(arena: &Arena) -> Result<Vec<Fired>> {
     let queues = ["saga.cmd.order.v1", "saga.cmd.payment.v1", "saga.cmd.stock.v1", "saga.reply.v1"];
     let gap = arena.window / 4;
     for queue in queues {
-        arena.note(format!("delete {queue}"));
         arena.cluster.rabbitmq.ctl(&["delete_queue", queue]).await?;
+        arena.over(format!("{queue} deleted"));
         sleep(gap.min(Duration::from_secs(5))).await;
     }
     Ok(vec![Fired::new("queue deleted", queues.len() as u64)])
@@ -123,8 +123,8 @@ pub(super) async fn close_connections(arena: &Arena) -> Result<Vec<Fired>> {
     let until = Instant::now() + arena.window;
     let mut times = 0;
     while times == 0 || Instant::now() < until {
-        arena.note("close_all_connections");
         arena.cluster.rabbitmq.ctl(&["close_all_connections", "storm"]).await?;
+        arena.over("connections closed");
         times += 1;
         sleep(Duration::from_secs(3)).await;
     }
@@ -138,7 +138,7 @@ pub(super) async fn fresh_broker(arena: &Arena) -> Result<Vec<Fired>> {
     cluster.rabbitmq.kill()?;
     std::fs::remove_dir_all(cluster.dir.join("rabbitmq/mnesia")).context("wipe the broker")?;
     cluster.rabbitmq.restart().await?;
-    arena.note("an empty broker is there");
+    arena.over("an empty broker is there");
     sleep(arena.share(0.5, Duration::from_secs(10))).await;
     Ok(vec![Fired::new("broker wiped", 1)])
 }
@@ -153,7 +153,7 @@ pub(super) async fn flush_hints(arena: &Arena) -> Result<Vec<Fired>> {
         let mut answer = [0; 64];
         let length = stream.read(&mut answer).await?;
         times += u64::from(answer[..length].starts_with(b"+OK"));
-        arena.note("FLUSHALL");
+        arena.over("FLUSHALL");
         sleep(Duration::from_secs(2)).await;
     }
     Ok(vec![Fired::new("FLUSHALL", times)])
