@@ -13,6 +13,10 @@ use tonic::transport::{Channel, Endpoint};
 /// How long a connection may take to open.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
+/// A connection that carries calls is asked so often whether it lives, and is given up after so long without an answer.
+/// TCP alone would take a quarter of an hour to notice a peer that vanished, and every call on it would hang so long.
+const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(3));
+
 /// A connection to an orchestrator. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Client {
@@ -27,7 +31,8 @@ pub struct Client {
 pub fn endpoint(address: &str) -> Result<Endpoint, Failure> {
     let url = if address.contains("://") { address.to_owned() } else { format!("http://{address}") };
     let endpoint = Endpoint::from_shared(url).map_err(|_| Failure::Usage(format!("`{address}` is no address")))?;
-    Ok(endpoint.connect_timeout(CONNECT_TIMEOUT).tcp_nodelay(true))
+    let endpoint = endpoint.connect_timeout(CONNECT_TIMEOUT).tcp_nodelay(true);
+    Ok(endpoint.http2_keep_alive_interval(KEEPALIVE.0).keep_alive_timeout(KEEPALIVE.1))
 }
 
 impl Client {
