@@ -272,3 +272,20 @@ async fn what_operators_forbid_is_unavailable_until_they_allow_it() {
     let forbidden = db.query("SELECT id FROM nowhere", Vec::new()).await;
     assert!(matches!(&forbidden, Err(SqlError::Unavailable(why)) if why.contains("nowhere")), "{forbidden:?}");
 }
+
+/// Bits that turned over on the way: the driver panics, and that is no reason to take the statement for a bad one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_garbled_greeting_is_a_database_that_is_away() {
+    use tokio::io::AsyncWriteExt as _;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("mysql://u:p@{}/s", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            // A greeting that ends in the middle of its thread id.
+            let _ = stream.write_all(&[5, 0, 0, 0, 10, b'8', 0, 1, 0]).await;
+        }
+    });
+    let config = DatabaseConfig::MariaDb { url, connections: 2, acquire_timeout: Duration::from_secs(5) };
+    let opened = Database::open(config).await;
+    assert!(matches!(&opened, Err(SqlError::Unavailable(_))), "{opened:?}");
+}

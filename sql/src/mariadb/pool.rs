@@ -7,10 +7,12 @@
 use super::codec::{self, Failure};
 use crate::error::SqlError;
 use crate::value::{Row, Value};
+use futures_util::FutureExt as _;
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
 use std::fmt;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -115,7 +117,12 @@ impl Pool {
     }
 
     async fn connect(&self) -> Result<MySqlConnection, SqlError> {
-        let mut connection = self.options.connect().await.map_err(|error| codec::failure(error).error)?;
+        // The driver reads the server's greeting without looking at its length, and panics at one that was garbled on its
+        // way. Whoever sent it, there is no connection, and the next one may well be sound.
+        let Ok(connected) = AssertUnwindSafe(self.options.connect()).catch_unwind().await else {
+            return Err(SqlError::Unavailable("the server's greeting cannot be read".to_owned()));
+        };
+        let mut connection = connected.map_err(|error| codec::failure(error).error)?;
         (&mut connection).execute(SESSION).await.map_err(|error| codec::failure(error).error)?;
         Ok(connection)
     }
