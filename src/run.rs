@@ -53,7 +53,7 @@ fn started(cli: Cli) -> Result<(), Failure> {
     let config = layers.config()?;
     tls::install();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(dispatch(command, config, printer))
+    runtime.block_on(dispatch(command, config, cli.global.set, printer))
 }
 
 /// Flags that have a key in the configuration become its topmost layer.
@@ -91,7 +91,12 @@ fn layers(cli: &Cli) -> Result<Layers, Failure> {
     Ok(Layers::stack(config.as_deref(), environment, &flags)?)
 }
 
-async fn dispatch(command: Command, config: Config, printer: Printer) -> Result<(), Failure> {
+async fn dispatch(
+    command: Command,
+    config: Config,
+    set: Vec<(String, String)>,
+    printer: Printer,
+) -> Result<(), Failure> {
     match command {
         Command::Config(ConfigCommand::Check) => {
             printer.say("the configuration is sound");
@@ -110,7 +115,7 @@ async fn dispatch(command: Command, config: Config, printer: Printer) -> Result<
         }
         Command::Dev(args) => dev::run(&args, &config, printer).await,
         Command::Demo(args) => demo::start(&args, config, printer).await,
-        Command::Storm(args) => storm::run(&args, printer).await,
+        Command::Storm(args) => storm::run(&args, set, printer).await,
         Command::Orchestrator(_) => orchestrator::run(config, !printer.no_colour()).await,
         Command::Participant { name, .. } => participant::run(name, config, !printer.no_colour()).await,
         Command::SandboxProvider { .. } => sandbox_provider::run(config, !printer.no_colour()).await,

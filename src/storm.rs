@@ -15,18 +15,18 @@ use std::path::{Path, PathBuf};
 /// Seconds of load per nemesis: in a short storm, and in a full one.
 const SECONDS: (u64, u64) = (45, 180);
 
-/// Runs the storm. Ctrl-C ends it; every process it started ends with it.
+/// Runs the storm; `set` are configuration keys for its processes. Ctrl-C ends it; every process it started ends with it.
 ///
 /// # Errors
 /// If a name is unknown, nothing can be started, or anything was found wrong.
-pub async fn run(args: &Args, printer: Printer) -> Result<(), Failure> {
+pub async fn run(args: &Args, set: Vec<(String, String)>, printer: Printer) -> Result<(), Failure> {
     if args.list {
         return list(printer);
     }
     let nemeses = chosen(args)?;
     let stop = signals::stopping()?;
     tokio::select! {
-        done = storm(args, nemeses, printer) => done,
+        done = storm(args, nemeses, set, printer) => done,
         () = stop.cancelled() => Err(Failure::Interrupted),
     }
 }
@@ -70,7 +70,12 @@ fn chosen(args: &Args) -> Result<Vec<Nemesis>, Failure> {
     names.iter().map(|name| named(name).ok_or_else(|| unknown(name))).collect()
 }
 
-async fn storm(args: &Args, nemeses: Vec<Nemesis>, printer: Printer) -> Result<(), Failure> {
+async fn storm(
+    args: &Args,
+    nemeses: Vec<Nemesis>,
+    set: Vec<(String, String)>,
+    printer: Printer,
+) -> Result<(), Failure> {
     let seed = args.seed.unwrap_or_else(|| u64::from(uuid::Uuid::new_v4().as_fields().0));
     let seconds = args.seconds.unwrap_or(if args.full { SECONDS.1 } else { SECONDS.0 });
     let temporary = match &args.dir {
@@ -79,7 +84,7 @@ async fn storm(args: &Args, nemeses: Vec<Nemesis>, printer: Printer) -> Result<(
     };
     let dir = args.dir.clone().or_else(|| temporary.as_ref().map(|dir| dir.path().to_owned())).unwrap_or_default();
     let baton = std::env::current_exe()?;
-    let settings = Settings { baton, dir, seconds, rate: args.rate, seed };
+    let settings = Settings { baton, dir, seconds, rate: args.rate, seed, set };
     let voice = Voice::new(printer.quiet());
     voice.say(&format!("seed {seed}, {} nemeses of {seconds} s, {} orders/s", nemeses.len(), args.rate));
     let mut campaign = Campaign {

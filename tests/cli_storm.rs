@@ -24,7 +24,7 @@ fn quick_nemeses_pass_and_are_reported() {
         "--nemesis",
         "kill-stock",
         "--nemesis",
-        "net:participant-broker:lost-answers",
+        "net:orchestrator-participant:strand",
         "--nemesis",
         "hostile-publisher",
         "--seconds",
@@ -51,6 +51,28 @@ fn quick_nemeses_pass_and_are_reported() {
         assert!(nemesis["orders"].as_u64().is_some_and(|orders| orders > 0), "{nemesis}");
         assert!(nemesis["fired"].as_array().is_some_and(|fired| !fired.is_empty()), "{nemesis}");
     }
+}
+
+/// An engine that never looks at deadlines nor at its outbox loses what the broker loses; the storm must say so.
+#[test]
+fn an_engine_without_its_safety_nets_is_caught() {
+    let (ok, out, err) = storm(&[
+        "--set",
+        "engine.waker_pause=1h",
+        "--set",
+        "engine.relay_pause=1h",
+        "--nemesis",
+        "fresh-broker",
+        "--seconds",
+        "10",
+        "--rate",
+        RATE,
+        "--seed",
+        "7",
+    ]);
+    assert!(!ok, "{out}\n{err}");
+    assert!(err.contains("I17") && err.contains("sagas still at work"), "{err}");
+    assert!(err.contains("--nemesis fresh-broker --seed 7"), "no way to repeat it: {err}");
 }
 
 /// What cannot run here is not passed.

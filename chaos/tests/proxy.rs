@@ -252,3 +252,25 @@ async fn the_next_target_is_taken_if_one_is_dead() {
         assert_eq!(hear(&mut client, 2).await, b"hi");
     }
 }
+
+#[tokio::test]
+async fn a_stranded_connection_is_silent_and_new_ones_work() {
+    let (echo, proxy, mut client) = pair().await;
+    say(&mut client, b"hi").await;
+    assert_eq!(hear(&mut client, 2).await, b"hi");
+    proxy.strand();
+    within(async {
+        while count(&proxy, "stranded") == 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    say(&mut client, b"lost").await;
+    let mut other = TcpStream::connect(proxy.address()).await.expect("it accepts");
+    say(&mut other, b"new").await;
+    assert_eq!(hear(&mut other, 3).await, b"new");
+    assert_eq!(echo.heard(), b"hinew");
+    assert!(client.try_read(&mut [0; 1]).is_err(), "an end was told");
+    proxy.reset();
+    is_reset(&mut client).await;
+}

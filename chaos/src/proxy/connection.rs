@@ -53,6 +53,10 @@ pub(super) async fn run(shared: Arc<Shared>, mut client: TcpStream, serial: u64)
             ended = both => ended.is_err(),
             () = asked_to_reset(&shared) => true,
             () = beyond_repair(&shared, &link) => true,
+            () = asked_to_strand(&shared) => {
+                asked_to_reset(&shared).await;
+                true
+            }
         }
     };
     if is_cut {
@@ -77,6 +81,12 @@ async fn asked_to_reset(shared: &Shared) {
     // It ends only with the proxy, and then the connection ends as well.
     let _ = resets.changed().await;
     Counts::add(&shared.counts.reset, 1);
+}
+
+async fn asked_to_strand(shared: &Shared) {
+    let mut strandings = shared.strandings.subscribe();
+    let _ = strandings.changed().await;
+    Counts::add(&shared.counts.stranded, 1);
 }
 
 /// Completes when bytes were lost and the gate is open again.

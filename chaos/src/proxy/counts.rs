@@ -27,6 +27,8 @@ counts! {
     refused,
     /// Connections reset on request.
     reset,
+    /// Connections stranded.
+    stranded,
     /// Chunks that came late.
     delayed,
     /// Chunks that waited for the rate limit.

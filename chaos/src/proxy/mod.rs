@@ -40,6 +40,7 @@ pub(crate) struct Shared {
     next: AtomicUsize,
     faults: watch::Sender<Faults>,
     resets: watch::Sender<u64>,
+    strandings: watch::Sender<u64>,
     seed: u64,
     serial: AtomicU64,
     counts: Counts,
@@ -59,6 +60,7 @@ impl Proxy {
             next: AtomicUsize::new(0),
             faults: watch::Sender::new(Faults::default()),
             resets: watch::Sender::new(0),
+            strandings: watch::Sender::new(0),
             seed,
             serial: AtomicU64::new(0),
             counts: Counts::default(),
@@ -93,6 +95,12 @@ impl Proxy {
     /// Resets (RST) every open connection, on both sides.
     pub fn reset(&self) {
         self.shared.resets.send_modify(|generation| *generation += 1);
+    }
+
+    /// Strands every open connection: nothing passes any more, ever, and neither side is told, as when a router has
+    /// forgotten them. New ones are not touched. Only a reset frees the sockets.
+    pub fn strand(&self) {
+        self.shared.strandings.send_modify(|generation| *generation += 1);
     }
 
     /// What it did so far.

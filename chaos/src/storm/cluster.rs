@@ -5,7 +5,7 @@ use super::node::{Kind, Node, Recipe, command};
 use super::tmpfs::Tmpfs;
 use anyhow::{Context as _, Result, ensure};
 use baton_sql::database::{Database, DatabaseConfig};
-use baton_supervisor::{Lifetime, MariaDb, Probe, Process, RabbitMq, Redis, mariadb, port};
+use baton_supervisor::{Lifetime, MariaDb, Probe, Process, RabbitMq, Redis, mariadb};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -23,6 +23,8 @@ pub struct ClusterOptions {
     pub baton: PathBuf,
     /// Seed of every proxy.
     pub seed: u64,
+    /// Configuration keys over the defaults, for every node.
+    pub set: Vec<(String, String)>,
     /// Put the database on a file system of its own of so many MiB.
     pub database_mib: Option<u32>,
 }
@@ -84,7 +86,8 @@ impl Cluster {
         )?;
         let made_up = || format!("storm{}", uuid::Uuid::new_v4().simple());
         let secrets = Secrets { database: made_up(), provider: made_up() };
-        let provider_port = port::free()?;
+        let mut links = Links::default();
+        let provider_port = links.promise()?;
         let config = configure(&dir, &mariadb, &secrets, provider_port)?;
         migrate(&dir, options, &mariadb, &config).await?;
         let logs = dir.join("log");
@@ -92,11 +95,10 @@ impl Cluster {
         provider_command.arg("sandbox-provider");
         let provider = Process::spawn(provider_command, &logs, "sandbox-provider")?;
 
-        let mut links = Links::default();
         let mut ports = Vec::new();
         for kind in Kind::ALL {
             for number in 1..=INSTANCES {
-                ports.push((kind, number, (port::free()?, port::free()?)));
+                ports.push((kind, number, (links.promise()?, links.promise()?)));
             }
         }
         let grpc_of = |wanted: Kind| -> Vec<u16> {
@@ -122,8 +124,13 @@ impl Cluster {
                 seed: options.seed,
             };
             let environment = wiring.environment(&mut links, &grpc_of).await?;
-            let recipe =
-                Recipe { baton: options.baton.clone(), config: config.clone(), logs: logs.clone(), environment };
+            let recipe = Recipe {
+                baton: options.baton.clone(),
+                config: config.clone(),
+                logs: logs.clone(),
+                set: options.set.clone(),
+                environment,
+            };
             nodes.push(Node::launch(*kind, *number, *own_ports, recipe)?);
         }
         let (sagas, stock) = (open(&mariadb, "baton_orchestrator").await?, open(&mariadb, "baton_stock").await?);

@@ -33,6 +33,8 @@ pub struct Case<'a> {
     pub letters_before: u64,
     /// Dead letters are part of it.
     pub may_quarantine: bool,
+    /// What the database driver read was garbled.
+    pub garbled: bool,
     /// How often it fired; or why it could not act.
     pub fired: &'a Result<Vec<Fired>, String>,
     /// Who ended by itself.
@@ -43,7 +45,7 @@ pub struct Case<'a> {
 pub async fn judge(case: &Case<'_>, logs: &mut Logs) -> Vec<Finding> {
     let mut findings = vec![it_fired(case.fired), nobody_died(case), it_rests(case.left), letters(case)];
     findings.extend(history::findings(case.orders));
-    match logs.judge(case.cluster) {
+    match logs.judge(case.cluster, case.garbled) {
         Ok(finding) => findings.push(finding),
         Err(error) => findings.push(unread("I20", "logs hold no panic and no secret", &error.to_string())),
     }

@@ -4,6 +4,10 @@ use crate::proxy::Proxy;
 use anyhow::{Context as _, Result};
 use baton_supervisor::port;
 use baton_supervisor::process::loopback;
+use std::collections::BTreeSet;
+
+/// Tries to find a port that is nobody's.
+const TRIES: usize = 20;
 
 /// Who speaks to whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -78,6 +82,8 @@ pub struct Link {
 #[derive(Debug, Default)]
 pub struct Links {
     links: Vec<Link>,
+    /// Ports that are promised to somebody who has not bound them yet.
+    promised: BTreeSet<u16>,
 }
 
 impl Links {
@@ -89,14 +95,28 @@ impl Links {
         let targets = to_ports.iter().map(|port| loopback(*port)).collect::<Vec<_>>();
         let own_seed = seed.wrapping_add(self.links.len() as u64);
         // Somebody may take the port between the look and the bind.
-        for _ in 0..3 {
-            let listen = port::free()?;
+        for _ in 0..TRIES {
+            let listen = self.promise()?;
             if let Ok(proxy) = Proxy::start(listen, targets.clone(), own_seed).await {
                 self.links.push(Link { pair, from: from.to_owned(), to: to.to_owned(), proxy });
                 return Ok(listen);
             }
         }
         anyhow::bail!("no port for the proxy between {from} and {to}")
+    }
+
+    /// A free port that was not promised before.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn promise(&mut self) -> Result<u16> {
+        for _ in 0..TRIES {
+            let port = port::free()?;
+            if self.promised.insert(port) {
+                return Ok(port);
+            }
+        }
+        anyhow::bail!("the same free ports come up again and again")
     }
 
     /// All links.

@@ -44,6 +44,8 @@ pub enum NetFault {
     LostAnswers,
     /// New connections are refused and old ones reset.
     Refuse,
+    /// Open connections are dead and nobody is told; new ones work.
+    Strand,
     /// The end of a connection is told late.
     SlowClose,
     /// Connections end after some bytes.
@@ -57,7 +59,7 @@ pub enum NetFault {
 }
 
 impl NetFault {
-    const ANY: [Self; 11] = [
+    const ANY: [Self; 12] = [
         Self::Latency,
         Self::Rate,
         Self::Reset,
@@ -69,6 +71,7 @@ impl NetFault {
         Self::SlowClose,
         Self::CutAfterBytes,
         Self::BitFlip,
+        Self::Strand,
     ];
 
     /// Those that make sense between a pair.
@@ -93,6 +96,7 @@ impl NetFault {
             Self::OneWayDown => "one-way-down",
             Self::LostAnswers => "lost-answers",
             Self::Refuse => "refuse",
+            Self::Strand => "strand",
             Self::SlowClose => "slow-close",
             Self::CutAfterBytes => "cut-after-bytes",
             Self::BitFlip => "bit-flip",
@@ -175,6 +179,15 @@ impl Nemesis {
     #[must_use]
     pub fn may_quarantine(&self) -> bool {
         may_quarantine(&self.act)
+    }
+
+    /// Whether it garbles what the database driver reads. The driver panics at some of that, in a task that is caught.
+    #[must_use]
+    pub fn garbles_database(&self) -> bool {
+        match &self.act {
+            Act::NetworkCycle(pair) | Act::Network(NetFault::BitFlip, pair) => pair.is_database(),
+            _ => false,
+        }
     }
 
     /// Whether the database must have a file system of its own.

@@ -55,6 +55,8 @@ pub struct Recipe {
     pub config: PathBuf,
     /// Where its log goes.
     pub logs: PathBuf,
+    /// Configuration keys set on the command line of every node.
+    pub set: Vec<(String, String)>,
     /// What differs from the others.
     pub environment: Vec<(String, String)>,
 }
@@ -167,6 +169,9 @@ impl Node {
 
 fn spawn(kind: Kind, name: &str, recipe: &Recipe, point: Option<(Point, u32)>) -> Result<Process> {
     let mut command = command(&recipe.baton, &recipe.config);
+    for (key, value) in &recipe.set {
+        command.arg("--set").arg(format!("{key}={value}"));
+    }
     command.args(kind.arguments()).envs(recipe.environment.iter().cloned());
     if let Some((point, nth)) = point {
         command.env(VARIABLE, format!("{}:{nth}", point.name()));

@@ -26,6 +26,9 @@ const LONGEST: Duration = Duration::from_secs(20 * 60);
 /// Size of a database's own file system: its redo log takes 100 MiB of it.
 const TMPFS_MIB: u32 = 320;
 
+/// Clusters that may fail to start, one after the other, before the storm gives up.
+const STARTS: u32 = 2;
+
 /// Orders that must end in a second to count as healed, of those before the fault.
 const HEALED: f64 = 0.8;
 
@@ -42,6 +45,8 @@ pub struct Settings {
     pub rate: f64,
     /// Of everything.
     pub seed: u64,
+    /// Configuration keys over the defaults, for every node.
+    pub set: Vec<(String, String)>,
 }
 
 /// Runs nemeses on one cluster after the other: the next one is clean even if this one left a mess.
@@ -117,12 +122,26 @@ impl Storm {
         }
     }
 
+    /// Somebody else on the machine may take a port between our look and the bind, so it is tried again, elsewhere.
     async fn start(&mut self, database_mib: Option<u32>) -> Result<Arc<Cluster>> {
-        self.clusters += 1;
-        let dir = self.settings.dir.join(format!("cluster-{}", self.clusters));
-        self.voice.progress(&format!("starting a cluster in {}", dir.display()));
-        let options = ClusterOptions { baton: self.settings.baton.clone(), seed: self.settings.seed, database_mib };
-        Ok(Arc::new(Cluster::start(&dir, &options).await?))
+        let mut tries = 0;
+        loop {
+            self.clusters += 1;
+            let dir = self.settings.dir.join(format!("cluster-{}", self.clusters));
+            self.voice.progress(&format!("starting a cluster in {}", dir.display()));
+            let options = ClusterOptions {
+                baton: self.settings.baton.clone(),
+                seed: self.settings.seed,
+                set: self.settings.set.clone(),
+                database_mib,
+            };
+            match Cluster::start(&dir, &options).await {
+                Ok(cluster) => return Ok(Arc::new(cluster)),
+                Err(error) if tries == STARTS => return Err(error),
+                Err(error) => self.voice.say(&format!("a cluster did not start, another is tried: {error:#}")),
+            }
+            tries += 1;
+        }
     }
 
     async fn storm(
@@ -178,6 +197,7 @@ impl Storm {
             left: &left,
             letters_before,
             may_quarantine: nemesis.may_quarantine(),
+            garbled: nemesis.garbles_database(),
             fired: &fired,
             died: &died,
         };

@@ -56,7 +56,9 @@ impl Shop {
     pub fn new(ports: &[u16], provider: &str) -> Result<Self> {
         let channel = |port: &u16| -> Result<Channel> {
             let endpoint = Endpoint::from_shared(format!("http://127.0.0.1:{port}"))?;
-            Ok(endpoint.connect_timeout(CONNECT).tcp_nodelay(true).connect_lazy())
+            let endpoint = endpoint.connect_timeout(CONNECT).tcp_nodelay(true);
+            // As any client should: otherwise a connection that is dead without a word is used for a quarter of an hour.
+            Ok(endpoint.http2_keep_alive_interval(CALL).keep_alive_timeout(CONNECT).connect_lazy())
         };
         let http = reqwest::Client::builder().timeout(CALL).build()?;
         Ok(Self { channels: ports.iter().map(channel).collect::<Result<_>>()?, provider: provider.to_owned(), http })

@@ -94,6 +94,7 @@ struct Victim {
     saga: Bytes,
     order: String,
     payment: String,
+    lines: Vec<ReserveLine>,
 }
 
 fn destinations() -> Vec<Destination> {
@@ -128,7 +129,13 @@ async fn finished(sagas: &Database) -> Result<Vec<Victim>> {
         .map(|row| {
             let input = baton_proto::shop::order::v1::OrderSagaInput::decode(row.bytes(2)?)?;
             let saga = Bytes::copy_from_slice(row.bytes(0)?);
-            Ok(Victim { saga, order: row.text(1)?.to_owned(), payment: input.payment_id })
+            let lines = input.lines.into_iter().map(|line| ReserveLine {
+                item_id: line.item_id,
+                quantity: line.quantity,
+                unit_price_minor_units: line.unit_price_minor_units,
+            });
+            let (order, lines) = (row.text(1)?.to_owned(), lines.collect());
+            Ok(Victim { saga, order, payment: input.payment_id, lines })
         })
         .collect()
 }
@@ -154,7 +161,7 @@ async fn volley(
             sent.old += 1;
             if participant == "stock" {
                 for victim in victims {
-                    // The command of a saga that is long done; whatever it says now, the ledger has answered it.
+                    // The very command of a saga that is long done: the ledger has answered it.
                     let body = repeated_command(victim);
                     for _ in 0..5 {
                         send(channel, destination, body.clone()).await?;
@@ -243,11 +250,7 @@ fn repeated_command(victim: &Victim) -> Vec<u8> {
     let payload = ReserveStock {
         order_number: victim.order.clone(),
         currency_code: crate::storm::shop::CURRENCY.to_owned(),
-        lines: vec![ReserveLine {
-            item_id: "nothing".to_owned(),
-            quantity: 1_000_000,
-            unit_price_minor_units: crate::storm::shop::PRICE,
-        }],
+        lines: victim.lines.clone(),
     };
     let command = command(&victim.saga, RESERVE, wire::Direction::Action, "stock.reserve");
     batch(wire::Command { payload: payload.encode_to_vec().into(), attempt: 7, ..command })

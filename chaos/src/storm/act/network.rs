@@ -18,6 +18,12 @@ const SILENCE: Duration = Duration::from_secs(15);
 /// A fault that nothing has met yet is left on for so much longer.
 const UNTIL_MET: Duration = Duration::from_secs(10);
 
+/// Between two tries of an orderly end.
+const CLOSE_EVERY: Duration = Duration::from_secs(4);
+
+/// Between two faults of a cycle.
+const BETWEEN: Duration = Duration::from_secs(1);
+
 /// Between two resets.
 const RESET_EVERY: Duration = Duration::from_secs(1);
 
@@ -28,6 +34,8 @@ pub(super) async fn cycle(arena: &Arena, pair: Pair) -> Result<Vec<Fired>> {
     let mut fired = Vec::new();
     for fault in faults {
         fired.extend(one(&arena.part(slice, fault as u64), fault, pair).await?);
+        // Long enough for connections to come back, which the next fault needs.
+        sleep(BETWEEN).await;
     }
     Ok(fired)
 }
@@ -45,18 +53,24 @@ pub(super) async fn one(arena: &Arena, fault: NetFault, pair: Pair) -> Result<Ve
         NetFault::HalfOpen | NetFault::OneWayUp | NetFault::OneWayDown | NetFault::LostAnswers | NetFault::Refuse
     );
     let lasts = if is_silent { arena.window.min(SILENCE) } else { arena.window };
-    if fault == NetFault::SlowClose {
-        close_in_order(arena, pair).await?;
+    if fault == NetFault::Strand {
+        links.of(pair).for_each(|link| link.proxy.strand());
     }
     let resets = matches!(fault, NetFault::Reset | NetFault::BitFlip);
     if fault == NetFault::Refuse {
         links.of(pair).for_each(|link| link.proxy.reset());
     }
+    let mut next_close = Instant::now();
     let until = Instant::now() + lasts;
     let at_the_latest = until + UNTIL_MET;
     while Instant::now() < until || (links.faults(pair) == before && Instant::now() < at_the_latest) {
         if resets {
             links.of(pair).for_each(|link| link.proxy.reset());
+        }
+        if fault == NetFault::SlowClose && links.faults(pair) == before && Instant::now() >= next_close {
+            close_in_order(arena, pair).await?;
+            // Started again it must connect first, and get something to do.
+            next_close = Instant::now() + CLOSE_EVERY;
         }
         sleep(RESET_EVERY.min(lasts / 2)).await;
     }
@@ -81,7 +95,7 @@ fn faults_of(fault: NetFault, pair: Pair) -> Faults {
     match fault {
         NetFault::Latency => Faults::latency(latency(pair)),
         NetFault::Rate => Faults::rate(number(20_000)),
-        NetFault::Reset => Faults::default(),
+        NetFault::Reset | NetFault::Strand => Faults::default(),
         NetFault::HalfOpen => Faults::half_open(),
         NetFault::OneWayUp => up(Side::gate(Gate::Hold)),
         NetFault::OneWayDown => down(Side::gate(Gate::Hold)),

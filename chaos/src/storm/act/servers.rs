@@ -3,6 +3,7 @@
 use crate::storm::arena::{Arena, Fired, pause};
 use crate::storm::nemesis::Server;
 use anyhow::{Context as _, Result};
+use baton_sql::database::Verdict;
 use baton_supervisor::Process;
 use baton_supervisor::process::loopback;
 use serde_json::json;
@@ -173,7 +174,7 @@ pub(super) async fn lock_hot_item(arena: &Arena) -> Result<Vec<Fired>> {
                     .query("SELECT available FROM item WHERE item_id = ? FOR UPDATE", vec![item.as_str().into()])
                     .await?;
                 tx.query("SELECT SLEEP(4)", Vec::new()).await?;
-                Ok(baton_sql::database::Verdict::Rollback(rows.len()))
+                Ok(Verdict::Rollback(rows.len()))
             })
         });
         // It may lose against the load, which is what the load is there for.
@@ -188,10 +189,24 @@ pub(super) async fn full_disk(arena: &Arena) -> Result<Vec<Fired>> {
     let tmpfs = arena.cluster.tmpfs().context("the database has no file system of its own")?;
     let bytes = tmpfs.fill()?;
     arena.note(format!("disk full after {} KiB", bytes / 1024));
-    sleep(arena.share(1.0, FULL)).await;
+    let database = &arena.cluster.stock;
+    let until = Instant::now() + arena.share(1.0, FULL);
+    let mut refused = 0;
+    // The database has some room in its own files; it is full once it says so.
+    while Instant::now() < until || (refused == 0 && Instant::now() < until + FULL) {
+        let grown = database.transaction(|tx| {
+            Box::pin(async move {
+                tx.execute("CREATE TABLE IF NOT EXISTS storm_ballast (body LONGBLOB NOT NULL)", Vec::new()).await?;
+                tx.execute("INSERT INTO storm_ballast (body) VALUES (REPEAT('x', 1000000))", Vec::new()).await?;
+                Ok(Verdict::Commit(()))
+            })
+        });
+        refused += u64::from(grown.await.is_err());
+        sleep(Duration::from_millis(300)).await;
+    }
     tmpfs.empty()?;
-    arena.note("disk has room again");
-    Ok(vec![Fired::new("disk filled", 1)])
+    arena.over("disk has room again");
+    Ok(vec![Fired::new("write refused for want of disk", refused)])
 }
 
 /// Nobody there.
