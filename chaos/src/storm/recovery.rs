@@ -20,7 +20,7 @@ const RATE: f64 = 40.0;
 
 /// Kills of an orchestrator, of each participant, of each server.
 const ORCHESTRATOR_ROUNDS: usize = 12;
-const PARTICIPANT_ROUNDS: usize = 2;
+const PARTICIPANT_ROUNDS: usize = 4;
 const SERVER_ROUNDS: usize = 3;
 
 /// Calm before each kill.
