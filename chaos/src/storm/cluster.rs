@@ -6,6 +6,7 @@ use super::tmpfs::Tmpfs;
 use anyhow::{Context as _, Result, ensure};
 use baton_sql::database::{Database, DatabaseConfig};
 use baton_supervisor::{Lifetime, MariaDb, Probe, Process, RabbitMq, Redis, mariadb};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -62,6 +63,8 @@ pub struct Cluster {
     pub sagas: Database,
     /// The stock participants' schema.
     pub stock: Database,
+    /// Every schema, by the kind of program that owns it.
+    pub schemas: BTreeMap<&'static str, Database>,
     /// What must stay secret.
     pub secrets: Secrets,
     // Last: unmounted when the database is gone.
@@ -133,7 +136,11 @@ impl Cluster {
             };
             nodes.push(Node::launch(*kind, *number, *own_ports, recipe)?);
         }
-        let (sagas, stock) = (open(&mariadb, "baton_orchestrator").await?, open(&mariadb, "baton_stock").await?);
+        let mut schemas = BTreeMap::new();
+        for kind in Kind::ALL {
+            schemas.insert(kind.name(), open(&mariadb, &format!("baton_{}", kind.name())).await?);
+        }
+        let [sagas, stock] = [Kind::Orchestrator, Kind::Stock].map(|kind| schemas[kind.name()].clone());
         let cluster = Self {
             dir,
             links,
@@ -146,6 +153,7 @@ impl Cluster {
             client_ports,
             sagas,
             stock,
+            schemas,
             secrets,
             tmpfs,
         };

@@ -3,12 +3,14 @@
 use super::arena::Fired;
 use super::cluster::Cluster;
 use super::history::{self, ClientOrder};
+use super::inside;
 use super::load::Goods;
 use super::logs::Logs;
 use super::quiesce::Left;
 use super::shop::Shop;
 use crate::audit::checks::audit;
 use crate::audit::gather::{Scope, Sources};
+use crate::audit::laws::existence::SAGA_EXISTS;
 use crate::audit::report::{Finding, Offenders};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -33,6 +35,8 @@ pub struct Case<'a> {
     pub letters_before: u64,
     /// Dead letters are part of it.
     pub may_quarantine: bool,
+    /// Commands were published in the name of sagas that do not exist.
+    pub forged: bool,
     /// What the database driver read was garbled.
     pub garbled: bool,
     /// How often it fired; or why it could not act.
@@ -50,6 +54,12 @@ pub async fn judge(case: &Case<'_>, logs: &mut Logs) -> Vec<Finding> {
         Err(error) => findings.push(unread("I20", "logs hold no panic and no secret", &error.to_string())),
     }
     findings.extend(books(case).await);
+    match inside::findings(case.cluster, case.orders, &case.shop.http()).await {
+        // Answers to forged commands are stored like any others; what they must not have is an effect, which the other
+        // laws look for.
+        Ok(inside) => findings.extend(inside.into_iter().filter(|law| !case.forged || law.name != SAGA_EXISTS.name)),
+        Err(error) => findings.push(unread("I1", "the databases can be read", &format!("{error:#}"))),
+    }
     findings
 }
 

@@ -4,6 +4,7 @@ pub mod act;
 pub mod arena;
 pub mod cluster;
 pub mod history;
+pub mod inside;
 pub mod judge;
 pub mod links;
 pub mod load;

@@ -181,6 +181,13 @@ impl Nemesis {
         may_quarantine(&self.act)
     }
 
+    /// Whether it publishes commands in the name of sagas that do not exist. Their answers stay in the ledgers, as they
+    /// should, so that the cluster must not be used again.
+    #[must_use]
+    pub fn forges(&self) -> bool {
+        self.act == Act::HostilePublisher
+    }
+
     /// Whether it garbles what the database driver reads. The driver panics at some of that, in a task that is caught.
     #[must_use]
     pub fn garbles_database(&self) -> bool {

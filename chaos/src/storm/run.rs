@@ -92,7 +92,7 @@ impl Storm {
             });
         }
         // A cluster that something is wrong with would spoil the next nemesis, and its logs are evidence.
-        if report.verdict == Verdict::Passed && !nemesis.needs_tmpfs() {
+        if report.verdict == Verdict::Passed && !nemesis.needs_tmpfs() && !nemesis.forges() {
             self.cluster = Some((cluster, logs));
         }
         self.tell(&report);
@@ -198,6 +198,7 @@ impl Storm {
             letters_before,
             may_quarantine: nemesis.may_quarantine(),
             garbled: nemesis.garbles_database(),
+            forged: nemesis.forges(),
             fired: &fired,
             died: &died,
         };

@@ -1,0 +1,74 @@
+//! The audit from inside: every journal, ledger and book of the cluster's databases against every law, at rest.
+
+use super::cluster::Cluster;
+use super::history::{ClientOrder, Operation, Outcome};
+use super::node::Kind;
+use crate::audit::databases::Databases;
+use crate::audit::history as written;
+use crate::audit::laws::Mode;
+use crate::audit::provider;
+use crate::audit::report::Finding;
+use crate::audit::verify::{Extras, verify};
+use anyhow::Result;
+use baton_orchestrator::sagas::Registry;
+
+/// Everything that was ever ordered on this cluster, not only by this nemesis: a late effect on an older order counts.
+///
+/// # Errors
+/// If anything cannot be read.
+pub async fn findings(cluster: &Cluster, orders: &[ClientOrder], http: &reqwest::Client) -> Result<Vec<Finding>> {
+    let databases = Databases {
+        orchestrator: Some(cluster.schemas[Kind::Orchestrator.name()].clone()),
+        participants: Kind::PARTICIPANTS
+            .iter()
+            .map(|kind| (kind.name().to_owned(), cluster.schemas[kind.name()].clone()))
+            .collect(),
+        provider: Some(provider::copy(http, &cluster.provider_url()).await?),
+    };
+    let extras = Extras { history: Some(calls(orders)), ..Extras::default() };
+    let report = verify(&databases, &Registry::standard(), Mode::AtRest, &extras, &mut |_| {}).await?;
+    // Queues, quarantine and logs are judged from outside, and a check that looked at nothing has found nothing.
+    Ok(report.findings.into_iter().filter(|finding| finding.unchecked.is_none()).collect())
+}
+
+/// The clients' history in the auditor's words. Each call has a place for its beginning and one for its end in one order
+/// of time.
+fn calls(orders: &[ClientOrder]) -> Vec<written::Call> {
+    let placing = orders.iter().enumerate().flat_map(|(client, order)| {
+        let number = order.number.clone().unwrap_or_default();
+        let calls = order.calls.iter().filter(|call| call.operation == Operation::Place);
+        calls.map(move |call| (client, order, number.clone(), call))
+    });
+    let mut calls: Vec<written::Call> = placing
+        .map(|(client, order, number, call)| {
+            // Two events of one millisecond: beginnings before ends, so that calls of one moment count as overlapping.
+            let (begun, ended) = (call.invoked_ms * 2, call.ended_ms * 2 + 1);
+            // The end is told by the last answer, and by no other.
+            let last = order.calls.iter().rfind(|other| other.operation == Operation::Place);
+            let is_last = last.is_some_and(|last| std::ptr::eq(last, call));
+            let outcome = match &call.outcome {
+                Outcome::Ok => written::Outcome::Ok {
+                    saga: order.sagas.iter().next().map(|saga| saga.trim_start_matches("sagas/").to_owned()),
+                    state: order
+                        .told
+                        .filter(|_| is_last)
+                        .map(|state| state.as_str_name().trim_start_matches("ORDER_STATE_").to_owned()),
+                    version: None,
+                },
+                Outcome::Fail(code) => written::Outcome::Fail { code: code.clone() },
+                Outcome::Unknown(_) => written::Outcome::Unknown,
+            };
+            written::Call {
+                kind: written::Kind::Place,
+                client: client.to_string(),
+                request: order.request_id.clone(),
+                order: number,
+                begun,
+                ended: Some(ended),
+                outcome,
+            }
+        })
+        .collect();
+    calls.sort_by_key(|call| call.begun);
+    calls
+}
