@@ -83,6 +83,32 @@ pub struct Parts {
     pub settings: Settings,
 }
 
+/// What an orchestrator does not decide itself: its message ids, and with them its jitter.
+#[derive(Clone)]
+pub struct Chance {
+    /// Makes message ids: UUIDv7, unique for ever.
+    pub new_id: NewId,
+    /// Puts a defect in; see [`crate::engine::planted`].
+    #[cfg(feature = "planted-bugs")]
+    pub plant: Option<fn(&Arc<Sender>) -> crate::engine::planted::Planted>,
+}
+
+impl Default for Chance {
+    fn default() -> Self {
+        Self {
+            new_id: Arc::new(Uuid::now_v7),
+            #[cfg(feature = "planted-bugs")]
+            plant: None,
+        }
+    }
+}
+
+impl std::fmt::Debug for Chance {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Chance")
+    }
+}
+
 /// A running orchestrator.
 #[derive(Debug)]
 pub struct Orchestrator {
@@ -98,18 +124,22 @@ pub struct Orchestrator {
 impl Orchestrator {
     /// Starts engine and workers. Whatever sagas the store holds go on from here: there is no recovery to run.
     pub async fn start(parts: Parts, metrics: Arc<Metrics>) -> Result<Self, BusError> {
+        Self::start_with(parts, metrics, Chance::default()).await
+    }
+
+    /// The same with what is otherwise left to chance: a simulator hands in its own, so that a run can be repeated.
+    pub async fn start_with(parts: Parts, metrics: Arc<Metrics>, chance: Chance) -> Result<Self, BusError> {
         let settings = &parts.settings;
         let (handle, jobs) = EngineHandle::new(settings.queue, settings.max_waiting_starts);
         let notifier = Notifier::new(parts.coord.clone(), metrics.clone());
         let sender = Sender::new(parts.bus.clone());
-        let new_id: NewId = Arc::new(Uuid::now_v7);
         let committer = Committer {
             store: parts.store.clone(),
             registry: parts.registry.clone(),
-            new_id,
+            new_id: chance.new_id,
             known: Known::default(),
             #[cfg(feature = "planted-bugs")]
-            planted: None,
+            planted: chance.plant.map(|plant| plant(&sender)),
         };
         let (stop, closing) = (CancellationToken::new(), CancellationToken::new());
         let engine =
@@ -191,6 +221,7 @@ impl Orchestrator {
 
 async fn until(stop: CancellationToken, work: impl Future<Output = ()>) {
     tokio::select! {
+        biased;
         () = stop.cancelled() => {}
         () = work => {}
     }

@@ -1,6 +1,7 @@
 //! A database, its transactions, and where it is.
 
 use crate::error::SqlError;
+use crate::faults::{Faults, Point};
 use crate::mariadb::MariaDb;
 use crate::mariadb::pool::Lease;
 use crate::sqlite::Sqlite;
@@ -9,6 +10,8 @@ use crate::value::{Row, Value};
 use futures_util::future::BoxFuture;
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Which SQL dialect the other end speaks.
@@ -84,6 +87,7 @@ pub enum Verdict<T> {
 #[derive(Clone, Debug)]
 pub struct Database {
     pub(crate) engine: Engine,
+    faults: Option<Arc<dyn Faults>>,
 }
 
 /// The two drivers.
@@ -91,6 +95,19 @@ pub struct Database {
 pub(crate) enum Engine {
     MariaDb(MariaDb),
     Sqlite(Sqlite),
+}
+
+impl Engine {
+    async fn transaction<T, F>(&self, body: F) -> Result<T, SqlError>
+    where
+        T: Send + 'static,
+        F: for<'t> FnMut(&'t mut Tx) -> BoxFuture<'t, Result<Verdict<T>, SqlError>> + Send + 'static,
+    {
+        match self {
+            Self::MariaDb(mariadb) => mariadb.transaction(body).await,
+            Self::Sqlite(sqlite) => sqlite.transaction(body).await,
+        }
+    }
 }
 
 impl Database {
@@ -104,7 +121,13 @@ impl Database {
             DatabaseConfig::SqliteFile { path } => Engine::Sqlite(Sqlite::open_file(path)?),
             DatabaseConfig::SqliteMemory => Engine::Sqlite(Sqlite::open_memory()?),
         };
-        Ok(Self { engine })
+        Ok(Self { engine, faults: None })
+    }
+
+    /// The same database with faults around its work, for simulators: the handle it is made from stays sound.
+    #[must_use]
+    pub fn with_faults(&self, faults: Arc<dyn Faults>) -> Self {
+        Self { engine: self.engine.clone(), faults: Some(faults) }
     }
 
     /// The dialect, for the few statements that differ.
@@ -130,14 +153,41 @@ impl Database {
         T: Send + 'static,
         F: for<'t> FnMut(&'t mut Tx) -> BoxFuture<'t, Result<Verdict<T>, SqlError>> + Send + 'static,
     {
-        match &self.engine {
-            Engine::MariaDb(mariadb) => mariadb.transaction(body).await,
-            Engine::Sqlite(sqlite) => sqlite.transaction(body).await,
+        match &self.faults {
+            None => self.engine.transaction(body).await,
+            Some(faults) => self.struck(body, faults).await,
         }
+    }
+
+    /// A transaction between two points where a fault may strike.
+    async fn struck<T, F>(&self, mut body: F, faults: &Arc<dyn Faults>) -> Result<T, SqlError>
+    where
+        T: Send + 'static,
+        F: for<'t> FnMut(&'t mut Tx) -> BoxFuture<'t, Result<Verdict<T>, SqlError>> + Send + 'static,
+    {
+        faults.at(Point::Begin).await?;
+        let commits = Arc::new(AtomicBool::new(false));
+        let noted = Arc::clone(&commits);
+        let ended = self.engine.transaction(move |tx| {
+            let (noted, body) = (Arc::clone(&noted), body(tx));
+            Box::pin(async move {
+                let verdict = body.await;
+                noted.store(matches!(verdict, Ok(Verdict::Commit(_))), Ordering::Relaxed);
+                verdict
+            })
+        });
+        let value = ended.await?;
+        if commits.load(Ordering::Relaxed) {
+            faults.at(Point::Committed).await?;
+        }
+        Ok(value)
     }
 
     /// Runs one read outside any transaction.
     pub async fn query(&self, sql: &str, args: Vec<Value>) -> Result<Vec<Row>, SqlError> {
+        if let Some(faults) = &self.faults {
+            faults.at(Point::Read).await?;
+        }
         match &self.engine {
             Engine::MariaDb(mariadb) => mariadb.query(sql, args).await,
             Engine::Sqlite(sqlite) => sqlite.query(sql, args).await,

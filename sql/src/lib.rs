@@ -8,10 +8,12 @@
 //! | [`error`] | errors named for what the caller does next |
 //! | [`statement`] | texts of batch statements, in few distinct sizes |
 //! | [`database`] | a database and its transactions |
+//! | [`faults`] | where a simulator strikes |
 //! | [`migration`] | forward-only migrations |
 
 pub mod database;
 pub mod error;
+pub mod faults;
 mod mariadb;
 pub mod migration;
 mod sqlite;

@@ -142,6 +142,13 @@ impl Committer {
         } else {
             inputs.clone()
         };
+        #[cfg(not(feature = "planted-bugs"))]
+        let apply = saga_core::machine::apply;
+        #[cfg(feature = "planted-bugs")]
+        let apply = match self.planted {
+            Some(crate::engine::planted::Planted::Machine(apply)) => apply,
+            _ => saga_core::machine::apply,
+        };
         let slot = Arc::new(Mutex::new(Plan::default()));
         let decide = {
             let (slot, committer) = (slot.clone(), self.clone());
@@ -152,6 +159,7 @@ impl Committer {
                     known: &known,
                     taken: &taken,
                     new_id: &*committer.new_id,
+                    apply,
                 };
                 let mut planned = plan(&planning, &inputs, loaded);
                 let mut changes = std::mem::take(&mut planned.changes);

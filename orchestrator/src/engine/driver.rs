@@ -6,7 +6,6 @@ use crate::engine::sender::Sender;
 use crate::notify::Notifier;
 use baton_bus::bus::Delivery;
 use baton_crash_point::{Point, hit};
-use rand::RngExt as _;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -88,16 +87,18 @@ impl Engine {
         if jobs.is_empty() {
             let open = !self.jobs.is_closed();
             tokio::select! {
+                // In this order, so that a run can be repeated, and so that closing is never starved by work.
+                biased;
+                () = self.closing.cancelled(), if open => {
+                    self.jobs.close();
+                    return Some(jobs);
+                }
                 job = self.jobs.recv() => {
                     let job = job?;
                     weight += job.weight();
                     jobs.push(job);
                 }
                 () = self.sender.idle_with_confirmed() => return Some(jobs),
-                () = self.closing.cancelled(), if open => {
-                    self.jobs.close();
-                    return Some(jobs);
-                }
             }
         }
         while weight < self.max_batch {
@@ -112,6 +113,10 @@ impl Engine {
     /// true if the store was away: replies are then held, since giving them back would count against their delivery
     /// limit.
     fn publish_and_answer(&mut self, jobs: Vec<Job>, settled: Settled) -> bool {
+        #[cfg(feature = "planted-bugs")]
+        if matches!(self.committer.planted, Some(crate::engine::planted::Planted::DropUnconfirmed)) {
+            crate::engine::planted::drop_unconfirmed(&self.sender, settled.outbox.iter().map(|message| message.id));
+        }
         self.sender.send(settled.outbox);
         let mut verdicts = settled.verdicts.into_iter();
         let mut finished: Vec<(Delivery, Settling)> = Vec::new();
@@ -151,11 +156,18 @@ impl Engine {
         store_away
     }
 
+    /// Jitter from a fresh id, whose low bits are random: a simulator that makes the ids repeats the pauses too.
+    fn store_pause(&self) -> Duration {
+        let id = (self.committer.new_id)().as_u128() as u64;
+        let spread = STORE_PAUSE_MS.end - STORE_PAUSE_MS.start;
+        Duration::from_millis(STORE_PAUSE_MS.start + id % spread)
+    }
+
     /// While the store is away callers are told so at once, and everything else waits here. Returns false if it is still
     /// away and the engine is closing: what is held goes back to the bus.
     async fn wait_for_store(&mut self) -> bool {
         loop {
-            let pause = Duration::from_millis(rand::rng().random_range(STORE_PAUSE_MS));
+            let pause = self.store_pause();
             tokio::time::sleep(pause).await;
             if self.committer.store.ready().await.is_ok() {
                 return true;

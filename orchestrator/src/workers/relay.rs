@@ -42,6 +42,7 @@ impl Relay {
     pub async fn run(mut self, stop: CancellationToken) {
         loop {
             tokio::select! {
+                biased;
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(self.pause) => {}
             }

@@ -71,6 +71,7 @@ impl Waker {
                 Err(error) => tracing::debug!(%error, "waker could not look"),
             }
             tokio::select! {
+                biased;
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(self.pause) => {}
             }

@@ -25,7 +25,13 @@ impl Probe {
     /// The service over these ledgers. A command belongs to one participant, so at most one of them knows it.
     #[must_use]
     pub fn service(ledgers: Vec<Database>) -> ParticipantServiceServer<Self> {
-        ParticipantServiceServer::new(Self { ledgers })
+        ParticipantServiceServer::new(Self::new(ledgers))
+    }
+
+    /// The same without a server around it.
+    #[must_use]
+    pub fn new(ledgers: Vec<Database>) -> Self {
+        Self { ledgers }
     }
 }
 

@@ -1,13 +1,13 @@
 //! After the commit: publish the replies, wait for the bus to take them over, only then acknowledge the commands.
 
 use crate::codec;
+use crate::worker::NewId;
 use baton_bus::bus::{CommandBus, Delivery, Destination, Message};
 use baton_crash_point::{Point, hit};
 use baton_proto::baton::participant::v1::Reply;
 use bytes::Bytes;
 use std::collections::HashSet;
 use tokio_util::task::TaskTracker;
-use uuid::Uuid;
 
 /// Why an item went to the dead-letter queue.
 pub(crate) const UNREADABLE: &str = "COMMAND_UNREADABLE";
@@ -26,7 +26,7 @@ pub(crate) struct Answered {
 
 /// Publishes and acknowledges. A delivery any of whose replies the bus did not confirm goes back to its queue: it comes
 /// again, and the ledger answers. Quarantines go on as `tasks` of their own: one that fails must hold up nothing else.
-pub(crate) async fn settle(bus: &dyn CommandBus, answered: Vec<Answered>, tasks: &TaskTracker) {
+pub(crate) async fn settle(bus: &dyn CommandBus, answered: Vec<Answered>, tasks: &TaskTracker, new_id: &NewId) {
     let mut replies = Vec::new();
     let ends = answered.iter().map(|one| {
         replies.extend_from_slice(&one.replies);
@@ -34,8 +34,7 @@ pub(crate) async fn settle(bus: &dyn CommandBus, answered: Vec<Answered>, tasks:
     });
     let ends = ends.collect::<Vec<_>>();
     let (bodies, places) = codec::pack(&replies);
-    let messages =
-        bodies.into_iter().map(|body| Message { id: Uuid::now_v7(), destination: Destination::Replies, body });
+    let messages = bodies.into_iter().map(|body| Message { id: (new_id.0)(), destination: Destination::Replies, body });
     let messages = messages.collect::<Vec<_>>();
     let ids = messages.iter().map(|message| message.id).collect::<Vec<_>>();
     hit(Point::ParticipantBeforePublish);

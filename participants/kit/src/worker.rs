@@ -20,6 +20,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument as _, Span};
+use uuid::Uuid;
 
 /// Settling tasks at work at once. One waits for confirms while the next batch commits; more only hide a slow broker.
 const MAX_SETTLING: usize = 4;
@@ -37,11 +38,29 @@ pub struct WorkerOptions {
     pub max_commands: usize,
     /// Which ledger rules hold. [`Rules::default`] is all of them.
     pub rules: Rules,
+    /// Makes the ids of reply messages: UUIDv7, unique for ever. A simulator hands in its own.
+    pub new_id: NewId,
+}
+
+/// Makes message ids.
+#[derive(Clone)]
+pub struct NewId(pub Arc<dyn Fn() -> Uuid + Send + Sync>);
+
+impl Default for NewId {
+    fn default() -> Self {
+        Self(Arc::new(Uuid::now_v7))
+    }
+}
+
+impl std::fmt::Debug for NewId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("NewId")
+    }
 }
 
 impl Default for WorkerOptions {
     fn default() -> Self {
-        Self { max_messages: 64, max_commands: 4096, rules: Rules::default() }
+        Self { max_messages: 64, max_commands: 4096, rules: Rules::default(), new_id: NewId::default() }
     }
 }
 
@@ -136,6 +155,7 @@ impl<P: Participant> Worker<P> {
                 Err(BusError::Unavailable(cause)) => tracing::warn!(cause, "no consumer yet"),
             }
             tokio::select! {
+                biased;
                 () = stop.cancelled() => return Ok(None),
                 () = tokio::time::sleep(CONSUME_AGAIN) => {}
             }
@@ -200,9 +220,9 @@ impl<P: Participant> Worker<P> {
         let answered = answered.collect::<Vec<_>>();
         // The semaphore is never closed.
         let Ok(permit) = Arc::clone(&self.settling).acquire_owned().await else { return };
-        let (bus, tasks) = (Arc::clone(&self.bus), self.tasks.clone());
+        let (bus, tasks, new_id) = (Arc::clone(&self.bus), self.tasks.clone(), self.options.new_id.clone());
         self.tasks.spawn(async move {
-            settle::settle(bus.as_ref(), answered, &tasks).await;
+            settle::settle(bus.as_ref(), answered, &tasks, &new_id).await;
             drop(permit);
         });
     }

@@ -44,6 +44,12 @@ impl PaymentParticipant {
     }
 }
 
+/// The participant's own tables, for those who have no gateway to make one with.
+#[must_use]
+pub fn migrations() -> &'static [Migration] {
+    MIGRATIONS
+}
+
 /// A payment to be verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verify {

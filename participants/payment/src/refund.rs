@@ -17,7 +17,8 @@ use baton_sql::database::{Database, Verdict};
 use baton_sql::error::SqlError;
 use futures_util::{FutureExt as _, StreamExt as _, stream};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// Lists asked for at once for one batch.
 const LISTS: usize = 8;
