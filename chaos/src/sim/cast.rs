@@ -1,0 +1,285 @@
+//! Who plays the participants: the real ones of the order saga, or stand-ins that record effects.
+
+use async_trait::async_trait;
+use baton_bus::bus::CommandBus;
+use baton_edge::shop::currency::Currencies;
+use baton_order::participant::OrderParticipant;
+use baton_participant_kit::clock::Clock;
+use baton_participant_kit::ledger;
+use baton_participant_kit::metrics::Metrics;
+use baton_participant_kit::participant::{Answer, Command, Participant};
+use baton_participant_kit::worker::{Worker, WorkerOptions};
+use baton_payment::gateway::PaymentGateway;
+use baton_payment::participant::PaymentParticipant;
+use baton_sql::database::{Database, Tx};
+use baton_sql::error::SqlError;
+use baton_sql::migration::Migration;
+use baton_stock::participant::StockParticipant;
+use futures_util::future::BoxFuture;
+use std::fmt;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// What one incarnation of a participant is made of.
+pub struct Making {
+    /// Its database, with faults.
+    pub database: Database,
+    /// Its bus.
+    pub bus: Arc<dyn CommandBus>,
+    /// Its clock.
+    pub clock: Clock,
+    /// Its way to the payment provider.
+    pub gateway: Arc<dyn PaymentGateway>,
+    /// Bounds, rules, ids.
+    pub options: WorkerOptions,
+}
+
+/// A participant that the simulator can start any number of times.
+pub trait Actor: Send + Sync {
+    /// The participant's name.
+    fn name(&self) -> &'static str;
+    /// Its whole schema, ledger included.
+    fn migrations(&self) -> Vec<Migration>;
+    /// Its worker, until the process ends.
+    fn work(&self, making: Making) -> BoxFuture<'static, ()>;
+}
+
+/// Changes the answers of a participant: a defect on purpose, or an outcome that a script wants.
+pub trait Twist: Send + Sync + fmt::Debug + 'static {
+    /// An answer given without asking the participant.
+    fn instead(&self, command: &Command) -> Option<Answer>;
+    /// The answer in place of the participant's own.
+    fn after(&self, command: &Command, answer: Answer) -> Answer;
+}
+
+/// A participant with a twist.
+#[derive(Debug)]
+pub struct Twisted<P> {
+    inner: P,
+    twist: Arc<dyn Twist>,
+}
+
+impl<P> Twisted<P> {
+    /// `inner` with its answers changed by `twist`.
+    pub fn new(inner: P, twist: Arc<dyn Twist>) -> Self {
+        Self { inner, twist }
+    }
+}
+
+#[async_trait]
+impl<P> Participant for Twisted<P>
+where
+    P: Participant,
+    P::Prepared: Clone,
+{
+    type Prepared = Option<P::Prepared>;
+
+    const PREPARES: bool = P::PREPARES;
+
+    fn name(&self) -> &'static str {
+        self.inner.name()
+    }
+
+    fn commands(&self) -> &'static [&'static str] {
+        self.inner.commands()
+    }
+
+    fn undoes_without_action(&self) -> &'static [&'static str] {
+        self.inner.undoes_without_action()
+    }
+
+    fn migrations(&self) -> &'static [Migration] {
+        self.inner.migrations()
+    }
+
+    async fn prepare(&self, commands: &[Command]) -> Vec<Self::Prepared> {
+        let own: Vec<bool> = commands.iter().map(|command| self.twist.instead(command).is_none()).collect();
+        let asked = commands.iter().zip(&own).filter(|(_, own)| **own).map(|(command, _)| command.clone());
+        let asked: Vec<Command> = asked.collect();
+        let prepared = if asked.is_empty() { Vec::new() } else { self.inner.prepare(&asked).await };
+        let mut prepared = prepared.into_iter();
+        own.into_iter().map(|own| if own { prepared.next() } else { None }).collect()
+    }
+
+    async fn handle(&self, tx: &mut Tx, batch: &[(Command, Self::Prepared)]) -> Result<Vec<Answer>, SqlError> {
+        let own = batch.iter().filter_map(|(command, prepared)| Some((command.clone(), prepared.clone()?)));
+        let own: Vec<(Command, P::Prepared)> = own.collect();
+        let answers = if own.is_empty() { Vec::new() } else { self.inner.handle(tx, &own).await? };
+        let mut answers = answers.into_iter();
+        let told = batch.iter().map(|(command, prepared)| match prepared {
+            Some(_) => self.twist.after(command, answers.next().unwrap_or_else(Answer::done)),
+            None => self.twist.instead(command).unwrap_or_else(Answer::done),
+        });
+        Ok(told.collect())
+    }
+}
+
+/// Changes nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct NoTwist;
+
+impl Twist for NoTwist {
+    fn instead(&self, _command: &Command) -> Option<Answer> {
+        None
+    }
+    fn after(&self, _command: &Command, answer: Answer) -> Answer {
+        answer
+    }
+}
+
+async fn run<P: Participant>(participant: P, making: Making) {
+    let Making { database, bus, clock, options, .. } = making;
+    let worker = Worker::new(Arc::new(participant), database, bus, clock, Metrics::default(), options);
+    // Ends only with the bus, which ends with the process.
+    let _ = worker.run(CancellationToken::new()).await;
+}
+
+/// The order saga's own participants.
+#[derive(Clone, Debug)]
+pub enum Shop {
+    /// Orders.
+    Order(Arc<dyn Twist>),
+    /// Payments.
+    Payment(Arc<dyn Twist>),
+    /// Items and stock.
+    Stock(Arc<dyn Twist>),
+}
+
+impl Shop {
+    /// All three, changed by one twist.
+    #[must_use]
+    pub fn cast(twist: &Arc<dyn Twist>) -> Vec<Arc<dyn Actor>> {
+        let all = [Self::Order(twist.clone()), Self::Payment(twist.clone()), Self::Stock(twist.clone())];
+        all.into_iter().map(|one| Arc::new(one) as Arc<dyn Actor>).collect()
+    }
+}
+
+impl Actor for Shop {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Order(_) => "order",
+            Self::Payment(_) => "payment",
+            Self::Stock(_) => "stock",
+        }
+    }
+
+    fn migrations(&self) -> Vec<Migration> {
+        match self {
+            Self::Order(_) => ledger::migrations(&OrderParticipant::default()),
+            Self::Stock(_) => ledger::migrations(&StockParticipant::default()),
+            Self::Payment(_) => {
+                ledger::MIGRATIONS.iter().chain(baton_payment::participant::migrations()).copied().collect()
+            }
+        }
+    }
+
+    fn work(&self, making: Making) -> BoxFuture<'static, ()> {
+        let clock = making.clock.clone();
+        match self {
+            Self::Order(twist) => {
+                let participant = OrderParticipant::new(Currencies::default(), clock);
+                Box::pin(run(Twisted::new(participant, twist.clone()), making))
+            }
+            Self::Payment(twist) => {
+                let participant = PaymentParticipant::new(making.database.clone(), making.gateway.clone(), clock);
+                Box::pin(run(Twisted::new(participant, twist.clone()), making))
+            }
+            Self::Stock(twist) => {
+                let participant = StockParticipant::new(Currencies::default(), clock);
+                Box::pin(run(Twisted::new(participant, twist.clone()), making))
+            }
+        }
+    }
+}
+
+/// Every effect leaves a row, so that effects can be counted and their order seen.
+const EFFECTS: &[Migration] = &[Migration {
+    id: "0001_effect",
+    mariadb: "CREATE TABLE IF NOT EXISTS effect (id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY,
+        saga_id BINARY(16) NOT NULL, step BIGINT NOT NULL, direction BIGINT NOT NULL) ENGINE = InnoDB",
+    sqlite: "CREATE TABLE IF NOT EXISTS effect (id INTEGER PRIMARY KEY AUTOINCREMENT, saga_id BLOB NOT NULL,
+        step INTEGER NOT NULL, direction INTEGER NOT NULL) STRICT",
+}];
+
+/// A stand-in for any participant: does nothing but leave a row for each effect.
+#[derive(Clone, Debug)]
+pub struct Stand {
+    name: &'static str,
+    commands: &'static [&'static str],
+    twist: Arc<dyn Twist>,
+}
+
+impl Stand {
+    /// The stand-ins for every participant of a definition. Names are leaked once for each: a handful of bytes, for the
+    /// seam wants them static.
+    #[must_use]
+    pub fn cast(definition: &saga_core::definition::Definition) -> Vec<Self> {
+        let mut commands: std::collections::BTreeMap<&str, std::collections::BTreeSet<&str>> = Default::default();
+        for step in definition.steps() {
+            let of = commands.entry(step.participant.as_str()).or_default();
+            of.extend(step.action.as_deref().into_iter().chain(step.undo.as_deref()));
+        }
+        let leaked = commands.into_iter().map(|(name, commands)| {
+            let commands: Vec<&'static str> =
+                commands.into_iter().map(|command| &*Box::leak(command.to_owned().into_boxed_str())).collect();
+            let name: &'static str = Box::leak(name.to_owned().into_boxed_str());
+            Self { name, commands: Box::leak(commands.into_boxed_slice()), twist: Arc::new(NoTwist) }
+        });
+        leaked.collect()
+    }
+
+    /// The same with another twist.
+    #[must_use]
+    pub fn twisted(&self, twist: Arc<dyn Twist>) -> Self {
+        Self { twist, ..self.clone() }
+    }
+}
+
+#[async_trait]
+impl Participant for Stand {
+    type Prepared = ();
+
+    const PREPARES: bool = false;
+
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn commands(&self) -> &'static [&'static str] {
+        self.commands
+    }
+
+    fn migrations(&self) -> &'static [Migration] {
+        EFFECTS
+    }
+
+    async fn prepare(&self, commands: &[Command]) -> Vec<()> {
+        vec![(); commands.len()]
+    }
+
+    async fn handle(&self, tx: &mut Tx, batch: &[(Command, ())]) -> Result<Vec<Answer>, SqlError> {
+        let rows = batch.iter().map(|(command, ())| {
+            let direction = match command.key.direction {
+                baton_participant_kit::participant::Direction::Action => 1_i64,
+                baton_participant_kit::participant::Direction::Undo => 2,
+            };
+            vec![command.key.saga.into(), i64::from(command.key.step).into(), direction.into()]
+        });
+        tx.insert_many("effect", &["saga_id", "step", "direction"], rows.collect()).await?;
+        Ok(batch.iter().map(|_| Answer::done()).collect())
+    }
+}
+
+impl Actor for Stand {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn migrations(&self) -> Vec<Migration> {
+        ledger::migrations(self)
+    }
+
+    fn work(&self, making: Making) -> BoxFuture<'static, ()> {
+        Box::pin(run(Twisted::new(self.clone(), self.twist.clone()), making))
+    }
+}

@@ -1,0 +1,45 @@
+//! The simulator: the real engine, workers, kit and handlers in one thread, in virtual time, over a simulated broker,
+//! provider and clock, with everything going wrong that a seed says.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`rng`] | the simulator's own chance: a seed means the same run for ever |
+//! | [`life`], [`stage`] | processes: a runtime with a paused clock each, killed by dropping it |
+//! | [`world`], [`broker`], [`bus`], [`store`], [`provider`], [`hints`] | what is outside the processes, behind the seams |
+//! | [`adversary`], [`swarm`] | who decides what goes wrong |
+//! | [`cast`] | the participants: the order saga's own, or stand-ins |
+//! | [`workload`], [`client`] | what customers do, and what they were told |
+//! | [`run`], [`campaign`], [`shrink`] | one seed, many, and a failing one made small |
+//! | [`seen`], [`verdict`] | what was seen at the seams, and every check |
+//! | [`matrix`] | the crash matrix of any definition |
+//! | [`plant`], `planted` | defects on purpose |
+//! | [`report`] | tables and stories |
+
+pub mod adversary;
+mod boot;
+pub mod broker;
+pub mod bus;
+pub mod campaign;
+pub mod cast;
+pub mod client;
+mod gathered;
+pub mod hints;
+pub mod life;
+pub mod matrix;
+pub mod plant;
+#[cfg(feature = "planted-bugs")]
+pub mod planted;
+pub mod provider;
+pub mod report;
+pub mod rng;
+pub mod run;
+pub mod seen;
+pub mod shrink;
+pub mod stage;
+pub mod store;
+mod strike;
+pub mod swarm;
+pub mod trace;
+pub mod verdict;
+pub mod workload;
+pub mod world;

@@ -1,0 +1,280 @@
+//! Defects on purpose, each with the invariants that must notice it: the proof that the simulator's checks can fail.
+
+mod tables;
+
+use super::cast::Twist;
+use super::plant::AdapterBug;
+use super::run::{EnginePlant, Options, run};
+use baton_orchestrator::engine::planted::Planted as Engine;
+use baton_orchestrator::engine::sender::Sender;
+use baton_orchestrator::wiring::Settings;
+use baton_participant_kit::participant::{Answer, Command};
+use baton_participant_kit::plan::{PlantedBug, Rules};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+use tables::{
+    late_success_ignored, no_deadline_after_retry, old_unavailable_counts, stored_rejection_taken_for_success,
+    undo_past_the_pivot, undos_in_forward_order,
+};
+
+/// One defect.
+pub struct Planted {
+    /// Its name.
+    pub name: &'static str,
+    /// What is wrong then.
+    pub what: &'static str,
+    /// Invariants of which at least one must break.
+    pub breaks: &'static [&'static str],
+    options: fn() -> Options,
+}
+
+/// Seeds a defect may take to be noticed. The sound code passes them all.
+pub const SEEDS: u64 = 150;
+
+/// How a defect was noticed.
+#[derive(Clone, Debug)]
+pub struct Caught {
+    /// The seed that noticed it.
+    pub seed: u64,
+    /// What broke.
+    pub broken: BTreeSet<&'static str>,
+    /// The first violation.
+    pub what: String,
+}
+
+impl Planted {
+    /// The first seed of so many that notices the defect by an invariant that is there for it.
+    #[must_use]
+    pub fn caught_within(&self, seeds: u64) -> Option<Caught> {
+        (0..seeds).find_map(|seed| {
+            let outcome = run(seed, &(self.options)());
+            let broken: BTreeSet<&'static str> = outcome.failures.iter().map(|one| one.invariant).collect();
+            let expected = outcome.failures.iter().find(|one| self.breaks.contains(&one.invariant))?;
+            Some(Caught { seed, broken, what: expected.what.clone() })
+        })
+    }
+}
+
+fn adapter(bug: AdapterBug) -> Options {
+    Options { adapter: Some(bug), ..Options::default() }
+}
+
+fn kit(bug: PlantedBug) -> Options {
+    Options { rules: Rules { planted: Some(bug) }, ..Options::default() }
+}
+
+fn engine(plant: EnginePlant) -> Options {
+    Options { engine: Some(plant), ..Options::default() }
+}
+
+fn twist(twist: impl Twist) -> Options {
+    Options { twist: Arc::new(twist), ..Options::default() }
+}
+
+fn paused(settings: Settings) -> Options {
+    Options { settings: Some(settings), ..Options::default() }
+}
+
+/// An answer in place of a participant's own.
+#[derive(Debug)]
+struct Lie {
+    command: &'static str,
+    reason: &'static str,
+}
+
+impl Twist for Lie {
+    fn instead(&self, command: &Command) -> Option<Answer> {
+        (self.reason.is_empty() && command.name == self.command).then(Answer::done)
+    }
+
+    fn after(&self, command: &Command, answer: Answer) -> Answer {
+        let lies = command.name == self.command && !self.reason.is_empty() && answer.reason() == self.reason;
+        if lies { Answer::done() } else { answer }
+    }
+}
+
+macro_rules! planted {
+    ($name:literal, $what:literal, [$($breaks:literal),+], $options:expr) => {
+        Planted { name: $name, what: $what, breaks: &[$($breaks),+], options: || $options }
+    };
+}
+
+/// Every planted defect.
+pub const ALL: &[Planted] = &[
+    planted!(
+        "publish-before-commit",
+        "commands go out before their state is durable",
+        ["I14"],
+        engine(|sender: &Arc<Sender>| Engine::PublishBeforeCommit(sender.clone()))
+    ),
+    planted!(
+        "engine-ack-before-commit",
+        "replies are acknowledged before they are applied",
+        ["I15", "I17"],
+        engine(|_| Engine::AckBeforeCommit)
+    ),
+    planted!(
+        "outbox-row-dropped",
+        "outbox rows are deleted before the broker has their messages",
+        ["I14"],
+        engine(|_| Engine::DropUnconfirmed)
+    ),
+    planted!(
+        "late-success-ignored",
+        "an answer that comes while the saga backs off is thrown away",
+        ["I15"],
+        engine(|_| Engine::Machine(late_success_ignored))
+    ),
+    planted!(
+        "old-unavailable-counts",
+        "a late Unavailable of an older attempt counts as the newest's",
+        ["I15"],
+        engine(|_| Engine::Machine(old_unavailable_counts))
+    ),
+    planted!(
+        "no-deadline-after-retry",
+        "a repeated command carries no deadline",
+        ["I17", "I12"],
+        engine(|_| Engine::Machine(no_deadline_after_retry))
+    ),
+    planted!(
+        "undo-past-pivot",
+        "an operator can cancel past the pivot",
+        ["I9", "I10", "I12"],
+        engine(|_| Engine::Machine(undo_past_the_pivot))
+    ),
+    planted!(
+        "undo-order-reversed",
+        "undos begin at the bottom",
+        ["I10", "I12"],
+        engine(|_| Engine::Machine(undos_in_forward_order))
+    ),
+    planted!(
+        "refusal-taken-for-success",
+        "an order without stock goes on",
+        ["I3", "I10", "I15"],
+        engine(|_| Engine::Machine(stored_rejection_taken_for_success))
+    ),
+    planted!(
+        "no-ledger-check",
+        "a known command is handled again",
+        ["I3", "I6", "I10", "I17"],
+        kit(PlantedBug::NoLedgerCheck)
+    ),
+    planted!(
+        "no-tombstone",
+        "a late action takes effect after its undo",
+        ["I3", "I10", "I4", "I5"],
+        kit(PlantedBug::NoTombstone)
+    ),
+    planted!(
+        "kit-ack-before-commit",
+        "commands are acknowledged before their transaction",
+        ["I14"],
+        kit(PlantedBug::AckBeforeCommit)
+    ),
+    planted!(
+        "rejection-not-stored",
+        "a refusal is forgotten, the next try may do it",
+        ["I3", "I6", "I10"],
+        kit(PlantedBug::RejectionNotStored)
+    ),
+    planted!(
+        "trust-unroutable",
+        "the bare acknowledgement of an unroutable message counts as a confirm",
+        ["I14"],
+        adapter(AdapterBug::TrustUnroutable)
+    ),
+    planted!(
+        "stream-ends-silently",
+        "a consumer's stream ends and nobody notices",
+        ["I17"],
+        adapter(AdapterBug::StreamEndsSilently)
+    ),
+    planted!(
+        "lost-update",
+        "the store reads without locks and writes without comparing versions",
+        ["I13", "I12"],
+        adapter(AdapterBug::LostUpdate)
+    ),
+    planted!(
+        "dropped-begin",
+        "a transaction is dropped although its COMMIT was answered",
+        ["I1", "I14", "I12", "I13", "I17"],
+        adapter(AdapterBug::DroppedBegin)
+    ),
+    planted!(
+        "unknown-is-success",
+        "a lost COMMIT answer is taken for success",
+        ["I1", "I12", "I14", "I13"],
+        adapter(AdapterBug::UnknownIsSuccess)
+    ),
+    planted!(
+        "unknown-is-failure",
+        "a lost COMMIT answer is taken for failure",
+        ["I22"],
+        adapter(AdapterBug::UnknownIsFailure)
+    ),
+    planted!("start-keys-ignored", "the same request starts two sagas", ["I2"], adapter(AdapterBug::StartKeysIgnored)),
+    planted!(
+        "outbox-forgotten",
+        "a state is committed without the command it promises",
+        ["I14"],
+        adapter(AdapterBug::OutboxForgotten)
+    ),
+    planted!(
+        "journal-forgotten",
+        "a state is committed without its journal entry",
+        ["I12"],
+        adapter(AdapterBug::JournalForgotten)
+    ),
+    planted!(
+        "second-refund",
+        "a refund looks at an old balance and compares none",
+        ["I5", "I4"],
+        adapter(AdapterBug::SecondRefund)
+    ),
+    planted!(
+        "stock-without-condition",
+        "stock is promised whether or not it is there",
+        ["I3"],
+        twist(Lie { command: "stock.reserve", reason: "OUT_OF_STOCK" })
+    ),
+    planted!(
+        "others-payment-accepted",
+        "a payment made under another number is accepted",
+        ["I4"],
+        twist(Lie { command: "payment.verify", reason: "PAYMENT_OF_OTHER_ORDER" })
+    ),
+    planted!(
+        "amount-not-compared",
+        "a payment of another amount is accepted",
+        ["I4"],
+        twist(Lie { command: "payment.verify", reason: "PAYMENT_AMOUNT_MISMATCH" })
+    ),
+    planted!(
+        "refund-only-said",
+        "a refund is answered and not made",
+        ["I4", "I5"],
+        twist(Lie { command: "payment.cancel", reason: "" })
+    ),
+    planted!(
+        "undo-only-said",
+        "an order's undo is answered and not made",
+        ["I10"],
+        twist(Lie { command: "order.reject", reason: "" })
+    ),
+    planted!(
+        "no-waker",
+        "nobody looks for deadlines",
+        ["I17"],
+        paused(Settings { waker_pause: Duration::from_secs(1_000_000), ..Settings::default() })
+    ),
+    planted!(
+        "no-relay",
+        "nobody sends what stayed unconfirmed",
+        ["I17"],
+        paused(Settings { relay_pause: Duration::from_secs(1_000_000), ..Settings::default() })
+    ),
+];

@@ -1,0 +1,248 @@
+//! What passes the seams, remembered for the checks: which replies were really given, what was really committed.
+
+use baton_bus::bus::Destination;
+use baton_orchestrator::store::Changes;
+use baton_participant_kit::codec::{self, Item};
+use baton_participant_kit::participant::{CommandKey, Direction};
+use baton_proto::baton::participant::v1 as wire;
+use bytes::Bytes;
+use prost::Message as _;
+use saga_core::saga::{Saga, SagaId, State, Wait};
+use std::collections::{BTreeMap, BTreeSet};
+use uuid::Uuid;
+
+/// Violations kept; the rest are counted.
+const MAX_KEPT: usize = 20;
+
+/// Something that must never be, seen while it happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// The invariant's id.
+    pub invariant: &'static str,
+    /// What was seen, with the saga.
+    pub what: String,
+}
+
+/// How a command was answered, without the words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Answered {
+    /// Succeeded.
+    Done,
+    /// Rejected.
+    Refused,
+    /// Unavailable.
+    Not,
+}
+
+/// What was seen.
+#[derive(Debug, Default)]
+pub struct Seen {
+    /// Answers that participants published or told a probe: by command, the attempts answered so.
+    answers: BTreeMap<(CommandKey, Answered), BTreeSet<u32>>,
+    /// Newest version and whether it is an end, by saga.
+    sagas: BTreeMap<SagaId, (u64, bool)>,
+    /// Commands that were promised by a commit, with their attempts.
+    ordered: BTreeSet<(CommandKey, u32)>,
+    /// The half-step each active saga is at.
+    waiting: BTreeMap<SagaId, (u8, Direction, u32)>,
+    /// Commits so far.
+    pub commits: u64,
+    /// What must never be.
+    pub violations: Vec<Violation>,
+    /// How many there were.
+    pub broken: u64,
+}
+
+impl Seen {
+    /// Notes a violation.
+    pub fn violation(&mut self, invariant: &'static str, what: String) {
+        self.broken += 1;
+        if self.violations.len() < MAX_KEPT {
+            self.violations.push(Violation { invariant, what });
+        }
+    }
+
+    /// Messages on their way: what participants answer, and whether a commit ordered what orchestrators command (I14).
+    pub fn published(&mut self, destination: &Destination, body: &Bytes) {
+        if *destination != Destination::Replies {
+            for (key, attempt) in commands(body) {
+                if !self.ordered.contains(&(key, attempt)) {
+                    let saga = SagaId(key.saga);
+                    self.violation("I14", format!("saga {saga}: step {} was commanded before its commit", key.step));
+                }
+            }
+            return;
+        }
+        let Ok(batch) = wire::ReplyBatch::decode(body.clone()) else { return };
+        for reply in batch.replies {
+            self.answered(&reply);
+        }
+    }
+
+    /// One answer of a participant. A probe's answer names attempt 0: it holds for every attempt.
+    pub fn answered(&mut self, reply: &wire::Reply) {
+        let Some(key) = reply.key.as_ref().and_then(codec::key_from_wire) else { return };
+        let how = match &reply.outcome {
+            Some(wire::reply::Outcome::Succeeded(_)) => Answered::Done,
+            Some(wire::reply::Outcome::Rejected(_)) => Answered::Refused,
+            Some(wire::reply::Outcome::Unavailable(_)) => Answered::Not,
+            None => return,
+        };
+        self.answers.entry((key, how)).or_default().insert(reply.attempt);
+        let other = match how {
+            Answered::Done => Answered::Refused,
+            Answered::Refused => Answered::Done,
+            Answered::Not => return,
+        };
+        if self.answers.contains_key(&(key, other)) {
+            let saga = SagaId(key.saga);
+            self.violation("I6", format!("saga {saga}: step {} was both done and refused", key.step));
+        }
+    }
+
+    /// A delivery was acknowledged: by then a command has its answer, and an answer that counts has moved its saga.
+    pub fn acknowledged(&mut self, queue: &Destination, body: &Bytes) {
+        if *queue == Destination::Replies {
+            let Ok(batch) = wire::ReplyBatch::decode(body.clone()) else { return };
+            for reply in &batch.replies {
+                self.applied(reply);
+            }
+            return;
+        }
+        for (key, _) in commands(body) {
+            let answered = [Answered::Done, Answered::Refused, Answered::Not];
+            if !answered.iter().any(|how| self.answers.contains_key(&(key, *how))) {
+                let saga = SagaId(key.saga);
+                self.violation(
+                    "I14",
+                    format!("saga {saga}: the command of step {} was acknowledged unanswered", key.step),
+                );
+            }
+        }
+    }
+
+    fn applied(&mut self, reply: &wire::Reply) {
+        let Some(key) = reply.key.as_ref().and_then(codec::key_from_wire) else { return };
+        let counts =
+            matches!(reply.outcome, Some(wire::reply::Outcome::Succeeded(_) | wire::reply::Outcome::Rejected(_)));
+        let saga = SagaId(key.saga);
+        let open = self.waiting.get(&saga).is_some_and(|(step, direction, newest)| {
+            (*step, *direction) == (key.step, key.direction) && (1..=*newest).contains(&reply.attempt)
+        });
+        if counts && open {
+            self.violation(
+                "I15",
+                format!("saga {saga}: the answer to step {} was acknowledged, not applied", key.step),
+            );
+        }
+    }
+
+    /// True if a participant gave this answer. Done and refused hold for the command, unavailable for its attempt only.
+    #[must_use]
+    pub fn was_answered(&self, key: CommandKey, how: Answered, attempt: u32) -> bool {
+        self.answers.get(&(key, how)).is_some_and(|attempts| match how {
+            Answered::Done | Answered::Refused => true,
+            Answered::Not => attempts.contains(&attempt),
+        })
+    }
+
+    /// A commit of the orchestrators' store, checked on the spot: I11, I12, I13, I14.
+    pub fn committed(&mut self, changes: &Changes, accepted: &BTreeSet<Uuid>) {
+        self.commits += 1;
+        let mut sent: BTreeSet<(CommandKey, u32)> = BTreeSet::new();
+        for message in &changes.outbox {
+            sent.extend(commands(&message.body));
+        }
+        self.ordered.extend(sent.iter().copied());
+        for insert in &changes.inserts {
+            let saga = &insert.record.saga;
+            if self.sagas.insert(saga.id, (saga.version, saga.has_ended())).is_some() {
+                self.violation("I2", format!("saga {} was started twice", saga.id));
+            }
+            self.promised(saga, &sent);
+        }
+        for update in &changes.updates {
+            let saga = &update.saga;
+            let before = self.sagas.insert(saga.id, (saga.version, saga.has_ended()));
+            match before {
+                Some((_, true)) => self.violation("I11", format!("saga {} moved after its end", saga.id)),
+                Some((version, false)) if version != update.loaded_version => self.violation(
+                    "I13",
+                    format!("saga {} was at version {version}, overwritten as {}", saga.id, update.loaded_version),
+                ),
+                Some(_) => {}
+                None => self.violation("I1", format!("saga {} moved and was never started", saga.id)),
+            }
+            self.promised(saga, &sent);
+        }
+        for id in changes.confirmed.iter().filter(|id| !accepted.contains(id)) {
+            self.violation("I14", format!("outbox row {id} was deleted, its message never reached the broker"));
+        }
+    }
+
+    /// I14: a state that begins to wait for an answer has its command in the same commit.
+    fn promised(&mut self, saga: &Saga, sent: &BTreeSet<(CommandKey, u32)>) {
+        let (step, direction, wait) = match &saga.state {
+            State::Running { step, wait } => (*step, Direction::Action, *wait),
+            State::Compensating { step, wait, .. } => (*step, Direction::Undo, *wait),
+            _ => {
+                self.waiting.remove(&saga.id);
+                return;
+            }
+        };
+        let attempt = wait.attempt();
+        self.waiting.insert(saga.id, (step, direction, attempt));
+        if matches!(wait, Wait::Backoff { .. }) {
+            return;
+        }
+        if !sent.contains(&(CommandKey { saga: saga.id.0, step, direction }, attempt)) {
+            self.violation("I14", format!("saga {} waits for step {step}, its command is in no outbox", saga.id));
+        }
+    }
+
+    /// A write that was promised is gone: the caller was told otherwise.
+    #[must_use]
+    pub fn newest(&self, saga: SagaId) -> Option<u64> {
+        self.sagas.get(&saga).map(|(version, _)| *version)
+    }
+
+    /// Every saga that was committed.
+    pub fn sagas(&self) -> impl Iterator<Item = (SagaId, u64)> + '_ {
+        self.sagas.iter().map(|(id, (version, _))| (*id, *version))
+    }
+}
+
+/// The commands of a message, with their attempts.
+fn commands(body: &Bytes) -> Vec<(CommandKey, u32)> {
+    let items = codec::decode(body.clone()).unwrap_or_default();
+    let known = items.into_iter().filter_map(|item| match item {
+        Item::Command(command) => Some((command.key, command.attempt)),
+        Item::Malformed { .. } | Item::Unreadable(_) => None,
+    });
+    known.collect()
+}
+
+/// The commands that a message is about.
+#[must_use]
+pub fn keys(destination: &Destination, body: &Bytes) -> Vec<CommandKey> {
+    match destination {
+        Destination::Commands(_) => commands(body).into_iter().map(|(key, _)| key).collect(),
+        Destination::Replies => {
+            let batch = wire::ReplyBatch::decode(body.clone()).unwrap_or_default();
+            batch.replies.iter().filter_map(|reply| codec::key_from_wire(reply.key.as_ref()?)).collect()
+        }
+    }
+}
+
+/// A message in a few words.
+#[must_use]
+pub fn describe(destination: &Destination, body: &Bytes) -> String {
+    let keys = keys(destination, body);
+    let shown = keys.iter().take(4).map(|key| {
+        let saga = SagaId(key.saga).to_string();
+        let direction = if key.direction == Direction::Action { "action" } else { "undo" };
+        format!("{}/{}/{direction}", &saga[saga.len() - 4..], key.step)
+    });
+    let shown: Vec<String> = shown.collect();
+    if keys.len() > 4 { format!("{} +{}", shown.join(" "), keys.len() - 4) } else { shown.join(" ") }
+}

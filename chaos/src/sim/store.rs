@@ -1,0 +1,278 @@
+//! The orchestrators' store with faults around every commit, and the database hook of the participants.
+
+use super::adversary::{Fate, Place};
+use super::life::Life;
+use super::plant::AdapterBug;
+use super::world::World;
+use async_trait::async_trait;
+use baton_orchestrator::store::{
+    Changes, Decide, Holder, ListQuery, Loaded, OutboxMessage, Record, SagaStore, StartKey, StoreError,
+};
+use baton_participant_kit::participant::{CommandKey, Direction};
+use baton_sql::error::SqlError;
+use baton_sql::faults::{Faults, Point};
+use futures_util::future::BoxFuture;
+use saga_core::event::{Entry, Event, Record as Journaled};
+use saga_core::saga::{DefinitionId, SagaId};
+use saga_core::time::Micros;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use uuid::Uuid;
+
+/// A store as one incarnation of an orchestrator sees it.
+#[derive(Debug)]
+pub struct FaultyStore {
+    inner: Arc<dyn SagaStore>,
+    world: World,
+    life: Arc<Life>,
+}
+
+impl FaultyStore {
+    /// A store.
+    #[must_use]
+    pub fn new(inner: Arc<dyn SagaStore>, world: World, life: Arc<Life>) -> Self {
+        Self { inner, world, life }
+    }
+
+    async fn read(&self) -> Result<(), StoreError> {
+        match self.world.place(&self.life, Place::StoreRead, &[]).await {
+            Fate::Go | Fate::Crash | Fate::Lost => Ok(()),
+            Fate::Unavailable | Fate::Conflict | Fate::Unknown => Err(away()),
+        }
+    }
+
+    fn planted(&self) -> Option<AdapterBug> {
+        self.world.lock().plant
+    }
+
+    /// Reads first, decides later, writes blindly: what a store without row locks and version checks does.
+    async fn lost_update(&self, ids: Vec<SagaId>, mut decide: Decide) -> Result<Changes, StoreError> {
+        let mut loaded = Loaded { now: self.inner.now(), ..Loaded::default() };
+        for id in &ids {
+            if let Some(record) = self.inner.get(*id).await? {
+                loaded.records.insert(*id, record);
+            }
+        }
+        self.world.sleep(&self.life, 5_000).await;
+        let decided = decide(&loaded);
+        let mut changes = decided.clone();
+        for update in &mut changes.updates {
+            if let Some(record) = self.inner.get(update.saga.id).await? {
+                update.loaded_version = record.saga.version;
+            }
+        }
+        let mut journal = Vec::new();
+        for entry in changes.journal {
+            if self.inner.journal(entry.saga, entry.version - 1, 1).await?.is_empty() {
+                journal.push(entry);
+            }
+        }
+        changes.journal = journal;
+        self.inner.commit(ids, Box::new(move |_| changes.clone())).await?;
+        Ok(decided)
+    }
+
+    /// One transaction between its two places.
+    async fn committed(&self, ids: Vec<SagaId>, mut decide: Decide) -> Result<(Changes, Fate), StoreError> {
+        let fate = Arc::new(Mutex::new(Fate::Go));
+        let (world, life, noted) = (self.world.clone(), self.life.clone(), fate.clone());
+        let decide: Decide = Box::new(move |loaded| {
+            let changes = decide(loaded);
+            let mut inner = world.lock();
+            let keys = if inner.adversary.wants_keys() { touched(&changes) } else { Vec::new() };
+            let now = life.now();
+            let fate = inner.adversary.at(now, life.process, life.role, Place::CommitBefore, &keys);
+            if fate != Fate::Go {
+                inner.trace.note(now, "fault", &[life.process as u64, fate as u64], || {
+                    format!("process {} CommitBefore {fate:?}", life.process)
+                });
+            }
+            *noted.lock().unwrap_or_else(PoisonError::into_inner) = fate;
+            // What is decided and not committed is nothing.
+            if fate == Fate::Go { changes } else { Changes::default() }
+        });
+        let changes = if self.planted() == Some(AdapterBug::LostUpdate) {
+            self.lost_update(ids, decide).await?
+        } else {
+            self.inner.commit(ids, decide).await?
+        };
+        let fate = *fate.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok((changes, fate))
+    }
+
+    /// What a broken database does to a commit.
+    fn spoil(&self, decide: Decide, bug: Option<AdapterBug>) -> (Decide, Arc<Mutex<Option<Changes>>>) {
+        let kept = Arc::new(Mutex::new(None));
+        let (keep, world, mut decide) = (kept.clone(), self.world.clone(), decide);
+        let spoilt: Decide = Box::new(move |loaded| {
+            let mut changes = decide(loaded);
+            *keep.lock().unwrap_or_else(PoisonError::into_inner) = Some(changes.clone());
+            match bug {
+                Some(AdapterBug::StartKeysIgnored) => changes.inserts.iter_mut().for_each(|one| one.keys.clear()),
+                Some(AdapterBug::DroppedBegin) if world.lock().adversary.choose(20) == 0 => {
+                    changes = Changes::default()
+                }
+                Some(AdapterBug::OutboxForgotten) if world.lock().adversary.choose(20) == 0 => changes.outbox.clear(),
+                Some(AdapterBug::JournalForgotten) if world.lock().adversary.choose(20) == 0 => {
+                    changes.journal.truncate(1);
+                }
+                _ => {}
+            }
+            changes
+        });
+        (spoilt, kept)
+    }
+}
+
+fn away() -> StoreError {
+    StoreError::Unavailable("simulated".to_owned())
+}
+
+/// The commands a commit is about: those it sends and those whose answers it writes down.
+fn touched(changes: &Changes) -> Vec<CommandKey> {
+    let sent = changes.outbox.iter().flat_map(|message| {
+        super::seen::keys(&baton_bus::bus::Destination::Commands(message.participant.clone()), &message.body)
+    });
+    let answered = changes.journal.iter().filter_map(|entry| match &entry.record {
+        Journaled::Moved(Event::Reply(reply)) => {
+            let direction = match reply.direction {
+                saga_core::saga::Direction::Action => Direction::Action,
+                saga_core::saga::Direction::Undo => Direction::Undo,
+            };
+            Some(CommandKey { saga: entry.saga.0, step: reply.step, direction })
+        }
+        _ => None,
+    });
+    // The answers come first: a script tells them from what is sent by their place.
+    answered.chain(sent).collect()
+}
+
+#[async_trait]
+impl SagaStore for FaultyStore {
+    async fn commit(&self, ids: Vec<SagaId>, decide: Decide) -> Result<Changes, StoreError> {
+        self.life.alive().await;
+        let bug = self.planted();
+        let (decide, kept) = self.spoil(decide, bug);
+        let (changes, fate) = self.committed(ids, decide).await?;
+        match fate {
+            Fate::Go | Fate::Lost => {}
+            Fate::Crash => self.life.die().await,
+            Fate::Unavailable => return Err(away()),
+            Fate::Conflict => return Err(StoreError::Conflict("simulated".to_owned())),
+            Fate::Unknown => {
+                let decided = kept.lock().unwrap_or_else(PoisonError::into_inner).take();
+                return match (bug, decided) {
+                    (Some(AdapterBug::UnknownIsSuccess), Some(decided)) => Ok(decided),
+                    (Some(AdapterBug::UnknownIsFailure), _) => Err(away()),
+                    _ => Err(StoreError::UnknownOutcome("simulated".to_owned())),
+                };
+            }
+        }
+        let keys = {
+            let mut inner = self.world.lock();
+            let inner = &mut *inner;
+            let now = self.life.now();
+            let fields = [self.life.process as u64, changes.inserts.len() as u64, changes.updates.len() as u64];
+            inner.trace.note(now, "commit", &fields, || describe(self.life.process, &changes));
+            inner.seen.committed(&changes, &inner.broker.accepted);
+            if inner.adversary.wants_keys() { touched(&changes) } else { Vec::new() }
+        };
+        match self.world.place(&self.life, Place::CommitAfter, &keys).await {
+            Fate::Unknown if bug == Some(AdapterBug::UnknownIsFailure) => return Err(away()),
+            Fate::Unknown if bug == Some(AdapterBug::UnknownIsSuccess) => {}
+            Fate::Unknown => return Err(StoreError::UnknownOutcome("simulated".to_owned())),
+            _ => {}
+        }
+        let decided = kept.lock().unwrap_or_else(PoisonError::into_inner).take();
+        Ok(if bug.is_some() { decided.unwrap_or(changes) } else { changes })
+    }
+
+    async fn find_keys(&self, keys: Vec<StartKey>) -> Result<Vec<Holder>, StoreError> {
+        self.read().await?;
+        self.inner.find_keys(keys).await
+    }
+
+    async fn get(&self, id: SagaId) -> Result<Option<Record>, StoreError> {
+        self.read().await?;
+        self.inner.get(id).await
+    }
+
+    async fn list(&self, query: ListQuery) -> Result<Vec<Record>, StoreError> {
+        self.read().await?;
+        self.inner.list(query).await
+    }
+
+    async fn journal(&self, id: SagaId, after: u64, limit: u32) -> Result<Vec<Entry>, StoreError> {
+        self.read().await?;
+        self.inner.journal(id, after, limit).await
+    }
+
+    async fn due(&self, known: Vec<DefinitionId>, limit: u32) -> Result<Vec<Record>, StoreError> {
+        self.read().await?;
+        self.inner.due(known, limit).await
+    }
+
+    async fn unconfirmed(
+        &self,
+        age: Duration,
+        after: Option<Uuid>,
+        limit: u32,
+    ) -> Result<Vec<OutboxMessage>, StoreError> {
+        self.read().await?;
+        self.inner.unconfirmed(age, after, limit).await
+    }
+
+    fn now(&self) -> Micros {
+        self.inner.now()
+    }
+
+    async fn ready(&self) -> Result<(), StoreError> {
+        self.read().await
+    }
+}
+
+fn describe(process: usize, changes: &Changes) -> String {
+    let moved = changes.updates.iter().map(|update| &update.saga);
+    let sagas = changes.inserts.iter().map(|insert| &insert.record.saga).chain(moved);
+    let shown: Vec<String> = sagas
+        .map(|saga| {
+            let id = saga.id.to_string();
+            format!("{} v{} {:?}", &id[id.len() - 4..], saga.version, saga.state)
+        })
+        .collect();
+    format!("process {process}: {}", shown.join("; "))
+}
+
+/// Faults around a participant's database.
+#[derive(Debug)]
+pub struct EffectFaults {
+    world: World,
+    life: Arc<Life>,
+}
+
+impl EffectFaults {
+    /// Faults of one incarnation of a participant.
+    #[must_use]
+    pub fn new(world: World, life: Arc<Life>) -> Arc<Self> {
+        Arc::new(Self { world, life })
+    }
+}
+
+impl Faults for EffectFaults {
+    fn at(&self, point: Point) -> BoxFuture<'static, Result<(), SqlError>> {
+        let (world, life) = (self.world.clone(), self.life.clone());
+        let place = match point {
+            Point::Read => Place::EffectRead,
+            Point::Begin => Place::EffectBefore,
+            Point::Committed => Place::EffectAfter,
+        };
+        Box::pin(async move {
+            match world.place(&life, place, &[]).await {
+                Fate::Go | Fate::Crash | Fate::Lost => Ok(()),
+                Fate::Unavailable => Err(SqlError::Unavailable("simulated".to_owned())),
+                Fate::Conflict => Err(SqlError::Conflict("simulated".to_owned())),
+                Fate::Unknown => Err(SqlError::UnknownOutcome("simulated".to_owned())),
+            }
+        })
+    }
+}
