@@ -1,6 +1,6 @@
 # What a developer does here. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help services up down demo test fmt lint doc deny ci bench-batching storm storm-full storm-recovery
+.PHONY: help services up down demo test sim sim-campaign storm storm-full storm-recovery fmt lint doc deny ci bench-batching
 
 CARGO ?= cargo
 
@@ -23,6 +23,15 @@ demo: ## 1,000 concurrent orders for 800 units in one process, then the audit
 
 test: services ## Run every test; those that need services start private instances
 	$(CARGO) test --workspace --locked
+
+sim: ## Simulate 10,000 seeds with faults, then try every crash at every step of the order saga
+	$(CARGO) build --release --bin baton -p baton
+	target/release/baton sim --seeds 0..10000
+	target/release/baton check order
+
+sim-campaign: ## Simulate FROM..TO and append the totals to docs/sim-campaign.csv
+	$(CARGO) build --release --bin baton -p baton
+	target/release/baton sim --seeds $(FROM)..$(TO) --record docs/sim-campaign.csv
 
 fmt: ## Format
 	$(CARGO) fmt --all

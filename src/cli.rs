@@ -75,6 +75,10 @@ pub enum Command {
     Storm(Storm),
     /// Audit an installation by its databases: every saga, journal, ledger, unit and cent
     Verify(Verify),
+    /// Simulate whole runs in virtual time, with faults drawn from seeds, and check every promise
+    Sim(Sim),
+    /// Try every crash, outcome and duplicate at every step of a saga
+    Check(Check),
     /// Run an orchestrator
     Orchestrator(Listen),
     /// Run a participant
@@ -224,6 +228,64 @@ pub struct Verify {
     /// Logs to search for card numbers, tokens, configured secrets and panics
     #[arg(long, value_name = "DIR")]
     pub logs: Option<PathBuf>,
+}
+
+/// Arguments of `baton sim`.
+#[derive(Args, Clone, Debug)]
+pub struct Sim {
+    /// Seeds to run, the last one not included
+    #[arg(long, value_name = "A..B", default_value = "0..1000", value_parser = seeds, conflicts_with = "seed")]
+    pub seeds: (u64, u64),
+    /// One seed, with its audit
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Print everything that happens, line by line
+    #[arg(long, requires = "seed")]
+    pub trace: bool,
+    /// Kinds of faults to leave out, by name
+    #[arg(long, value_name = "KIND", value_delimiter = ',')]
+    pub without: Vec<String>,
+    /// At most so many orders
+    #[arg(long, value_name = "N")]
+    pub orders: Option<usize>,
+    /// At most so many orchestrators
+    #[arg(long, value_name = "N")]
+    pub orchestrators: Option<usize>,
+    /// At most so many processes of each participant
+    #[arg(long, value_name = "N")]
+    pub copies: Option<usize>,
+    /// Threads [default: one for each core]
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<usize>,
+    /// Append the totals to this table
+    #[arg(long, value_name = "FILE")]
+    pub record: Option<PathBuf>,
+    /// Show that every planted defect is noticed
+    #[cfg(feature = "planted-bugs")]
+    #[arg(long)]
+    pub planted: bool,
+}
+
+/// Arguments of `baton check`.
+#[derive(Args, Clone, Debug)]
+pub struct Check {
+    /// The saga's name, for example `order`
+    pub saga: String,
+    /// Threads [default: one for each core]
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<usize>,
+}
+
+/// Parses `A..B`, at least one seed and at most ten million.
+fn seeds(text: &str) -> Result<(u64, u64), String> {
+    let (first, end) = text.split_once("..").ok_or("must be A..B, for example 0..1000")?;
+    let number = |part: &str| part.parse::<u64>().map_err(|_| format!("{part:?} is no number"));
+    let (first, end) = (number(first)?, number(end)?);
+    if (1..=10_000_000).contains(&end.saturating_sub(first)) {
+        Ok((first, end))
+    } else {
+        Err("must be between one and ten million seeds".to_owned())
+    }
 }
 
 /// Where a process listens.

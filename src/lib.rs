@@ -6,9 +6,11 @@
 //!   [`wiring`], [`databases`]: from configuration to parts. [`migrate`]: schemas.
 //! - [`demo`]: many orders at once, then the audit. [`storm`]: faults on real processes, and the audit after each.
 //!   [`verify`]: the audit of an installation by its databases.
+//! - [`sim`]: the simulator over many seeds. [`check`]: the crash matrix of a saga.
 //! - [`items`], [`orders`], [`sagas`], [`health`]: client commands, gRPC only.
 
 pub mod admin;
+pub mod check;
 pub mod cli;
 pub mod client;
 pub mod config;
@@ -30,6 +32,7 @@ pub mod sagas;
 pub mod sandbox_provider;
 pub mod show;
 pub mod signals;
+pub mod sim;
 pub mod storm;
 pub mod telemetry;
 pub mod tls;

@@ -7,7 +7,8 @@ use crate::config::{Config, print};
 use crate::failure::{Exit, Failure};
 use crate::show::Printer;
 use crate::{
-    demo, dev, health, items, migrate, orchestrator, orders, participant, sagas, sandbox_provider, storm, tls, verify,
+    check, demo, dev, health, items, migrate, orchestrator, orders, participant, sagas, sandbox_provider, sim, storm,
+    tls, verify,
 };
 use clap::{CommandFactory as _, Parser as _};
 use std::process::ExitCode;
@@ -116,12 +117,21 @@ async fn dispatch(
         Command::Dev(args) => dev::run(&args, &config, printer).await,
         Command::Demo(args) => demo::start(&args, config, printer).await,
         Command::Storm(args) => storm::run(&args, set, printer).await,
+        // Simulations bring their own runtimes, which must not run inside another one.
+        Command::Sim(args) => aside(move || sim::start(&args, printer)).await,
+        Command::Check(args) => aside(move || check::start(&args, printer)).await,
         Command::Orchestrator(_) => orchestrator::run(config, !printer.no_colour()).await,
         Command::Participant { name, .. } => participant::run(name, config, !printer.no_colour()).await,
         Command::SandboxProvider { .. } => sandbox_provider::run(config, !printer.no_colour()).await,
         Command::Verify(args) => verify::run(&args, &config, printer).await,
         Command::Migrate(command) => migrate::run(command, &config, printer).await,
     }
+}
+
+/// Runs work that blocks, on a thread of its own.
+async fn aside(work: impl FnOnce() -> Result<(), Failure> + Send + 'static) -> Result<(), Failure> {
+    let ended = tokio::task::spawn_blocking(work).await;
+    ended.unwrap_or_else(|_| Err(Failure::Other("the command panicked".to_owned())))
 }
 
 /// Connects and runs one client command; Ctrl-C ends it at once, which is safe: the server holds all state.

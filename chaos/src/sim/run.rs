@@ -204,8 +204,9 @@ impl Run {
             }
         }
         // What was still under way arrives now: a late message must change nothing.
+        // A delivery whose replies' confirm was lost before the heal is held until the confirm's deadline of 5 s.
         self.stage.world.lock().hurry(100_000);
-        self.until(self.now() + 3_000_000)
+        self.until(self.now() + 8_000_000)
     }
 
     pub(super) fn now(&self) -> Us {

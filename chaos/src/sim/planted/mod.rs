@@ -163,12 +163,6 @@ pub const ALL: &[Planted] = &[
         kit(PlantedBug::NoLedgerCheck)
     ),
     planted!(
-        "no-tombstone",
-        "a late action takes effect after its undo",
-        ["I3", "I10", "I4", "I5"],
-        kit(PlantedBug::NoTombstone)
-    ),
-    planted!(
         "kit-ack-before-commit",
         "commands are acknowledged before their transaction",
         ["I14"],
