@@ -29,6 +29,9 @@ const STOP_WITHIN: Duration = Duration::from_secs(30);
 /// How much of the log an error message quotes, in bytes.
 const TAIL_BYTES: u64 = 2_048;
 
+/// How long a frozen process is waited for; one in the middle of a disk write stops behind it.
+const FREEZE_WITHIN: Duration = Duration::from_secs(1);
+
 /// Between two looks at something that has no event to wait for.
 const POLL: Duration = Duration::from_millis(20);
 
@@ -170,9 +173,16 @@ impl Process {
         Ok(status)
     }
 
-    /// Freezes the whole group (SIGSTOP).
+    /// Freezes the whole group (SIGSTOP). When it returns no thread of the process runs any more: the signal alone says
+    /// only that they will stop, and one that is at work on another core may answer a question first.
     pub fn pause(&self) -> Result<()> {
-        self.signal(Signal::SIGSTOP)
+        self.signal(Signal::SIGSTOP)?;
+        let Some(pid) = self.pid() else { return Ok(()) };
+        let asked = Instant::now();
+        while asked.elapsed() < FREEZE_WITHIN && !is_frozen(pid) {
+            thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
     }
 
     /// Continues a frozen group (SIGCONT).
@@ -354,6 +364,16 @@ fn signal_one(child: &Child, signal: Signal) -> Result<()> {
         Ok(()) | Err(Errno::ESRCH) => Ok(()),
         Err(error) => Err(error).with_context(|| format!("send {signal} to {}", child.id())),
     }
+}
+
+/// True if every thread of the process is stopped, or it is gone.
+fn is_frozen(pid: u32) -> bool {
+    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return true };
+    threads.flatten().all(|thread| {
+        let stat = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+        // The name before it may hold anything but ends with the last parenthesis.
+        stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with(['T', 't', 'Z', 'X']))
+    })
 }
 
 /// True while a process of the group lives. Zombies do not count: who reaps them is not our business.
