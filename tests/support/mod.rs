@@ -29,6 +29,21 @@ impl Dev {
 
     /// The same with `BATON_…` variables.
     pub async fn start_with(dir: &Path, environment: &[(&str, &str)]) -> Self {
+        for _ in 0..2 {
+            let dev = Self::spawn(dir, environment);
+            match dev.process.wait_ready(&Probe::http(dev.admin, "/readyz")).await {
+                Ok(()) => return dev,
+                // A port that was free when it was chosen.
+                Err(error) if error.to_string().contains("already in use") => {}
+                Err(error) => panic!("baton dev becomes ready: {error:?}"),
+            }
+        }
+        let dev = Self::spawn(dir, environment);
+        dev.ready().await;
+        dev
+    }
+
+    fn spawn(dir: &Path, environment: &[(&str, &str)]) -> Self {
         let (grpc, admin, provider) = (free(), free(), free());
         let mut command = Command::new(BATON);
         command.arg("dev").arg("--data-dir").arg(dir.join("data"));
@@ -36,9 +51,7 @@ impl Dev {
         command.args(["--provider-listen", &format!("127.0.0.1:{provider}")]);
         command.envs(environment.iter().copied());
         let process = Process::spawn(command, dir, "dev").expect("baton dev starts");
-        let dev = Self { process, grpc, admin, provider };
-        dev.ready().await;
-        dev
+        Self { process, grpc, admin, provider }
     }
 
     /// Waits until it is ready.
