@@ -1,7 +1,6 @@
 //! Prometheus metrics of the orchestrator. Labels are bounded: definitions, states and outcomes, never ids.
 
 use crate::engine::input::Verdict;
-use crate::notify::state_name;
 use crate::store::Record;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -84,7 +83,7 @@ impl Metrics {
         }
         match &after.saga.state {
             State::Completed | State::Compensated { .. } | State::Stuck { .. } => {
-                let outcome = state_name(&after.saga.state);
+                let outcome = after.saga.state.name();
                 let labels = EndLabels { definition: after.saga.definition.name.clone(), outcome };
                 self.ended.get_or_create(&labels).inc();
                 self.duration.observe(after.saga.updated_at.since(after.saga.created_at).as_secs_f64());

@@ -6,7 +6,7 @@ use crate::engine::input::Verdict;
 use crate::metrics::Metrics;
 use crate::store::Record;
 use crate::trace;
-use saga_core::saga::{SagaId, State};
+use saga_core::saga::SagaId;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{broadcast, watch};
@@ -141,17 +141,4 @@ impl Drop for Subscription {
 #[must_use]
 pub fn rests(record: &Record) -> bool {
     record.saga.wake_at().is_none()
-}
-
-/// Where a saga stands, for labels and log fields.
-#[must_use]
-pub fn state_name(state: &State) -> &'static str {
-    match state {
-        State::Running { .. } => "running",
-        State::Compensating { .. } => "compensating",
-        State::Stuck { .. } => "stuck",
-        State::Paused { .. } => "paused",
-        State::Completed => "completed",
-        State::Compensated { .. } => "compensated",
-    }
 }

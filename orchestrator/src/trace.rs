@@ -1,6 +1,5 @@
 //! One trace per saga: the context that came with its start travels with every command and reply.
 
-use crate::notify::state_name;
 use crate::store::Record;
 use opentelemetry::Context;
 use opentelemetry::trace::TraceContextExt as _;
@@ -51,8 +50,8 @@ pub fn context_of(traceparent: &str) -> Context {
 /// One line, and one span if traces are exported, per committed transition.
 pub fn transition(before: Option<&Record>, after: &Record) {
     let saga = &after.saga;
-    let from = before.map_or("none", |record| state_name(&record.saga.state));
-    let to = state_name(&saga.state);
+    let from = before.map_or("none", |record| record.saga.state.name());
+    let to = saga.state.name();
     if tracing::enabled!(target: "baton::saga", tracing::Level::INFO) && has_exporter() {
         let span = tracing::info_span!(target: "baton::saga", "saga transition", saga_id = %saga.id, from, to, version = saga.version);
         let parent = context_of(&after.traceparent);

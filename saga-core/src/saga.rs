@@ -194,6 +194,21 @@ pub enum State {
     },
 }
 
+impl State {
+    /// One word for where a saga stands, for labels, logs and lists.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Running { .. } => "running",
+            Self::Compensating { .. } => "compensating",
+            Self::Stuck { .. } => "stuck",
+            Self::Paused { .. } => "paused",
+            Self::Completed => "completed",
+            Self::Compensated { .. } => "compensated",
+        }
+    }
+}
+
 /// A saga: an immutable value; moves make new ones.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Saga {

@@ -17,7 +17,7 @@ use crate::audit::databases::dossier::Dossier;
 use crate::audit::databases::pages::Coverage;
 use crate::audit::story::Story;
 use saga_core::definition::Definition;
-use saga_core::saga::{Saga, State};
+use saga_core::saga::Saga;
 
 /// When an audit happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,19 +130,6 @@ pub const LAWS: &[Law] = &[
     rest::NOT_OVERDUE,
     journal::DOUBT_IS_NO_ANSWER,
 ];
-
-/// A short word for where a saga stands.
-#[must_use]
-pub fn standing(saga: &Saga) -> &'static str {
-    match &saga.state {
-        State::Running { .. } => "running",
-        State::Compensating { .. } => "compensating",
-        State::Stuck { .. } => "stuck",
-        State::Paused { .. } => "paused",
-        State::Completed => "completed",
-        State::Compensated { .. } => "compensated",
-    }
-}
 
 #[cfg(test)]
 pub(crate) mod tests;

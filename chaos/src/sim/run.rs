@@ -284,7 +284,7 @@ impl Run {
         let (audit, mut failures) = verdict::judge(&ground);
         let mut sagas = BTreeMap::new();
         for record in &records {
-            *sagas.entry(baton_orchestrator::notify::state_name(&record.saga.state)).or_default() += 1;
+            *sagas.entry(record.saga.state.name()).or_default() += 1;
         }
         for process in 0..self.stage.count() {
             self.stage.kill(process, false);

@@ -85,7 +85,7 @@ pub fn timestamp(at: Micros) -> prost_types::Timestamp {
 /// A state as text: `running order.open`, `stuck undo payment.cancel`, `completed`.
 #[must_use]
 pub fn state_text(registry: &Registry, saga: &Saga) -> String {
-    let name = crate::notify::state_name(&saga.state);
+    let name = saga.state.name();
     match position(&saga.state) {
         Some((step, Direction::Action, _)) => format!("{name} {}", step_name(registry, saga, step)),
         Some((step, Direction::Undo, _)) => format!("{name} undo {}", step_name(registry, saga, step)),

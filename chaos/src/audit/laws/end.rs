@@ -53,7 +53,7 @@ fn stock_of_order(case: &Case<'_>, found: &mut Found) {
         case.story.by_hand.contains(&(step, Direction::Action)) || case.story.by_hand.contains(&(step, Direction::Undo))
     });
     found.expect(by_hand || held == sold, || {
-        format!("{}: it is {}, holds {held:?}, sold {sold:?}", case.name(), super::standing(saga))
+        format!("{}: it is {}, holds {held:?}, sold {sold:?}", case.name(), saga.state.name())
     });
 }
 

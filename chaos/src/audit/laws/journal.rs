@@ -113,7 +113,7 @@ fn finality(case: &Case<'_>, found: &mut Found) {
         found.broken.push(format!("{}: entry {} follows the end at {ended_at}", case.name(), row.version));
     }
     if let Some(saga) = case.saga().filter(|saga| !saga.has_ended() && version(saga) >= ended_at) {
-        let state = super::standing(saga);
+        let state = saga.state.name();
         found.broken.push(format!("{}: it is {state}, though its journal ended it at {ended_at}", case.name()));
     }
 }

@@ -1,6 +1,6 @@
 //! Laws of progress: at rest nothing is under way; live nothing is overdue.
 
-use super::{Case, Found, Law, Mode, standing};
+use super::{Case, Found, Law, Mode};
 use saga_core::saga::State;
 
 /// A saga whose deadline passed this long ago has been forgotten: the waker looks every second, and its longest look takes
@@ -32,7 +32,7 @@ fn at_rest(case: &Case<'_>, found: &mut Found) {
         State::Running { .. } | State::Compensating { .. } => false,
     };
     found.expect(resting && case.dossier.pending.is_empty(), || {
-        let (state, waiting) = (standing(saga), case.dossier.pending.len());
+        let (state, waiting) = (saga.state.name(), case.dossier.pending.len());
         format!("{} is {state}, {waiting} of its commands wait in the outbox", case.name())
     });
 }

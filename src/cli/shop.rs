@@ -1,0 +1,151 @@
+//! `baton items` and `baton orders`.
+
+use crate::cli::Page;
+use clap::{Subcommand, ValueEnum};
+use uuid::Uuid;
+
+/// `baton items`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Items {
+    /// Create an item; the same again with the same content is fine
+    Create {
+        /// Its id: 1 to 64 of A-Z a-z 0-9 _ -
+        id: String,
+        /// Price of one unit in minor units (cents, whole won)
+        #[arg(long, allow_negative_numbers = true)]
+        price: i64,
+        /// Units in stock at first
+        #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
+        stock: i64,
+        /// ISO 4217 code
+        #[arg(long, default_value = "KRW")]
+        currency: String,
+        /// For people
+        #[arg(long, default_value = "")]
+        name: String,
+    },
+    /// Show one item
+    Get {
+        /// Its id
+        id: String,
+    },
+    /// List items by id
+    List(Page),
+    /// Put units into stock
+    Restock {
+        /// Its id
+        id: String,
+        /// Units to add
+        #[arg(long, allow_negative_numbers = true)]
+        quantity: i64,
+        /// Makes a repetition harmless [default: a new one]
+        #[arg(long)]
+        request_id: Option<Uuid>,
+    },
+}
+
+/// `baton orders`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Orders {
+    /// Create an order: prints its number and the amount to pay
+    Create {
+        /// ITEM=QUANTITY, at today's price, or ITEM=QUANTITY@PRICE; may be repeated
+        #[arg(long = "line", required = true, value_name = "ITEM=QUANTITY[@PRICE]", value_parser = line)]
+        lines: Vec<Line>,
+        /// Who orders
+        #[arg(long, default_value = "customer-1")]
+        customer: String,
+        /// ISO 4217 code [default: that of the first item]
+        #[arg(long)]
+        currency: Option<String>,
+        /// Makes a repetition harmless [default: a new one]
+        #[arg(long)]
+        request_id: Option<Uuid>,
+    },
+    /// Place a paid order; prints how far it got
+    Place {
+        /// Its number, from `orders create`
+        #[arg(long, value_name = "NUMBER")]
+        order: String,
+        /// The provider's payment id (imp_uid)
+        #[arg(long, value_name = "ID")]
+        payment: String,
+        /// Return as soon as the order is accepted instead of waiting for its end
+        #[arg(long)]
+        no_wait: bool,
+        /// Makes a repetition harmless [default: a new one]
+        #[arg(long)]
+        request_id: Option<Uuid>,
+    },
+    /// Show one order
+    Get {
+        /// Its number
+        order: String,
+    },
+    /// List orders, newest first
+    List {
+        /// Only those in this state
+        #[arg(long, value_enum)]
+        state: Option<OrderStateArg>,
+        /// How many.
+        #[command(flatten)]
+        page: Page,
+    },
+    /// Follow an order to its end
+    Watch {
+        /// Its number
+        order: String,
+    },
+}
+
+/// One line of an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// Item id.
+    pub item: String,
+    /// Units; the server says which numbers are fine.
+    pub quantity: i64,
+    /// Price of one unit, if the customer insists on one.
+    pub price: Option<i64>,
+}
+
+/// An order's state on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OrderStateArg {
+    /// Created, not yet placed.
+    PaymentPending,
+    /// Placed, at work.
+    PaymentConfirm,
+    /// Completed.
+    PaymentSuccess,
+    /// Undone: stock or price.
+    PaymentOutOfStock,
+    /// Undone: payment.
+    PaymentNoPaymentInfo,
+    /// Undone: another reason.
+    Cancelled,
+}
+
+fn line(text: &str) -> Result<Line, String> {
+    let shape = || "write it as ITEM=QUANTITY or ITEM=QUANTITY@PRICE".to_owned();
+    let (item, rest) = text.split_once('=').ok_or_else(shape)?;
+    let (quantity, price) = match rest.split_once('@') {
+        Some((quantity, price)) => (quantity, Some(price.parse().map_err(|_| shape())?)),
+        None => (rest, None),
+    };
+    Ok(Line { item: item.to_owned(), quantity: quantity.parse().map_err(|_| shape())?, price })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines() {
+        assert_eq!(line("sku-1=2"), Ok(Line { item: "sku-1".to_owned(), quantity: 2, price: None }));
+        assert_eq!(line("a=1@500"), Ok(Line { item: "a".to_owned(), quantity: 1, price: Some(500) }));
+        for wrong in ["a", "a=", "a=x", "a=1@", "a=1@x"] {
+            assert!(line(wrong).is_err(), "{wrong}");
+        }
+    }
+}
