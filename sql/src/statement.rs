@@ -1,20 +1,25 @@
 //! Texts of batch statements, built so that few distinct ones exist and prepared statements are reused.
 //!
-//! Rows go in chunks whose sizes are powers of two or half-way between two of them; `IN` lists are padded to such a size by
-//! repeating the last value, which changes no result.
+//! Few rows go in one statement, whatever their number; many go in a multiple of eight and the rest. `IN` lists are padded to
+//! such a size by repeating the last value, which changes no result.
 
 use crate::value::Value;
 
 /// Most rows, or ids of one `IN` list, in one statement.
 pub const MAX_ROWS: usize = 256;
+/// Up to this many rows each number of them has a statement of its own; above, numbers are rounded to a multiple of
+/// [`GRAIN`]. A statement costs a round trip, so that a batch in three statements takes three times as long as in one; a
+/// text that stays prepared costs the server about 250 bytes a parameter, so that not every number can have one.
+const EXACT: usize = 32;
+const GRAIN: usize = 8;
 /// Most bound parameters in one statement.
 pub const MAX_PARAMS: usize = 4096;
 /// Most bytes bound to one statement of several rows; stays well under MariaDB's default `max_allowed_packet` of 16 MiB.
 pub const MAX_BYTES: usize = 4 * 1024 * 1024;
 
-/// Splits `rows` rows of `columns` parameters into chunk sizes: powers of two and those between them (1, 2, 3, 4, 6, 8, 12,
-/// …), descending, none above [`MAX_ROWS`] rows or [`MAX_PARAMS`] parameters (a single row is never split). Sixteen sizes
-/// are few enough to stay prepared, and close enough that most batches take two statements instead of four.
+/// Splits `rows` rows of `columns` parameters into chunk sizes: any up to 32, multiples of eight above, descending, none above
+/// [`MAX_ROWS`] rows or [`MAX_PARAMS`] parameters (a single row is never split). Sixty sizes are few enough to stay prepared,
+/// and a batch within the bounds takes one or two statements.
 #[must_use]
 pub fn chunk_sizes(rows: usize, columns: usize) -> Vec<usize> {
     let mut sizes = Vec::new();
@@ -30,14 +35,13 @@ pub fn chunk_sizes(rows: usize, columns: usize) -> Vec<usize> {
 /// The size an `IN` list of `count` values is padded to: the next of the sizes of [`chunk_sizes`].
 ///
 /// ```
-/// assert_eq!(baton_sql::statement::padded_size(5), 6);
-/// assert_eq!(baton_sql::statement::padded_size(7), 8);
+/// assert_eq!(baton_sql::statement::padded_size(5), 5);
+/// assert_eq!(baton_sql::statement::padded_size(33), 40);
 /// ```
 #[must_use]
 pub fn padded_size(count: usize) -> usize {
-    let above = count.max(1).next_power_of_two();
-    let between = above - above / 4;
-    if count <= between { between } else { above }
+    let count = count.max(1);
+    if count <= EXACT { count } else { count.next_multiple_of(GRAIN) }
 }
 
 /// Splits `values` into `IN` lists of at most [`MAX_ROWS`], each padded to [`padded_size`] by repeating its last value.
@@ -123,16 +127,10 @@ fn largest_chunk(columns: usize) -> usize {
     floor_step((MAX_PARAMS / columns.max(1)).clamp(1, MAX_ROWS))
 }
 
-/// The largest power of two not above `count`, which is at least 1.
-fn floor_power_of_two(count: usize) -> usize {
-    1 << count.max(1).ilog2()
-}
-
-/// The largest power of two, or one and a half times one, that is not above `count`.
+/// The largest of the sizes that is not above `count`, which is at least 1.
 fn floor_step(count: usize) -> usize {
-    let power = floor_power_of_two(count);
-    let between = power + power / 2;
-    if count >= between { between } else { power }
+    let count = count.max(1);
+    if count <= EXACT { count } else { count - count % GRAIN }
 }
 
 #[cfg(test)]
@@ -145,8 +143,7 @@ mod tests {
             for rows in [0, 1, 2, 3, 255, 256, 257, 1000, 1023] {
                 let sizes = chunk_sizes(rows, columns);
                 assert_eq!(sizes.iter().sum::<usize>(), rows);
-                let few =
-                    |size: &usize| size.is_power_of_two() || (size.is_multiple_of(3) && (size / 3).is_power_of_two());
+                let few = |size: &usize| *size <= EXACT || size.is_multiple_of(GRAIN);
                 assert!(sizes.iter().all(|size| few(size) && *size <= MAX_ROWS), "{sizes:?}");
                 assert!(sizes.iter().all(|size| *size == 1 || size * columns <= MAX_PARAMS));
             }
@@ -166,8 +163,9 @@ mod tests {
     fn lists_are_padded_with_the_last_value() {
         let lists = padded_lists((0..259).map(Value::Int).collect());
         assert_eq!(lists.iter().map(Vec::len).collect::<Vec<_>>(), [256, 3]);
-        let padded = padded_lists((0..5).map(Value::Int).collect());
-        assert_eq!(padded[0], [0, 1, 2, 3, 4, 4].map(Value::Int));
+        let padded = padded_lists((0..39).map(Value::Int).collect());
+        assert_eq!(padded[0].len(), 40);
+        assert_eq!(padded[0][38..], [38, 38].map(Value::Int));
         assert!(padded_lists(Vec::new()).is_empty());
     }
 
