@@ -20,6 +20,8 @@ const START_ATTEMPTS: usize = 3;
 pub struct Settings {
     /// InnoDB buffer pool, in MiB.
     pub buffer_pool_mib: u32,
+    /// InnoDB redo log, in MiB. A small one makes the server write pages out all the time while it is loaded.
+    pub redo_log_mib: u32,
     /// Listen here; `None` picks a free port.
     pub port: Option<u16>,
     /// When it ends.
@@ -28,7 +30,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { buffer_pool_mib: 256, port: None, lifetime: Lifetime::Owned }
+        Self { buffer_pool_mib: 256, redo_log_mib: 96, port: None, lifetime: Lifetime::Owned }
     }
 }
 
@@ -56,7 +58,7 @@ impl MariaDb {
         let mut attempt = 1;
         loop {
             let port = settings.port.map_or_else(port::free, Ok)?;
-            let command = server(&dir, &data, port, settings.buffer_pool_mib)?;
+            let command = server(&dir, &data, port, settings)?;
             let process = Process::spawn_for(command, &dir, "mariadbd", settings.lifetime.clone())?;
             let server = Self { port, process };
             match server.ready().await {
@@ -182,7 +184,7 @@ fn install(dir: &Path, data: &Path) -> Result<()> {
     Ok(())
 }
 
-fn server(dir: &Path, data: &Path, port: u16, buffer_pool_mib: u32) -> Result<Command> {
+fn server(dir: &Path, data: &Path, port: u16, settings: &Settings) -> Result<Command> {
     let init = dir.join("init.sql");
     // The server resolves no names, so "localhost" in the grant tables does not match a TCP connection from here.
     let root = "CREATE USER IF NOT EXISTS root@'127.0.0.1';\nGRANT ALL ON *.* TO root@'127.0.0.1' WITH GRANT OPTION;\n";
@@ -196,7 +198,8 @@ fn server(dir: &Path, data: &Path, port: u16, buffer_pool_mib: u32) -> Result<Co
         .arg(format!("--port={port}"))
         .arg(format!("--init-file={}", init.display()))
         .arg(format!("--pid-file={}", dir.join("mariadbd.pid").display()))
-        .arg(format!("--innodb-buffer-pool-size={buffer_pool_mib}M"))
+        .arg(format!("--innodb-buffer-pool-size={}M", settings.buffer_pool_mib))
+        .arg(format!("--innodb-log-file-size={}M", settings.redo_log_mib))
         // Relative to the data directory: a full path could be longer than a socket address may be.
         .arg("--socket=mariadb.sock")
         .args(["--bind-address=127.0.0.1", "--skip-log-bin", "--skip-name-resolve", "--max-connections=300"])

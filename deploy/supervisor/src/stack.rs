@@ -26,6 +26,8 @@ pub struct StackOptions {
     pub endpoints: Option<Endpoints>,
     /// InnoDB buffer pool, in MiB.
     pub buffer_pool_mib: u32,
+    /// InnoDB redo log, in MiB.
+    pub redo_log_mib: u32,
     /// `BATON_…` variables of every process, over the configuration file.
     pub environment: Vec<(String, String)>,
 }
@@ -40,6 +42,7 @@ impl StackOptions {
             lifetime: Lifetime::Owned,
             endpoints: None,
             buffer_pool_mib: 512,
+            redo_log_mib: 512,
             environment: Vec::new(),
         }
     }
@@ -98,6 +101,7 @@ impl Stack {
         let known = options.endpoints.as_ref();
         let settings = mariadb::Settings {
             buffer_pool_mib: options.buffer_pool_mib,
+            redo_log_mib: options.redo_log_mib,
             port: known.map(|endpoints| endpoints.mariadb),
             lifetime: options.lifetime.clone(),
         };
