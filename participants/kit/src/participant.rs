@@ -173,6 +173,13 @@ pub trait Participant: Send + Sync + fmt::Debug + 'static {
         &[]
     }
 
+    /// Actions for which [`Self::prepare`] only looks something up. The first attempt of one is prepared without asking the
+    /// ledger, which has rarely heard of it; a repeated message then costs a look-up, and is answered from the ledger all the
+    /// same.
+    fn only_looks_up(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// Its own tables; the kit adds the ledger.
     fn migrations(&self) -> &'static [Migration];
 

@@ -89,6 +89,10 @@ impl Participant for PaymentParticipant {
         &[VERIFY, CANCEL]
     }
 
+    fn only_looks_up(&self) -> &'static [&'static str] {
+        &[VERIFY]
+    }
+
     fn migrations(&self) -> &'static [Migration] {
         MIGRATIONS
     }
