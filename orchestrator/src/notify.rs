@@ -27,7 +27,24 @@ pub struct Heard {
 pub struct Notifier {
     coord: Arc<dyn Coord>,
     metrics: Arc<Metrics>,
-    watchers: Mutex<HashMap<SagaId, watch::Sender<Heard>>>,
+    watchers: Mutex<HashMap<SagaId, Watched>>,
+}
+
+/// Who is told of a saga: those who follow each move, and those who only wait for its rest. The latter are the many, and
+/// waking them for every step on the way would cost more than the step.
+#[derive(Debug, Default)]
+struct Watched {
+    moves: watch::Sender<Heard>,
+    rests: watch::Sender<Heard>,
+}
+
+/// What a subscriber wants to hear of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interest {
+    /// Every move.
+    Moves,
+    /// Only that the saga has come to rest.
+    Rest,
 }
 
 impl Notifier {
@@ -39,8 +56,14 @@ impl Notifier {
 
     /// Hears of one saga from now on, until the subscription is dropped.
     #[must_use]
-    pub fn subscribe(self: &Arc<Self>, saga: SagaId) -> Subscription {
-        let receiver = self.watchers().entry(saga).or_insert_with(|| watch::Sender::new(Heard::default())).subscribe();
+    pub fn subscribe(self: &Arc<Self>, saga: SagaId, interest: Interest) -> Subscription {
+        let mut watchers = self.watchers();
+        let watched = watchers.entry(saga).or_default();
+        let receiver = match interest {
+            Interest::Moves => watched.moves.subscribe(),
+            Interest::Rest => watched.rests.subscribe(),
+        };
+        drop(watchers);
         Subscription { saga, receiver: Some(receiver), notifier: self.clone() }
     }
 
@@ -89,21 +112,26 @@ impl Notifier {
     }
 
     fn tell(&self, saga: SagaId, heard: Heard) {
-        if let Some(watcher) = self.watchers().get(&saga) {
-            watcher.send_if_modified(|last| {
-                let newer = heard.version > last.version;
-                if newer {
-                    *last = heard;
-                }
-                newer
-            });
+        let watchers = self.watchers();
+        let Some(watched) = watchers.get(&saga) else { return };
+        if heard.rests {
+            watched.rests.send_if_modified(|last| is_news(last, &heard));
         }
+        watched.moves.send_if_modified(|last| is_news(last, &heard));
     }
 
-    fn watchers(&self) -> MutexGuard<'_, HashMap<SagaId, watch::Sender<Heard>>> {
+    fn watchers(&self) -> MutexGuard<'_, HashMap<SagaId, Watched>> {
         // One insert or remove at a time: a panic cannot leave the map half-changed.
         self.watchers.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn is_news(last: &mut Heard, heard: &Heard) -> bool {
+    let newer = heard.version > last.version;
+    if newer {
+        *last = heard.clone();
+    }
+    newer
 }
 
 /// Hears of one saga.
@@ -131,7 +159,8 @@ impl Drop for Subscription {
     fn drop(&mut self) {
         self.receiver = None;
         let mut watchers = self.notifier.watchers();
-        if watchers.get(&self.saga).is_some_and(|watcher| watcher.receiver_count() == 0) {
+        let unheard = |watched: &Watched| watched.moves.receiver_count() + watched.rests.receiver_count() == 0;
+        if watchers.get(&self.saga).is_some_and(unheard) {
             watchers.remove(&self.saga);
         }
     }

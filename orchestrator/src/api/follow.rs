@@ -1,7 +1,7 @@
 //! Waiting for a saga to move or end: told by this process, hinted at by others, and in the worst case polled.
 
 use crate::api::Api;
-use crate::notify::{Heard, Subscription, rests};
+use crate::notify::{Heard, Interest, Subscription, rests};
 use crate::store::{Record, StoreError};
 use rand::RngExt as _;
 use saga_core::saga::SagaId;
@@ -29,10 +29,10 @@ pub struct Follower {
 }
 
 impl Follower {
-    /// Follows a saga from now on; what it was before is the caller's to know.
+    /// Follows a saga from now on, for [`Self::next`] or [`Self::until_rest`]; what it was before is the caller's to know.
     #[must_use]
-    pub fn new(api: &Api, id: SagaId, seen: u64) -> Self {
-        Self { api: api.clone(), id, subscription: api.notifier.subscribe(id), seen }
+    pub fn new(api: &Api, id: SagaId, seen: u64, interest: Interest) -> Self {
+        Self { api: api.clone(), id, subscription: api.notifier.subscribe(id, interest), seen }
     }
 
     /// Cancelled when the process stops.
@@ -46,15 +46,9 @@ impl Follower {
         self.seen = self.seen.max(version);
     }
 
-    /// The next version of the saga, whenever it comes. Versions may be skipped, never repeated or reordered.
-    /// Cancel-safe. An error means the store was asked and is away.
+    /// The next version of the saga that the follower is interested in, whenever it comes. Versions may be skipped, never
+    /// repeated or reordered. Cancel-safe. An error means the store was asked and is away.
     pub async fn next(&mut self) -> Result<Arc<Record>, StoreError> {
-        self.heard(false).await
-    }
-
-    /// The next version, leaving out moves of other processes after which the saga goes on by itself: who waits for the
-    /// end does not read the store for every step on the way.
-    async fn heard(&mut self, only_rest: bool) -> Result<Arc<Record>, StoreError> {
         let mut poll = POLL;
         loop {
             // Spread out, so that those who began to wait together do not ask together.
@@ -66,9 +60,6 @@ impl Follower {
                     Heard::default()
                 }
             };
-            if only_rest && heard.version > 0 && heard.record.is_none() && !heard.rests {
-                continue;
-            }
             let record = match heard.record {
                 Some(record) => Some(record),
                 None => self.api.store.get(self.id).await?.map(Arc::new),
@@ -87,7 +78,7 @@ impl Follower {
         while !rests(&last) {
             let stop = self.api.stop.clone();
             tokio::select! {
-                next = self.heard(true) => match next {
+                next = self.next() => match next {
                     Ok(record) => last = record,
                     // A store that is away is no reason to give up before the deadline.
                     Err(_) => tokio::time::sleep(STORE_PAUSE).await,

@@ -5,7 +5,7 @@ use crate::api::begin::{Asked, new_saga_id};
 use crate::api::follow::Follower;
 use crate::api::reason::{SagaReason, of_store};
 use crate::api::view;
-use crate::notify::rests;
+use crate::notify::{Interest, rests};
 use crate::sagas::{Registry, order};
 use crate::store::{ListQuery, Record};
 use crate::trace;
@@ -56,14 +56,14 @@ impl OrderPlacementService for Api {
             .ok_or_else(|| SagaReason::DefinitionUnknown.status("this orchestrator has no order saga"))?;
         let asked = Asked { saga_type, request: request_id, input, traceparent };
         let id = new_saga_id();
-        let mut follower = wait.then(|| Follower::new(self, id, 1));
+        let mut follower = wait.then(|| Follower::new(self, id, 1, Interest::Rest));
         let mut record = self.begin(id, asked).await?;
         if let Some(follower) = &mut follower {
             if record.saga.id == id {
                 record = follower.until_rest(record, deadline).await;
             } else {
                 // A repeated request: follow the saga that the first one started.
-                let mut other = Follower::new(self, record.saga.id, record.saga.version);
+                let mut other = Follower::new(self, record.saga.id, record.saga.version, Interest::Rest);
                 record = other.until_rest(record, deadline).await;
             }
         }

@@ -5,6 +5,7 @@ use crate::api::begin::{Asked, new_saga_id};
 use crate::api::follow::Follower;
 use crate::api::reason::{SagaReason, of_store};
 use crate::api::view;
+use crate::notify::Interest;
 use crate::sagas::Registry;
 use crate::store::row::StateCode;
 use crate::store::{ListQuery, Record};
@@ -147,7 +148,7 @@ impl Api {
         after: u64,
     ) -> Result<BoxStream<'static, Result<Arc<Record>, Status>>, Status> {
         // Subscribe first, look second: what happens in between is heard.
-        let mut follower = Follower::new(self, id, after);
+        let mut follower = Follower::new(self, id, after, Interest::Moves);
         let first = Arc::new(self.existing(id).await?);
         let ended = first.saga.has_ended();
         let newest = first.saga.version;

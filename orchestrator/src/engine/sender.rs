@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
@@ -14,8 +15,12 @@ use uuid::Uuid;
 /// slow participant or broker holds back memory, not the engine, and not the other participants.
 const MAX_PUBLISHES: usize = 128;
 
-/// How long confirmed rows may wait for a batch to ride on before they get one of their own.
-const IDLE_DELETE: Duration = Duration::from_millis(25);
+/// Confirmed rows that a batch deletes at once. Fewer wait for more, since the statement costs a round trip.
+const ENOUGH: usize = 64;
+
+/// How long fewer may wait, and how long any may wait for a batch to ride on before they get one of their own. Far below the
+/// age at which a relay takes a row for unconfirmed.
+const DELETE_AFTER: Duration = Duration::from_millis(50);
 
 /// Sends committed outbox messages.
 #[derive(Debug)]
@@ -31,6 +36,8 @@ struct State {
     slots: BTreeMap<String, Arc<Semaphore>>,
     in_flight: BTreeSet<Uuid>,
     confirmed: Vec<Uuid>,
+    /// When the first of them was confirmed.
+    confirmed_since: Option<Instant>,
 }
 
 impl Sender {
@@ -78,30 +85,38 @@ impl Sender {
         for id in &ids {
             state.in_flight.remove(id);
         }
-        state.confirmed.extend(confirmed);
+        state.keep_confirmed(confirmed);
         drop(state);
         drop(slot);
         self.confirmed.notify_one();
     }
 
-    /// Takes at most `max` confirmed ids, to be deleted by the next batch.
+    /// Takes at most `max` confirmed ids, to be deleted by the next batch; none as long as they are few and young.
     #[must_use]
     pub fn take_confirmed(&self, max: usize) -> Vec<Uuid> {
         let mut state = self.state();
+        if state.confirmed.len() < ENOUGH && !state.delete_at().is_some_and(|at| at <= Instant::now()) {
+            return Vec::new();
+        }
         let keep = state.confirmed.len().saturating_sub(max);
-        state.confirmed.split_off(keep)
+        let taken = state.confirmed.split_off(keep);
+        if state.confirmed.is_empty() {
+            state.confirmed_since = None;
+        }
+        taken
     }
 
     /// Gives ids back whose rows could not be deleted.
     pub fn put_back(&self, ids: Vec<Uuid>) {
-        self.state().confirmed.extend(ids);
+        self.state().keep_confirmed(ids);
     }
 
     /// Resolves when confirmed rows have waited for a batch long enough. Cancel-safe.
     pub async fn idle_with_confirmed(&self) {
         loop {
-            if !self.state().confirmed.is_empty() {
-                tokio::time::sleep(IDLE_DELETE).await;
+            let at = self.state().delete_at();
+            if let Some(at) = at {
+                tokio::time::sleep_until(at).await;
                 return;
             }
             self.confirmed.notified().await;
@@ -117,7 +132,7 @@ impl Sender {
     /// Takes ids for confirmed that are not: a planted bug.
     #[cfg(feature = "planted-bugs")]
     pub(crate) fn pretend_confirmed(&self, ids: impl IntoIterator<Item = Uuid>) {
-        self.state().confirmed.extend(ids);
+        self.state().keep_confirmed(ids);
         self.confirmed.notify_one();
     }
 
@@ -130,6 +145,19 @@ impl Sender {
     fn state(&self) -> MutexGuard<'_, State> {
         // The state is a set and a list: a panic elsewhere cannot leave them half-changed.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn keep_confirmed(&mut self, ids: impl IntoIterator<Item = Uuid>) {
+        self.confirmed.extend(ids);
+        if !self.confirmed.is_empty() && self.confirmed_since.is_none() {
+            self.confirmed_since = Some(Instant::now());
+        }
+    }
+
+    fn delete_at(&self) -> Option<Instant> {
+        self.confirmed_since.map(|since| since + DELETE_AFTER)
     }
 }
 

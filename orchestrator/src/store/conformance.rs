@@ -63,7 +63,11 @@ async fn only_active_sagas_are_due_oldest_first(store: &Store) {
     assert_eq!(due.iter().map(|record| record.saga.id).collect::<BTreeSet<_>>(), active);
     let deadlines: Vec<Option<Micros>> = due.iter().map(|record| record.saga.wake_at()).collect();
     assert!(deadlines.is_sorted(), "oldest first: {deadlines:?}");
-    assert_eq!(store.due(known, 2).await.expect("due"), due[..2], "a page is the head");
+    let later = [2, 1].map(|second| START.plus(Duration::from_secs(second)));
+    put(store, later.iter().zip(102..).map(|(at, n)| record(id(1, n), running(0, *at))).collect()).await;
+    let head = store.due(known, 5).await.expect("due");
+    assert_eq!(head[..4], due[..], "a page is the head");
+    assert_eq!(head[4].saga.wake_at(), Some(later[1]), "the older second comes first");
     assert!(store.due(Vec::new(), 100).await.expect("due").is_empty(), "unknown definitions are left alone");
 }
 

@@ -166,8 +166,8 @@ pub trait SagaStore: Send + Sync + fmt::Debug + 'static {
     /// Journal entries with version > `after`, oldest first, at most `limit`.
     async fn journal(&self, id: SagaId, after: u64, limit: u32) -> Result<Vec<Entry>, StoreError>;
 
-    /// Sagas of the `known` definitions whose deadline has passed, oldest deadline first, at most `limit`, leaving out
-    /// rows another transaction has locked just now and rows that do not decode. (Sagas of definitions this build does
+    /// Sagas of the `known` definitions whose deadline has passed, at most `limit`, those of the oldest seconds, within a page
+    /// oldest deadline first, leaving out rows another transaction has locked just now and rows that do not decode. (Sagas of definitions this build does
     /// not know are left to builds that do, and must not fill the page.)
     async fn due(&self, known: Vec<DefinitionId>, limit: u32) -> Result<Vec<Record>, StoreError>;
 

@@ -121,7 +121,7 @@ pub fn saga_values(record: &Record) -> Vec<Value> {
         moving.attempt_last.into(),
         moving.wait_kind.into(),
         moving.wake_at.into(),
-        moving.deadline_at.into(),
+        saga.deadline.map(|at| at.0).into(),
         record.business_key.as_str().into(),
         record.traceparent.as_str().into(),
         saga.created_at.0.into(),
@@ -173,7 +173,7 @@ pub fn decode_saga(row: &Row) -> Result<Record, Undecodable> {
         outputs,
     };
     // Written again it must be the same: a column that its state does not use, or a second deadline, shows here.
-    if saga.version == 0 || Moving::of(&saga).values()[..9] != row.0[3..12] {
+    if saga.version == 0 || Moving::of(&saga).values()[..8] != row.0[3..11] {
         return Err(Undecodable("the columns do not fit the state".to_owned()));
     }
     Ok(Record { saga, business_key: row.text(12)?.to_owned(), traceparent: row.text(13)?.to_owned() })

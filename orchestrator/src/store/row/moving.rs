@@ -10,7 +10,8 @@ const WAITS_FOR_NOTHING: u8 = 0;
 const WAITS_FOR_REPLY: u8 = 1;
 const WAITS_FOR_BACKOFF: u8 = 2;
 
-/// The columns that every move changes. Sagas that move to the same ones share one UPDATE.
+/// The columns that every move changes. Sagas that move to the same ones share one UPDATE, so that nothing is in here that
+/// a saga keeps from its start: the saga's own deadline would part those that did not start together.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Moving {
     pub(super) version: i64,
@@ -21,13 +22,12 @@ pub struct Moving {
     pub(super) attempt_last: u32,
     pub(super) wait_kind: u8,
     pub(super) wake_at: Option<i64>,
-    pub(super) deadline_at: Option<i64>,
     pub(super) updated_at: i64,
 }
 
 /// `SET` list of [`Moving::values`].
 pub const MOVING_SET: &str = "version = ?, state = ?, step = ?, direction = ?, attempt = ?, attempt_last = ?, \
-                              wait_kind = ?, wake_at = ?, deadline_at = ?, updated_at = ?";
+                              wait_kind = ?, wake_at = ?, updated_at = ?";
 
 impl Moving {
     /// Where `saga` stands. A state that lacks a column stores 0 in it.
@@ -60,7 +60,6 @@ impl Moving {
             attempt_last,
             wait_kind,
             wake_at: saga.wake_at().map(|at| at.0),
-            deadline_at: saga.deadline.map(|at| at.0),
             updated_at: saga.updated_at.0,
         }
     }
@@ -77,7 +76,6 @@ impl Moving {
             self.attempt_last.into(),
             self.wait_kind.into(),
             self.wake_at.into(),
-            self.deadline_at.into(),
             self.updated_at.into(),
         ]
     }

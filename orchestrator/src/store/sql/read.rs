@@ -1,7 +1,7 @@
 //! Reads: pages by keyset, and rows that do not decode never hide the others.
 
 use crate::store::row::journal::{JOURNAL_COLUMNS, decode_entry};
-use crate::store::row::{self, OUTBOX_COLUMNS, SAGA_COLUMNS};
+use crate::store::row::{self, OUTBOX_COLUMNS, SAGA_COLUMNS, StateCode};
 use crate::store::sql::store_error;
 use crate::store::{Fingerprint, Holder, ListQuery, OutboxMessage, Record, StartKey, StoreError};
 use baton_sql::database::{Database, Dialect, Verdict};
@@ -16,6 +16,9 @@ use uuid::Uuid;
 
 /// Most rows one page reads, whatever it was asked for.
 const MAX_PAGE: u32 = 10_000;
+
+/// How a deadline becomes a `wake_second`; the generated column divides by the same.
+const MICROS_PER_SECOND: i64 = 1_000_000;
 
 pub(super) async fn find_keys(db: &Database, keys: Vec<StartKey>) -> Result<Vec<Holder>, StoreError> {
     let keys = keys.into_iter().map(|key| key.0.into()).collect();
@@ -65,7 +68,7 @@ async fn list_rows(
     let mut conditions = Vec::new();
     let mut args: Vec<Value> = Vec::new();
     if !query.states.is_empty() {
-        conditions.push(format!("state IN {}", placeholders(query.states.len())));
+        conditions.push(among(&query.states));
         args.extend(query.states.iter().map(|state| Value::from(*state as u8)));
     }
     if let Some(key) = &query.business_key {
@@ -80,6 +83,21 @@ async fn list_rows(
     let sql = format!("SELECT {} FROM saga{filter} ORDER BY id DESC LIMIT ?", SAGA_COLUMNS.join(", "));
     args.push((limit as i64).into());
     db.query(&sql, args).await.map_err(store_error)
+}
+
+/// Sagas in one of these states, by the index that knows where they are. Completed ones are nearly all there are: for them
+/// the newest first are as good as any index.
+fn among(states: &[StateCode]) -> String {
+    let list = placeholders(states.len());
+    let unusual = |state: &StateCode| !matches!(state, StateCode::Running | StateCode::Completed);
+    let active = |state: &StateCode| matches!(state, StateCode::Running | StateCode::Compensating);
+    if states.iter().all(unusual) {
+        format!("unusual IN {list}")
+    } else if states.iter().all(active) {
+        format!("wake_second IS NOT NULL AND state IN {list}")
+    } else {
+        format!("state IN {list}")
+    }
 }
 
 pub(super) async fn journal(db: &Database, id: SagaId, after: u64, limit: u32) -> Result<Vec<Entry>, StoreError> {
@@ -116,8 +134,12 @@ pub(super) async fn due(
         Dialect::Sqlite => "",
     };
     let columns = SAGA_COLUMNS.join(", ");
-    let sql = format!("SELECT {columns} FROM saga WHERE wake_at <= ? AND ({pairs}) ORDER BY wake_at, id LIMIT ?{lock}");
-    let mut args: Vec<Value> = vec![now.0.into()];
+    // In the order of the index, so that a page costs a page, however many are due.
+    let sql = format!(
+        "SELECT {columns} FROM saga WHERE wake_second <= ? AND wake_at <= ? AND ({pairs}) \
+         ORDER BY wake_second, id LIMIT ?{lock}"
+    );
+    let mut args: Vec<Value> = vec![(now.0 / MICROS_PER_SECOND).into(), now.0.into()];
     args.extend(known.into_iter().flat_map(|id| [Value::from(id.name), Value::from(id.version)]));
     // Rows that do not decode stay due for ever: the page is asked larger by their number, or they would fill it.
     let mut spare = 0;
@@ -132,6 +154,7 @@ pub(super) async fn due(
         spare = rows.len() - records.len();
         if exhausted || records.len() >= wanted || spare == broken_before {
             records.truncate(wanted);
+            records.sort_by_key(|record| (record.saga.wake_at(), record.saga.id));
             return Ok(records);
         }
     }
