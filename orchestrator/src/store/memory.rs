@@ -2,6 +2,7 @@
 
 use crate::store::{
     Changes, Decide, Holder, ListQuery, Loaded, OutboxMessage, Record, SagaStore, StartKey, StoreError, row,
+    wake_second,
 };
 use async_trait::async_trait;
 use saga_core::event::Entry;
@@ -98,8 +99,11 @@ impl SagaStore for MemoryStore {
             .filter(|record| known.contains(&record.saga.definition))
             .filter_map(|record| record.saga.wake_at().filter(|at| *at <= now).map(|at| (at, record)))
             .collect();
+        // The page is chosen as an index on the second would choose it.
+        due.sort_by_key(|(at, record)| (wake_second(*at), record.saga.id));
+        due.truncate(limit as usize);
         due.sort_by_key(|(at, record)| (*at, record.saga.id));
-        Ok(due.into_iter().take(limit as usize).map(|(_, record)| record.clone()).collect())
+        Ok(due.into_iter().map(|(_, record)| record.clone()).collect())
     }
 
     async fn unconfirmed(

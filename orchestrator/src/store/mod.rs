@@ -107,6 +107,12 @@ pub struct Loaded {
     pub now: Micros,
 }
 
+/// The second in which a saga is to wake: what stores find due sagas by, since it seldom changes while a saga is under way.
+#[must_use]
+pub fn wake_second(wake_at: Micros) -> i64 {
+    wake_at.0 / 1_000_000
+}
+
 /// Decides what to write. Pure but for what it captures, and run again from scratch when the database asks for it
 /// (deadlock): the last run is the one that counts.
 pub type Decide = Box<dyn FnMut(&Loaded) -> Changes + Send>;
@@ -166,9 +172,9 @@ pub trait SagaStore: Send + Sync + fmt::Debug + 'static {
     /// Journal entries with version > `after`, oldest first, at most `limit`.
     async fn journal(&self, id: SagaId, after: u64, limit: u32) -> Result<Vec<Entry>, StoreError>;
 
-    /// Sagas of the `known` definitions whose deadline has passed, at most `limit`, those of the oldest seconds, within a page
-    /// oldest deadline first, leaving out rows another transaction has locked just now and rows that do not decode. (Sagas of definitions this build does
-    /// not know are left to builds that do, and must not fill the page.)
+    /// Sagas of the `known` definitions whose deadline has passed: the first `limit` by [`wake_second`] and id, handed over
+    /// oldest deadline first. Rows that another transaction has locked just now and rows that do not decode are left out.
+    /// (Sagas of definitions this build does not know are left to builds that do, and must not fill the page.)
     async fn due(&self, known: Vec<DefinitionId>, limit: u32) -> Result<Vec<Record>, StoreError>;
 
     /// Outbox messages committed longer than `age` ago and not yet confirmed: in id order, which is the order of time, at

@@ -3,7 +3,7 @@
 use crate::store::row::journal::{JOURNAL_COLUMNS, decode_entry};
 use crate::store::row::{self, OUTBOX_COLUMNS, SAGA_COLUMNS, StateCode};
 use crate::store::sql::store_error;
-use crate::store::{Fingerprint, Holder, ListQuery, OutboxMessage, Record, StartKey, StoreError};
+use crate::store::{Fingerprint, Holder, ListQuery, OutboxMessage, Record, StartKey, StoreError, wake_second};
 use baton_sql::database::{Database, Dialect, Verdict};
 use baton_sql::error::SqlError;
 use baton_sql::statement::placeholders;
@@ -16,9 +16,6 @@ use uuid::Uuid;
 
 /// Most rows one page reads, whatever it was asked for.
 const MAX_PAGE: u32 = 10_000;
-
-/// How a deadline becomes a `wake_second`; the generated column divides by the same.
-const MICROS_PER_SECOND: i64 = 1_000_000;
 
 pub(super) async fn find_keys(db: &Database, keys: Vec<StartKey>) -> Result<Vec<Holder>, StoreError> {
     let keys = keys.into_iter().map(|key| key.0.into()).collect();
@@ -139,7 +136,7 @@ pub(super) async fn due(
         "SELECT {columns} FROM saga WHERE wake_second <= ? AND wake_at <= ? AND ({pairs}) \
          ORDER BY wake_second, id LIMIT ?{lock}"
     );
-    let mut args: Vec<Value> = vec![(now.0 / MICROS_PER_SECOND).into(), now.0.into()];
+    let mut args: Vec<Value> = vec![wake_second(now).into(), now.0.into()];
     args.extend(known.into_iter().flat_map(|id| [Value::from(id.name), Value::from(id.version)]));
     // Rows that do not decode stay due for ever: the page is asked larger by their number, or they would fill it.
     let mut spare = 0;
