@@ -4,13 +4,15 @@
 //! |---|---|
 //! | [`gateway`] | the seam to a payment provider: look up, cancel |
 //! | [`portone_v1`] | that seam over PortOne's (Iamport's) V1 REST API; [`wire`] reads its answers |
-//! | [`participant`] | the commands `payment.verify` and `payment.cancel` |
+//! | [`command`] | the payloads of `payment.verify` and `payment.cancel` |
+//! | [`participant`] | how these commands are answered |
 //! | [`refund`] | what `payment.cancel` does before its transaction: the only place that moves money |
 //! | [`claim`] | which payment belongs to which order: rows and rules |
 //! | [`service`] | gRPC: get and list payments |
 //! | [`money`], [`reason`] | amounts, and why a command was refused |
 
 pub mod claim;
+pub mod command;
 pub mod gateway;
 pub mod money;
 pub mod participant;

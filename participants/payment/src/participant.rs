@@ -1,32 +1,18 @@
-//! The commands `payment.verify` and `payment.cancel`.
+//! How `payment.verify` and `payment.cancel` are answered.
 
-use crate::claim::{Book, ClaimRefusal, Claimant, SagaId};
+use crate::claim::{Book, ClaimRefusal, Claimant};
+use crate::command::{self, CANCEL, Payload, VERIFY, Verify};
 use crate::gateway::{Lookup, PaymentGateway, ProviderPayment, ProviderState};
-use crate::money::Money;
 use crate::reason::PaymentReason;
-use crate::refund::{self, Budget, Outcome, Refund};
+use crate::refund::{self, Budget, Outcome};
 use crate::schema::MIGRATIONS;
 use async_trait::async_trait;
-use baton_edge::reason::CommandReason;
-use baton_edge::shop::currency::Currency;
-use baton_edge::shop::identifier::{OrderNumber, PaymentId};
 use baton_participant_kit::clock::Clock;
 use baton_participant_kit::participant::{Answer, Command, Participant};
-use baton_proto::shop::payment::v1::{CancelPayment, VerifyPayment};
 use baton_sql::database::{Database, Tx};
 use baton_sql::error::SqlError;
 use baton_sql::migration::Migration;
-use prost::Message as _;
 use std::sync::Arc;
-
-/// Looks a payment up, compares it with the order and claims it for the saga.
-pub const VERIFY: &str = "payment.verify";
-
-/// Sends a payment back, if it is this order's. The undo of a payment made before the saga.
-pub const CANCEL: &str = "payment.cancel";
-
-/// Longest reason that is handed to the provider, in bytes.
-const REASON_MAX: usize = 100;
 
 /// The participant. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -50,13 +36,6 @@ pub fn migrations() -> &'static [Migration] {
     MIGRATIONS
 }
 
-/// A payment to be verified.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verify {
-    claimant: Claimant,
-    money: Money,
-}
-
 /// What was found out about a command before its transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Prepared {
@@ -66,13 +45,6 @@ pub enum Prepared {
     Cancel(Claimant, Outcome),
     /// The command says nothing that could be done.
     Answered(Answer),
-}
-
-/// A command, decoded.
-enum Request {
-    Verify(Verify),
-    Cancel(Refund),
-    Refused(Answer),
 }
 
 #[async_trait]
@@ -101,13 +73,12 @@ impl Participant for PaymentParticipant {
     /// back: the repeated command finds all of it.
     async fn prepare(&self, commands: &[Command]) -> Vec<Prepared> {
         let budget = Budget::start();
-        let requests: Vec<Request> = commands.iter().map(decode).collect();
+        let payloads: Vec<Result<Payload, Answer>> = commands.iter().map(command::parse).collect();
         let (mut verifies, mut refunds) = (Vec::new(), Vec::new());
-        for request in &requests {
-            match request {
-                Request::Verify(verify) => verifies.push(verify.claimant.clone()),
-                Request::Cancel(refund) => refunds.push(refund.clone()),
-                Request::Refused(_) => {}
+        for payload in payloads.iter().flatten() {
+            match payload {
+                Payload::Verify(verify) => verifies.push(verify.claimant.clone()),
+                Payload::Cancel(refund) => refunds.push(refund.clone()),
             }
         }
         let now_us = self.clock.now_us();
@@ -118,18 +89,18 @@ impl Participant for PaymentParticipant {
         let (mut lookups, mut outcomes) = (lookups.into_iter(), outcomes.into_iter());
         // Both lists have one entry per request of their kind, in order.
         let missing = || refund::unavailable("no answer");
-        requests
+        payloads
             .into_iter()
-            .map(|request| match request {
-                Request::Verify(verify) => match lookups.next() {
+            .map(|payload| match payload {
+                Ok(Payload::Verify(verify)) => match lookups.next() {
                     Some(found) => Prepared::Verify(verify, found),
                     None => Prepared::Answered(missing()),
                 },
-                Request::Cancel(refund) => match outcomes.next() {
+                Ok(Payload::Cancel(refund)) => match outcomes.next() {
                     Some(outcome) => Prepared::Cancel(refund.claimant, outcome),
                     None => Prepared::Answered(missing()),
                 },
-                Request::Refused(answer) => Prepared::Answered(answer),
+                Err(answer) => Prepared::Answered(answer),
             })
             .collect()
     }
@@ -216,43 +187,4 @@ fn mismatch(verify: &Verify, payment: &ProviderPayment) -> Option<Answer> {
         return Some(PaymentReason::AmountMismatch.rejected(format!("the order costs {wanted}, paid were {paid}")));
     }
     None
-}
-
-fn decode(command: &Command) -> Request {
-    let decoded = match command.name.as_str() {
-        VERIFY => decode_verify(command).map(Request::Verify),
-        CANCEL => decode_cancel(command).map(Request::Cancel),
-        // The kit asks only for the names above.
-        _ => return Request::Refused(Answer::unavailable(CommandReason::UnknownCommand, "not a payment command")),
-    };
-    decoded.unwrap_or_else(|what| {
-        Request::Refused(Answer::rejected(CommandReason::MalformedPayload, format!("{what} is missing or malformed")))
-    })
-}
-
-fn decode_verify(command: &Command) -> Result<Verify, &'static str> {
-    let message = VerifyPayment::decode(command.payload.clone()).map_err(|_| "the payload")?;
-    let money = Money {
-        currency: Currency::from_code(&message.currency_code).map_err(|_| "currency_code")?,
-        minor_units: Some(message.amount_minor_units).filter(|amount| *amount >= 0).ok_or("amount_minor_units")?,
-    };
-    Ok(Verify { claimant: claimant(command.key.saga, &message.payment_id, &message.order_number)?, money })
-}
-
-fn decode_cancel(command: &Command) -> Result<Refund, &'static str> {
-    let message = CancelPayment::decode(command.payload.clone()).map_err(|_| "the payload")?;
-    let mut reason = message.reason;
-    reason.truncate(reason.floor_char_boundary(REASON_MAX));
-    if reason.is_empty() || reason.chars().any(char::is_control) {
-        "ORDER_NOT_COMPLETED".clone_into(&mut reason);
-    }
-    Ok(Refund { claimant: claimant(command.key.saga, &message.payment_id, &message.order_number)?, reason })
-}
-
-fn claimant(saga: SagaId, payment_id: &str, order_number: &str) -> Result<Claimant, &'static str> {
-    Ok(Claimant {
-        payment_id: PaymentId::parse(payment_id).map_err(|_| "payment_id")?,
-        order: OrderNumber::parse(order_number).map_err(|_| "order_number")?,
-        saga,
-    })
 }

@@ -3,7 +3,8 @@
 mod stage;
 
 use baton_participant_kit::participant::{Answer, Command, Direction, Participant};
-use baton_payment::participant::{CANCEL, Prepared, VERIFY};
+use baton_payment::command::{CANCEL, VERIFY};
+use baton_payment::participant::Prepared;
 use baton_payment::service::Payments;
 use baton_proto::shop::payment::v1::payment_service_server::PaymentService;
 use baton_proto::shop::payment::v1::{GetPaymentRequest, ListPaymentsRequest, PaymentState};
