@@ -1,6 +1,7 @@
 //! The seam for hints between orchestrators: losing them costs latency, never correctness.
 
 pub mod local;
+pub mod packing;
 pub mod redis;
 
 use async_trait::async_trait;

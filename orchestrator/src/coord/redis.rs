@@ -3,6 +3,7 @@
 //! Redis may be away at the start, die, be flushed or freeze: hints are dropped meanwhile, publishing never waits for
 //! it, and receivers in this process hear each other all the same.
 
+use crate::coord::packing::{MAX_HINTS, pack, unpack};
 use crate::coord::{Coord, Hint};
 use async_trait::async_trait;
 use fred::clients::{Client, SubscriberClient};
@@ -10,7 +11,6 @@ use fred::interfaces::{ClientLike, EventInterface, PubsubInterface};
 use fred::types::Builder;
 use fred::types::config::{Config, Options, ReconnectPolicy};
 use fred::types::{Message, Value};
-use saga_core::saga::SagaId;
 use std::fmt;
 use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
@@ -26,12 +26,6 @@ const CHANNEL: &str = "baton.hints.v1";
 const RECEIVER_CAPACITY: usize = 4_096;
 /// Batches of hints that wait for Redis; beyond that they are dropped.
 const QUEUE: usize = 1_024;
-/// Hints of one message.
-const MAX_HINTS: usize = 256;
-/// Bytes of a packed hint: saga id, version, ended.
-const HINT_BYTES: usize = 16 + 8 + 1;
-/// Bytes before the hints: who sent them.
-const ORIGIN_BYTES: usize = 16;
 
 /// Redis answers within this or does not matter.
 const COMMAND_TIMEOUT: Duration = Duration::from_millis(200);
@@ -140,7 +134,7 @@ async fn send(publisher: Client, origin: Uuid, mut waiting: mpsc::Receiver<Vec<H
         }
         for chunk in hints.chunks(MAX_HINTS) {
             let client = publisher.with_options(&options);
-            let sending = client.publish::<i64, _, _>(CHANNEL, pack(origin, chunk));
+            let sending = client.publish::<i64, _, _>(CHANNEL, Value::Bytes(pack(origin, chunk).into()));
             if matches!(timeout(COMMAND_TIMEOUT, sending).await, Ok(Ok(_))) {
                 failures = 0;
                 continue;
@@ -187,51 +181,5 @@ fn deliver(message: &Message, origin: Uuid, hints: &broadcast::Sender<Hint>) {
     let Some(bytes) = message.value.as_bytes() else { return };
     for hint in unpack(origin, bytes) {
         let _ = hints.send(hint);
-    }
-}
-
-fn pack(origin: Uuid, hints: &[Hint]) -> Value {
-    let mut bytes = Vec::with_capacity(ORIGIN_BYTES + hints.len() * HINT_BYTES);
-    bytes.extend_from_slice(origin.as_bytes());
-    for hint in hints {
-        bytes.extend_from_slice(&hint.saga.0);
-        bytes.extend_from_slice(&hint.version.to_be_bytes());
-        bytes.push(u8::from(hint.ended));
-    }
-    Value::Bytes(bytes.into())
-}
-
-/// The hints of another process. Our own were delivered when they were published; anything of another length is not
-/// from us and is ignored.
-fn unpack(own: Uuid, bytes: &[u8]) -> Vec<Hint> {
-    let Some((origin, packed)) = bytes.split_first_chunk::<ORIGIN_BYTES>() else { return Vec::new() };
-    if origin == own.as_bytes() || packed.len() % HINT_BYTES != 0 || packed.len() > MAX_HINTS * HINT_BYTES {
-        return Vec::new();
-    }
-    let hints = packed.chunks_exact(HINT_BYTES).filter_map(|packed| {
-        let (saga, rest) = packed.split_first_chunk::<16>()?;
-        let (version, ended) = rest.split_first_chunk::<8>()?;
-        Some(Hint { saga: SagaId(*saga), version: u64::from_be_bytes(*version), ended: ended == [1] })
-    });
-    hints.collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_packed_is_unpacked_by_others_only() {
-        let hint = Hint { saga: SagaId([7; 16]), version: u64::MAX - 1, ended: true };
-        let (ours, theirs) = (Uuid::from_u128(1), Uuid::from_u128(2));
-        let packed = pack(ours, &[hint, Hint { ended: false, ..hint }]);
-        let bytes = packed.as_bytes().unwrap();
-        assert_eq!(bytes.len(), 16 + 2 * 25);
-        assert_eq!(unpack(theirs, bytes), vec![hint, Hint { ended: false, ..hint }]);
-        assert!(unpack(ours, bytes).is_empty());
-        for length in 0..bytes.len() {
-            assert!(unpack(theirs, &bytes[..length]).len() < 2, "{length}");
-        }
-        assert!(unpack(theirs, &[9; 16 + 257 * 25]).is_empty());
     }
 }

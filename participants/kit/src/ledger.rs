@@ -77,7 +77,7 @@ pub async fn read_in(tx: &mut Tx, keys: impl Iterator<Item = CommandKey>) -> Res
 /// else has answered one of these commands meanwhile.
 pub async fn insert(tx: &mut Tx, mut entries: Vec<Entry>, now_us: i64) -> Result<(), SqlError> {
     entries.sort_by_key(|entry| entry.key);
-    let rows = entries.into_iter().filter_map(|entry| row(entry, now_us)).collect::<Vec<_>>();
+    let rows = entries.into_iter().filter_map(|entry| values(entry, now_us)).collect::<Vec<_>>();
     if !rows.is_empty() {
         tx.insert_many("ledger", &COLUMNS, rows).await?;
     }
@@ -89,7 +89,8 @@ fn sagas(keys: impl Iterator<Item = CommandKey>) -> Vec<Value> {
 }
 
 /// The columns of an entry; `None` for an answer that is never stored.
-fn row(entry: Entry, now_us: i64) -> Option<Vec<Value>> {
+#[must_use]
+pub fn values(entry: Entry, now_us: i64) -> Option<Vec<Value>> {
     let (outcome, output, reason, message) = match entry.answer.bounded() {
         Answer::Succeeded { output } => (1, output, String::new(), String::new()),
         Answer::Rejected { reason, message } => (2, Bytes::new(), reason, message),
@@ -117,7 +118,12 @@ fn direction_number(direction: Direction) -> i64 {
 }
 
 fn stored(rows: Vec<Row>) -> Result<Stored, SqlError> {
-    rows.iter().map(|row| Ok((row_key(row)?, row_answer(row)?))).collect()
+    rows.iter().map(decode).collect()
+}
+
+/// A row read back: what the ledger says about one command.
+pub fn decode(row: &Row) -> Result<(CommandKey, Answer), SqlError> {
+    Ok((row_key(row)?, row_answer(row)?))
 }
 
 fn row_key(row: &Row) -> Result<CommandKey, SqlError> {

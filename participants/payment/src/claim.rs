@@ -67,7 +67,8 @@ pub struct Claim {
 }
 
 impl Claim {
-    pub(crate) fn from_row(row: &Row) -> Result<Self, SqlError> {
+    /// Reads a row back.
+    pub fn from_row(row: &Row) -> Result<Self, SqlError> {
         let wrong = |what: &str| SqlError::Refused(format!("payment: a row with a bad {what}"));
         Ok(Self {
             payment_id: PaymentId::parse(row.text(0)?).map_err(|_| wrong("payment_id"))?,
@@ -83,7 +84,9 @@ impl Claim {
         })
     }
 
-    fn to_values(&self) -> Vec<Value> {
+    /// The row's columns.
+    #[must_use]
+    pub fn to_values(&self) -> Vec<Value> {
         vec![
             self.payment_id.as_str().into(),
             self.order.bytes().into(),

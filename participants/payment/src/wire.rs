@@ -95,7 +95,7 @@ pub fn cancelled(answer: &HttpAnswer, payment_id: &PaymentId) -> Cancelled {
 }
 
 /// What `POST /users/getToken` said: the token and its life in seconds.
-pub(crate) fn access_token(answer: &HttpAnswer) -> Result<(String, u64), String> {
+pub fn access_token(answer: &HttpAnswer) -> Result<(String, u64), String> {
     let envelope = envelope(answer)?;
     if envelope.code != 0 {
         return Err(format!("no token: HTTP {}, code {}", answer.status, envelope.code));

@@ -9,17 +9,18 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value};
 
 /// Longest id accepted, in bytes: what the ledger's columns hold.
-pub(crate) const ID_MAX: usize = 64;
+pub const ID_MAX: usize = 64;
 
 /// Longest free text accepted, in bytes.
-pub(crate) const TEXT_MAX: usize = 512;
+pub const TEXT_MAX: usize = 512;
 
 /// The fields of a request. Unknown ones are ignored, as the real API does.
 #[derive(Clone, Debug)]
-pub(crate) struct Fields(Map<String, Value>);
+pub struct Fields(Map<String, Value>);
 
 impl Fields {
-    pub(crate) fn from_value(value: Value) -> Result<Self, Refusal> {
+    /// The fields of a JSON body, which must be an object.
+    pub fn from_value(value: Value) -> Result<Self, Refusal> {
         match value {
             Value::Object(map) => Ok(Self(map)),
             _ => Err(Refusal::bad_request("an object is expected")),
@@ -27,7 +28,7 @@ impl Fields {
     }
 
     /// A text; absent, null and empty are the same.
-    pub(crate) fn text(&self, name: &str) -> Result<Option<String>, Refusal> {
+    pub fn text(&self, name: &str) -> Result<Option<String>, Refusal> {
         match self.0.get(name) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) if text.is_empty() => Ok(None),
@@ -39,7 +40,7 @@ impl Fields {
     }
 
     /// An id; absent, null and empty are the same.
-    pub(crate) fn id(&self, name: &str) -> Result<Option<String>, Refusal> {
+    pub fn id(&self, name: &str) -> Result<Option<String>, Refusal> {
         let Some(text) = self.text(name)? else { return Ok(None) };
         if is_id(&text) {
             return Ok(Some(text));
@@ -47,12 +48,13 @@ impl Fields {
         Err(Refusal::bad_request(format!("{name}: at most {ID_MAX} visible ASCII characters are expected")))
     }
 
-    pub(crate) fn required_id(&self, name: &str) -> Result<String, Refusal> {
+    /// An id that must be there.
+    pub fn required_id(&self, name: &str) -> Result<String, Refusal> {
         self.id(name)?.ok_or_else(|| Refusal::bad_request(format!("{name} is missing")))
     }
 
     /// A non-negative amount in the API's notation.
-    pub(crate) fn amount(&self, name: &str) -> Result<Option<Decimal>, Refusal> {
+    pub fn amount(&self, name: &str) -> Result<Option<Decimal>, Refusal> {
         match self.0.get(name) {
             None | Some(Value::Null) => Ok(None),
             Some(value) => Decimal::from_json(value)
@@ -63,7 +65,8 @@ impl Fields {
 }
 
 /// Whether a text can be an id of the ledger.
-pub(crate) fn is_id(text: &str) -> bool {
+#[must_use]
+pub fn is_id(text: &str) -> bool {
     !text.is_empty() && text.len() <= ID_MAX && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
@@ -83,7 +86,7 @@ impl<S: Send + Sync> FromRequest<S> for Fields {
 }
 
 /// Reads a JSON body within the route's size limit.
-pub(crate) async fn json_body<S: Send + Sync>(request: Request, state: &S) -> Result<Value, Response> {
+pub async fn json_body<S: Send + Sync>(request: Request, state: &S) -> Result<Value, Response> {
     let bytes = Bytes::from_request(request, state)
         .await
         .map_err(|_| Refusal::bad_request("the body is too large or broke off").into_response())?;

@@ -6,14 +6,14 @@
 //! - [`ledger`]: payments, cancellations and append-only entries; every change is one durable transaction, so a killed
 //!   provider comes back with everything it ever answered for.
 //! - [`faults`]: what goes wrong on request.
-//! - [`amount`], [`envelope`], [`payment`]: the API's notation.
+//! - [`amount`], [`envelope`], [`fields`], [`payment`]: the API's notation.
 
 pub mod amount;
 mod api;
 mod control;
 pub mod envelope;
 pub mod faults;
-mod fields;
+pub mod fields;
 pub mod ledger;
 mod line;
 pub mod payment;
