@@ -1,7 +1,6 @@
 //! Layers of the configuration: default, file, environment, flags; each value remembers where it came from.
 
 use super::{Config, key};
-use figment::providers::{Format as _, Toml};
 use figment::value::{Dict, Map, Tag, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 use std::collections::BTreeMap;
@@ -68,15 +67,30 @@ impl Layers {
         environment: impl IntoIterator<Item = (String, String)>,
         flags: &[(String, String, String)],
     ) -> Result<Self, ConfigError> {
-        let defaults = Toml::string(DEFAULTS);
-        let tree = tree_of(&defaults, "default")?;
+        let Some(path) = file else { return Self::of_texts(None, environment, flags) };
+        let origin = path.display().to_string();
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| ConfigError::Unreadable { origin: origin.clone(), why: error.to_string() })?;
+        Self::of_texts(Some((&origin, &text)), environment, flags)
+    }
+
+    /// The same with the file's origin and text at hand.
+    ///
+    /// # Errors
+    /// As [`Self::stack`].
+    pub fn of_texts(
+        file: Option<(&str, &str)>,
+        environment: impl IntoIterator<Item = (String, String)>,
+        flags: &[(String, String, String)],
+    ) -> Result<Self, ConfigError> {
+        let tree = tree_of(DEFAULTS, "default")?;
         let mut layers = Self {
             figment: Figment::from(One { name: "default".to_owned(), tree: tree.clone() }),
             defaults: key::leaves(&tree),
             warnings: Vec::new(),
         };
-        if let Some(path) = file {
-            layers.add_file(path)?;
+        if let Some((origin, text)) = file {
+            layers.add_file(origin, text)?;
         }
         layers.add_environment(environment.into_iter().filter(|(name, _)| name.starts_with("BATON_")).collect())?;
         for (key, value, flag) in flags {
@@ -125,15 +139,12 @@ impl Layers {
         self.figment.find_metadata(key).map(|metadata| metadata.name.to_string())
     }
 
-    fn add_file(&mut self, path: &Path) -> Result<(), ConfigError> {
-        let origin = path.display().to_string();
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| ConfigError::Unreadable { origin: origin.clone(), why: error.to_string() })?;
-        let tree = tree_of(&Toml::string(&text), &origin)?;
+    fn add_file(&mut self, origin: &str, text: &str) -> Result<(), ConfigError> {
+        let tree = tree_of(text, origin)?;
         for (key, _) in key::leaves(&tree) {
-            self.known(&key, &origin)?;
+            self.known(&key, origin)?;
         }
-        self.merge(origin, tree);
+        self.merge(origin.to_owned(), tree);
         Ok(())
     }
 
@@ -219,10 +230,14 @@ impl Provider for One {
     }
 }
 
-fn tree_of(source: &impl Provider, origin: &str) -> Result<Dict, ConfigError> {
-    let unreadable = |why: String| ConfigError::Unreadable { origin: origin.to_owned(), why };
-    let mut profiles = source.data().map_err(|error| unreadable(error.kind.to_string().trim_end().to_owned()))?;
-    Ok(profiles.remove(&Profile::Default).unwrap_or_default())
+/// TOML as a tree. The parser's own text quotes the line at fault, which may hold a secret: only its place is told.
+fn tree_of(text: &str, origin: &str) -> Result<Dict, ConfigError> {
+    toml::from_str(text).map_err(|error| {
+        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        let line = 1 + before.matches('\n').count();
+        let why = format!("line {line}: {}", error.message().trim_end().replace('\n', ", "));
+        ConfigError::Unreadable { origin: origin.to_owned(), why }
+    })
 }
 
 /// Figment's message quotes the wrong value; for keys that may hold a secret it is left out.
@@ -285,6 +300,13 @@ mod tests {
     fn unknown_keys_name_the_nearest() {
         let text = stack(&[("BATON_SERVER__LISEN", "x")]).unwrap_err().to_string();
         assert!(text.contains("BATON_SERVER__LISEN") && text.contains("`server.listen`"), "{text}");
+    }
+
+    #[test]
+    fn a_file_that_is_no_toml_is_named_by_line_without_its_secrets() {
+        let text = "[store]\nconnections = 4\nurl = \"mysql://u:hunter2@h\nacquire_timeout = \"1s\"\n";
+        let error = Layers::of_texts(Some(("b.toml", text)), [], &[]).unwrap_err().to_string();
+        assert!(error.starts_with("b.toml: line 3: ") && !error.contains("hunter2"), "{error}");
     }
 
     #[test]
