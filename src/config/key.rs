@@ -41,15 +41,24 @@ pub fn masked(key: &str, shown: &str) -> String {
     if may_hold_secret(key) { mask_password(shown) } else { shown.to_owned() }
 }
 
-/// Replaces the password of `scheme://user:password@host/…` and the whole query, which may hold one too.
+/// Replaces the password of `scheme://user:password@host/…` and the whole query, which may hold one too. A password is
+/// taken for one whatever it is made of, and also where the scheme is missing.
 fn mask_password(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    let (rest, query) = rest.split_once('?').map_or((rest, ""), |(before, _)| (before, "?***"));
-    // The last @ ends the credentials: a password may hold one itself.
-    let Some((credentials, host)) = rest.rsplit_once('@') else { return format!("{scheme}://{rest}{query}") };
-    match credentials.split_once(':') {
-        Some((user, _)) => format!("{scheme}://{user}:***@{host}{query}"),
-        None => format!("{scheme}://{credentials}@{host}{query}"),
+    // A path may hold an @, and SQLite knows no passwords.
+    if url.starts_with("sqlite:") {
+        return url.to_owned();
+    }
+    let (scheme, rest) = match url.split_once("://") {
+        Some((scheme, rest)) => (format!("{scheme}://"), rest),
+        None => (String::new(), url),
+    };
+    // The last @ ends the credentials: a password may hold one itself, and a ? that has not been escaped.
+    let (credentials, host) = rest.rsplit_once('@').map_or((None, rest), |(before, host)| (Some(before), host));
+    let (host, query) = host.split_once('?').map_or((host, ""), |(before, _)| (before, "?***"));
+    match credentials.map(|credentials| (credentials, credentials.split([':', '?']).next().unwrap_or_default())) {
+        None => format!("{scheme}{host}{query}"),
+        Some((credentials, user)) if user == credentials => format!("{scheme}{user}@{host}{query}"),
+        Some((_, user)) => format!("{scheme}{user}:***@{host}{query}"),
     }
 }
 
@@ -79,6 +88,10 @@ mod tests {
         assert_eq!(masked("store.url", "mysql://h/s?password=x"), "mysql://h/s?***");
         assert_eq!(masked("coord.url", "redis://:pw@h"), "redis://:***@h");
         assert_eq!(masked("store.url", "sqlite:a.db"), "sqlite:a.db");
+        assert_eq!(masked("store.url", "mysql://u:p?s@h/s"), "mysql://u:***@h/s");
+        assert_eq!(masked("store.url", "mysql://h/s?password=p@x"), "mysql://h/s:***@x");
+        assert_eq!(masked("bus.url", "amqp:u:pw@h"), "amqp:***@h");
+        assert_eq!(masked("store.url", "sqlite:/a@b.db"), "sqlite:/a@b.db");
         assert_eq!(masked("provider.secret", "abc"), "***");
         assert_eq!(masked("server.listen", "a:b@c"), "a:b@c");
     }
