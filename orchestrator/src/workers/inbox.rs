@@ -18,6 +18,9 @@ const MAX_TAKE: usize = 256;
 /// Replies in one message at most; a longer one was not made by a participant of ours.
 const MAX_REPLIES: usize = 1024;
 
+/// Longest output of a success. The wire protocol's bound: outputs stay in the saga's row, which every batch reads.
+const MAX_OUTPUT: usize = 16 * 1024;
+
 /// Takes replies from the bus.
 #[derive(Debug)]
 pub struct Inbox {
@@ -107,7 +110,7 @@ pub fn decode(body: &Bytes) -> Result<Decoded, &'static str> {
     Ok((replies, bad))
 }
 
-/// A wire reply as a core event; `None` if it lacks what it must have.
+/// A wire reply as a core event; `None` if it lacks what it must have, or its output breaks the bound.
 #[must_use]
 pub fn reply_of(reply: wire::Reply) -> Option<(SagaId, Reply)> {
     let key = reply.key?;
@@ -118,6 +121,7 @@ pub fn reply_of(reply: wire::Reply) -> Option<(SagaId, Reply)> {
         wire::Direction::Unspecified => return None,
     };
     let outcome = match reply.outcome? {
+        wire::reply::Outcome::Succeeded(wire::Succeeded { output }) if output.len() > MAX_OUTPUT => return None,
         wire::reply::Outcome::Succeeded(wire::Succeeded { output }) => Outcome::Succeeded { output },
         wire::reply::Outcome::Rejected(wire::Rejected { reason, message }) => {
             Outcome::Rejected { reason: cut(reason, 63), message: cut(message, 512) }
@@ -168,6 +172,18 @@ mod tests {
         let (replies, bad) = decode(&Bytes::from(RawBatch { items }.encode_to_vec())).expect("decodes");
         assert_eq!((replies.len(), bad), (1, 3));
         assert_eq!(replies[0].0, SagaId([7; 16]));
+    }
+
+    #[test]
+    fn an_output_is_taken_up_to_its_bound() {
+        let with = |length: usize| {
+            let output = Bytes::from(vec![7; length]);
+            let outcome = Some(wire::reply::Outcome::Succeeded(wire::Succeeded { output }));
+            let batch = wire::ReplyBatch { replies: vec![wire::Reply { outcome, ..good() }, good()] };
+            let (replies, bad) = decode(&Bytes::from(batch.encode_to_vec())).expect("decodes");
+            (replies.len(), bad)
+        };
+        assert_eq!((with(MAX_OUTPUT), with(MAX_OUTPUT + 1)), ((2, 0), (1, 1)));
     }
 
     #[test]
