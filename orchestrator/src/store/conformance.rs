@@ -58,6 +58,10 @@ async fn only_active_sagas_are_due_oldest_first(store: &Store) {
     other.saga.definition.version += 1;
     put(store, vec![other]).await;
 
+    let mut padded = record(id(1, 102), running(0, START));
+    padded.saga.definition.name.push(' ');
+    put(store, vec![padded]).await;
+
     let known = vec![sample::definition()];
     let due = store.due(known.clone(), 100).await.expect("due");
     assert_eq!(due.iter().map(|record| record.saga.id).collect::<BTreeSet<_>>(), active);
@@ -139,8 +143,10 @@ async fn pages_follow_the_keyset(store: &Store) {
     let states = vec![StateCode::Completed, StateCode::Stuck];
     let query = ListQuery { states, business_key: Some("shared".to_owned()), limit: 100, before: None };
     assert_eq!(store.list(query).await.expect("list").len(), 4);
-    let query = ListQuery { business_key: Some("SHARED".to_owned()), limit: 100, ..ListQuery::default() };
-    assert!(store.list(query).await.expect("list").is_empty(), "keys compare byte by byte");
+    for other in ["SHARED", "shared ", "share"] {
+        let query = ListQuery { business_key: Some(other.to_owned()), limit: 100, ..ListQuery::default() };
+        assert!(store.list(query).await.expect("list").is_empty(), "keys compare byte by byte: {other:?}");
+    }
     assert!(store.list(ListQuery::default()).await.expect("list").is_empty(), "a limit of 0 lists nothing");
 }
 

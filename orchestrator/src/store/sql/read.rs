@@ -38,7 +38,7 @@ pub(super) async fn get(db: &Database, id: SagaId) -> Result<Option<Record>, Sto
     decoded.map_err(|error| StoreError::Refused(format!("saga {id} does not decode: {error}")))
 }
 
-/// Reads on past rows that do not decode until the page is full.
+/// Reads on past rows that do not decode, or that only the database takes for wanted, until the page is full.
 pub(super) async fn list(db: &Database, query: ListQuery) -> Result<Vec<Record>, StoreError> {
     let wanted = query.limit.min(MAX_PAGE) as usize;
     let mut page = Vec::new();
@@ -48,7 +48,9 @@ pub(super) async fn list(db: &Database, query: ListQuery) -> Result<Vec<Record>,
         let rows = list_rows(db, &query, before, asked).await?;
         let exhausted = rows.len() < asked;
         before = rows.last().map(row::decode_id).transpose().map_err(store_error)?.or(before);
-        page.extend(decodable(&rows)?);
+        // MariaDB's text columns compare without trailing spaces: its rows are candidates.
+        let is_wanted = |record: &Record| query.business_key.as_ref().is_none_or(|key| *key == record.business_key);
+        page.extend(decodable(&rows)?.into_iter().filter(is_wanted));
         if exhausted {
             break;
         }
@@ -137,8 +139,9 @@ pub(super) async fn due(
          ORDER BY wake_second, id LIMIT ?{lock}"
     );
     let mut args: Vec<Value> = vec![wake_second(now).into(), now.0.into()];
-    args.extend(known.into_iter().flat_map(|id| [Value::from(id.name), Value::from(id.version)]));
-    // Rows that do not decode stay due for ever: the page is asked larger by their number, or they would fill it.
+    args.extend(known.iter().flat_map(|id| [Value::from(id.name.as_str()), Value::from(id.version)]));
+    // Rows that do not decode stay due for ever: the page is asked larger by their number, or they would fill it. So do
+    // rows of unknown definitions that MariaDB takes for known ones, because it compares without trailing spaces.
     let mut spare = 0;
     loop {
         let asked = wanted + spare;
@@ -148,6 +151,7 @@ pub(super) async fn due(
         let exhausted = rows.len() < asked || asked >= MAX_PAGE as usize;
         let broken_before = spare;
         let mut records = decodable(&rows)?;
+        records.retain(|record| known.contains(&record.saga.definition));
         spare = rows.len() - records.len();
         if exhausted || records.len() >= wanted || spare == broken_before {
             records.truncate(wanted);
