@@ -1,0 +1,149 @@
+//! The model: what a store is, as plain lists. It shares no code with any store.
+
+use baton_orchestrator::store::row::StateCode;
+use baton_orchestrator::store::{Changes, Holder, ListQuery, Loaded, OutboxMessage, Record, StartKey};
+use saga_core::event::Entry;
+use saga_core::saga::{DefinitionId, SagaId};
+use saga_core::time::Micros;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// Longest business key, bytes.
+const MAX_BUSINESS_KEY: usize = 128;
+
+/// What a commit comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Committed,
+    Refused,
+    DuplicateKey,
+    Conflict,
+}
+
+/// Everything a store holds, in no order.
+#[derive(Clone, Debug, Default)]
+pub struct Model {
+    pub now: Micros,
+    sagas: Vec<Record>,
+    holders: Vec<Holder>,
+    entries: Vec<Entry>,
+    messages: Vec<OutboxMessage>,
+}
+
+impl Model {
+    /// An empty store.
+    pub fn at(now: Micros) -> Self {
+        Self { now, ..Self::default() }
+    }
+
+    /// What a decision about `ids` is made on.
+    pub fn load(&self, ids: &[SagaId]) -> Loaded {
+        let asked = self.sagas.iter().filter(|record| ids.contains(&record.saga.id));
+        let records = asked.map(|record| (record.saga.id, record.clone())).collect();
+        Loaded { records, broken: Vec::new(), now: self.now }
+    }
+
+    /// All of it or nothing.
+    pub fn commit(&mut self, changes: &Changes) -> Verdict {
+        let mut next = self.clone();
+        match next.write(changes) {
+            Ok(()) => {
+                *self = next;
+                Verdict::Committed
+            }
+            Err(verdict) => verdict,
+        }
+    }
+
+    fn write(&mut self, changes: &Changes) -> Result<(), Verdict> {
+        if changes.inserts.iter().any(|insert| insert.record.business_key.len() > MAX_BUSINESS_KEY) {
+            return Err(Verdict::Refused);
+        }
+        for insert in &changes.inserts {
+            for key in &insert.keys {
+                if self.holders.iter().any(|holder| holder.key == *key) {
+                    return Err(Verdict::DuplicateKey);
+                }
+                let saga = insert.record.saga.id;
+                self.holders.push(Holder { key: *key, saga, fingerprint: insert.fingerprint });
+            }
+        }
+        for update in &changes.updates {
+            let held = self.sagas.iter_mut().find(|record| record.saga.id == update.saga.id);
+            let held = held.filter(|record| record.saga.version == update.loaded_version).ok_or(Verdict::Conflict)?;
+            held.saga = update.saga.clone();
+        }
+        for insert in &changes.inserts {
+            if self.get(insert.record.saga.id).is_some() {
+                return Err(Verdict::Conflict);
+            }
+            self.sagas.push(insert.record.clone());
+        }
+        for entry in &changes.journal {
+            if self.entries.iter().any(|held| (held.saga, held.version) == (entry.saga, entry.version)) {
+                return Err(Verdict::Conflict);
+            }
+            self.entries.push(entry.clone());
+        }
+        for message in &changes.outbox {
+            if self.messages.iter().any(|held| held.id == message.id) {
+                return Err(Verdict::Conflict);
+            }
+            self.messages.push(message.clone());
+        }
+        self.messages.retain(|message| !changes.confirmed.contains(&message.id));
+        Ok(())
+    }
+
+    pub fn get(&self, id: SagaId) -> Option<Record> {
+        self.sagas.iter().find(|record| record.saga.id == id).cloned()
+    }
+
+    pub fn find_keys(&self, keys: &[StartKey]) -> Vec<Holder> {
+        let mut found: Vec<Holder> = self.holders.iter().filter(|holder| keys.contains(&holder.key)).copied().collect();
+        found.sort_by_key(|holder| holder.key);
+        found
+    }
+
+    pub fn list(&self, query: &ListQuery) -> Vec<Record> {
+        let mut found = self.sagas.clone();
+        if !query.states.is_empty() {
+            found.retain(|record| query.states.contains(&StateCode::of(&record.saga.state)));
+        }
+        if let Some(key) = &query.business_key {
+            found.retain(|record| record.business_key.as_bytes() == key.as_bytes());
+        }
+        if let Some(before) = query.before {
+            found.retain(|record| record.saga.id < before);
+        }
+        found.sort_by(|a, b| b.saga.id.cmp(&a.saga.id));
+        found.truncate(query.limit as usize);
+        found
+    }
+
+    pub fn journal(&self, id: SagaId, after: u64, limit: u32) -> Vec<Entry> {
+        let mut found = self.entries.clone();
+        found.retain(|entry| entry.saga == id && entry.version > after);
+        found.sort_by_key(|entry| entry.version);
+        found.truncate(limit as usize);
+        found
+    }
+
+    pub fn due(&self, known: &[DefinitionId], limit: u32) -> Vec<Record> {
+        let mut found = self.sagas.clone();
+        found.retain(|record| known.contains(&record.saga.definition));
+        found.retain(|record| record.saga.wake_at().is_some_and(|at| at <= self.now));
+        found.sort_by_key(|record| (record.saga.wake_at(), record.saga.id));
+        found.truncate(limit as usize);
+        found
+    }
+
+    pub fn unconfirmed(&self, age: Duration, after: Option<Uuid>, limit: u32) -> Vec<OutboxMessage> {
+        let mut found = self.messages.clone();
+        found.retain(|message| message.created_at.plus(age) <= self.now);
+        found.retain(|message| after.is_none_or(|after| message.id > after));
+        found.sort_by_key(|message| message.id);
+        found.truncate(limit as usize);
+        found
+    }
+}

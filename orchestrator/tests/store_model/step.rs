@@ -1,0 +1,264 @@
+//! What a random history consists of, in numbers small enough to collide often.
+
+use baton_orchestrator::store::conformance::sample;
+use baton_orchestrator::store::row::{StateCode, data_value};
+use baton_orchestrator::store::{Changes, Fingerprint, Insert, ListQuery, Loaded, Record, Update};
+use bytes::Bytes;
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use saga_core::event::{Entry, Event, Record as Journaled};
+use saga_core::saga::{DefinitionId, SagaId, State, Wait};
+use saga_core::time::Micros;
+use std::time::Duration;
+
+pub const SAGAS: u32 = 6;
+pub const KEYS: u32 = 5;
+pub const MESSAGES: u32 = 6;
+
+/// Business keys that a careless comparison takes for each other, and one that is too long.
+const BUSINESS_KEYS: [&str; 6] = ["a", "A", "a ", "ä", "", "\u{ac00}"];
+
+/// Definitions that it takes for each other.
+const DEFINITIONS: [(&str, u32); 4] = [("sample", 3), ("sample", 4), ("Sample", 3), ("sample ", 3)];
+
+const CODES: [StateCode; 6] = [
+    StateCode::Running,
+    StateCode::Compensating,
+    StateCode::Stuck,
+    StateCode::Paused,
+    StateCode::Completed,
+    StateCode::Compensated,
+];
+
+/// A state of the samples, and where its deadline lies from now.
+type AnyState = (usize, i64);
+
+#[derive(Clone, Debug)]
+pub struct Start {
+    saga: u32,
+    state: AnyState,
+    keys: Vec<u32>,
+    business_key: usize,
+    too_long: bool,
+    definition: usize,
+    deadline: Option<i64>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Move {
+    saga: u32,
+    /// One version each.
+    states: Vec<AnyState>,
+    output: Option<u8>,
+    /// What is wrong with the version it names; mostly nothing.
+    version_off: i64,
+    data_changed: bool,
+}
+
+#[derive(Clone, Debug)]
+pub struct Batch {
+    asked: Vec<u32>,
+    starts: Vec<Start>,
+    moves: Vec<Move>,
+    strays: Vec<(u32, u64)>,
+    outbox: Vec<(u32, i64)>,
+    confirmed: Vec<u32>,
+}
+
+#[derive(Clone, Debug)]
+pub enum Step {
+    Pass(i64),
+    Commit(Batch),
+    Get(u32),
+    FindKeys(Vec<u32>),
+    List(ListQuery),
+    Journal(u32, u64, u32),
+    Due(Vec<DefinitionId>, u32),
+    Unconfirmed(Duration, Option<u32>, u32),
+}
+
+/// Histories of one to two dozen steps.
+pub fn history() -> impl Strategy<Value = Vec<Step>> {
+    vec(step(), 1..24)
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let query = (vec(0..CODES.len(), 0..3), option::of(0..BUSINESS_KEYS.len()), option::of(0..SAGAS), 0..5_u32);
+    let query = query.prop_map(|(states, key, before, limit)| ListQuery {
+        states: states.into_iter().map(|code| CODES[code]).collect(),
+        business_key: key.map(|key| BUSINESS_KEYS[key].to_owned()),
+        before: before.map(id),
+        limit,
+    });
+    let known = vec(0..DEFINITIONS.len(), 0..3).prop_map(|known| known.into_iter().map(definition).collect());
+    prop_oneof![
+        2 => (0..4_i64).prop_map(Step::Pass),
+        8 => batch().prop_map(Step::Commit),
+        1 => (0..SAGAS).prop_map(Step::Get),
+        1 => vec(0..KEYS, 0..4).prop_map(Step::FindKeys),
+        2 => query.prop_map(Step::List),
+        1 => (0..SAGAS, prop_oneof![0..4_u64, Just(u64::MAX)], 0..4_u32).prop_map(|(s, a, l)| Step::Journal(s, a, l)),
+        2 => (known, 0..4_u32).prop_map(|(known, limit)| Step::Due(known, limit)),
+        2 => (0..4_u64, option::of(0..MESSAGES), 0..4_u32)
+            .prop_map(|(us, after, limit)| Step::Unconfirmed(Duration::from_micros(us), after, limit)),
+    ]
+}
+
+fn batch() -> impl Strategy<Value = Batch> {
+    let saga = 0..SAGAS;
+    (
+        vec(saga.clone(), 0..2 * SAGAS as usize),
+        vec(start(), 0..3),
+        vec(mover(), 0..4),
+        prop_oneof![9 => Just(Vec::new()), 1 => vec((saga, 1..4_u64), 1..2)],
+        vec((0..MESSAGES, 0..4_i64), 0..2),
+        vec(0..MESSAGES, 0..2),
+    )
+        .prop_map(|(asked, starts, moves, strays, outbox, confirmed)| Batch {
+            asked,
+            starts,
+            moves,
+            strays,
+            outbox,
+            confirmed,
+        })
+}
+
+fn any_state() -> impl Strategy<Value = AnyState> {
+    (0..sample::every_state().len(), -3..6_i64)
+}
+
+fn start() -> impl Strategy<Value = Start> {
+    (
+        0..SAGAS,
+        any_state(),
+        vec(0..KEYS, 0..2),
+        0..BUSINESS_KEYS.len(),
+        prop::bool::weighted(0.03),
+        0..DEFINITIONS.len(),
+        option::of(-3..9_i64),
+    )
+        .prop_map(|(saga, state, keys, business_key, too_long, definition, deadline)| Start {
+            saga,
+            state,
+            keys,
+            business_key,
+            too_long,
+            definition,
+            deadline,
+        })
+}
+
+fn mover() -> impl Strategy<Value = Move> {
+    let version_off = prop_oneof![12 => Just(0_i64), 1 => Just(1), 1 => Just(-1)];
+    (0..SAGAS, vec(any_state(), 1..3), option::of(0..4_u8), version_off, any::<bool>()).prop_map(
+        |(saga, states, output, version_off, data_changed)| Move { saga, states, output, version_off, data_changed },
+    )
+}
+
+pub fn id(number: u32) -> SagaId {
+    sample::id(1, number)
+}
+
+fn definition(number: usize) -> DefinitionId {
+    let (name, version) = DEFINITIONS[number];
+    DefinitionId { name: name.to_owned(), version }
+}
+
+/// Every definition of the histories.
+pub fn definitions() -> Vec<DefinitionId> {
+    (0..DEFINITIONS.len()).map(definition).collect()
+}
+
+/// Every business key of the histories.
+pub fn business_keys() -> impl Iterator<Item = String> {
+    BUSINESS_KEYS.iter().map(|key| (*key).to_owned())
+}
+
+fn state_of((number, offset): AnyState, now: Micros) -> State {
+    let at = Micros(now.0 + offset);
+    let moved = |wait| match wait {
+        Wait::Reply { attempt, last, .. } => Wait::Reply { attempt, last, until: at },
+        Wait::Backoff { attempt, last, .. } => Wait::Backoff { attempt, last, until: at },
+    };
+    match sample::every_state().swap_remove(number).1 {
+        State::Running { step, wait } => State::Running { step, wait: moved(wait) },
+        State::Compensating { step, wait, cause } => State::Compensating { step, wait: moved(wait), cause },
+        resting => resting,
+    }
+}
+
+impl Batch {
+    /// The sagas asked for, as a caller asks: in any order, some twice.
+    pub fn asked(&self) -> Vec<SagaId> {
+        self.asked.iter().map(|saga| id(*saga)).collect()
+    }
+
+    /// What the batch writes, given what is there.
+    pub fn decide(&self, loaded: &Loaded) -> Changes {
+        let mut changes = Changes::default();
+        for start in &self.starts {
+            changes.journal.push(sample::started(&start.record(loaded.now).saga));
+            changes.inserts.push(start.insert(loaded.now));
+        }
+        let mut moved = Vec::new();
+        for step in &self.moves {
+            if self.asked.contains(&step.saga) && !moved.contains(&step.saga) {
+                moved.push(step.saga);
+                step.write(&mut changes, loaded);
+            }
+        }
+        for (saga, version) in &self.strays {
+            let record = Journaled::Moved(Event::Wake);
+            changes.journal.push(Entry { saga: id(*saga), version: *version, at: loaded.now, record });
+        }
+        let message = |(n, age): &(u32, i64)| sample::message(sample::message_id(1, *n), Micros(loaded.now.0 - age));
+        changes.outbox = self.outbox.iter().map(message).collect();
+        changes.confirmed = self.confirmed.iter().map(|n| sample::message_id(1, *n)).collect();
+        changes
+    }
+}
+
+impl Start {
+    fn record(&self, now: Micros) -> Record {
+        let mut record = sample::record(id(self.saga), state_of(self.state, now));
+        record.saga.definition = definition(self.definition);
+        record.saga.deadline = self.deadline.map(|offset| Micros(now.0 + offset));
+        record.business_key = BUSINESS_KEYS[self.business_key].to_owned();
+        if self.too_long {
+            record.business_key = "\u{ac00}".repeat(43);
+        }
+        record
+    }
+
+    fn insert(&self, now: Micros) -> Insert {
+        let keys = self.keys.iter().map(|key| sample::key(1, *key)).collect();
+        Insert { record: self.record(now), keys, fingerprint: Fingerprint([self.saga as u8; 32]) }
+    }
+}
+
+impl Move {
+    /// An asked saga that is not there is moved all the same: as if it had been deleted under us.
+    fn write(&self, changes: &mut Changes, loaded: &Loaded) {
+        let there = loaded.records.get(&id(self.saga)).cloned();
+        let before = there.unwrap_or_else(|| sample::record(id(self.saga), State::Completed));
+        let mut saga = before.saga.clone();
+        for state in &self.states {
+            saga.version += 1;
+            saga.updated_at = saga.updated_at.max(loaded.now);
+            saga.state = state_of(*state, loaded.now);
+            let record = Journaled::Moved(Event::Wake);
+            changes.journal.push(Entry { saga: saga.id, version: saga.version, at: saga.updated_at, record });
+        }
+        if let Some(step) = self.output
+            && saga.outputs.iter().all(|(held, _)| *held != step)
+        {
+            saga.outputs.push((step, Bytes::from(vec![step; 3])));
+            saga.outputs.sort_by_key(|(step, _)| *step);
+        }
+        let data_changed = self.data_changed || data_value(&saga) != data_value(&before.saga);
+        let loaded_version = before.saga.version.saturating_add_signed(self.version_off);
+        changes.updates.push(Update { saga, loaded_version, data_changed });
+    }
+}
