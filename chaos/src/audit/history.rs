@@ -141,19 +141,20 @@ pub enum HistoryError {
 pub fn read(mut lines: impl BufRead) -> Result<Vec<Call>, HistoryError> {
     let mut history = Vec::new();
     let mut open = BTreeMap::new();
-    let (mut text, mut number) = (String::new(), 0);
+    // Bytes, because a writer may be killed in the middle of a character.
+    let (mut text, mut number) = (Vec::new(), 0);
     loop {
         text.clear();
-        if lines.read_line(&mut text)? == 0 {
+        if lines.read_until(b'\n', &mut text)? == 0 {
             return Ok(history);
         }
         number += 1;
-        if text.trim().is_empty() {
+        if text.trim_ascii().is_empty() {
             continue;
         }
-        match serde_json::from_str::<Line>(&text) {
+        match serde_json::from_slice::<Line>(&text) {
             Ok(line) => add(&mut history, &mut open, line, number)?,
-            Err(_) if !text.ends_with('\n') => return Ok(history),
+            Err(_) if !text.ends_with(b"\n") => return Ok(history),
             Err(error) => return Err(HistoryError::Line { line: number, why: error.to_string() }),
         }
         if history.len() > MOST_CALLS {
@@ -205,6 +206,16 @@ mod tests {
         let outcome = Outcome::Ok { saga: Some("s".into()), state: Some("PAYMENT_SUCCESS".into()), version: Some(6) };
         assert_eq!((calls.len(), calls[0].begun, calls[0].ended), (3, 1, Some(3)));
         assert_eq!((&calls[0].outcome, &calls[1].outcome), (&outcome, &Outcome::Unknown));
+    }
+
+    #[test]
+    fn a_history_may_be_cut_off_at_any_byte() {
+        let text = TEXT.replace("\"o\"", "\"\u{ae40}\"");
+        for end in 0..=text.len() {
+            let calls = read(&text.as_bytes()[..end]).unwrap_or_else(|error| panic!("cut at {end}: {error}"));
+            assert!(calls.len() <= 3);
+        }
+        assert!(read(&b"{\"call\":\xff}\n"[..]).is_err(), "a whole line that is no text makes no sense");
     }
 
     #[test]
