@@ -1,6 +1,6 @@
 # What a developer does here. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help services up down demo test sim sim-campaign storm storm-full storm-recovery fmt lint doc deny ci bench-batching
+.PHONY: help services up down demo test fuzz fuzz-keep mutants sim sim-campaign storm storm-full storm-recovery fmt lint doc deny ci bench-batching
 
 CARGO ?= cargo
 
@@ -23,6 +23,30 @@ demo: ## 1,000 concurrent orders for 800 units in one process, then the audit
 
 test: services ## Run every test; those that need services start private instances
 	$(CARGO) test --workspace --locked
+
+# How long each target of `make fuzz` runs, which ones, and the files it may invent.
+SECONDS ?= 20
+TARGETS ?= $(notdir $(wildcard fuzz/corpus/*))
+# cargo-fuzz asks for a nightly compiler's flags; RUSTC_BOOTSTRAP lets the stable one take them. No sanitizer: Baton has no
+# unsafe code of its own.
+FUZZ = RUSTC_BOOTSTRAP=1 $(CARGO) fuzz
+FUZZ_OPTIONS = --sanitizer none --codegen-units 16
+
+fuzz: ## Run every fuzz target for SECONDS (20); findings land in fuzz/artifacts
+	@command -v cargo-fuzz >/dev/null 2>&1 || $(CARGO) install cargo-fuzz --locked
+	@$(FUZZ) build $(FUZZ_OPTIONS)
+	@mkdir -p fuzz/found; for target in $(TARGETS); do mkdir -p fuzz/found/$$target; \
+		$(FUZZ) run $(FUZZ_OPTIONS) $$target fuzz/found/$$target fuzz/corpus/$$target -- \
+			-max_total_time=$(SECONDS) -max_len=4096 -print_final_stats=1 -verbosity=0 || exit 1; done
+
+fuzz-keep: ## Add to the committed corpus what `make fuzz` found to reach code that it does not reach yet
+	@for target in $(TARGETS); do mkdir -p fuzz/found/$$target; \
+		$(FUZZ) run $(FUZZ_OPTIONS) $$target fuzz/corpus/$$target fuzz/found/$$target -- \
+			-merge=1 -use_counters=0 -max_len=1024 -verbosity=0 || exit 1; done
+
+mutants: ## Mutate saga-core and the participants' kit, and see whether their tests notice; takes hours
+	@command -v cargo-mutants >/dev/null 2>&1 || $(CARGO) install cargo-mutants --locked
+	$(CARGO) mutants --package saga-core --package baton-participant-kit --timeout 300
 
 sim: ## Simulate 10,000 seeds with faults, then try every crash at every step of the order saga
 	$(CARGO) build --release --bin baton -p baton
