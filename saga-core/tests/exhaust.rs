@@ -14,8 +14,11 @@ use saga_core::transition::{Applied, Command, Transition};
 #[test]
 fn every_path_of_an_order_like_saga() {
     let report = exhaust(&order_like(), Bounds { attempts: 2, orders: 3, ..Bounds::default() }).unwrap();
-    println!("order-like saga: {report}");
-    assert!(report.states > 1_000 && report.completed > 0 && report.compensated > 0 && report.stuck > 0);
+    // Pinned, so that a walk that leaves something out, or counts something twice, shows. A new rule of the machine
+    // changes these numbers; that it only adds what it should is for the reader of the change to see.
+    let expected = "5292 states, 67250 transitions, 190688 ignored, 22840 refused; 32 completed, 160 compensated, \
+                    356 stuck; depth 20";
+    assert_eq!(report.to_string(), expected);
 }
 
 #[test]
@@ -43,7 +46,9 @@ fn bounds_end_the_walk() {
 #[test]
 fn a_single_step_is_enough() {
     let one = Definition::builder("one", 1).pivot("go", "someone", "go", StepOptions::new()).build().unwrap();
-    println!("one pivot: {}", exhaust(&one, Bounds::default()).unwrap());
+    let expected =
+        "58 states, 486 transitions, 825 ignored, 332 refused; 14 completed, 11 compensated, 7 stuck; depth 11";
+    assert_eq!(exhaust(&one, Bounds::default()).unwrap().to_string(), expected);
 }
 
 /// Walks the order-like saga with a planted bug and returns the law that caught it.
