@@ -128,7 +128,8 @@ fn participant(name: &str) -> Result<(), DefinitionError> {
 fn order(step: &Step, earlier: &[Step]) -> Result<(), DefinitionError> {
     let after_pivot = earlier.iter().any(|other| other.kind == Kind::Pivot);
     let in_place = match step.kind {
-        Kind::Compensatable | Kind::Pivot => !after_pivot && earlier.iter().all(|o| o.kind == Kind::Compensatable),
+        // A retriable step without a pivot before it has been refused by now: what is not after the pivot is before it.
+        Kind::Compensatable | Kind::Pivot => !after_pivot,
         Kind::Retriable => after_pivot,
     };
     if !in_place {
