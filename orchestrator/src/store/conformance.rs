@@ -58,7 +58,7 @@ async fn only_active_sagas_are_due_oldest_first(store: &Store) {
     other.saga.definition.version += 1;
     put(store, vec![other]).await;
 
-    let mut padded = record(id(1, 102), running(0, START));
+    let mut padded = record(id(1, 110), running(0, START));
     padded.saga.definition.name.push(' ');
     put(store, vec![padded]).await;
 

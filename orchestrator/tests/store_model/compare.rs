@@ -48,7 +48,8 @@ pub async fn compare(store: &dyn SagaStore, time: &Time, history: Vec<Step>) -> 
                 prop_assert_eq!(journal, model.journal(id(saga), after, limit));
             }
             Step::Due(known, limit) => {
-                prop_assert_eq!(store.due(known.clone(), limit).await.unwrap(), model.due(&known, limit));
+                let page = store.due(known.clone(), limit).await.unwrap();
+                prop_assert!(model.is_due_page(&known, limit, &page), "{page:?}");
             }
             Step::Unconfirmed(age, after, limit) => {
                 let after = after.map(|message| sample::message_id(1, message));
@@ -102,8 +103,8 @@ async fn same_contents(store: &dyn SagaStore, model: &Model) -> Result<(), TestC
         prop_assert_eq!(store.list(query.clone()).await.unwrap(), model.list(&query));
     }
     for known in step::definitions() {
-        let known = vec![known];
-        prop_assert_eq!(store.due(known.clone(), SAGAS).await.unwrap(), model.due(&known, SAGAS));
+        let (known, page) = (vec![known.clone()], store.due(vec![known], SAGAS).await.unwrap());
+        prop_assert!(model.is_due_page(&known, SAGAS, &page), "{page:?}");
     }
     let found = store.unconfirmed(Duration::ZERO, None, MESSAGES).await.unwrap();
     prop_assert_eq!(found, model.unconfirmed(Duration::ZERO, None, MESSAGES));

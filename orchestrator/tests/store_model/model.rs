@@ -129,13 +129,27 @@ impl Model {
         found
     }
 
-    pub fn due(&self, known: &[DefinitionId], limit: u32) -> Vec<Record> {
-        let mut found = self.sagas.clone();
-        found.retain(|record| known.contains(&record.saga.definition));
-        found.retain(|record| record.saga.wake_at().is_some_and(|at| at <= self.now));
-        found.sort_by_key(|record| (record.saga.wake_at(), record.saga.id));
-        found.truncate(limit as usize);
-        found
+    /// Whether `page` is one of those that may be handed out: due, by deadline, and none left out whose deadline lies in an
+    /// older second than that of one handed out.
+    pub fn is_due_page(&self, known: &[DefinitionId], limit: u32, page: &[Record]) -> bool {
+        let due: Vec<&Record> = self
+            .sagas
+            .iter()
+            .filter(|record| known.contains(&record.saga.definition))
+            .filter(|record| record.saga.wake_at().is_some_and(|at| at <= self.now))
+            .collect();
+        let seconds = |records: &[&Record]| {
+            let mut seconds: Vec<i64> =
+                records.iter().filter_map(|record| Some(record.saga.wake_at()?.0.div_euclid(1_000_000))).collect();
+            seconds.sort_unstable();
+            seconds
+        };
+        let mut oldest = seconds(&due);
+        oldest.truncate(limit as usize);
+        let deadline = |record: &Record| (record.saga.wake_at(), record.saga.id);
+        page.iter().all(|record| due.contains(&record))
+            && page.is_sorted_by(|a, b| deadline(a) < deadline(b))
+            && seconds(&page.iter().collect::<Vec<_>>()) == oldest
     }
 
     pub fn unconfirmed(&self, age: Duration, after: Option<Uuid>, limit: u32) -> Vec<OutboxMessage> {
