@@ -90,6 +90,12 @@ impl RabbitBus {
         Ok(Self { broker, declarer, publisher, prefetch: config.prefetch.max(1) })
     }
 
+    /// Messages that are ready in the queue and in the dead-letter queue of a destination, by queue; `None` for a queue that
+    /// is not there. Waits for the broker. Changes nothing.
+    pub async fn depths(&self, source: &Destination) -> Result<[(String, Option<u32>); 2], BusError> {
+        self.declarer.depths(source).await
+    }
+
     /// Reads the first dead letters of a destination without removing them, at most `max`.
     pub async fn dead_letters(&self, source: &Destination, max: usize) -> Result<Vec<DeadLetter>, BusError> {
         self.declarer.read_dead_letters(source, max).await

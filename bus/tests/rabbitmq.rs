@@ -382,3 +382,21 @@ async fn an_alternate_exchange_hides_unroutable_messages() {
     assert_eq!(publish(topology::DEAD_LETTER_EXCHANGE).await, Confirmation::Ack(None), "it has an alternate exchange");
     assert!(matches!(publish(topology::COMMAND_EXCHANGE).await, Confirmation::Ack(Some(_))), "it has none");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn queues_are_counted_by_the_broker_and_not_made_by_asking() {
+    let (bus, url) = fresh().await;
+    let counted =
+        |work, letters| [("saga.cmd.stock.v1".to_owned(), work), ("saga.cmd.stock.v1.dlq".to_owned(), letters)];
+    assert_eq!(bus.depths(&stock()).await.unwrap(), counted(None, None));
+    let (_connection, channel) = plain(&url).await;
+    let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+    let asked = channel.queue_declare("saga.cmd.stock.v1".into(), passive, FieldTable::default()).await;
+    asked.expect_err("asking made the queue");
+    publish_all(&bus, commands(3)).await;
+    // A quorum queue's count follows its messages by a moment.
+    let start = Instant::now();
+    while bus.depths(&stock()).await.unwrap() != counted(Some(3), Some(0)) {
+        assert!(start.elapsed() < WITHIN, "{:?}", bus.depths(&stock()).await);
+    }
+}

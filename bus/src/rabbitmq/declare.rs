@@ -17,6 +17,9 @@ use uuid::Uuid;
 /// Declaring a queue commits to disk; a broker that needs longer is away.
 const DECLARE_WITHIN: Duration = Duration::from_secs(10);
 
+/// What the broker answers for a queue that is not there.
+const NOT_FOUND: u16 = 404;
+
 /// The topology connection.
 #[derive(Debug)]
 pub(super) struct Declarer {
@@ -61,6 +64,30 @@ impl Declarer {
         .await
     }
 
+    /// Messages that are ready in the queue and in the dead-letter queue of a destination, as the broker counts them; a queue
+    /// that is not there has none. Declares nothing.
+    pub(super) async fn depths(&self, source: &Destination) -> Result<[(String, Option<u32>); 2], BusError> {
+        let Route { queue, dead_letter_queue, .. } = topology::route(source)?;
+        let [work, letters] = [self.depth(&queue).await?, self.depth(&dead_letter_queue).await?];
+        Ok([(queue, work), (dead_letter_queue, letters)])
+    }
+
+    async fn depth(&self, queue: &str) -> Result<Option<u32>, BusError> {
+        let mut is_missing = false;
+        let counted = self.on_channel(async |channel| {
+            let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+            let found = channel.queue_declare(queue.into(), options, FieldTable::default()).await;
+            is_missing = found.as_ref().is_err_and(is_not_found);
+            found.map(|queue| queue.message_count())
+        });
+        match counted.await {
+            Ok(count) => Ok(Some(count)),
+            // Asking for it has closed the channel, and nothing else.
+            Err(_) if is_missing => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     async fn on_channel<T>(&self, work: impl AsyncFnOnce(Channel) -> lapin::Result<T>) -> Result<T, BusError> {
         let connection = self.slot.connected().await?;
         let outcome = timeout(DECLARE_WITHIN, async {
@@ -90,6 +117,10 @@ impl Declarer {
 /// The sender's id of a message, if it set one and it is a UUID.
 pub(super) fn message_id(properties: &BasicProperties) -> Option<Uuid> {
     properties.message_id().as_ref().and_then(|id| Uuid::try_parse(id.as_str()).ok())
+}
+
+fn is_not_found(error: &lapin::Error) -> bool {
+    matches!(error.kind(), lapin::ErrorKind::ProtocolError(error) if error.get_id() == NOT_FOUND)
 }
 
 /// Why a message is a dead letter: our header, or the broker's word if the broker moved it.
