@@ -1,10 +1,12 @@
-//! `baton verify`: audits an installation by its databases, running or at rest. Changes nothing.
+//! `baton verify`: audits an installation by its databases and its broker, running or at rest. Changes nothing.
 
 use crate::cli::Verify;
-use crate::config::{Config, Store, StoreUrl};
+use crate::config::{BusKind, Config, Store, StoreUrl};
 use crate::failure::Failure;
 use crate::show::Printer;
 use crate::{databases, signals, wiring};
+use baton_bus::bus::CommandBus as _;
+use baton_chaos::audit::broker::{self, Held};
 use baton_chaos::audit::databases::{Databases, ORDER, PAYMENT, ReadError, STOCK};
 use baton_chaos::audit::history;
 use baton_chaos::audit::laws::Mode;
@@ -36,7 +38,7 @@ pub async fn run(args: &Verify, config: &Config, printer: Printer) -> Result<(),
     let stop = signals::stopping()?;
     let work = async {
         let databases = open(args, config, &stop).await?;
-        let extras = extras(args, config)?;
+        let extras = with_broker(extras(args, config)?, args, config).await?;
         let mode = if args.live { Mode::Live } else { Mode::AtRest };
         let mut progress = Progress::new(printer.quiet());
         let report =
@@ -118,6 +120,18 @@ fn extras(args: &Verify, config: &Config) -> Result<Extras, Failure> {
     });
     let logs = args.logs.as_ref().map(|path| logs::scan(path, &secrets(config)).map_err(|error| named(path, &error)));
     Ok(Extras { history: history.transpose()?, logs: logs.transpose()?, ..Extras::default() })
+}
+
+/// Adds what the configuration's broker holds. `baton dev` has none: its messages are rows of its databases.
+async fn with_broker(extras: Extras, args: &Verify, config: &Config) -> Result<Extras, Failure> {
+    if args.data_dir.is_some() || config.bus.kind != BusKind::Rabbitmq {
+        return Ok(extras);
+    }
+    let bus = wiring::rabbitmq(&config.bus, "baton-verify")?;
+    let held = broker::held(&bus, &Registry::standard().participants()).await;
+    bus.close().await;
+    let Held { queues, letters } = held.map_err(|error| Failure::Unreachable(format!("the broker: {error}")))?;
+    Ok(Extras { queues: Some(queues), dead_letters: Some(letters), ..extras })
 }
 
 /// What must not stand in a log: the provider's secret and the passwords in URLs.

@@ -54,20 +54,26 @@ pub fn database(store: &Store) -> Result<DatabaseConfig, Failure> {
 /// If the URL cannot be understood, or the bus cannot leave this process.
 pub fn bus(bus: &Bus, program: &str) -> Result<Arc<dyn CommandBus>, Failure> {
     match bus.kind {
-        BusKind::Rabbitmq => {
-            let config = RabbitConfig {
-                name: program.to_owned(),
-                prefetch: bus.prefetch,
-                confirm_deadline: bus.confirm_timeout,
-                ..RabbitConfig::new(bus.url.expose_secret())
-            };
-            Ok(Arc::new(RabbitBus::start(&config).map_err(|error| Failure::other(&error))?))
-        }
+        BusKind::Rabbitmq => Ok(Arc::new(rabbitmq(bus, program)?)),
         BusKind::Local => {
             let why = "bus.kind: \"local\" reaches no other process; use `baton dev`, or \"rabbitmq\" here";
             Err(Failure::Usage(why.to_owned()))
         }
     }
+}
+
+/// The broker of a section, whatever kind the section says: for who looks at it from outside.
+///
+/// # Errors
+/// If its URL cannot be understood.
+pub fn rabbitmq(bus: &Bus, program: &str) -> Result<RabbitBus, Failure> {
+    let config = RabbitConfig {
+        name: program.to_owned(),
+        prefetch: bus.prefetch,
+        confirm_deadline: bus.confirm_timeout,
+        ..RabbitConfig::new(bus.url.expose_secret())
+    };
+    RabbitBus::start(&config).map_err(|error| Failure::other(&error))
 }
 
 /// The hints between orchestrators. Redis is connected to in the background; while it is away, watchers poll.

@@ -2,8 +2,11 @@
 
 mod support;
 
+use baton_bus::bus::{CommandBus as _, Destination, Message};
+use baton_bus::rabbitmq::{RabbitBus, RabbitConfig};
 use baton_sql::database::{Database, DatabaseConfig, Verdict};
 use baton_supervisor::stack::{Stack, StackOptions};
+use bytes::Bytes;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -142,6 +145,22 @@ async fn an_embedded_installation_is_clean_and_each_damage_is_named() {
     }
 }
 
+/// Publishes a reply that nobody takes, and waits until the broker counts it.
+async fn stray(url: &str) {
+    let bus = RabbitBus::start(&RabbitConfig::new(url)).expect("a bus");
+    let message = Message { id: uuid::Uuid::now_v7(), destination: Destination::Replies, body: Bytes::new() };
+    assert_eq!(bus.publish(vec![message.clone()]).await, [message.id]);
+    let counted = async || bus.depths(&Destination::Replies).await.expect("depths")[0].1;
+    wait_for("the broker to count it", async || counted().await == Some(1)).await;
+}
+
+/// The verdict on a promise, by its name.
+fn verdict<'a>(report: &'a serde_json::Value, promise: &str) -> &'a str {
+    let findings = report["findings"].as_array().expect("findings");
+    let found = findings.iter().find(|finding| finding["promise"] == promise).expect("the promise");
+    found["verdict"].as_str().expect("a verdict")
+}
+
 fn copy_files(from: &Path, to: &Path) {
     for entry in std::fs::read_dir(from).expect("the data directory") {
         let entry = entry.expect("an entry");
@@ -167,6 +186,7 @@ async fn a_real_installation_is_clean_and_a_damage_is_named() {
     expect_in_order("at rest", &["--config", &config]);
     let rest = expect_clean("at rest", &["--config", &config, "--logs", logs]);
     assert!(checked(&rest) > 25, "{rest}");
+    assert_eq!(verdict(&rest, "command and reply queues are empty"), "ok", "{rest}");
     expect_clean("with a copied ledger", &["--config", &config, "--provider", &stack.provider_url()]);
 
     let url = stack.mariadb.root_url("baton_orchestrator");
@@ -175,6 +195,13 @@ async fn a_real_installation_is_clean_and_a_damage_is_named() {
     let (code, report) = verify(&["--config", &config]);
     let (ids, said) = broken(&report);
     assert_eq!((code, ids), (1, BTreeSet::from(["I12".to_owned()])), "{said}");
+    // Nobody takes it any more: what is left in a queue is named, by the broker's own count.
+    stack.orchestrators.iter().for_each(|process| process.kill().expect("it ends"));
+    stray(&stack.rabbitmq.amqp_url()).await;
+    let (code, report) = verify(&["--config", &config]);
+    let (ids, said) = broken(&report);
+    assert_eq!((code, ids), (1, BTreeSet::from(["I12".to_owned(), "I17".to_owned()])), "{said}");
+    assert!(said.contains("saga.reply.v1 holds 1 messages"), "{said}");
     stack.stop().expect("everything stops");
 }
 

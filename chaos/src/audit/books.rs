@@ -2,6 +2,7 @@
 //!
 //! Pure like [`super::laws`]; [`super::verify`] reads and hands over.
 
+use super::broker::is_quarantine;
 use super::databases::dossier::Claim;
 use super::databases::outbox::Outbox;
 use super::databases::shop::{Keys, OrderHead, Shelf};
@@ -225,9 +226,7 @@ pub fn outbox_empty(outbox: &Outbox, found: &mut Found) {
 
 /// Queues at rest; dead-letter queues are another check's.
 pub fn queues_empty(queues: &[Queue], found: &mut Found) {
-    for queue in
-        queues.iter().filter(|queue| !queue.name.ends_with(".dlq") && !queue.name.starts_with("saga.unroutable"))
-    {
+    for queue in queues.iter().filter(|queue| !is_quarantine(&queue.name)) {
         found.expect(queue.messages == 0, || format!("queue {} holds {} messages", queue.name, queue.messages));
     }
 }

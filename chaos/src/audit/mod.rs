@@ -7,12 +7,13 @@
 //! - From inside, as only the owner of the databases can: [`databases`] reads a [`databases::dossier::Dossier`] for each
 //!   saga, [`story`] folds its journal, [`laws`] judge it; [`books`] judge what belongs to no single saga, [`history`] and
 //!   [`logs`] are what clients and processes wrote down. [`provider`] fetches
-//!   a copy of the provider's ledger. [`verify`] is
-//!   the whole of it, [`tally`] its list of checks.
+//!   a copy of the provider's ledger, [`broker`] reads the broker's own figures. [`verify`] is the whole of it, [`tally`]
+//!   its list of checks.
 //!
 //! docs/invariants.md says for each invariant how it is checked, and what is not.
 
 pub mod books;
+pub mod broker;
 pub mod checks;
 pub mod databases;
 pub mod evidence;

@@ -3,6 +3,8 @@
 use super::cluster::Cluster;
 use super::history::{ClientOrder, Operation, Outcome};
 use super::node::Kind;
+use super::quiesce::queues;
+use crate::audit::broker;
 use crate::audit::databases::Databases;
 use crate::audit::history as written;
 use crate::audit::laws::Mode;
@@ -10,6 +12,8 @@ use crate::audit::provider;
 use crate::audit::report::Finding;
 use crate::audit::verify::{Extras, verify};
 use anyhow::Result;
+use baton_bus::bus::CommandBus as _;
+use baton_bus::rabbitmq::{RabbitBus, RabbitConfig};
 use baton_orchestrator::sagas::Registry;
 
 /// Everything that was ever ordered on this cluster, not only by this nemesis: a late effect on an older order counts.
@@ -25,9 +29,18 @@ pub async fn findings(cluster: &Cluster, orders: &[ClientOrder], http: &reqwest:
             .collect(),
         provider: Some(provider::copy(http, &cluster.provider_url()).await?),
     };
-    let extras = Extras { history: Some(calls(orders)), ..Extras::default() };
-    let report = verify(&databases, &Registry::standard(), Mode::AtRest, &extras, &mut |_| {}).await?;
-    // Queues, quarantine and logs are judged from outside, and a check that looked at nothing has found nothing.
+    let registry = Registry::standard();
+    let bus = RabbitBus::start(&RabbitConfig::new(cluster.rabbitmq.amqp_url()))?;
+    let letters = broker::held(&bus, &registry.participants()).await?.letters;
+    bus.close().await;
+    let extras = Extras {
+        history: Some(calls(orders)),
+        queues: Some(queues(cluster).await?),
+        dead_letters: Some(letters),
+        ..Extras::default()
+    };
+    let report = verify(&databases, &registry, Mode::AtRest, &extras, &mut |_| {}).await?;
+    // Logs are judged from outside, and a check that looked at nothing has found nothing.
     Ok(report.findings.into_iter().filter(|finding| finding.unchecked.is_none()).collect())
 }
 

@@ -1,6 +1,8 @@
 //! Waiting until everything rests: sagas, outbox, queues.
 
 use super::cluster::Cluster;
+use crate::audit::books::Queue;
+use crate::audit::broker::{is_quarantine, listed};
 use anyhow::{Context as _, Result};
 use baton_sql::database::Database;
 use std::time::Duration;
@@ -80,17 +82,21 @@ pub async fn count(database: &Database, sql: &str) -> Result<u64> {
 /// # Errors
 /// If the broker cannot be asked.
 pub async fn depths(cluster: &Cluster) -> Result<(u64, u64)> {
-    let listing = cluster.rabbitmq.ctl(&["list_queues", "name", "messages", "--no-table-headers"]).await?;
     let mut depths = (0, 0);
-    for line in listing.lines() {
-        let mut words = line.split_whitespace();
-        let (Some(name), Some(depth)) = (words.next(), words.next()) else { continue };
-        let depth: u64 = depth.parse().with_context(|| format!("no depth: {line}"))?;
-        if name.ends_with(".dlq") || name.starts_with("saga.unroutable") {
-            depths.1 += depth;
+    for queue in queues(cluster).await? {
+        if is_quarantine(&queue.name) {
+            depths.1 += queue.messages;
         } else {
-            depths.0 += depth;
+            depths.0 += queue.messages;
         }
     }
     Ok(depths)
+}
+
+/// Every queue with its depth, by the broker's own count.
+///
+/// # Errors
+/// If the broker cannot be asked.
+pub async fn queues(cluster: &Cluster) -> Result<Vec<Queue>> {
+    Ok(listed(&cluster.rabbitmq.ctl(&["list_queues", "name", "messages", "--no-table-headers"]).await?))
 }
