@@ -41,6 +41,8 @@ pub struct Metrics {
     pub woken: Counter,
     /// Replies that could not be understood.
     pub quarantined: Counter,
+    /// Reply messages that the bus delivered again.
+    pub redelivered: Counter,
 }
 
 impl Metrics {
@@ -56,6 +58,7 @@ impl Metrics {
             relayed: Counter::default(),
             woken: Counter::default(),
             quarantined: Counter::default(),
+            redelivered: Counter::default(),
         };
         let saga = registry.sub_registry_with_prefix("saga");
         saga.register("started", "Sagas started and committed", metrics.started.clone());
@@ -72,6 +75,8 @@ impl Metrics {
         saga.register("outbox_relayed", "Outbox messages published again by the relay", metrics.relayed.clone());
         saga.register("woken", "Sagas found past their deadline", metrics.woken.clone());
         saga.register("replies_quarantined", "Replies that could not be understood", metrics.quarantined.clone());
+        let help = "Reply messages that the bus delivered again";
+        saga.register("replies_redelivered", help, metrics.redelivered.clone());
         metrics
     }
 

@@ -44,6 +44,7 @@ impl Inbox {
     /// One look at the queue.
     pub async fn run_once(&mut self) -> Result<(), BusError> {
         for delivery in self.consumer.take(MAX_TAKE).await? {
+            self.metrics.redelivered.inc_by(u64::from(delivery.redelivered));
             hand_over(&self.engine, &self.metrics, delivery).await;
         }
         Ok(())

@@ -14,6 +14,7 @@ pub struct Metrics {
     repeats: Family<ParticipantLabel, Counter>,
     failures: Family<ParticipantLabel, Counter>,
     quarantined: Family<ParticipantLabel, Counter>,
+    redelivered: Family<ParticipantLabel, Counter>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -53,6 +54,11 @@ impl Metrics {
             "Items that could not be read and went to the dead-letter queue",
             metrics.quarantined.clone(),
         );
+        registry.register(
+            "saga_participant_redelivered_messages",
+            "Messages that the bus delivered again",
+            metrics.redelivered.clone(),
+        );
         metrics
     }
 
@@ -77,6 +83,10 @@ impl Metrics {
     pub(crate) fn quarantined(&self, participant: &'static str, items: usize) {
         self.quarantined.get_or_create(&ParticipantLabel { participant }).inc_by(items as u64);
     }
+
+    pub(crate) fn redelivered(&self, participant: &'static str, messages: usize) {
+        self.redelivered.get_or_create(&ParticipantLabel { participant }).inc_by(messages as u64);
+    }
 }
 
 impl Default for Metrics {
@@ -89,6 +99,7 @@ impl Default for Metrics {
             repeats: Family::default(),
             failures: Family::default(),
             quarantined: Family::default(),
+            redelivered: Family::default(),
         }
     }
 }

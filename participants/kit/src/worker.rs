@@ -137,6 +137,8 @@ impl<P: Participant> Worker<P> {
             () = stop.cancelled() => return Ok(false),
             taken = consumer.take(self.options.max_messages) => taken?,
         };
+        let again = deliveries.iter().filter(|delivery| delivery.redelivered).count();
+        self.metrics.redelivered(self.participant.name(), again);
         let span = tracing::info_span!("batch", participant = self.participant.name(), messages = deliveries.len());
         self.process(deliveries).instrument(span).await;
         Ok(true)
