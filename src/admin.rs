@@ -1,11 +1,13 @@
 //! The admin HTTP server of every process: /metrics, /livez, /readyz, /version.
 
 use crate::failure::Failure;
+use crate::footprint;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 use axum::{Router, routing::get};
 use futures_util::future::BoxFuture;
+use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::registry::Registry;
 use std::fmt;
 use std::net::SocketAddr;
@@ -81,7 +83,10 @@ fn routes(shared: Shared) -> Router {
 
 async fn metrics(State(shared): State<Shared>) -> Response {
     let mut text = String::new();
-    match prometheus_client::encoding::text::encode(&mut text, &shared.metrics) {
+    let encoded = encode_registry(&mut text, &shared.metrics)
+        .and_then(|()| encode_registry(&mut text, &footprint::registry()))
+        .and_then(|()| encode_eof(&mut text));
+    match encoded {
         Ok(()) => {
             let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
             ([(header::CONTENT_TYPE, kind)], text).into_response()
@@ -132,7 +137,9 @@ mod tests {
         assert_eq!(get("/readyz").await.0, 200);
         well.store(false, Ordering::SeqCst);
         assert_eq!(get("/readyz").await, (503, "store away\n".to_owned()));
-        assert!(get("/metrics").await.1.contains("saga_started_total 1"));
+        let metrics = get("/metrics").await.1;
+        assert!(metrics.contains("saga_started_total 1") && metrics.contains("process_tasks "), "{metrics}");
+        assert!(metrics.ends_with("# EOF\n") && metrics.matches("# EOF").count() == 1, "{metrics}");
         assert!(get("/version").await.1.contains("\"version\""));
         stop.cancel();
         admin.ended().await;

@@ -1,7 +1,8 @@
 //! The `baton` binary as a library, so that its tests can reach what it is made of.
 //!
 //! - [`cli`]: the command line as types. [`run`]: from the command line to an exit code.
-//! - [`config`]: defaults, file, environment, flags. [`telemetry`], [`admin`]: what every process brings up.
+//! - [`config`]: defaults, file, environment, flags. [`telemetry`], [`admin`],
+//!   [`footprint`]: what every process brings up.
 //! - [`orchestrator`], [`participant`], [`sandbox_provider`]: processes. [`embedded`], [`dev`]: all of them in one.
 //!   [`wiring`], [`databases`]: from configuration to parts. [`migrate`]: schemas.
 //! - [`demo`]: many orders at once, then the audit. [`storm`]: faults on real processes, and the audit after each.
@@ -19,6 +20,7 @@ pub mod demo;
 pub mod dev;
 pub mod embedded;
 pub mod failure;
+pub mod footprint;
 pub mod health;
 pub mod items;
 pub mod migrate;
