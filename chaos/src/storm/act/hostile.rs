@@ -3,6 +3,7 @@
 //! Everything here must end in a dead-letter queue with its reason, or be answered without an effect. What nobody can
 //! tell from the truth without signatures (a well-formed answer to a command that is under way) is left out.
 
+use super::deliveries::deliveries;
 use crate::storm::arena::{Arena, Fired};
 use crate::storm::cluster::Cluster;
 use anyhow::{Context as _, Result, ensure};
@@ -45,6 +46,7 @@ pub(super) async fn publish(arena: &Arena) -> Result<Vec<Fired>> {
     let mut dice = arena.dice();
     let channel = connect(cluster).await?;
     let mut sent = Sent::default();
+    let before = deliveries(cluster).await?;
     let until = Instant::now() + arena.window;
     while sent.volleys == 0 || Instant::now() < until {
         let victims = finished(&cluster.sagas).await?;
@@ -57,7 +59,12 @@ pub(super) async fn publish(arena: &Arena) -> Result<Vec<Fired>> {
         sleep(PAUSE).await;
     }
     let letters = quarantined(cluster, sent.volleys).await?;
+    // Nothing was killed or cut meanwhile: who is delivered again was pulled back by a bad neighbour.
+    let after = deliveries(cluster).await?;
+    let (first, again) = (after.first - before.first, after.again - before.again);
+    ensure!(again == 0, "{again} messages were delivered again because of bad neighbours");
     Ok(vec![
+        Fired::new("commands carried out beside these, of messages delivered once", first),
         Fired::new("undecodable", sent.undecodable),
         Fired::new("oversized", sent.oversized),
         Fired::new("unknown command or definition version", sent.unknown),

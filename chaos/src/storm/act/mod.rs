@@ -1,6 +1,7 @@
 //! What the nemeses do. Each act returns how often it did it, and leaves the cluster to be healed by whoever called it.
 
 mod crash;
+mod deliveries;
 mod hostile;
 mod network;
 mod processes;
