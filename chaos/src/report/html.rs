@@ -1,7 +1,7 @@
 //! The page: verdicts, pictures, what was checked. One file, nothing loaded from anywhere, no scripts.
 
-use super::chart;
 use super::model::{Campaign, Invariant, NemesisReport, Verdict};
+use super::{chart, holdings};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -26,6 +26,7 @@ pub fn page(campaign: &Campaign) -> String {
     }
     recovery(&mut body, campaign);
     invariants(&mut body, campaign);
+    holdings::section(&mut body, campaign);
     ends(&mut body, campaign);
     if !campaign.nemeses.is_empty() {
         body.push_str("<h2>One by one</h2>");

@@ -3,5 +3,6 @@
 //! - [`model`]: the values. [`html`]: the page. `chart`: its pictures, inline SVG. Nothing is loaded from anywhere.
 
 mod chart;
+mod holdings;
 pub mod html;
 pub mod model;

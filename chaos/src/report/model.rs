@@ -3,6 +3,7 @@
 use crate::audit::report::Finding;
 use crate::storm::arena::{Event, Fired};
 use crate::storm::history::OrderKind;
+use crate::storm::holdings::Holdings;
 use serde::Serialize;
 
 /// A whole storm.
@@ -75,6 +76,8 @@ pub struct NemesisReport {
     pub calls: u64,
     /// Calls whose outcome stayed unknown.
     pub unknown_calls: u64,
+    /// What processes held before the first nemesis on this cluster, and after this one.
+    pub holdings: Option<(Holdings, Holdings)>,
 }
 
 /// One second of a run.

@@ -134,7 +134,8 @@ fn letters(case: &Case<'_>) -> Finding {
     offenders.finding("I19", "only what cannot be read is quarantined", format!("{letters} dead letters"))
 }
 
-fn unread(id: &'static str, name: &'static str, why: &str) -> Finding {
+/// A check for which the evidence could not be had.
+pub(super) fn unread(id: &'static str, name: &'static str, why: &str) -> Finding {
     let mut offenders = Offenders::default();
     offenders.add(format!("cannot be checked: {why}"));
     offenders.finding(id, name, "nothing".to_owned())

@@ -3,16 +3,17 @@
 use super::act::perform;
 use super::arena::{Arena, Fired};
 use super::cluster::{Cluster, ClusterOptions};
-use super::history::{self, ClientOrder, Outcome};
-use super::judge::{Case, judge};
-use super::load::{Load, ends_by_kind};
+use super::holdings::{self, Holdings};
+use super::judge::{Case, judge, unread};
+use super::load::Load;
 use super::logs::Logs;
+use super::measure::{blank, measure, seconds};
 use super::nemesis::Nemesis;
 use super::quiesce::{BOUND, depths, rest};
 use super::shop::Shop;
 use super::tmpfs::Tmpfs;
 use super::voice::Voice;
-use crate::report::model::{End, Invariant, NemesisReport, Second, Verdict, percentile};
+use crate::report::model::{Invariant, NemesisReport, Verdict};
 use anyhow::Result;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -28,9 +29,6 @@ const TMPFS_MIB: u32 = 320;
 
 /// Clusters that may fail to start, one after the other, before the storm gives up.
 const STARTS: u32 = 2;
-
-/// Orders that must end in a second to count as healed, of those before the fault.
-const HEALED: f64 = 0.8;
 
 /// What a storm is to be like.
 #[derive(Clone, Debug)]
@@ -54,15 +52,24 @@ pub struct Settings {
 pub struct Storm {
     settings: Settings,
     voice: Voice,
-    cluster: Option<(Arc<Cluster>, Logs)>,
+    ground: Option<Ground>,
     clusters: u32,
+}
+
+/// A cluster with what is remembered of it from one nemesis to the next.
+#[derive(Debug)]
+struct Ground {
+    cluster: Arc<Cluster>,
+    logs: Logs,
+    /// What its processes held before the first nemesis.
+    baseline: Holdings,
 }
 
 impl Storm {
     /// Nothing runs yet.
     #[must_use]
     pub fn new(settings: Settings, voice: Voice) -> Self {
-        Self { settings, voice, cluster: None, clusters: 0 }
+        Self { settings, voice, ground: None, clusters: 0 }
     }
 
     /// Runs one nemesis. What goes wrong on the way is part of the report.
@@ -79,8 +86,8 @@ impl Storm {
             report.verdict = Verdict::NotRun(why);
             return Ok(report);
         }
-        let (cluster, mut logs) = self.cluster_for(nemesis).await?;
-        let ended = self.storm(nemesis, seed, &cluster, &mut logs, &mut report).await;
+        let mut ground = self.ground_for(nemesis).await?;
+        let ended = self.storm(nemesis, seed, &mut ground, &mut report).await;
         if let Err(error) = ended {
             report.verdict = Verdict::Failed;
             report.invariants.push(Invariant {
@@ -93,7 +100,7 @@ impl Storm {
         }
         // A cluster that something is wrong with would spoil the next nemesis, and its logs are evidence.
         if report.verdict == Verdict::Passed && !nemesis.needs_tmpfs() && !nemesis.forges() {
-            self.cluster = Some((cluster, logs));
+            self.ground = Some(ground);
         }
         self.tell(&report);
         Ok(report)
@@ -104,26 +111,27 @@ impl Storm {
     /// # Errors
     /// If none can be started.
     pub async fn cluster(&mut self) -> Result<Arc<Cluster>> {
-        if let Some((cluster, _)) = &self.cluster {
-            return Ok(cluster.clone());
+        if let Some(ground) = &self.ground {
+            return Ok(ground.cluster.clone());
         }
-        let cluster = self.start(None).await?;
-        self.cluster = Some((cluster.clone(), Logs::default()));
+        let ground = self.start(None).await?;
+        let cluster = ground.cluster.clone();
+        self.ground = Some(ground);
         Ok(cluster)
     }
 
-    async fn cluster_for(&mut self, nemesis: &Nemesis) -> Result<(Arc<Cluster>, Logs)> {
+    async fn ground_for(&mut self, nemesis: &Nemesis) -> Result<Ground> {
         if nemesis.needs_tmpfs() {
-            return Ok((self.start(Some(TMPFS_MIB)).await?, Logs::default()));
+            return self.start(Some(TMPFS_MIB)).await;
         }
-        match self.cluster.take() {
+        match self.ground.take() {
             Some(kept) => Ok(kept),
-            None => Ok((self.start(None).await?, Logs::default())),
+            None => self.start(None).await,
         }
     }
 
     /// Somebody else on the machine may take a port between our look and the bind, so it is tried again, elsewhere.
-    async fn start(&mut self, database_mib: Option<u32>) -> Result<Arc<Cluster>> {
+    async fn start(&mut self, database_mib: Option<u32>) -> Result<Ground> {
         let mut tries = 0;
         loop {
             self.clusters += 1;
@@ -136,7 +144,11 @@ impl Storm {
                 database_mib,
             };
             match Cluster::start(&dir, &options).await {
-                Ok(cluster) => return Ok(Arc::new(cluster)),
+                Ok(cluster) => {
+                    let Settings { seed, rate, .. } = self.settings;
+                    let baseline = holdings::baseline(&cluster, seed, rate, self.voice).await?;
+                    return Ok(Ground { cluster: Arc::new(cluster), logs: Logs::default(), baseline });
+                }
                 Err(error) if tries == STARTS => return Err(error),
                 Err(error) => self.voice.say(&format!("a cluster did not start, another is tried: {error:#}")),
             }
@@ -144,14 +156,8 @@ impl Storm {
         }
     }
 
-    async fn storm(
-        &self,
-        nemesis: &Nemesis,
-        seed: u64,
-        cluster: &Arc<Cluster>,
-        logs: &mut Logs,
-        report: &mut NemesisReport,
-    ) -> Result<()> {
+    async fn storm(&self, nemesis: &Nemesis, seed: u64, ground: &mut Ground, report: &mut NemesisReport) -> Result<()> {
+        let cluster = &ground.cluster;
         let all = Duration::from_secs(self.settings.seconds);
         let lead = all.mul_f64(0.2).min(Duration::from_secs(20));
         let window = all.mul_f64(0.4);
@@ -202,7 +208,14 @@ impl Storm {
             fired: &fired,
             died: &died,
         };
-        let findings = judge(&case, logs).await;
+        let mut findings = judge(&case, &mut ground.logs).await;
+        match holdings::compare(cluster, &ground.baseline).await {
+            Ok((held, finding)) => {
+                findings.push(finding);
+                report.holdings = Some((ground.baseline.clone(), held));
+            }
+            Err(error) => findings.push(unread("I20", holdings::PROMISE, &format!("{error:#}"))),
+        }
         report.invariants = findings.iter().map(Invariant::from).collect();
         report.events = arena.events();
         report.fired = fired.unwrap_or_default();
@@ -279,107 +292,7 @@ fn cannot_run(nemesis: &Nemesis) -> Option<String> {
     None
 }
 
-fn blank(nemesis: &Nemesis, seed: u64) -> NemesisReport {
-    NemesisReport {
-        name: nemesis.name.clone(),
-        what: nemesis.what(),
-        seed,
-        verdict: Verdict::Failed,
-        fault_from_ms: 0,
-        fault_to_ms: 0,
-        load_to_ms: 0,
-        rested_ms: 0,
-        heal_ms: None,
-        baseline: 0.0,
-        seconds: Vec::new(),
-        events: Vec::new(),
-        fired: Vec::new(),
-        ends: Vec::new(),
-        invariants: Vec::new(),
-        orders: 0,
-        calls: 0,
-        unknown_calls: 0,
-    }
-}
-
-/// Everything that follows from the clients' history.
-#[allow(clippy::cast_precision_loss)]
-fn measure(report: &mut NemesisReport, orders: &[ClientOrder]) {
-    report.orders = orders.len() as u64;
-    let calls = || orders.iter().flat_map(|order| &order.calls);
-    report.calls = calls().count() as u64;
-    let unknown: Vec<u64> =
-        calls().filter(|call| matches!(call.outcome, Outcome::Unknown(_))).map(|call| call.ended_ms).collect();
-    report.unknown_calls = unknown.len() as u64;
-    report.ends = ends_by_kind(orders)
-        .into_iter()
-        .map(|((kind, end), count)| End { kind, end: end.trim_start_matches("ORDER_STATE_").to_owned(), count })
-        .collect();
-    let ends = history::ends(orders);
-    let length = usize::try_from(report.rested_ms.max(report.load_to_ms) / 1000 + 1).unwrap_or(0);
-    let mut latencies: Vec<Vec<u64>> = vec![Vec::new(); length];
-    for (ended_ms, latency) in &ends {
-        if let Some(second) = usize::try_from(ended_ms / 1000).ok().and_then(|second| latencies.get_mut(second)) {
-            second.push(u64::try_from(latency.as_millis()).unwrap_or(u64::MAX));
-        }
-    }
-    report.seconds = latencies
-        .into_iter()
-        .map(|mut latencies| {
-            latencies.sort_unstable();
-            let at = |share| percentile(&latencies, share).unwrap_or(0);
-            Second { ended: latencies.len() as u64, unknown: 0, p50_ms: at(0.5), p99_ms: at(0.99) }
-        })
-        .collect();
-    for at in unknown {
-        if let Some(second) = usize::try_from(at / 1000).ok().and_then(|second| report.seconds.get_mut(second)) {
-            second.unknown += 1;
-        }
-    }
-    // The first second is not yet in full swing.
-    let calm = ends.iter().filter(|(at, _)| (1_000..report.fault_from_ms).contains(at)).count();
-    report.baseline = calm as f64 / seconds(report.fault_from_ms.saturating_sub(1_000)).max(1.0);
-    report.heal_ms = heal(report, &ends);
-}
-
-/// The first whole second of the load after the fault in which as many orders ended as before it.
-#[allow(clippy::cast_precision_loss)]
-fn heal(report: &NemesisReport, ends: &[(u64, Duration)]) -> Option<u64> {
-    let mut from = report.fault_to_ms;
-    while from + 1_000 <= report.load_to_ms {
-        let ended = ends.iter().filter(|(at, _)| (from..from + 1_000).contains(at)).count();
-        if ended as f64 >= HEALED * report.baseline {
-            return Some(from - report.fault_to_ms);
-        }
-        from += 100;
-    }
-    None
-}
-
-#[allow(clippy::cast_precision_loss)]
-fn seconds(ms: u64) -> f64 {
-    ms as f64 / 1000.0
-}
-
 /// FNV-1a: the same name gives the same seed everywhere.
 fn fold(name: &str) -> u64 {
     name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::storm::nemesis::named;
-
-    #[test]
-    fn healing_is_the_first_second_as_busy_as_before() {
-        let mut report = blank(&named("kill-stock").expect("known"), 1);
-        (report.fault_to_ms, report.load_to_ms, report.baseline) = (10_000, 20_000, 10.0);
-        let slow = (0..20).map(|n| (10_000 + n * 250, Duration::ZERO));
-        let fast = (0..100).map(|n| (15_000 + n * 50, Duration::ZERO));
-        let ends: Vec<_> = slow.chain(fast).collect();
-        let healed = heal(&report, &ends).expect("it heals");
-        assert!((4_000..=5_000).contains(&healed), "{healed}");
-        assert_eq!(heal(&report, &[]), None);
-    }
 }
