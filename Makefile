@@ -86,7 +86,7 @@ STORM = $(CARGO) run --profile $(PROFILE) --features crash-points --bin baton --
 storm: services ## 12 nemeses of 45 s on real processes, an audit after each; report in storm.html
 	$(STORM) --ci --report storm.html
 
-storm-full: services ## Every kind of nemesis, 180 s each: about three hours; report in storm-full.html
+storm-full: services ## Every kind of nemesis, 180 s each: about three hours; report in storm-full.html, rewritten after each
 	$(STORM) --full --report storm-full.html
 
 storm-recovery: services ## How fast what was killed moves again

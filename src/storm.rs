@@ -11,6 +11,7 @@ use baton_chaos::storm::recovery;
 use baton_chaos::storm::run::{Settings, Storm};
 use baton_chaos::storm::voice::Voice;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// Seconds of load per nemesis: in a short storm, and in a full one.
 const SECONDS: (u64, u64) = (45, 180);
@@ -98,7 +99,9 @@ async fn storm(
     };
     let mut storm = Storm::new(settings, voice);
     let trouble = |error: anyhow::Error| Failure::Other(format!("{error:#}"));
-    for nemesis in &nemeses {
+    let began = Instant::now();
+    for (done, nemesis) in nemeses.iter().enumerate() {
+        voice.say(&place(done, nemeses.len(), began.elapsed()));
         campaign.nemeses.push(storm.run(nemesis).await.map_err(trouble)?);
         // Written after each: a long storm that is interrupted has a report of what it did.
         if let Some(path) = &args.report {
@@ -121,6 +124,18 @@ async fn storm(
         printer.say(&format!("data and logs are kept in {}", temporary.keep().display()));
     }
     Err(Failure::Verdict("the storm found something"))
+}
+
+/// Which nemesis comes next, and how long the rest will take at this pace.
+fn place(done: usize, all: usize, gone: Duration) -> String {
+    let minutes = |time: Duration| time.as_secs().div_ceil(60);
+    let number = done + 1;
+    match (u32::try_from(done), u32::try_from(all - done)) {
+        (Ok(done @ 1..), Ok(left)) => {
+            format!("[{number}/{all}] {} min gone, about {} min left", minutes(gone), minutes(gone / done * left))
+        }
+        _ => format!("[{number}/{all}]"),
+    }
 }
 
 fn write(path: &Path, campaign: &Campaign) -> Result<(), Failure> {
@@ -191,4 +206,15 @@ fn figure_row(figure: &Figure) -> [String; 7] {
         value(figure.target),
         if figure.is_met() { "met" } else { "MISSED" }.to_owned(),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_storm_says_how_long_it_will_take() {
+        assert_eq!(place(0, 44, Duration::ZERO), "[1/44]");
+        assert_eq!(place(11, 44, Duration::from_secs(11 * 240)), "[12/44] 44 min gone, about 132 min left");
+    }
 }
