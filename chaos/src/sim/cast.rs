@@ -42,6 +42,10 @@ pub trait Actor: Send + Sync {
     fn migrations(&self) -> Vec<Migration>;
     /// Its worker, until the process ends.
     fn work(&self, making: Making) -> BoxFuture<'static, ()>;
+    /// True if every effect leaves a row in a table `effect`; see [`super::effects`].
+    fn records_effects(&self) -> bool {
+        false
+    }
 }
 
 /// Changes the answers of a participant: a defect on purpose, or an outcome that a script wants.
@@ -281,5 +285,9 @@ impl Actor for Stand {
 
     fn work(&self, making: Making) -> BoxFuture<'static, ()> {
         Box::pin(run(Twisted::new(self.clone(), self.twist.clone()), making))
+    }
+
+    fn records_effects(&self) -> bool {
+        true
     }
 }

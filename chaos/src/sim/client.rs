@@ -207,7 +207,7 @@ async fn begin(api: &Api, saga: SagaId, request: Uuid, input: bytes::Bytes) -> A
     }
 }
 
-fn refusal(status: &Status) -> Answered {
+pub(super) fn refusal(status: &Status) -> Answered {
     let reason = status.get_error_details().error_info().map(|info| info.reason.clone()).unwrap_or_default();
     match reason.as_str() {
         "REQUEST_ID_REUSED" | "ORDER_ALREADY_PLACED" => Answered::Conflict(reason),

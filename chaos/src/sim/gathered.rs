@@ -8,6 +8,7 @@ use crate::audit::evidence::{
     Acknowledged, Evidence, ItemRecord, LedgerPayment, OrderRecord, ReservationRecord, SagaRecord,
 };
 use baton_edge::shop::name;
+use baton_orchestrator::sagas::order;
 use baton_orchestrator::store::Record;
 use baton_order::order::{Order, SELECT as SELECT_ORDER};
 use baton_proto::baton::saga::v1::SagaState;
@@ -50,7 +51,8 @@ pub fn evidence(ground: &Ground<'_>) -> Result<Evidence, String> {
     };
     let (ours, others) = (of.clone()(true), of(false));
     let bystanders = others.into_iter().filter(|payment| payment.paid > 0).map(|payment| (payment, 0)).collect();
-    let sagas = ground.records.iter().map(saga_record).collect();
+    let of_orders = ground.records.iter().filter(|record| record.saga.definition.name == order::NAME);
+    let sagas = of_orders.map(saga_record).collect();
     Ok(Evidence { acknowledged, orders, sagas, items, reservations: reservations?, payments: ours, bystanders })
 }
 

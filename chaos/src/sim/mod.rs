@@ -10,6 +10,7 @@
 //! | [`cast`] | the participants: the order saga's own, or stand-ins |
 //! | [`workload`], [`client`] | what customers do, and what they were told |
 //! | [`run`], [`campaign`], [`shrink`] | one seed, many, and a failing one made small |
+//! | [`trip`], `effects` | a stranger's saga beside the orders, and what its participants did |
 //! | [`seen`], [`verdict`] | what was seen at the seams, and every check |
 //! | [`matrix`] | the crash matrix of any definition |
 //! | [`plant`], `planted` | defects on purpose |
@@ -23,6 +24,7 @@ pub mod campaign;
 pub mod cast;
 pub mod client;
 mod gathered;
+mod effects;
 pub mod hints;
 pub mod life;
 pub mod matrix;
@@ -42,4 +44,5 @@ pub mod swarm;
 pub mod trace;
 pub mod verdict;
 pub mod workload;
+pub mod trip;
 pub mod world;

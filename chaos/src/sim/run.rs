@@ -9,6 +9,7 @@ use super::seen::Violation;
 use super::stage::{Cast, Stage};
 use super::swarm::{Limits, Swarm};
 use super::trace::Trace;
+use super::trip::{Trip, Trips};
 use super::verdict;
 use super::workload::Workload;
 use super::world::{Due, World};
@@ -21,8 +22,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// After the heal an active saga is at rest within: longest step timeout 5 s, twice the longest pause 10 s, and 30 s for
-/// the steps behind it, each of which takes milliseconds, and the operator who resumes what an operator has paused.
+/// After the heal an active saga is at rest within: longest step timeout 10 s (a trip's), twice the longest pause 10 s, and
+/// 25 s for the steps behind it, each of which takes milliseconds, and the operator who resumes what an operator has paused.
 pub const HEALED_WITHIN: Us = 55_000_000;
 
 /// Rounds of one run at most: about a hundred times what the longest healthy run takes.
@@ -114,6 +115,7 @@ pub fn run(seed: u64, options: &Options) -> Outcome {
 pub(super) struct Run {
     pub(super) stage: Stage,
     pub(super) workload: Workload,
+    trips: Trips,
     pub(super) clients: Clients,
     pub(super) schedule: Vec<(Us, &'static str, u64)>,
     pub(super) kinds: Vec<&'static str>,
@@ -146,13 +148,18 @@ impl Run {
         let span = workload.span + draw.between(5_000_000, 60_000_000);
         let schedule = swarm.schedule(span);
         let kinds: Vec<&'static str> = swarm.on().collect();
+        let trips = Trips::new(seed, workload.span, limits.orders);
+        let mut actors = Shop::cast(&options.twist);
+        let strangers = trips.cast();
+        let all = copies.iter().copied().chain(strangers.iter().map(|_| copies[0])).collect();
+        actors.extend(strangers);
         let world = World::new(Box::new(swarm), Trace::new(options.trace));
         world.lock().plant = options.adapter;
         let cast = Cast {
-            registry: Registry::standard(),
-            actors: Shop::cast(&options.twist),
+            registry: Registry::standard().with(Trip::new()),
+            actors,
             orchestrators,
-            copies: copies.clone(),
+            copies: all,
             settings: options.settings.clone().unwrap_or(drawn),
             sql_store,
             rules: options.rules,
@@ -176,10 +183,15 @@ impl Run {
             for (number, (at, ..)) in schedule.iter().enumerate() {
                 inner.at(*at, Due::Script(faults + number));
             }
+            let starts = faults + schedule.len();
+            for (number, (at, _)) in trips.planned.iter().enumerate() {
+                inner.at(*at, Due::Script(starts + number));
+            }
         }
         Ok(Self {
             stage,
             workload,
+            trips,
             clients,
             schedule,
             kinds,
@@ -224,18 +236,25 @@ impl Run {
                     Due::Script(number) if number < self.workload.orders.len() => {
                         self.clients.place(&mut self.stage, &self.workload, number);
                     }
-                    Due::Script(number) => {
-                        let number = number - self.workload.orders.len();
-                        match number.checked_sub(self.workload.restocks.len()) {
-                            Some(fault) => self.strike(fault),
-                            None => self.workload.restock(&self.stage, number)?,
-                        }
-                    }
+                    Due::Script(number) => self.act(number)?,
                     Due::Client(number) => self.clients.due(&mut self.stage, &self.workload, number),
                     _ => {}
                 }
             }
             self.clients.heard(&mut self.stage, &self.workload);
+        }
+        Ok(())
+    }
+
+    /// Item `number` of the script, in which orders come first, then restocks, faults and trips.
+    fn act(&mut self, number: usize) -> Result<(), String> {
+        let restock = number - self.workload.orders.len();
+        let Some(fault) = restock.checked_sub(self.workload.restocks.len()) else {
+            return self.workload.restock(&self.stage, restock);
+        };
+        match fault.checked_sub(self.schedule.len()) {
+            Some(trip) => self.trips.start(&mut self.stage, trip, Due::Script(number)),
+            None => self.strike(fault),
         }
         Ok(())
     }
@@ -266,6 +285,7 @@ impl Run {
     fn at_rest(&self) -> bool {
         let outbox = self.stage.store.unconfirmed(Duration::ZERO, None, 1).now_or_never().and_then(Result::ok);
         outbox.is_some_and(|rows| rows.is_empty())
+            && self.trips.are_started(&self.stage)
             && self.records().iter().all(|record| record.saga.has_ended())
             && self.clients.calls.iter().all(|call| call.outcome.is_some())
     }

@@ -154,6 +154,12 @@ impl Stage {
     #[must_use]
     pub fn orchestrators_up(&self) -> Vec<usize> {
         let up = |index: &usize| {
+    /// Names and databases of participants whose effects leave rows.
+    pub fn recording(&self) -> impl Iterator<Item = (&str, &Database)> {
+        let recording = self.cast.actors.iter().filter(|actor| actor.records_effects());
+        recording.filter_map(|actor| Some((actor.name(), self.databases.get(actor.name())?)))
+    }
+
             let process = &self.processes[*index];
             process.role == Role::Orchestrator && process.running.is_some() && !process.stopped
         };

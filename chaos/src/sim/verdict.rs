@@ -2,6 +2,7 @@
 //! simulator can know, because it saw every message and every commit.
 
 use super::client::{Answered as Told, Clients};
+use super::effects;
 use super::gathered::evidence;
 use super::seen::{Answered, Violation};
 use super::stage::Stage;
@@ -53,6 +54,7 @@ pub fn judge(ground: &Ground<'_>) -> (Report, Vec<Violation>) {
     liveness(ground, &mut failures);
     histories(ground.stage, ground.records, &mut failures);
     ledgers(ground.stage, ground.records, &mut failures);
+    effects::judge(ground.stage, ground.records, &mut failures);
     told(ground, &mut failures);
     quarantine(ground, &mut failures);
     (report, failures)

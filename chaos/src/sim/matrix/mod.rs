@@ -8,6 +8,7 @@ pub mod cases;
 pub mod script;
 
 use super::cast::{Actor, Stand};
+use super::effects;
 use super::seen::Violation;
 use super::stage::{Cast, Stage};
 use super::trace::Trace;
@@ -256,38 +257,7 @@ fn judge(stage: &Stage, definition: &Definition, case: &Case, rested: bool, viol
     if !stage.world.lock().broker.is_empty() {
         add("I17", "messages are left in the queues".to_owned());
     }
-    effects(stage, violations);
+    effects::judge(stage, &records, violations);
     verdict::histories(stage, &records, violations);
     verdict::ledgers(stage, &records, violations);
-}
-
-/// I6: no effect twice; I7: no undo takes effect without its action (but those of effects before the saga); I8: no
-/// action takes effect after its undo.
-fn effects(stage: &Stage, violations: &mut Vec<Violation>) {
-    let mut add = |invariant, what: String| violations.push(Violation { invariant, what });
-    for (name, database) in &stage.databases {
-        let sql = "SELECT step, direction FROM effect ORDER BY id";
-        let rows = database.query(sql, Vec::new()).now_or_never().and_then(Result::ok).unwrap_or_default();
-        let mut seen: Vec<(i64, i64)> = Vec::new();
-        for row in &rows {
-            let (Ok(step), Ok(direction)) = (row.int(0), row.int(1)) else {
-                add("I6", format!("{name}: an effect is unreadable"));
-                continue;
-            };
-            if seen.contains(&(step, direction)) {
-                add("I6", format!("{name}: step {step} took effect twice in direction {direction}"));
-            }
-            if direction == 1 && seen.contains(&(step, 2)) {
-                add("I8", format!("{name}: the action of step {step} took effect after its undo"));
-            }
-            let has_action = stage.registry().iter().any(|saga| {
-                let index = usize::try_from(step).unwrap_or(usize::MAX);
-                saga.definition().steps().get(index).is_some_and(|step| step.action.is_some())
-            });
-            if direction == 2 && has_action && !seen.contains(&(step, 1)) {
-                add("I7", format!("{name}: step {step} was undone and never done"));
-            }
-            seen.push((step, direction));
-        }
-    }
 }
