@@ -79,20 +79,21 @@ impl Broker {
     /// Hands out one ready message of a queue if a consumer has room.
     fn push(&mut self, queue: &Destination, choice: u64) -> Woken {
         let queue = self.queues.get_mut(queue)?;
-        let open: Vec<usize> = queue
-            .consumers
-            .iter()
-            .copied()
-            .filter(|index| {
-                let consumer = &self.consumers[*index];
-                consumer.alive && consumer.unsettled.len() < PREFETCH
-            })
-            .collect();
-        if open.is_empty() {
+        if queue.ready.is_empty() {
             return None;
         }
+        let consumers = &self.consumers;
+        let has_room = |index: &&usize| {
+            let consumer: &Consumer = &consumers[**index];
+            consumer.alive && consumer.unsettled.len() < PREFETCH
+        };
+        let open = queue.consumers.iter().filter(has_room).count();
+        if open == 0 {
+            return None;
+        }
+        let chosen = usize::try_from(choice % open as u64).unwrap_or(0);
+        let chosen = queue.consumers.iter().filter(has_room).nth(chosen).copied()?;
         let tag = queue.ready.pop_front()?;
-        let chosen = open[usize::try_from(choice % open.len() as u64).unwrap_or(0)];
         if let Some(stored) = self.messages.get_mut(&tag) {
             stored.deliveries += 1;
         }

@@ -4,13 +4,14 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`rng`] | the simulator's own chance: a seed means the same run for ever |
-//! | [`life`], [`stage`] | processes: a runtime with a paused clock each, killed by dropping it |
+//! | [`life`], [`stage`], `boot` | processes: a runtime with a paused clock each, killed by dropping it |
+//! | `shelf` | databases in memory, used again by the next run |
 //! | [`world`], [`broker`], [`bus`], [`store`], [`provider`], [`hints`] | what is outside the processes, behind the seams |
 //! | [`adversary`], [`swarm`] | who decides what goes wrong |
 //! | [`cast`] | the participants: the order saga's own, or stand-ins |
 //! | [`workload`], [`client`] | what customers do, and what they were told |
-//! | [`run`], [`campaign`], [`shrink`] | one seed, many, and a failing one made small |
 //! | [`trip`], `effects` | a stranger's saga beside the orders, and what its participants did |
+//! | [`run`], [`campaign`], [`shrink`] | one seed, many, and a failing one made small |
 //! | [`seen`], [`verdict`] | what was seen at the seams, and every check |
 //! | [`matrix`] | the crash matrix of any definition |
 //! | [`plant`], `planted` | defects on purpose |
@@ -23,8 +24,8 @@ pub mod bus;
 pub mod campaign;
 pub mod cast;
 pub mod client;
-mod gathered;
 mod effects;
+mod gathered;
 pub mod hints;
 pub mod life;
 pub mod matrix;
@@ -36,13 +37,14 @@ pub mod report;
 pub mod rng;
 pub mod run;
 pub mod seen;
+mod shelf;
 pub mod shrink;
 pub mod stage;
 pub mod store;
 mod strike;
 pub mod swarm;
 pub mod trace;
+pub mod trip;
 pub mod verdict;
 pub mod workload;
-pub mod trip;
 pub mod world;

@@ -2,7 +2,7 @@
 
 use baton_bus::bus::Destination;
 use baton_orchestrator::store::Changes;
-use baton_participant_kit::codec::{self, Item};
+use baton_participant_kit::codec;
 use baton_participant_kit::participant::{CommandKey, Direction};
 use baton_proto::baton::participant::v1 as wire;
 use bytes::Bytes;
@@ -212,14 +212,27 @@ impl Seen {
     }
 }
 
+/// A batch whose items are still bytes, so that one that cannot be read spoils only itself.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Items {
+    #[prost(bytes = "bytes", repeated, tag = "1")]
+    items: Vec<Bytes>,
+}
+
+/// What the checks want of a command; the rest of the message is skipped, not copied.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Head {
+    #[prost(message, optional, tag = "1")]
+    key: Option<wire::CommandKey>,
+    #[prost(uint32, tag = "2")]
+    attempt: u32,
+}
+
 /// The commands of a message, with their attempts.
 fn commands(body: &Bytes) -> Vec<(CommandKey, u32)> {
-    let items = codec::decode(body.clone()).unwrap_or_default();
-    let known = items.into_iter().filter_map(|item| match item {
-        Item::Command(command) => Some((command.key, command.attempt)),
-        Item::Malformed { .. } | Item::Unreadable(_) => None,
-    });
-    known.collect()
+    let batch = Items::decode(body.clone()).unwrap_or_default();
+    let heads = batch.items.into_iter().filter_map(|item| Head::decode(item).ok());
+    heads.filter_map(|head| Some((codec::key_from_wire(head.key.as_ref()?)?, head.attempt))).collect()
 }
 
 /// The commands that a message is about.

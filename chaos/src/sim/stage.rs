@@ -6,6 +6,7 @@
 use super::cast::Actor;
 use super::life::{EPOCH_US, Life, Role, Us};
 use super::rng::Rng;
+use super::shelf;
 use super::world::{Due, World};
 use baton_orchestrator::api::Api;
 use baton_orchestrator::coord::Hint;
@@ -88,6 +89,18 @@ pub struct Stage {
     pub starts: u64,
 }
 
+impl Drop for Stage {
+    /// Every process dies, and the databases go back to their shelf.
+    fn drop(&mut self) {
+        (0..self.processes.len()).for_each(|process| self.kill(process, false));
+        for actor in &self.cast.actors {
+            if let Some(database) = self.databases.remove(actor.name()) {
+                shelf::give_back(database, &actor.migrations());
+            }
+        }
+    }
+}
+
 impl Stage {
     /// Databases and processes, all started.
     ///
@@ -110,10 +123,7 @@ impl Stage {
         };
         let mut databases = BTreeMap::new();
         for actor in &cast.actors {
-            let opened = setup.block_on(Database::open(DatabaseConfig::SqliteMemory));
-            let database = opened.map_err(|error| error.to_string())?;
-            setup.block_on(database.migrate(&actor.migrations())).map_err(|error| error.to_string())?;
-            databases.insert(actor.name().to_owned(), database);
+            databases.insert(actor.name().to_owned(), shelf::take(&actor.migrations())?);
         }
         let mut processes = Vec::new();
         let mut add = |role: Role| {
@@ -144,6 +154,12 @@ impl Stage {
         &self.cast.registry
     }
 
+    /// Names and databases of participants whose effects leave rows.
+    pub fn recording(&self) -> impl Iterator<Item = (&str, &Database)> {
+        let recording = self.cast.actors.iter().filter(|actor| actor.records_effects());
+        recording.filter_map(|actor| Some((actor.name(), self.databases.get(actor.name())?)))
+    }
+
     /// How many processes there are.
     #[must_use]
     pub fn count(&self) -> usize {
@@ -154,12 +170,6 @@ impl Stage {
     #[must_use]
     pub fn orchestrators_up(&self) -> Vec<usize> {
         let up = |index: &usize| {
-    /// Names and databases of participants whose effects leave rows.
-    pub fn recording(&self) -> impl Iterator<Item = (&str, &Database)> {
-        let recording = self.cast.actors.iter().filter(|actor| actor.records_effects());
-        recording.filter_map(|actor| Some((actor.name(), self.databases.get(actor.name())?)))
-    }
-
             let process = &self.processes[*index];
             process.role == Role::Orchestrator && process.running.is_some() && !process.stopped
         };

@@ -106,7 +106,9 @@ impl FaultyStore {
         let (keep, world, mut decide) = (kept.clone(), self.world.clone(), decide);
         let spoilt: Decide = Box::new(move |loaded| {
             let mut changes = decide(loaded);
-            *keep.lock().unwrap_or_else(PoisonError::into_inner) = Some(changes.clone());
+            if bug.is_some() {
+                *keep.lock().unwrap_or_else(PoisonError::into_inner) = Some(changes.clone());
+            }
             match bug {
                 Some(AdapterBug::StartKeysIgnored) => changes.inserts.iter_mut().for_each(|one| one.keys.clear()),
                 Some(AdapterBug::DroppedBegin) if world.lock().adversary.choose(20) == 0 => {
