@@ -2,12 +2,13 @@
 
 use async_trait::async_trait;
 use baton_bus::bus::CommandBus;
+use baton_edge::reason::CommandReason;
 use baton_edge::shop::currency::Currencies;
 use baton_order::participant::OrderParticipant;
 use baton_participant_kit::clock::Clock;
 use baton_participant_kit::ledger;
 use baton_participant_kit::metrics::Metrics;
-use baton_participant_kit::participant::{Answer, Command, Participant};
+use baton_participant_kit::participant::{Answer, Command, CommandKey, Direction, Participant};
 use baton_participant_kit::worker::{Worker, WorkerOptions};
 use baton_payment::gateway::PaymentGateway;
 use baton_payment::participant::PaymentParticipant;
@@ -16,8 +17,9 @@ use baton_sql::error::SqlError;
 use baton_sql::migration::Migration;
 use baton_stock::participant::StockParticipant;
 use futures_util::future::BoxFuture;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio_util::sync::CancellationToken;
 
 /// What one incarnation of a participant is made of.
@@ -211,6 +213,8 @@ pub struct Stand {
     name: &'static str,
     commands: &'static [&'static str],
     twist: Arc<dyn Twist>,
+    /// Actions that were asked for once already, if it is shy.
+    knocks: Option<Arc<Mutex<BTreeSet<CommandKey>>>>,
 }
 
 impl Stand {
@@ -218,7 +222,7 @@ impl Stand {
     /// seam wants them static.
     #[must_use]
     pub fn cast(definition: &saga_core::definition::Definition) -> Vec<Self> {
-        let mut commands: std::collections::BTreeMap<&str, std::collections::BTreeSet<&str>> = Default::default();
+        let mut commands: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
         for step in definition.steps() {
             let of = commands.entry(step.participant.as_str()).or_default();
             of.extend(step.action.as_deref().into_iter().chain(step.undo.as_deref()));
@@ -227,7 +231,7 @@ impl Stand {
             let commands: Vec<&'static str> =
                 commands.into_iter().map(|command| &*Box::leak(command.to_owned().into_boxed_str())).collect();
             let name: &'static str = Box::leak(name.to_owned().into_boxed_str());
-            Self { name, commands: Box::leak(commands.into_boxed_slice()), twist: Arc::new(NoTwist) }
+            Self { name, commands: Box::leak(commands.into_boxed_slice()), twist: Arc::new(NoTwist), knocks: None }
         });
         leaked.collect()
     }
@@ -236,6 +240,23 @@ impl Stand {
     #[must_use]
     pub fn twisted(&self, twist: Arc<dyn Twist>) -> Self {
         Self { twist, ..self.clone() }
+    }
+
+    /// The same, but it opens to some actions only at the second knock: the first gets "unavailable", whatever comes after
+    /// it is done, a copy of the same message too.
+    #[must_use]
+    pub fn shy(&self) -> Self {
+        Self { knocks: Some(Arc::default()), ..self.clone() }
+    }
+
+    /// True if this delivery finds the door closed.
+    fn is_closed(&self, command: &Command) -> bool {
+        let Some(knocks) = self.knocks.as_ref().filter(|_| command.key.direction == Direction::Action) else {
+            return false;
+        };
+        // One action in eight, by its own id: the same ones in every run of a seed.
+        let is_shy = command.key.saga[15].wrapping_add(command.key.step.wrapping_mul(37)) % 8 == 5;
+        is_shy && knocks.lock().unwrap_or_else(PoisonError::into_inner).insert(command.key)
     }
 }
 
@@ -262,15 +283,23 @@ impl Participant for Stand {
     }
 
     async fn handle(&self, tx: &mut Tx, batch: &[(Command, ())]) -> Result<Vec<Answer>, SqlError> {
-        let rows = batch.iter().map(|(command, ())| {
+        let closed: Vec<bool> = batch.iter().map(|(command, ())| self.is_closed(command)).collect();
+        let open = batch.iter().zip(&closed).filter(|(_, closed)| !**closed);
+        let rows = open.map(|((command, ()), _)| {
             let direction = match command.key.direction {
-                baton_participant_kit::participant::Direction::Action => 1_i64,
-                baton_participant_kit::participant::Direction::Undo => 2,
+                Direction::Action => 1_i64,
+                Direction::Undo => 2,
             };
             vec![command.key.saga.into(), i64::from(command.key.step).into(), direction.into()]
         });
-        tx.insert_many("effect", &["saga_id", "step", "direction"], rows.collect()).await?;
-        Ok(batch.iter().map(|_| Answer::done()).collect())
+        let rows: Vec<_> = rows.collect();
+        if !rows.is_empty() {
+            tx.insert_many("effect", &["saga_id", "step", "direction"], rows).await?;
+        }
+        let answers = closed.into_iter().map(|closed| {
+            if closed { Answer::unavailable(CommandReason::StoreBusy, "closed for lunch") } else { Answer::done() }
+        });
+        Ok(answers.collect())
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! The handlers of order, payment and stock refuse what comes late or twice on their own as well, so that a kit without
 //! its ledger rules would hide behind them. The participants of a trip only leave a row for each effect. Its definition is
-//! unlike the order saga too: few attempts, long timeouts, a deadline of the whole saga, two undos at one participant.
+//! unlike the order saga too: one attempt, long timeouts, a deadline of the whole saga, two undos at one participant.
 
 use super::cast::{Actor, Stand, Twist};
 use super::client::Answered;
@@ -47,8 +47,8 @@ impl Trip {
     /// Version 1.
     #[must_use]
     pub fn new() -> Self {
-        // Two attempts: a saga gives up while its command may still be anywhere.
-        let impatient = RetryPolicy::new(Duration::from_millis(100), 2, Duration::from_secs(1), 2).ok();
+        // One attempt: a saga turns round at the first "unavailable", while copies of its command may still be anywhere.
+        let impatient = RetryPolicy::new(Duration::from_millis(100), 2, Duration::from_secs(1), 1).ok();
         let options = StepOptions::new().timeout(TIMEOUT);
         let options = impatient.map_or(options, |policy| options.retry(policy));
         let definition = Definition::builder(NAME, 1)
@@ -84,7 +84,7 @@ impl SagaType for Trip {
     }
 }
 
-/// Refusals and short absences by the saga's own id: the same command always gets the same answer.
+/// Refusals by the saga's own id: the same command always gets the same answer.
 #[derive(Debug)]
 struct Moods;
 
@@ -98,7 +98,6 @@ impl Twist for Moods {
             ("hotel.book", 0..=1) | ("card.charge", 0..=4) => {
                 Some(Answer::rejected(CommandReason::OutOfStock, "sold out"))
             }
-            (_, 5) if command.attempt == 1 => Some(Answer::unavailable(CommandReason::StoreBusy, "closed for lunch")),
             _ => None,
         }
     }
@@ -141,7 +140,7 @@ impl Trips {
         // Named once for the whole process: the stand-ins leak their names.
         static STANDS: std::sync::OnceLock<Vec<Stand>> = std::sync::OnceLock::new();
         let stands = STANDS.get_or_init(|| Stand::cast(Trip::new().definition()));
-        stands.iter().map(|stand| Arc::new(stand.twisted(twist.clone())) as Arc<dyn Actor>).collect()
+        stands.iter().map(|stand| Arc::new(stand.twisted(twist.clone()).shy()) as Arc<dyn Actor>).collect()
     }
 
     /// True if the trip's saga is there.
