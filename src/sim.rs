@@ -117,18 +117,18 @@ fn commit() -> String {
 fn planted(printer: Printer) -> Result<(), Failure> {
     use baton_chaos::sim::planted::{ALL, SEEDS};
     let mut table = crate::show::table();
-    table.set_header(["defect", "what is wrong", "noticed by", "seed"]);
+    table.set_header(["defect", "what is wrong", "noticed by"]);
     let mut missed = 0;
     let progress = Progress::begin("defects", ALL.len(), printer.quiet());
     for planted in ALL {
         let caught = planted.caught_within(SEEDS);
         progress.add(1);
-        let (by, seed) = match &caught {
-            Some(caught) => (caught.broken.iter().copied().collect::<Vec<_>>().join(" "), caught.seed.to_string()),
-            None => ("NOBODY".to_owned(), "-".to_owned()),
-        };
-        missed += usize::from(caught.is_none());
-        table.add_row([planted.name, planted.what, by.as_str(), seed.as_str()]);
+        let blind = planted.breaks.iter().any(|invariant| !caught.contains_key(invariant));
+        missed += usize::from(blind);
+        let by: Vec<String> =
+            caught.iter().map(|(invariant, (seed, _))| format!("{invariant} (seed {seed})")).collect();
+        let by = if by.is_empty() { "NOBODY".to_owned() } else { by.join(", ") };
+        table.add_row([planted.name, planted.what, by.as_str()]);
     }
     progress.end();
     printer.text(&table.trim_fmt());
