@@ -22,6 +22,10 @@ pub const CALL: Duration = Duration::from_secs(5);
 /// A connection that is not there after this is tried again by the next call.
 const CONNECT: Duration = Duration::from_secs(2);
 
+/// How long an idle connection to the provider is kept. Short, so that after a nemesis the provider holds none of ours: it
+/// is asked then what it holds.
+const IDLE: Duration = Duration::from_secs(5);
+
 /// Who orders.
 const CUSTOMER: &str = "storm";
 
@@ -60,7 +64,7 @@ impl Shop {
             // As any client should: otherwise a connection that is dead without a word is used for a quarter of an hour.
             Ok(endpoint.http2_keep_alive_interval(CALL).keep_alive_timeout(CONNECT).connect_lazy())
         };
-        let http = reqwest::Client::builder().timeout(CALL).build()?;
+        let http = reqwest::Client::builder().timeout(CALL).pool_idle_timeout(IDLE).build()?;
         Ok(Self { channels: ports.iter().map(channel).collect::<Result<_>>()?, provider: provider.to_owned(), http })
     }
 
