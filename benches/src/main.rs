@@ -1,52 +1,48 @@
-//! The load driver: closed-loop gRPC load on a private real shape, latencies by histogram, ratios printed.
+//! The load driver: gRPC load on private installations, what it costs by process, and the same on other designs.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`shop`] | items, and orders paid for in advance |
+//! | [`load`] | one call and its outcome; closed loop, bursts, open loop |
+//! | [`site`] | what is measured: doors, processes, shelf |
+//! | [`machine`] | CPU, memory and disk by process; the servers' counters; the machine's raw figures |
+//! | [`workload`], [`measure`] | how orders come; one run: prepare, load, weigh |
+//! | [`audit`] | the end of every run |
+//! | [`suite`], [`targets`] | `all`: every workload, and the table against the targets |
+//! | [`weather`], [`growth`], [`batching`] | runs of their own kind |
+//! | [`document`] | the document's designs beside Baton |
+//! | [`report`] | tables, JSON, pictures |
 
+mod audit;
 mod batching;
+mod cli;
+mod document;
+mod growth;
 mod load;
-mod prepare;
+mod machine;
+mod measure;
+mod report;
+mod shop;
+mod site;
+mod suite;
+mod targets;
+mod weather;
+mod workload;
 
 use anyhow::Result;
-use clap::{Parser, Subcommand};
-use std::path::PathBuf;
-
-/// Measures Baton on this machine, against servers and processes of its own.
-#[derive(Debug, Parser)]
-#[command(name = "baton-bench", version)]
-struct Arguments {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// The real shape with normal batching and with batch size 1, in one run; ends with `batching ratio N.N`.
-    Batching(Batching),
-}
-
-/// How `batching` measures.
-#[derive(Clone, Debug, clap::Args)]
-pub struct Batching {
-    /// Orders under way at once.
-    #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=4096))]
-    concurrency: u32,
-    /// Measured seconds of each side; two more before them warm up.
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=300))]
-    seconds: u64,
-    /// Items the orders are spread over.
-    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    items: u32,
-    /// Orchestrators on each side.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=8))]
-    orchestrators: u8,
-    /// The baton binary; by default the one beside this program.
-    #[arg(long)]
-    baton: Option<PathBuf>,
-}
+use clap::Parser as _;
+use cli::{Arguments, Command};
 
 #[tokio::main]
 async fn main() -> Result<()> {
     // The one provider of the build graph; Err only says that it is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     match Arguments::parse().command {
+        Command::All(arguments) => suite::all(&arguments).await,
+        Command::Run(arguments) => suite::one(&arguments).await,
+        Command::Weather(arguments) => suite::weather(&arguments).await,
+        Command::Growth(arguments) => growth::run(&arguments).await,
+        Command::Document(arguments) => document::run(&arguments).await,
         Command::Batching(arguments) => batching::run(&arguments).await,
     }
 }

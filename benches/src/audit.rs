@@ -1,0 +1,76 @@
+//! The end of every run: all at rest, and the whole audit over the databases. A run that fails it has no figure.
+
+use anyhow::{Result, bail, ensure};
+use baton_chaos::audit::databases::{Databases, ORDER, PAYMENT, STOCK};
+use baton_chaos::audit::laws::Mode;
+use baton_chaos::audit::verify::{Extras, verify};
+use baton_orchestrator::sagas::Registry;
+use baton_sql::database::{Database, DatabaseConfig};
+use baton_supervisor::stack::Stack;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// After the last answer: outbox rows are deleted by the next batch, and orders that nobody waited for still move.
+const REST_WITHIN: Duration = Duration::from_secs(60);
+
+/// Between two looks; nothing is measured any more.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// The databases of a real shape.
+pub async fn of_stack(dir: &Path, stack: &Stack) -> Result<Databases> {
+    let open = async |name: &str| {
+        Database::open(DatabaseConfig::mariadb(stack.mariadb.root_url(&format!("baton_{name}")))).await
+    };
+    let mut found = Databases { orchestrator: Some(open("orchestrator").await?), ..Databases::default() };
+    for name in [ORDER, PAYMENT, STOCK] {
+        found.participants.insert(name.to_owned(), open(name).await?);
+    }
+    found.provider = Some(file(&dir.join("sandbox-ledger.db")).await?);
+    Ok(found)
+}
+
+/// The databases of an embedded Baton.
+pub async fn of_directory(data: &Path) -> Result<Databases> {
+    let open = async |name: &str| file(&data.join(format!("{name}.db"))).await;
+    let mut found = Databases { orchestrator: Some(open("orchestrator").await?), ..Databases::default() };
+    for name in [ORDER, PAYMENT, STOCK] {
+        found.participants.insert(name.to_owned(), open(name).await?);
+    }
+    found.provider = Some(open("sandbox").await?);
+    Ok(found)
+}
+
+/// Waits until nothing moves any more.
+pub async fn rest(databases: &Databases) -> Result<()> {
+    let Some(store) = &databases.orchestrator else { return Ok(()) };
+    let until = Instant::now() + REST_WITHIN;
+    loop {
+        let moving = count(store, "SELECT COUNT(*) FROM saga WHERE wake_at IS NOT NULL").await?;
+        let waiting = count(store, "SELECT COUNT(*) FROM outbox").await?;
+        if moving == 0 && waiting == 0 {
+            return Ok(());
+        }
+        ensure!(Instant::now() < until, "not at rest: {moving} sagas move, {waiting} messages wait");
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// Audits everything that was ever written; returns how many checks looked at something.
+pub async fn pass(databases: &Databases) -> Result<usize> {
+    rest(databases).await?;
+    let report = verify(databases, &Registry::standard(), Mode::AtRest, &Extras::default(), &mut |_| {}).await?;
+    if !report.passed() {
+        bail!("the audit failed, so this run reports no figure:\n{}", report.table());
+    }
+    Ok(report.checked())
+}
+
+async fn count(database: &Database, sql: &str) -> Result<i64> {
+    let rows = database.query(sql, Vec::new()).await?;
+    Ok(rows.first().map_or(Ok(0), |row| row.int(0))?)
+}
+
+async fn file(path: &Path) -> Result<Database> {
+    ensure!(path.is_file(), "no database at {}", path.display());
+    Ok(Database::open(DatabaseConfig::sqlite(path)).await?)
+}
