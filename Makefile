@@ -1,6 +1,6 @@
 # What a developer does here. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help services up down demo test fuzz fuzz-keep mutants sim sim-campaign storm storm-full storm-recovery fmt lint doc deny ci bench-batching
+.PHONY: help services up down demo test fuzz fuzz-keep mutants sim sim-campaign storm storm-full storm-recovery fmt lint doc deny ci bench bench-document bench-growth bench-batching bench-micro
 
 CARGO ?= cargo
 
@@ -74,6 +74,25 @@ deny: ## Licences, bans and sources, offline; skipped if cargo-deny is not insta
 
 ci: ## What CI runs
 	bash .ci/run
+
+# Where tables, JSON and pictures of measurements go.
+OUT ?= target/bench
+BENCH = $(CARGO) build --release -p baton -p baton-bench -p baton-document --bins
+
+bench: services ## Every workload, both shapes, bad weather; a table against the targets and pictures in OUT (10 minutes)
+	$(BENCH)
+	target/release/baton-bench all --out $(OUT)
+
+bench-document: services ## The designs Baton grew out of beside Baton: time, cost, and what is left after kills (5 minutes)
+	$(BENCH)
+	target/release/baton-bench document --out $(OUT)
+
+bench-growth: services ## Sagas per second from an empty table to a million finished sagas
+	$(BENCH)
+	target/release/baton-bench growth --out $(OUT)
+
+bench-micro: services ## Measure the parts alone: machine, codec, rows, commits, buses
+	$(CARGO) bench -p baton-bench --bench micro
 
 bench-batching: services ## Measure what batching is worth; ends with `batching ratio N.N`
 	$(CARGO) build --release -p baton -p baton-bench --bins
