@@ -14,8 +14,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
-/// Orders that move no more for this long will not move any more: longer than every timeout and every redelivery.
-const STILL: Duration = Duration::from_secs(8);
+/// Orders that move no more for this long will not move any more: the designs have no timers, and what a killed process
+/// held is delivered again at once. Baton has timers, and says itself when it is at rest.
+const STILL: Duration = Duration::from_secs(5);
 
 /// Orders that move for longer than this are counted as they stand.
 const REST_WITHIN: Duration = Duration::from_secs(60);

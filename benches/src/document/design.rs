@@ -11,9 +11,13 @@ use serde::Serialize;
 use std::fmt;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 /// Schemas of the designs: a monolith's own, then those of the three services.
 const SCHEMAS: [&str; 4] = ["document_monolith", "document_order", "document_payment", "document_stock"];
+
+/// How long a caller of the designs with events waits for an end; some never come. Far above what a burst takes.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// One of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
@@ -135,7 +139,9 @@ impl<'a> Installed<'a> {
                     member(name, ready, &role)?;
                 }
                 let ready = port::free()?;
-                member("order", ready, &["order", "--listen", &listen, "--ready", &format!("127.0.0.1:{ready}")])?;
+                let (address, patience) = (format!("127.0.0.1:{ready}"), PATIENCE.as_millis().to_string());
+                let role = ["order", "--listen", &listen, "--ready", &address, "--patience-ms", &patience];
+                member("order", ready, &role)?;
             }
         }
         for member in &members {

@@ -78,6 +78,7 @@ async fn one(arguments: &Document, dir: &Path, stack: &Stack, installed: &Instal
     let orders = items.orders(ORDERS, Mix { scarce: true, ..Mix::GOOD });
     crate::shop::pay(&site.provider, &orders).await?;
     disaster::all_at_once(&site, &orders).await?;
+    rest(dir, stack, installed.design).await?;
     let scarce = Books::at_rest(dir, stack, installed.design, &items, &orders).await?.judge(&orders, Some(half));
 
     let items = Items::named(ITEMS);
@@ -85,6 +86,7 @@ async fn one(arguments: &Document, dir: &Path, stack: &Stack, installed: &Instal
     let orders = items.orders(disaster::ORDERS, Mix::FAILURES);
     crate::shop::pay(&site.provider, &orders).await?;
     disaster::with_kills(installed, &site, &orders).await?;
+    rest(dir, stack, installed.design).await?;
     let killed = Books::at_rest(dir, stack, installed.design, &items, &orders).await?.judge(&orders, None);
 
     let mut audited = None;
@@ -92,4 +94,12 @@ async fn one(arguments: &Document, dir: &Path, stack: &Stack, installed: &Instal
         audited = Some(audit::pass(&audit::of_stack(dir, stack).await?).await?);
     }
     Ok(Outcome { design: installed.design, burst, sustained, scarce, killed, audited })
+}
+
+/// Baton says itself when nothing moves any more.
+async fn rest(dir: &Path, stack: &Stack, design: Design) -> Result<()> {
+    match design {
+        Design::Baton => audit::rest(&audit::of_stack(dir, stack).await?).await,
+        Design::RowLock | Design::RedisLock | Design::Events | Design::Choreography => Ok(()),
+    }
 }
