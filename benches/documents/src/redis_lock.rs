@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
+use tokio::sync::broadcast::error::RecvError;
 use tokio::time::timeout;
 use uuid::Uuid;
 
@@ -17,6 +18,9 @@ const LEASE: Duration = Duration::from_secs(10);
 
 /// Longest wait without a message: one may be lost, and a holder may have died.
 const LISTEN: Duration = Duration::from_secs(1);
+
+/// Messages that may wait to be heard: as many as callers of a burst may hold and release before one is woken.
+const RELEASES: usize = 4_096;
 
 const PREFIX: &str = "document.lock.";
 const CHANNELS: &str = "document.released.";
@@ -45,7 +49,8 @@ pub struct Held {
 impl RedisLock {
     /// Connects and subscribes.
     pub async fn start(url: &str) -> Result<Self> {
-        let builder = Builder::from_config(Config::from_url(url)?);
+        let mut builder = Builder::from_config(Config::from_url(url)?);
+        builder.with_performance_config(|performance| performance.broadcast_channel_capacity = RELEASES);
         let client = builder.build()?;
         client.init().await.context("connect to Redis")?;
         let subscriber = builder.build_subscriber_client()?;
@@ -56,7 +61,6 @@ impl RedisLock {
         let listening = waiting.clone();
         tokio::spawn(async move {
             // One message wakes one of ours: the lock can be had by one only, and each release sends another message.
-            // Messages that are overrun are made good for by LISTEN.
             while !matches!(wake_one(&listening, messages.recv().await), Step::Closed) {}
         });
         Ok(Self { client, waiting, _subscriber: subscriber })
@@ -110,10 +114,7 @@ enum Step {
     Closed,
 }
 
-fn wake_one(
-    waiting: &Waiting,
-    message: Result<fred::types::Message, tokio::sync::broadcast::error::RecvError>,
-) -> Step {
+fn wake_one(waiting: &Waiting, message: Result<fred::types::Message, RecvError>) -> Step {
     match message {
         Ok(message) => {
             let item = message.channel.strip_prefix(CHANNELS).unwrap_or_default();
@@ -123,8 +124,13 @@ fn wake_one(
             }
             Step::Open
         }
-        Err(tokio::sync::broadcast::error::RecvError::Lagged(_)) => Step::Open,
-        Err(tokio::sync::broadcast::error::RecvError::Closed) => Step::Closed,
+        // Nobody knows whose messages were overrun: all look for themselves.
+        Err(RecvError::Lagged(_)) => {
+            let waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            waiting.values().for_each(|notify| notify.notify_waiters());
+            Step::Open
+        }
+        Err(RecvError::Closed) => Step::Closed,
     }
 }
 
