@@ -95,7 +95,7 @@ impl Sender {
     #[must_use]
     pub fn take_confirmed(&self, max: usize) -> Vec<Uuid> {
         let mut state = self.state();
-        if state.confirmed.len() < ENOUGH && !state.delete_at().is_some_and(|at| at <= Instant::now()) {
+        if state.confirmed.len() < ENOUGH && state.delete_at().is_none_or(|at| at > Instant::now()) {
             return Vec::new();
         }
         let keep = state.confirmed.len().saturating_sub(max);
