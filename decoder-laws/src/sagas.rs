@@ -62,7 +62,8 @@ fn life(definition: &Definition, input: &mut Input<'_>) -> Saga {
 }
 
 pub(crate) fn event(input: &mut Input<'_>) -> Event {
-    let direction = |input: &mut Input<'_>| if input.byte() % 2 == 0 { Direction::Action } else { Direction::Undo };
+    let direction =
+        |input: &mut Input<'_>| if input.byte().is_multiple_of(2) { Direction::Action } else { Direction::Undo };
     let outcome = match input.byte() % 6 {
         0 => Outcome::Succeeded { output: Bytes::copy_from_slice(input.bytes()) },
         1 => Outcome::Rejected { reason: input.text(), message: String::new() },

@@ -14,7 +14,7 @@ const HINTS: (usize, usize) = (256, 25);
 /// If a law is broken.
 pub fn check(data: &[u8]) {
     let mut input = Input::new(data);
-    if input.byte() % 2 == 0 { of_hints(&mut input) } else { of_commits(input) }
+    if input.byte().is_multiple_of(2) { of_hints(&mut input) } else { of_commits(input) }
 }
 
 /// Hints of another process are read as they were sent; our own, and what is none, as nothing.

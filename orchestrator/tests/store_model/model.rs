@@ -116,7 +116,7 @@ impl Model {
         if let Some(before) = query.before {
             found.retain(|record| record.saga.id < before);
         }
-        found.sort_by(|a, b| b.saga.id.cmp(&a.saga.id));
+        found.sort_by_key(|record| std::cmp::Reverse(record.saga.id));
         found.truncate(query.limit as usize);
         found
     }
