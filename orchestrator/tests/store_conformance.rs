@@ -2,6 +2,7 @@
 
 use baton_orchestrator::store::conformance::{exercise, sample};
 use baton_orchestrator::store::memory::MemoryStore;
+use baton_orchestrator::store::migrations::MIGRATIONS;
 use baton_orchestrator::store::sql::SqlStore;
 use baton_orchestrator::store::{Changes, ListQuery, Loaded, SagaStore, StoreError};
 use baton_sql::database::{DatabaseConfig, Dialect, Verdict};
@@ -22,7 +23,7 @@ fn clock() -> Arc<dyn Fn() -> Micros + Send + Sync> {
 
 async fn open(config: DatabaseConfig) -> SqlStore {
     let store = SqlStore::open(config).await.unwrap();
-    assert_eq!(store.migrate().await.unwrap().len(), 8);
+    assert_eq!(store.migrate().await.unwrap().len(), MIGRATIONS.len());
     assert!(store.migrate().await.unwrap().is_empty());
     store
 }
