@@ -44,7 +44,7 @@ pub trait Actor: Send + Sync {
     fn migrations(&self) -> Vec<Migration>;
     /// Its worker, until the process ends.
     fn work(&self, making: Making) -> BoxFuture<'static, ()>;
-    /// True if every effect leaves a row in a table `effect`; see [`super::effects`].
+    /// True if every effect leaves a row in a table `effect`; see the module `effects`.
     fn records_effects(&self) -> bool {
         false
     }
