@@ -125,35 +125,34 @@ pub const MIGRATIONS: &[Migration] = &[
     // running and then completed, needs no place in an index of states.
     Migration {
         id: "0009_saga_wake_second",
-        mariadb: "ALTER TABLE saga \
-            ADD COLUMN IF NOT EXISTS wake_second BIGINT AS (wake_at DIV 1000000) STORED, \
-            ADD COLUMN IF NOT EXISTS unusual TINYINT AS (CASE WHEN state IN (2, 3, 4, 6) THEN state END) STORED",
+        mariadb: "ALTER TABLE saga ADD COLUMN IF NOT EXISTS wake_second BIGINT AS (wake_at DIV 1000000) STORED",
         sqlite: "ALTER TABLE saga ADD COLUMN wake_second INTEGER GENERATED ALWAYS AS (wake_at / 1000000) VIRTUAL",
     },
     Migration {
-        id: "0010_saga_unusual",
-        mariadb: "CREATE INDEX IF NOT EXISTS saga_unusual ON saga (unusual, id)",
-        sqlite: "ALTER TABLE saga ADD COLUMN unusual INTEGER \
-            GENERATED ALWAYS AS (CASE WHEN state IN (2, 3, 4, 6) THEN state END) VIRTUAL",
-    },
-    Migration {
-        id: "0011_saga_due",
+        id: "0010_saga_due",
         mariadb: "CREATE INDEX IF NOT EXISTS saga_due ON saga (wake_second)",
         sqlite: "CREATE INDEX IF NOT EXISTS saga_due ON saga (wake_second, id) WHERE wake_second IS NOT NULL",
     },
     Migration {
-        id: "0012_saga_wake_gone",
+        id: "0011_saga_wake_gone",
         mariadb: "DROP INDEX IF EXISTS saga_wake ON saga",
         sqlite: "DROP INDEX IF EXISTS saga_wake",
     },
     Migration {
-        id: "0013_saga_state_gone",
-        mariadb: "DROP INDEX IF EXISTS saga_state ON saga",
-        sqlite: "DROP INDEX IF EXISTS saga_state",
+        id: "0012_saga_unusual",
+        mariadb: "ALTER TABLE saga ADD COLUMN IF NOT EXISTS unusual TINYINT \
+            AS (CASE WHEN state IN (2, 3, 4, 6) THEN state END) STORED",
+        sqlite: "ALTER TABLE saga ADD COLUMN unusual INTEGER \
+            GENERATED ALWAYS AS (CASE WHEN state IN (2, 3, 4, 6) THEN state END) VIRTUAL",
     },
     Migration {
-        id: "0014_saga_unusual_states",
-        mariadb: "SELECT 1",
-        sqlite: "CREATE INDEX IF NOT EXISTS saga_unusual ON saga (unusual, id) WHERE unusual IS NOT NULL",
+        id: "0013_saga_by_unusual",
+        mariadb: "CREATE INDEX IF NOT EXISTS saga_by_unusual ON saga (unusual, id)",
+        sqlite: "CREATE INDEX IF NOT EXISTS saga_by_unusual ON saga (unusual, id) WHERE unusual IS NOT NULL",
+    },
+    Migration {
+        id: "0014_saga_state_gone",
+        mariadb: "DROP INDEX IF EXISTS saga_state ON saga",
+        sqlite: "DROP INDEX IF EXISTS saga_state",
     },
 ];
