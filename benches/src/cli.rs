@@ -191,9 +191,12 @@ pub struct Batching {
     /// Orders under way at once
     #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=4_096))]
     pub concurrency: u32,
-    /// Measured seconds of each side; two more before them warm up
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=300))]
+    /// Measured seconds of a round; two more before them warm up
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u64).range(1..=300))]
     pub seconds: u64,
+    /// Rounds of each side, in turns; the medians count
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=99))]
+    pub rounds: u32,
     /// Items the orders are spread over
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub items: u32,

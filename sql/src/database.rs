@@ -335,7 +335,7 @@ impl Tx {
         let mut affected = 0;
         let rows = pairs.into_iter().map(|(key, value)| vec![key, value]).collect();
         // Three parameters a row: key and value in the CASE, key again in the list.
-        for chunk in statement::chunks(rows, 3) {
+        for chunk in statement::padded_pairs(rows) {
             let sql = statement::update_case(table, column, key, chunk.len());
             let keys: Vec<Value> = chunk.iter().filter_map(|pair| pair.first().cloned()).collect();
             affected += self.execute(&sql, chunk.into_iter().flatten().chain(keys).collect()).await?;

@@ -1,7 +1,9 @@
-//! Texts of batch statements, built so that few distinct ones exist and prepared statements are reused.
+//! Texts of batch statements, built so that few distinct ones exist and prepared statements are reused: a connection keeps
+//! 512 of them.
 //!
-//! Few rows go in one statement, whatever their number; many go in a multiple of eight and the rest. `IN` lists are padded to
-//! such a size by repeating the last value, which changes no result.
+//! `IN` lists and updates by `CASE` are padded to one of sixteen sizes by repeating the last key, which changes no result.
+//! Rows to insert cannot be padded: few go in one statement, whatever their number; many go in a multiple of eight and the
+//! rest.
 
 use crate::value::Value;
 
@@ -32,16 +34,22 @@ pub fn chunk_sizes(rows: usize, columns: usize) -> Vec<usize> {
     sizes
 }
 
-/// The size an `IN` list of `count` values is padded to: the next of the sizes of [`chunk_sizes`].
+/// The size a list of `count` values is padded to: up to 4 exactly, then two sizes to each doubling (6, 8, 12, 16, …, 256).
 ///
 /// ```
-/// assert_eq!(baton_sql::statement::padded_size(5), 5);
-/// assert_eq!(baton_sql::statement::padded_size(33), 40);
+/// assert_eq!(baton_sql::statement::padded_size(3), 3);
+/// assert_eq!(baton_sql::statement::padded_size(9), 12);
+/// assert_eq!(baton_sql::statement::padded_size(33), 48);
 /// ```
 #[must_use]
 pub fn padded_size(count: usize) -> usize {
     let count = count.max(1);
-    if count <= EXACT { count } else { count.next_multiple_of(GRAIN) }
+    if count <= 4 {
+        return count;
+    }
+    let above = count.next_power_of_two();
+    let between = above / 4 * 3;
+    if count <= between { between } else { above }
 }
 
 /// Splits `values` into `IN` lists of at most [`MAX_ROWS`], each padded to [`padded_size`] by repeating its last value.
@@ -104,10 +112,26 @@ pub fn update_case(table: &str, column: &str, key: &str, rows: usize) -> String 
 
 /// Cuts `rows` into chunks of the sizes of [`chunk_sizes`], within every bound of this module.
 pub(crate) fn chunks(rows: Vec<Vec<Value>>, columns: usize) -> Vec<Vec<Vec<Value>>> {
+    cut(rows, columns, floor_step)
+}
+
+/// Cuts rows of key and value, of which each takes three parameters in [`update_case`], and pads every chunk to
+/// [`padded_size`]: a key that comes again sets nothing, since its own pair comes first.
+pub(crate) fn padded_pairs(pairs: Vec<Vec<Value>>) -> Vec<Vec<Vec<Value>>> {
+    let mut chunks = cut(pairs, 3, |count| count);
+    for chunk in &mut chunks {
+        if let Some(key) = chunk.last().and_then(|pair| pair.first()).cloned() {
+            chunk.resize(padded_size(chunk.len()), vec![key, Value::Null]);
+        }
+    }
+    chunks
+}
+
+fn cut(rows: Vec<Vec<Value>>, columns: usize, size_within: fn(usize) -> usize) -> Vec<Vec<Vec<Value>>> {
     let mut out = Vec::new();
     let mut rows = rows.into_iter();
     while rows.len() > 0 {
-        let wanted = floor_step(rows.len().min(largest_chunk(columns)));
+        let wanted = size_within(rows.len().min(largest_chunk(columns)));
         let mut bytes = 0usize;
         let fitting = rows
             .as_slice()
@@ -118,7 +142,7 @@ pub(crate) fn chunks(rows: Vec<Vec<Value>>, columns: usize) -> Vec<Vec<Vec<Value
                 bytes <= MAX_BYTES
             })
             .count();
-        out.push(rows.by_ref().take(floor_step(fitting.max(1))).collect());
+        out.push(rows.by_ref().take(size_within(fitting.max(1))).collect());
     }
     out
 }
@@ -160,12 +184,28 @@ mod tests {
     }
 
     #[test]
+    fn pairs_are_padded_with_their_last_key() {
+        let padded = padded_pairs((0..5).map(|n| vec![Value::Int(n), Value::Int(7)]).collect());
+        assert_eq!(padded.iter().map(Vec::len).collect::<Vec<_>>(), [6]);
+        assert_eq!(padded[0][4..], [vec![Value::Int(4), Value::Int(7)], vec![Value::Int(4), Value::Null]]);
+        let many = padded_pairs((0..300).map(|n| vec![Value::Int(n), Value::Int(7)]).collect());
+        assert_eq!(many.iter().map(Vec::len).collect::<Vec<_>>(), [256, 48]);
+    }
+
+    #[test]
+    fn padded_sizes_are_few_and_never_too_small() {
+        let sizes: std::collections::BTreeSet<usize> = (0..=MAX_ROWS).map(padded_size).collect();
+        assert_eq!(sizes.len(), 16);
+        assert!((1..=MAX_ROWS).all(|count| padded_size(count) >= count && padded_size(count) <= MAX_ROWS));
+    }
+
+    #[test]
     fn lists_are_padded_with_the_last_value() {
         let lists = padded_lists((0..259).map(Value::Int).collect());
         assert_eq!(lists.iter().map(Vec::len).collect::<Vec<_>>(), [256, 3]);
-        let padded = padded_lists((0..39).map(Value::Int).collect());
-        assert_eq!(padded[0].len(), 40);
-        assert_eq!(padded[0][38..], [38, 38].map(Value::Int));
+        let padded = padded_lists((0..46).map(Value::Int).collect());
+        assert_eq!(padded[0].len(), 48);
+        assert_eq!(padded[0][45..], [45, 45, 45].map(Value::Int));
         assert!(padded_lists(Vec::new()).is_empty());
     }
 

@@ -3,7 +3,7 @@
 //! So each event is handled at least once, and every handler bears repetition. What no handler can make good for is an
 //! event that was never published because its service died between its commit and its publish: there is no outbox.
 
-use anyhow::{Result, bail};
+use anyhow::{Result, ensure};
 use baton_bus::bus::{CommandBus, Destination, Message};
 use baton_bus::rabbitmq::RabbitBus;
 use baton_proto::shop::order::v1::{OrderLine, OrderState};
@@ -11,14 +11,19 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 /// Events of one queue that are handled at once: twice the connections to the database, so that none idles.
 const AT_ONCE: usize = 64;
 
-/// Publishes of one event before its handler gives up; the event that led to it then comes again.
-const TRIES: usize = 3;
+/// How long an event is published again before its handler gives up; what led to it then comes again. Longer than a busy
+/// broker takes to declare the first queues, for which the bus takes no messages.
+const PUBLISH_WITHIN: Duration = Duration::from_secs(20);
+
+/// Between two of these tries.
+const PUBLISH_PAUSE: Duration = Duration::from_millis(100);
 
 /// An order asks for its payment to be looked up.
 pub const PAYMENT_REQUEST: &str = "document-payment-request";
@@ -90,12 +95,12 @@ impl From<&Line> for OrderLine {
 pub async fn publish(bus: &RabbitBus, queue: &str, event: &impl Serialize) -> Result<()> {
     let body = Bytes::from(serde_json::to_vec(event)?);
     let message = Message { id: Uuid::now_v7(), destination: Destination::Commands(queue.to_owned()), body };
-    for _ in 0..TRIES {
-        if bus.publish(vec![message.clone()]).await.contains(&message.id) {
-            return Ok(());
-        }
+    let begun = Instant::now();
+    while !bus.publish(vec![message.clone()]).await.contains(&message.id) {
+        ensure!(begun.elapsed() < PUBLISH_WITHIN, "the broker does not take an event for {queue}");
+        tokio::time::sleep(PUBLISH_PAUSE).await;
     }
-    bail!("the broker does not take an event for {queue}")
+    Ok(())
 }
 
 /// Handles the events of one queue, each in a task of its own, until the bus is closed. An event whose handler fails

@@ -34,7 +34,7 @@ const CONSUME_AGAIN: Duration = Duration::from_millis(500);
 pub struct WorkerOptions {
     /// Most messages taken at once. 64 messages of 256 commands of 1 KiB are 16 MiB in memory.
     pub max_messages: usize,
-    /// Most commands in one transaction. 1 turns batching off.
+    /// Most commands in one transaction, and most messages taken at once if that is less: 1 turns batching off.
     pub max_commands: usize,
     /// Which ledger rules hold. [`Rules::default`] is all of them.
     pub rules: Rules,
@@ -135,7 +135,7 @@ impl<P: Participant> Worker<P> {
         let deliveries = tokio::select! {
             biased;
             () = stop.cancelled() => return Ok(false),
-            taken = consumer.take(self.options.max_messages) => taken?,
+            taken = consumer.take(self.options.max_messages.min(self.options.max_commands)) => taken?,
         };
         let again = deliveries.iter().filter(|delivery| delivery.redelivered).count();
         self.metrics.redelivered(self.participant.name(), again);
