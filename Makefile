@@ -48,13 +48,16 @@ mutants: ## Mutate saga-core and the participants' kit, and see whether their te
 	@command -v cargo-mutants >/dev/null 2>&1 || $(CARGO) install cargo-mutants --locked
 	$(CARGO) mutants --package saga-core --package baton-participant-kit --timeout 300
 
+# One binary for simulator and storm, with the crash points that only a storm arms.
+CHAOS = $(CARGO) build --release --features crash-points --bin baton
+
 sim: ## Simulate 10,000 seeds with faults, then try every crash at every step of the order saga
-	$(CARGO) build --release --bin baton -p baton
+	$(CHAOS)
 	target/release/baton sim --seeds 0..10000
 	target/release/baton check order
 
 sim-campaign: ## Simulate FROM..TO and append the totals to docs/sim-campaign.csv
-	$(CARGO) build --release --bin baton -p baton
+	$(CHAOS)
 	target/release/baton sim --seeds $(FROM)..$(TO) --record docs/sim-campaign.csv
 
 fmt: ## Format
@@ -98,15 +101,14 @@ bench-batching: services ## Measure what batching is worth; ends with `batching 
 	$(CARGO) build --release -p baton -p baton-bench --bins
 	target/release/baton-bench batching
 
-# The profile of a storm's binary; `make storm PROFILE=dev` builds faster and runs slower.
-PROFILE ?= release
-STORM = $(CARGO) run --profile $(PROFILE) --features crash-points --bin baton -- storm
-
 storm: services ## 12 nemeses of 45 s on real processes, an audit after each; report in storm.html
-	$(STORM) --ci --report storm.html
+	$(CHAOS)
+	target/release/baton storm --ci --report storm.html
 
 storm-full: services ## Every kind of nemesis, 180 s each: about three hours; report in storm-full.html, rewritten after each
-	$(STORM) --full --report storm-full.html
+	$(CHAOS)
+	target/release/baton storm --full --report storm-full.html
 
 storm-recovery: services ## How fast what was killed moves again
-	$(STORM) --recovery
+	$(CHAOS)
+	target/release/baton storm --recovery
