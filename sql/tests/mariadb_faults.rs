@@ -289,3 +289,26 @@ async fn a_garbled_greeting_is_a_database_that_is_away() {
     let opened = Database::open(config).await;
     assert!(matches!(&opened, Err(SqlError::Unavailable(_))), "{opened:?}");
 }
+
+/// Its wish for a schema got lost on the way, or the schema was dropped and restored under it: nobody else's statement is to
+/// blame, and the connection must not be met again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_lost_its_schema_is_replaced() {
+    let server = baton_supervisor::shared::mariadb().await;
+    let url = baton_supervisor::shared::fresh_schema(server);
+    let schema = url.rsplit_once('/').unwrap().1.to_owned();
+    let db = open(url.clone(), 2).await;
+    insert(&db, 1).await.unwrap();
+    let restore = format!(
+        "DROP DATABASE `{schema}`; CREATE DATABASE `{schema}`; \
+         CREATE TABLE `{schema}`.t (id BIGINT PRIMARY KEY, n BIGINT NOT NULL) ENGINE=InnoDB;"
+    );
+    server.execute(&restore).unwrap();
+    let mut unavailable = 0;
+    while let Err(error) = insert(&db, 2).await {
+        assert!(matches!(error, SqlError::Unavailable(_)), "{error:?}");
+        unavailable += 1;
+        assert!(unavailable <= 2, "one try for each connection");
+    }
+    assert!(has(&db, 2).await && !has(&db, 1).await);
+}

@@ -77,6 +77,8 @@ fn by_number(number: u16, text: String) -> Failure {
         1022 | 1062 | 1169 | 1586 => plain(SqlError::Duplicate(text)),
         // NULL refused, out of range, division by zero, wrong value, too long, foreign keys, arithmetic, CHECK.
         1048 | 1264 | 1365 | 1366 | 1406 | 1451 | 1452 | 1690 | 3819 | 4025 => plain(SqlError::Constraint(text)),
+        // No schema selected: the wish for it got lost on its way to the server, and nothing can be done on this connection.
+        1046 => Failure { error: SqlError::Unavailable(text), retry: false, lost: true, hopeless: false },
         // Disk or table full, too many connections or users, shutdown, aborted or killed connection or statement, packet
         // too large, network, statement time over, no more prepared statements.
         1021
@@ -181,6 +183,8 @@ mod tests {
             assert!(matches!(failure.error, SqlError::Unavailable(_)), "{number}: {failure:?}");
             assert!(failure.lost, "{number}: the connection may be better elsewhere");
         }
+        let without_schema = by_number(1046, String::new());
+        assert!(without_schema.is_dead_connection(), "another connection has one: {without_schema:?}");
         let syntax = by_number(1064, String::new());
         assert!(matches!(syntax.error, SqlError::Refused(_)) && !syntax.lost, "{syntax:?}");
     }
