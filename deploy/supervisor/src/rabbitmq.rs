@@ -21,7 +21,7 @@ const START_ATTEMPTS: usize = 3;
 const CTL_WITHIN: Duration = Duration::from_secs(60);
 
 /// Loopback only for the node's own protocol too. On a small machine that it shares: no spinning, and one scheduler, since
-/// with more every message hops between cores, which costs the broker a quarter more CPU.
+/// with more every message hops between cores, which costs the broker a third more CPU.
 const ERLANG_OPTIONS: &str =
     "-kernel inet_dist_use_interface {127,0,0,1} +S 1:1 +sbwt none +sbwtdcpu none +sbwtdio none";
 
