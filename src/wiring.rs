@@ -97,6 +97,7 @@ pub fn settings(config: &Config) -> Settings {
         max_batch: config.engine.max_batch,
         queue: config.engine.queue,
         max_waiting_starts: config.limits.waiting_starts,
+        max_under_way: config.limits.sagas_under_way,
         relay_age: config.engine.relay_age,
         relay_pause: config.engine.relay_pause,
         waker_pause: config.engine.waker_pause,

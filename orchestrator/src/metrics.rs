@@ -5,6 +5,7 @@ use crate::store::Record;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 use saga_core::saga::State;
@@ -39,6 +40,8 @@ pub struct Metrics {
     pub relayed: Counter,
     /// Sagas the waker found due.
     pub woken: Counter,
+    /// Sagas under way in the store when they were last counted.
+    pub under_way: Gauge,
     /// Replies that could not be understood.
     pub quarantined: Counter,
     /// Reply messages that the bus delivered again.
@@ -57,6 +60,7 @@ impl Metrics {
             batch_inputs: Histogram::new(exponential_buckets(1.0, 2.0, 14)),
             relayed: Counter::default(),
             woken: Counter::default(),
+            under_way: Gauge::default(),
             quarantined: Counter::default(),
             redelivered: Counter::default(),
         };
@@ -74,6 +78,7 @@ impl Metrics {
         saga.register("batch_inputs", "Inputs settled by one transaction", metrics.batch_inputs.clone());
         saga.register("outbox_relayed", "Outbox messages published again by the relay", metrics.relayed.clone());
         saga.register("woken", "Sagas found past their deadline", metrics.woken.clone());
+        saga.register("under_way", "Sagas under way in the store, whoever drives them", metrics.under_way.clone());
         saga.register("replies_quarantined", "Replies that could not be understood", metrics.quarantined.clone());
         let help = "Reply messages that the bus delivered again";
         saga.register("replies_redelivered", help, metrics.redelivered.clone());

@@ -8,10 +8,12 @@ use crate::engine::driver::Engine;
 use crate::engine::handle::EngineHandle;
 use crate::engine::known::Known;
 use crate::engine::sender::Sender;
+use crate::engine::under_way::UnderWay;
 use crate::metrics::Metrics;
 use crate::notify::Notifier;
 use crate::sagas::Registry;
 use crate::store::SagaStore;
+use crate::workers::census::Census;
 use crate::workers::inbox::Inbox;
 use crate::workers::probe::Probe;
 use crate::workers::relay::Relay;
@@ -42,6 +44,8 @@ pub struct Settings {
     pub queue: usize,
     /// Starts and orders that may wait for their commit before callers get RESOURCE_EXHAUSTED.
     pub max_waiting_starts: usize,
+    /// Sagas that may be under way, whoever drives them, before callers who start more get RESOURCE_EXHAUSTED.
+    pub max_under_way: usize,
     /// Age at which an outbox message counts as unconfirmed.
     pub relay_age: Duration,
     /// Pause between two looks at the outbox.
@@ -58,6 +62,7 @@ impl Default for Settings {
             max_batch: 4096,
             queue: 16_384,
             max_waiting_starts: 8192,
+            max_under_way: 4096,
             relay_age: Duration::from_secs(1),
             relay_pause: Duration::from_millis(250),
             waker_pause: Duration::from_millis(100),
@@ -130,7 +135,8 @@ impl Orchestrator {
     /// The same with what is otherwise left to chance: a simulator hands in its own, so that a run can be repeated.
     pub async fn start_with(parts: Parts, metrics: Arc<Metrics>, chance: Chance) -> Result<Self, BusError> {
         let settings = &parts.settings;
-        let (handle, jobs) = EngineHandle::new(settings.queue, settings.max_waiting_starts);
+        let under_way = UnderWay::new(settings.max_under_way);
+        let (handle, jobs) = EngineHandle::new(settings.queue, settings.max_waiting_starts, under_way.clone());
         let notifier = Notifier::new(parts.coord.clone(), metrics.clone());
         let sender = Sender::new(parts.bus.clone());
         let committer = Committer {
@@ -138,6 +144,7 @@ impl Orchestrator {
             registry: parts.registry.clone(),
             new_id: chance.new_id,
             known: Known::default(),
+            under_way: under_way.clone(),
             #[cfg(feature = "planted-bugs")]
             planted: chance.plant.map(|plant| plant(&sender)),
         };
@@ -153,13 +160,15 @@ impl Orchestrator {
             handle.clone(),
             parts.registry.clone(),
             parts.probe.clone(),
-            metrics,
+            metrics.clone(),
             settings.waker_pause,
         );
+        let census = Census::new(parts.store.clone(), under_way, metrics);
         let workers = vec![
             tokio::spawn(until(stop.clone(), inbox.run())),
             tokio::spawn(relay.run(stop.clone())),
             tokio::spawn(waker.run(stop.clone())),
+            tokio::spawn(census.run(stop.clone())),
             tokio::spawn(until(stop.clone(), notifier.clone().listen())),
         ];
         let api = Api {

@@ -4,6 +4,7 @@ mod support;
 
 use baton_orchestrator::engine::handle::{EngineHandle, Rejected};
 use baton_orchestrator::engine::input::{Input, Verdict};
+use baton_orchestrator::engine::under_way::UnderWay;
 use baton_orchestrator::store::SagaStore as _;
 use saga_core::event::{Order, Outcome, Reply, Verb};
 use saga_core::saga::{Direction, SagaId, State};
@@ -178,7 +179,7 @@ async fn one_batch_is_one_transaction_and_one_message_per_participant() {
 
 #[tokio::test]
 async fn past_the_bound_callers_are_told_to_come_back() {
-    let (handle, jobs) = EngineHandle::new(16, 2);
+    let (handle, jobs) = EngineHandle::new(16, 2, UnderWay::new(100));
     let waiting: Vec<_> = (1..=2)
         .map(|n| {
             let handle = handle.clone();
@@ -194,6 +195,36 @@ async fn past_the_bound_callers_are_told_to_come_back() {
     }
     assert_eq!(handle.start(order_start(4)).await.unwrap_err(), Rejected::Overloaded);
     assert_eq!(jobs.len(), 2);
+}
+
+#[tokio::test]
+async fn no_more_sagas_are_started_than_may_be_under_way() {
+    let mut bench = Bench::bounded(3);
+    for n in 1..=3 {
+        assert!(matches!(start(&mut bench, n).await, Verdict::Started(_)));
+    }
+    assert_eq!(bench.handle.start(order_start(4)).await.unwrap_err(), Rejected::Overloaded);
+    assert!(bench.store.get(SagaId([4; 16])).await.unwrap().is_none(), "a refusal leaves nothing");
+
+    // Those that another orchestrator ended make room once they are counted.
+    for n in 1..=2 {
+        bench.store.end(SagaId([n; 16])).await;
+    }
+    assert_eq!(bench.handle.start(order_start(4)).await.unwrap_err(), Rejected::Overloaded);
+    bench.census.run_once().await.unwrap();
+    assert!(matches!(start(&mut bench, 4).await, Verdict::Started(_)));
+    assert!(matches!(start(&mut bench, 5).await, Verdict::Started(_)));
+    assert_eq!(bench.handle.start(order_start(6)).await.unwrap_err(), Rejected::Overloaded);
+
+    // And one that comes to rest here makes room at once.
+    let handle = bench.handle.clone();
+    let order = Order { verb: Verb::Pause, actor: "op".into(), reason: "test".into() };
+    let paused = tokio::spawn(async move { handle.order(SagaId([5; 16]), order, None).await });
+    while !paused.is_finished() {
+        bench.engine.run_once().await;
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(bench.under_way.now(), 2);
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ mod support;
 use baton_orchestrator::engine::attempt::Committer;
 use baton_orchestrator::engine::input::{Input, Verdict};
 use baton_orchestrator::engine::known::Known;
+use baton_orchestrator::engine::under_way::UnderWay;
 use baton_orchestrator::sagas::Registry;
 use baton_orchestrator::store::SagaStore as _;
 use saga_core::event::{Outcome, Reply};
@@ -28,6 +29,7 @@ fn committer(store: &Arc<FaultyStore>) -> Committer {
         registry: Registry::standard(),
         new_id: Arc::new(Uuid::now_v7),
         known: Known::default(),
+        under_way: UnderWay::new(1024),
         planted: None,
     }
 }

@@ -253,6 +253,8 @@ pub struct Telemetry {
 pub struct Limits {
     /// Starts and orders that may wait for their commit.
     pub waiting_starts: usize,
+    /// Sagas that may be under way, whoever drives them, before more are started.
+    pub sagas_under_way: usize,
 }
 
 impl Config {
@@ -279,6 +281,7 @@ impl Config {
         at_least("engine.relay_pause", self.engine.relay_pause, SHORTEST)?;
         at_least("engine.waker_pause", self.engine.waker_pause, SHORTEST)?;
         within("limits.waiting_starts", self.limits.waiting_starts, 1, 1_048_576)?;
+        within("limits.sagas_under_way", self.limits.sagas_under_way, 1, 1_048_576)?;
         if self.bus.kind == BusKind::Rabbitmq && !self.bus.url.expose_secret().starts_with("amqp") {
             return Err("bus.url: an AMQP url begins with amqp:// or amqps://".to_owned());
         }

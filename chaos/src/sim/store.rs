@@ -214,6 +214,11 @@ impl SagaStore for FaultyStore {
         self.inner.due(known, limit).await
     }
 
+    async fn under_way(&self, limit: u32) -> Result<u64, StoreError> {
+        self.read().await?;
+        self.inner.under_way(limit).await
+    }
+
     async fn unconfirmed(
         &self,
         age: Duration,

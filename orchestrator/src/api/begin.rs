@@ -59,7 +59,7 @@ impl Api {
             fingerprint,
         };
         let verdict = self.engine.start(start).await.map_err(|rejected| match rejected {
-            Rejected::Overloaded => SagaReason::Overloaded.status("too many orders are waiting; try again"),
+            Rejected::Overloaded => SagaReason::Overloaded.status("too many sagas are waiting or under way; try again"),
             Rejected::Stopping => SagaReason::ShuttingDown.status("this orchestrator is shutting down; try another"),
         })?;
         self.begun(verdict).await

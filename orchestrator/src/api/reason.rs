@@ -17,7 +17,7 @@ pub enum SagaReason {
     RequestIdReused,
     /// The order has been placed before, by another request.
     OrderAlreadyPlaced,
-    /// As many starts wait as may wait.
+    /// As many starts wait as may wait, or as many sagas are under way as may be.
     Overloaded,
     /// The orchestrator is shutting down; another one serves.
     ShuttingDown,
@@ -82,7 +82,7 @@ impl SagaReason {
             Self::InputTooLarge => "The input is longer than 64 KiB.",
             Self::RequestIdReused => "The request id was used before with other content.",
             Self::OrderAlreadyPlaced => "The order has been placed before, by another request.",
-            Self::Overloaded => "As many starts wait as may wait. Retry.",
+            Self::Overloaded => "As many starts wait as may wait, or as many sagas are under way as may be. Retry.",
             Self::ShuttingDown => "The orchestrator is shutting down; another one serves. Retry.",
             Self::StoreUnavailable => "The store is away; nothing was written. Retry.",
             Self::OutcomeUnknown => {

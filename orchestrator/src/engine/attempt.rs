@@ -3,6 +3,7 @@
 use crate::engine::input::{Input, Verdict};
 use crate::engine::known::Known;
 use crate::engine::plan::{Plan, Planning, plan};
+use crate::engine::under_way::UnderWay;
 use crate::sagas::Registry;
 use crate::store::{Holder, Loaded, OutboxMessage, Record, SagaStore, StartKey, StoreError};
 use baton_crash_point::{Point, hit};
@@ -29,6 +30,8 @@ pub struct Committer {
     pub new_id: NewId,
     /// Sagas that need not be read.
     pub known: Known,
+    /// How many there are to drive.
+    pub under_way: Arc<UnderWay>,
     /// A defect put in on purpose; see [`crate::engine::planted`].
     #[cfg(feature = "planted-bugs")]
     pub planted: Option<crate::engine::planted::Planted>,
@@ -97,6 +100,7 @@ impl Committer {
             match self.commit_once(&inputs, &confirmed, &taken, &known, in_doubt).await {
                 Ok(settled) => {
                     self.known.keep(&settled.moved);
+                    self.under_way.moved(&settled.moved);
                     return Ok(settled);
                 }
                 // A row is not what it was when this process last wrote it: read instead.

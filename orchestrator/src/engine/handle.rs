@@ -1,6 +1,7 @@
 //! The bounded queue in front of the engine: who may put what in, and who is turned away.
 
 use crate::engine::input::{Input, Job, Start, Verdict};
+use crate::engine::under_way::UnderWay;
 use baton_bus::bus::Delivery;
 use saga_core::event::{Order, Reply};
 use saga_core::saga::SagaId;
@@ -11,8 +12,8 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 /// Why a start or an order was not even queued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Rejected {
-    /// As many starts wait as may wait.
-    #[error("too many starts are waiting")]
+    /// As many starts wait as may wait, or as many sagas are under way as may be.
+    #[error("too many sagas are waiting or under way")]
     Overloaded,
     /// The process is shutting down.
     #[error("the orchestrator is shutting down")]
@@ -24,21 +25,33 @@ pub enum Rejected {
 pub struct EngineHandle {
     jobs: mpsc::Sender<Job>,
     starts: Arc<Semaphore>,
+    max_starts: usize,
+    under_way: Arc<UnderWay>,
     stopping: Arc<AtomicBool>,
 }
 
 impl EngineHandle {
-    /// A queue of at most `jobs` jobs, in which at most `starts` starts and orders may wait at once.
+    /// A queue of at most `jobs` jobs, in which at most `starts` starts and orders may wait at once, and no start that
+    /// would bring more sagas under way than may be.
     #[must_use]
-    pub fn new(jobs: usize, starts: usize) -> (Self, mpsc::Receiver<Job>) {
+    pub fn new(jobs: usize, starts: usize, under_way: Arc<UnderWay>) -> (Self, mpsc::Receiver<Job>) {
         let (sender, receiver) = mpsc::channel(jobs);
-        let handle =
-            Self { jobs: sender, starts: Arc::new(Semaphore::new(starts)), stopping: Arc::new(AtomicBool::new(false)) };
+        let handle = Self {
+            jobs: sender,
+            starts: Arc::new(Semaphore::new(starts)),
+            max_starts: starts,
+            under_way,
+            stopping: Arc::new(AtomicBool::new(false)),
+        };
         (handle, receiver)
     }
 
     /// Starts a saga and waits until it is committed or refused. Dropping the future does not take the start back.
     pub async fn start(&self, start: Start) -> Result<Verdict, Rejected> {
+        let waiting = self.max_starts - self.starts.available_permits();
+        if !self.under_way.admits(waiting) {
+            return Err(Rejected::Overloaded);
+        }
         self.one(Input::Start(Arc::new(start))).await
     }
 

@@ -8,6 +8,7 @@
 //! | [`outgoing`] | commands packed into messages |
 //! | [`attempt`] | one batch against the store, with every way it can fail |
 //! | [`driver`] | the loop around it, settling what was handed in |
+//! | [`under_way`] | how many sagas there are to drive, which admission goes by |
 //! | [`sender`] | publishing after the commit, and remembering what was confirmed |
 //! | [`handle`] | the bounded queue in front |
 
@@ -21,3 +22,4 @@ pub mod plan;
 #[cfg(feature = "planted-bugs")]
 pub mod planted;
 pub mod sender;
+pub mod under_way;

@@ -72,6 +72,9 @@ async fn only_active_sagas_are_due_oldest_first(store: &Store) {
     let head = store.due(known, 5).await.expect("due");
     assert_eq!(head[..4], due[..], "a page is the head");
     assert_eq!(head[4].saga.wake_at(), Some(later[1]), "the older second comes first");
+    let under_way = active.len() as u64 + 5;
+    assert_eq!(store.under_way(100).await.expect("count"), under_way, "whoever drives them, due or not");
+    assert_eq!(store.under_way(3).await.expect("count"), 3, "no further than asked");
     assert!(store.due(Vec::new(), 100).await.expect("due").is_empty(), "unknown definitions are left alone");
 }
 

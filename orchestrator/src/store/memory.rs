@@ -106,6 +106,12 @@ impl SagaStore for MemoryStore {
         Ok(due.into_iter().map(|(_, record)| record.clone()).collect())
     }
 
+    async fn under_way(&self, limit: u32) -> Result<u64, StoreError> {
+        let tables = self.tables();
+        let active = tables.sagas.values().filter(|record| record.saga.wake_at().is_some());
+        Ok(active.take(limit as usize).count() as u64)
+    }
+
     async fn unconfirmed(
         &self,
         age: Duration,

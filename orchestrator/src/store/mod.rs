@@ -177,6 +177,9 @@ pub trait SagaStore: Send + Sync + fmt::Debug + 'static {
     /// (Sagas of definitions this build does not know are left to builds that do, and must not fill the page.)
     async fn due(&self, known: Vec<DefinitionId>, limit: u32) -> Result<Vec<Record>, StoreError>;
 
+    /// How many sagas are under way (they have a deadline), of any definition; counts no further than `limit`.
+    async fn under_way(&self, limit: u32) -> Result<u64, StoreError>;
+
     /// Outbox messages committed longer than `age` ago and not yet confirmed: in id order, which is the order of time, at
     /// most `limit`, only ids above `after`. Rows that do not decode are left out, and never make a page shorter: a page
     /// that is not full is the last. So whoever pages through gets past messages that cannot be published.

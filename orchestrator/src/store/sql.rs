@@ -90,6 +90,10 @@ impl SagaStore for SqlStore {
         read::due(&self.db, known, self.now(), limit).await
     }
 
+    async fn under_way(&self, limit: u32) -> Result<u64, StoreError> {
+        read::under_way(&self.db, limit).await
+    }
+
     async fn unconfirmed(
         &self,
         age: Duration,

@@ -106,6 +106,9 @@ async fn same_contents(store: &dyn SagaStore, model: &Model) -> Result<(), TestC
         let (known, page) = (vec![known.clone()], store.due(vec![known], SAGAS).await.unwrap());
         prop_assert!(model.is_due_page(&known, SAGAS, &page), "{page:?}");
     }
+    for limit in [2, SAGAS] {
+        prop_assert_eq!(store.under_way(limit).await.unwrap(), model.under_way(limit));
+    }
     let found = store.unconfirmed(Duration::ZERO, None, MESSAGES).await.unwrap();
     prop_assert_eq!(found, model.unconfirmed(Duration::ZERO, None, MESSAGES));
     Ok(())

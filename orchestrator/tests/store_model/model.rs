@@ -152,6 +152,11 @@ impl Model {
             && seconds(&page.iter().collect::<Vec<_>>()) == oldest
     }
 
+    pub fn under_way(&self, limit: u32) -> u64 {
+        let active = self.sagas.iter().filter(|record| record.saga.wake_at().is_some());
+        active.count().min(limit as usize) as u64
+    }
+
     pub fn unconfirmed(&self, age: Duration, after: Option<Uuid>, limit: u32) -> Vec<OutboxMessage> {
         let mut found = self.messages.clone();
         found.retain(|message| message.created_at.plus(age) <= self.now);

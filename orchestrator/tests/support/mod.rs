@@ -12,6 +12,7 @@ use baton_orchestrator::engine::handle::EngineHandle;
 use baton_orchestrator::engine::input::Start;
 use baton_orchestrator::engine::planted::Planted;
 use baton_orchestrator::engine::sender::Sender;
+use baton_orchestrator::engine::under_way::UnderWay;
 use baton_orchestrator::metrics::Metrics;
 use baton_orchestrator::notify::Notifier;
 use baton_orchestrator::sagas::Registry;
@@ -20,6 +21,7 @@ use baton_orchestrator::store::{
     Changes, Decide, Fingerprint, Holder, ListQuery, Loaded, OutboxMessage, Record, SagaStore, StartKey, StoreError,
     Update,
 };
+use baton_orchestrator::workers::census::Census;
 use baton_proto::baton::participant::v1 as wire;
 use baton_proto::shop::order::v1::{OrderLine, OrderSagaInput};
 use bytes::Bytes;
@@ -82,6 +84,18 @@ impl FaultyStore {
         self.inner.commit(vec![id], decide).await.expect("damaged");
     }
 
+    /// Ends a saga, as another orchestrator would.
+    pub async fn end(&self, id: SagaId) {
+        let decide = Box::new(move |loaded: &Loaded| {
+            let mut saga = loaded.records[&id].saga.clone();
+            let loaded_version = saga.version;
+            saga.version += 1;
+            saga.state = State::Completed;
+            Changes { updates: vec![Update { saga, loaded_version, data_changed: false }], ..Changes::default() }
+        });
+        self.inner.commit(vec![id], decide).await.expect("ended");
+    }
+
     /// Lets the decision be made and writes nothing of it, as a database does that fails at COMMIT.
     async fn roll_back(&self, ids: Vec<SagaId>, mut decide: Decide) -> Result<(), StoreError> {
         let look = Box::new(move |loaded: &Loaded| {
@@ -141,6 +155,10 @@ impl SagaStore for FaultyStore {
 
     async fn due(&self, known: Vec<DefinitionId>, limit: u32) -> Result<Vec<Record>, StoreError> {
         self.inner.due(known, limit).await
+    }
+
+    async fn under_way(&self, limit: u32) -> Result<u64, StoreError> {
+        self.inner.under_way(limit).await
     }
 
     async fn unconfirmed(
@@ -249,6 +267,8 @@ pub struct Bench {
     pub bus: Arc<RecordingBus>,
     pub sender: Arc<Sender>,
     pub handle: EngineHandle,
+    pub under_way: Arc<UnderWay>,
+    pub census: Census,
     pub closing: CancellationToken,
     pub engine: Engine,
 }
@@ -258,24 +278,36 @@ impl Bench {
         Self::with(|_| None)
     }
 
+    /// At most so many sagas may be under way.
+    pub fn bounded(max: usize) -> Self {
+        Self::made(max, |_| None)
+    }
+
     pub fn with(planted: impl FnOnce(&Arc<Sender>) -> Option<Planted>) -> Self {
+        Self::made(1024, planted)
+    }
+
+    fn made(max_under_way: usize, planted: impl FnOnce(&Arc<Sender>) -> Option<Planted>) -> Self {
         let clock = Clock::new();
         let store = FaultyStore::new(&clock);
         let bus = Arc::new(RecordingBus::default());
         let sender = Sender::new(bus.clone());
+        let under_way = UnderWay::new(max_under_way);
         let metrics = Arc::new(Metrics::register(&mut prometheus_client::registry::Registry::default()));
+        let census = Census::new(store.clone(), under_way.clone(), metrics.clone());
         let notifier = Notifier::new(Arc::new(LocalCoord::new()), metrics);
-        let (handle, jobs) = EngineHandle::new(1024, 1024);
+        let (handle, jobs) = EngineHandle::new(1024, 1024, under_way.clone());
         let committer = Committer {
             store: store.clone(),
             registry: Registry::standard(),
             new_id: Arc::new(Uuid::now_v7),
             known: baton_orchestrator::engine::known::Known::default(),
+            under_way: under_way.clone(),
             planted: planted(&sender),
         };
         let closing = CancellationToken::new();
         let engine = Engine::new(jobs, committer, sender.clone(), notifier, 4096, closing.clone());
-        Self { clock, store, bus, sender, handle, closing, engine }
+        Self { clock, store, bus, sender, handle, under_way, census, closing, engine }
     }
 
     /// Waits until everything that is being published is settled.

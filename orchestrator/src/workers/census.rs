@@ -1,0 +1,57 @@
+//! The census: counts the sagas under way in the store, since other orchestrators start and end them too.
+
+use crate::engine::under_way::UnderWay;
+use crate::metrics::Metrics;
+use crate::store::{SagaStore, StoreError};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// Between two counts. What other orchestrators may start beyond the bound is what they start in this time.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// How many times the bound are counted at most.
+const BEYOND: usize = 4;
+
+/// Counts.
+#[derive(Debug)]
+pub struct Census {
+    store: Arc<dyn SagaStore>,
+    under_way: Arc<UnderWay>,
+    metrics: Arc<Metrics>,
+}
+
+impl Census {
+    /// A census of what this store holds.
+    #[must_use]
+    pub fn new(store: Arc<dyn SagaStore>, under_way: Arc<UnderWay>, metrics: Arc<Metrics>) -> Self {
+        Self { store, under_way, metrics }
+    }
+
+    /// Runs until cancelled. While the store is away the last count stands.
+    pub async fn run(self, stop: CancellationToken) {
+        loop {
+            if let Err(error) = self.run_once().await {
+                tracing::debug!(%error, "sagas under way could not be counted");
+            }
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(PAUSE) => {}
+            }
+        }
+    }
+
+    /// One count, if there is anything to count. Far beyond the bound it does not matter how many there are.
+    pub async fn run_once(&self) -> Result<(), StoreError> {
+        if self.under_way.is_quiet() {
+            return Ok(());
+        }
+        let about_to_count = self.under_way.about_to_count();
+        let limit = u32::try_from(self.under_way.max().saturating_mul(BEYOND)).unwrap_or(u32::MAX);
+        let sagas = self.store.under_way(limit).await?;
+        self.under_way.counted(sagas, about_to_count);
+        self.metrics.under_way.set(i64::try_from(sagas).unwrap_or(i64::MAX));
+        Ok(())
+    }
+}
