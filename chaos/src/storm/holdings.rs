@@ -21,7 +21,7 @@ const WARM_UP: Duration = Duration::from_secs(10);
 
 /// How long what is left of a fault may take to be let go of: an idle thread of the blocking pool ends after 10 s, a
 /// connection that is dead without a word is found by its keep-alive after 15 to 20 s, an idle HTTP connection to the
-/// provider is kept for 90 s. Only a process that holds too much makes anybody wait.
+/// provider is kept for 20 to 40 s. Only a process that holds too much makes anybody wait.
 const LET_GO_WITHIN: Duration = Duration::from_secs(100);
 
 /// Between two looks.
