@@ -62,7 +62,7 @@ impl Default for Settings {
             max_batch: 4096,
             queue: 16_384,
             max_waiting_starts: 8192,
-            max_under_way: 4096,
+            max_under_way: 2048,
             relay_age: Duration::from_secs(1),
             relay_pause: Duration::from_millis(250),
             waker_pause: Duration::from_millis(100),

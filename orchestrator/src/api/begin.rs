@@ -36,6 +36,11 @@ impl std::fmt::Debug for dyn SagaType {
 }
 
 impl Api {
+    /// Refuses a start that would not be let in anyway, before it is looked at.
+    pub fn admit(&self) -> Result<(), Status> {
+        self.engine.room().map_err(rejection)
+    }
+
     /// Starts a saga, or finds the one this very request started before. The id is made by the caller so that it can
     /// subscribe first.
     pub async fn begin(&self, id: SagaId, asked: Asked) -> Result<Arc<Record>, Status> {
@@ -58,10 +63,7 @@ impl Api {
             keys,
             fingerprint,
         };
-        let verdict = self.engine.start(start).await.map_err(|rejected| match rejected {
-            Rejected::Overloaded => SagaReason::Overloaded.status("too many sagas are waiting or under way; try again"),
-            Rejected::Stopping => SagaReason::ShuttingDown.status("this orchestrator is shutting down; try another"),
-        })?;
+        let verdict = self.engine.start(start).await.map_err(rejection)?;
         self.begun(verdict).await
     }
 
@@ -98,6 +100,13 @@ impl Api {
                 Err(SagaReason::Internal.status("internal error"))
             }
         }
+    }
+}
+
+fn rejection(rejected: Rejected) -> Status {
+    match rejected {
+        Rejected::Overloaded => SagaReason::Overloaded.status("too many sagas are waiting or under way; try again"),
+        Rejected::Stopping => SagaReason::ShuttingDown.status("this orchestrator is shutting down; try another"),
     }
 }
 

@@ -40,6 +40,7 @@ impl OrderPlacementService for Api {
         &self,
         request: Request<wire::PlaceOrderRequest>,
     ) -> Result<Response<wire::PlaceOrderResponse>, Status> {
+        self.admit()?;
         let traceparent = trace::traceparent_of(request.metadata());
         let patience = patience(request.metadata());
         if patience < LEAST_PATIENCE {

@@ -34,6 +34,7 @@ impl SagaService for Api {
         &self,
         request: Request<wire::StartSagaRequest>,
     ) -> Result<Response<wire::StartSagaResponse>, Status> {
+        self.admit()?;
         let traceparent = trace::traceparent_of(request.metadata());
         let request = request.into_inner();
         let request_id = RequestId::parse(&request.request_id).map_err(|flaw| invalid("request_id", flaw))?;

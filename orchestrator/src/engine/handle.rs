@@ -46,12 +46,16 @@ impl EngineHandle {
         (handle, receiver)
     }
 
+    /// Whether a start would be let in now. To be asked before anything is spent on a request: under overload most of what
+    /// comes is refused, and what that costs is missing elsewhere.
+    pub fn room(&self) -> Result<(), Rejected> {
+        let waiting = self.max_starts - self.starts.available_permits();
+        if self.under_way.admits(waiting) { Ok(()) } else { Err(Rejected::Overloaded) }
+    }
+
     /// Starts a saga and waits until it is committed or refused. Dropping the future does not take the start back.
     pub async fn start(&self, start: Start) -> Result<Verdict, Rejected> {
-        let waiting = self.max_starts - self.starts.available_permits();
-        if !self.under_way.admits(waiting) {
-            return Err(Rejected::Overloaded);
-        }
+        self.room()?;
         self.one(Input::Start(Arc::new(start))).await
     }
 
