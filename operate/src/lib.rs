@@ -1,0 +1,15 @@
+//! What operators ask of sagas, as pure functions over [`saga_core`]: which ones, why, since when, and what can be done.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`acts`] | which operator acts are legal now, and where each may lead |
+//! | [`half`] | where a saga stands, with names |
+//!
+//! Nothing here does I/O, and nothing decides by itself what a saga may do: the machine is asked. Contents of inputs,
+//! outputs and messages never appear in any result, only names of steps, stable reasons, times, and who ordered what.
+
+#![warn(missing_docs)]
+
+pub mod acts;
+pub mod half;
+mod inert;
