@@ -12,6 +12,31 @@ pub(crate) fn reason(text: &str) -> String {
     if shown.is_empty() { "UNKNOWN".to_owned() } else { shown }
 }
 
+/// At most `most` characters of a text: everything that is printable stays, everything that acts on a terminal or on the
+/// direction of writing becomes a space.
+pub(crate) fn cut(text: &str, most: usize) -> String {
+    let mut shown = String::new();
+    for c in text.chars().take(most) {
+        match acts(c) {
+            true if shown.ends_with(' ') => {}
+            true => shown.push(' '),
+            false => shown.push(c),
+        }
+    }
+    if text.chars().nth(most).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+/// Control characters, line and paragraph separators, and all that changes the direction of writing or has no width.
+fn acts(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{00ad}' | '\u{061c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

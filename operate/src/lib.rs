@@ -2,8 +2,10 @@
 //!
 //! | module | what it holds |
 //! |---|---|
+//! | [`filter`] | the filter language: parsed, matched in memory, translated to SQL |
 //! | [`acts`] | which operator acts are legal now, and where each may lead |
 //! | [`half`] | where a saga stands, with names |
+//! | [`moment`] | times and durations as text |
 //!
 //! Nothing here does I/O, and nothing decides by itself what a saga may do: the machine is asked. Contents of inputs,
 //! outputs and messages never appear in any result, only names of steps, stable reasons, times, and who ordered what.
@@ -11,5 +13,7 @@
 #![warn(missing_docs)]
 
 pub mod acts;
+pub mod filter;
 pub mod half;
 mod inert;
+pub mod moment;

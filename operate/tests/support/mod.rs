@@ -2,6 +2,8 @@
 
 #![allow(dead_code)]
 
+pub mod exprs;
+
 use baton_operate::acts::VERBS;
 use baton_operate::half::position;
 use bytes::Bytes;
