@@ -4,6 +4,9 @@
 /// Characters of a stable reason that are shown.
 const MAX_REASON: usize = 64;
 
+/// Characters of an operator's words that are shown.
+const MAX_WORDS: usize = 200;
+
 /// A stable reason. Reasons are UPPER_SNAKE by contract; what else stands in one is shown as `_`, so that no content and
 /// no markup can come in by this way.
 pub(crate) fn reason(text: &str) -> String {
@@ -12,8 +15,13 @@ pub(crate) fn reason(text: &str) -> String {
     if shown.is_empty() { "UNKNOWN".to_owned() } else { shown }
 }
 
-/// At most `most` characters of a text: everything that is printable stays, everything that acts on a terminal or on the
-/// direction of writing becomes a space.
+/// An operator's words, or a piece of a filter: everything that is printable stays, everything that acts on a terminal or
+/// on the direction of writing becomes a space.
+pub(crate) fn words(text: &str) -> String {
+    cut(text, MAX_WORDS)
+}
+
+/// The same, at most `most` characters.
 pub(crate) fn cut(text: &str, most: usize) -> String {
     let mut shown = String::new();
     for c in text.chars().take(most) {
@@ -47,5 +55,11 @@ mod tests {
         assert_eq!(reason("<img onerror=x>\u{202e}"), "_img_onerror_x__");
         assert_eq!(reason(""), "UNKNOWN");
         assert_eq!(reason(&"A".repeat(10_000)).len(), MAX_REASON);
+    }
+
+    #[test]
+    fn words_cannot_act() {
+        assert_eq!(words("다시 보내기 \u{1b}[2J\u{202e}x\n"), "다시 보내기 [2J x ");
+        assert_eq!(words(&"ä".repeat(300)).chars().count(), MAX_WORDS + 1);
     }
 }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`filter`] | the filter language: parsed, matched in memory, translated to SQL |
 //! | [`acts`] | which operator acts are legal now, and where each may lead |
+//! | [`timeline`] | a saga's steps and undos over time, to be drawn |
 //! | [`half`] | where a saga stands, with names |
 //! | [`moment`] | times and durations as text |
 //!
@@ -17,3 +18,4 @@ pub mod filter;
 pub mod half;
 mod inert;
 pub mod moment;
+pub mod timeline;
