@@ -5,6 +5,7 @@
 //! | [`filter`] | the filter language: parsed, matched in memory, translated to SQL |
 //! | [`acts`] | which operator acts are legal now, and where each may lead |
 //! | [`timeline`] | a saga's steps and undos over time, to be drawn |
+//! | [`explain`] | the same and more, in plain sentences |
 //! | [`half`] | where a saga stands, with names |
 //! | [`moment`] | times and durations as text |
 //!
@@ -14,6 +15,7 @@
 #![warn(missing_docs)]
 
 pub mod acts;
+pub mod explain;
 pub mod filter;
 pub mod half;
 mod inert;
