@@ -126,6 +126,12 @@ fn a_passed_deadline_counts() {
     let late = acts(&definition, &paused.saga, Micros(support::START.0 + 3_600_000_000)).unwrap();
     assert_eq!(late.legal[0].verb, Verb::Resume);
     assert_eq!(late.legal[0].prospect.ends, [End::Compensated, End::Stuck].into());
+
+    // Nobody has woken it yet, but nothing can happen any more before the deadline.
+    let opening = Lived::start(&definition);
+    let by_itself = |now| prospect(&definition, &opening.saga, now).unwrap().ends;
+    assert_eq!(by_itself(support::START), [End::Completed, End::Compensated, End::Stuck].into());
+    assert_eq!(by_itself(Micros(support::START.0 + 3_600_000_000)), [End::Compensated, End::Stuck].into());
 }
 
 /// The longest definition there can be, with a deadline: the walk stays far below its bound.

@@ -36,6 +36,42 @@ fn spans_follow_each_other_without_gaps() {
     }
 }
 
+/// A lane's outcome says of its last span what that means for the half-step.
+#[test]
+fn outcomes_are_those_of_the_last_span() {
+    for definition in definitions() {
+        for lived in reachable(&definition, 2) {
+            for lane in drawn(&definition, &lived, 1_000).lanes {
+                let ended = &lane.spans.last().unwrap().ended;
+                let agrees = match &lane.outcome {
+                    LaneOutcome::Open => *ended == Ended::Open,
+                    LaneOutcome::Done => matches!(ended, Ended::Succeeded(_)),
+                    LaneOutcome::Refused(_) => matches!(ended, Ended::Rejected(..)),
+                    LaneOutcome::GivenUp(_) => matches!(ended, Ended::TimedOut | Ended::Unavailable(_)),
+                    LaneOutcome::Deadline => matches!(
+                        ended,
+                        Ended::Deadline | Ended::Unavailable(_) | Ended::Ordered(Verb::Retry | Verb::Resume)
+                    ),
+                    LaneOutcome::Cancelled => *ended == Ended::Ordered(Verb::Cancel),
+                    LaneOutcome::ByHand(verb) => *ended == Ended::Ordered(*verb),
+                };
+                assert!(agrees, "{lane:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_deadline_that_passes_is_told_from_a_timeout() {
+    let definition = support::hurried_order();
+    let lived = Lived::start(&definition);
+    let late = lived.then(&definition, &Event::Wake, Micros(support::START.0 + 100_000_000));
+    let lane = &drawn(&definition, &late, 1).lanes[0];
+    assert_eq!((&lane.outcome, &lane.spans[0].ended), (&LaneOutcome::Deadline, &Ended::Deadline));
+    let timed_out = &drawn(&definition, &lived.woken(&definition), 1).lanes[0];
+    assert_eq!((&timed_out.outcome, &timed_out.spans[0].ended), (&LaneOutcome::Open, &Ended::TimedOut));
+}
+
 #[test]
 fn every_drawing_fits_its_width() {
     for definition in definitions() {

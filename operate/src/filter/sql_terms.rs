@@ -238,3 +238,28 @@ fn step(test: Test<'_>, positive: bool, translation: &Translation<'_>) -> Piece 
     };
     if positive { at_it } else { at_it.opposite() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lies_beyond_a_beginning() {
+        for (begins, end) in [
+            ("a", Some("b")),
+            ("az", Some("a{")),
+            ("é", Some("ê")),
+            ("a\u{d7ff}", Some("a\u{e000}")),
+            ("a\u{10ffff}", Some("b")),
+            ("\u{10ffff}", None),
+        ] {
+            assert_eq!(beyond(begins).as_deref(), end, "{begins:?}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_holds_no_wildcard_but_its_last() {
+        assert_eq!(pattern("50%_!"), "50!%!_!!%");
+        assert_eq!(pattern(""), "%");
+    }
+}

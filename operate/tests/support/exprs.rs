@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use saga_core::time::Micros;
 
 /// Texts that are near to each other, and some that databases and parsers stumble over.
-pub const TEXTS: [&str; 18] = [
+pub const TEXTS: [&str; 19] = [
     "a",
     "ab",
     "abc",
@@ -25,6 +25,7 @@ pub const TEXTS: [&str; 18] = [
     "a\\b",
     "é",
     "a\u{d7ff}",
+    "a\u{e000}",
     "a\u{10ffff}",
     "\u{10ffff}",
 ];
