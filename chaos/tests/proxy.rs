@@ -253,6 +253,25 @@ async fn the_next_target_is_taken_if_one_is_dead() {
     }
 }
 
+/// What a server would hold for ever otherwise counts as a leak of whoever gave it up.
+#[tokio::test]
+async fn a_stranded_connection_that_its_client_gave_up_ends_at_the_server() {
+    let server = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let proxy = Proxy::start(0, vec![server.local_addr().expect("bound")], 1).await.expect("a port");
+    let client = TcpStream::connect(proxy.address()).await.expect("it accepts");
+    let (mut served, _) = server.accept().await.expect("a connection");
+    proxy.strand();
+    within(async {
+        while count(&proxy, "stranded") == 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert!(served.try_read(&mut [0; 1]).is_err(), "an end was told");
+    drop(client);
+    tokio::time::timeout(Duration::from_secs(60), is_reset(&mut served)).await.expect("it ends");
+}
+
 #[tokio::test]
 async fn a_stranded_connection_is_silent_and_new_ones_work() {
     let (echo, proxy, mut client) = pair().await;

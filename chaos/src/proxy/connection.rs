@@ -10,8 +10,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 /// A server on this machine that does not accept within this is frozen.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
@@ -25,6 +26,21 @@ pub(super) struct Link {
     pub swallow_answer: AtomicBool,
 }
 
+/// How long after the client has given a stranded connection up the server's keep-alive finds out. Real servers are asked
+/// for less patience than their kernel's two hours, or pile such connections up.
+const FOUND_OUT_AFTER: Duration = Duration::from_secs(20);
+
+/// How the forwarding of a connection ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// Both sides have closed.
+    Orderly,
+    /// Both sides are to be reset.
+    Cut,
+    /// Nothing passes any more, and nobody is told.
+    Stranded,
+}
+
 /// Forwards one connection to its end.
 pub(super) async fn run(shared: Arc<Shared>, mut client: TcpStream, serial: u64) {
     let Some(mut server) = connect(&shared).await else {
@@ -34,7 +50,7 @@ pub(super) async fn run(shared: Arc<Shared>, mut client: TcpStream, serial: u64)
     // Both ends are servers and clients that batch on their own.
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
     let link = Link::default();
-    let is_cut = {
+    let end = {
         let (mut from_client, mut to_client) = client.split();
         let (mut from_server, mut to_server) = server.split();
         let pump = |direction, salt: u64| Pump {
@@ -50,16 +66,19 @@ pub(super) async fn run(shared: Arc<Shared>, mut client: TcpStream, serial: u64)
             tokio::try_join!(up.run(&mut from_client, &mut to_server), down.run(&mut from_server, &mut to_client))
         };
         tokio::select! {
-            ended = both => ended.is_err(),
-            () = asked_to_reset(&shared) => true,
-            () = beyond_repair(&shared, &link) => true,
-            () = asked_to_strand(&shared) => {
-                asked_to_reset(&shared).await;
-                true
-            }
+            ended = both => if ended.is_err() { End::Cut } else { End::Orderly },
+            () = asked_to_reset(&shared) => End::Cut,
+            () = beyond_repair(&shared, &link) => End::Cut,
+            () = asked_to_strand(&shared) => End::Stranded,
         }
     };
-    if is_cut {
+    if end == End::Stranded {
+        tokio::select! {
+            () = asked_to_reset(&shared) => {}
+            () = forsaken(&mut client) => {}
+        }
+    }
+    if end != End::Orderly {
         let _ = (client.set_zero_linger(), server.set_zero_linger());
     }
 }
@@ -87,6 +106,13 @@ async fn asked_to_strand(shared: &Shared) {
     let mut strandings = shared.strandings.subscribe();
     let _ = strandings.changed().await;
     Counts::add(&shared.counts.stranded, 1);
+}
+
+/// Completes some time after the client is gone. What it says until then goes nowhere.
+async fn forsaken(client: &mut TcpStream) {
+    let mut nowhere = [0; 4096];
+    while client.read(&mut nowhere).await.is_ok_and(|length| length > 0) {}
+    sleep(FOUND_OUT_AFTER).await;
 }
 
 /// Completes when bytes were lost and the gate is open again.

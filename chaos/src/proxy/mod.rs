@@ -98,7 +98,8 @@ impl Proxy {
     }
 
     /// Strands every open connection: nothing passes any more, ever, and neither side is told, as when a router has
-    /// forgotten them. New ones are not touched. Only a reset frees the sockets.
+    /// forgotten them. New ones are not touched. A reset frees the sockets, and so does the client 20 s
+    /// after it has given up: by then a server's keep-alive has found out.
     pub fn strand(&self) {
         self.shared.strandings.send_modify(|generation| *generation += 1);
     }
