@@ -3,4 +3,5 @@
 pub mod inbox;
 pub mod probe;
 pub mod relay;
+pub mod retention;
 pub mod waker;
