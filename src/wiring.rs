@@ -102,6 +102,7 @@ pub fn settings(config: &Config) -> Settings {
         relay_pause: config.engine.relay_pause,
         waker_pause: config.engine.waker_pause,
         drain: config.server.shutdown_timeout,
+        retention: config.retention.policy(),
     }
 }
 

@@ -269,7 +269,7 @@ async fn a_stranded_connection_that_its_client_gave_up_ends_at_the_server() {
     .await;
     assert!(served.try_read(&mut [0; 1]).is_err(), "an end was told");
     drop(client);
-    tokio::time::timeout(Duration::from_secs(60), is_reset(&mut served)).await.expect("it ends");
+    is_reset(&mut served).await;
 }
 
 #[tokio::test]

@@ -75,6 +75,11 @@ fn within_bounds(config: &Config) {
         assert!(patience <= day);
     }
     assert!((1..=65_536).contains(&engine.max_batch) && (1..=1_048_576).contains(&engine.queue));
+    assert!((1..=1_000).contains(&config.retention.step));
+    if let Some(keep) = config.retention.keep {
+        assert!(keep >= Duration::from_secs(60) && keep <= 36_500 * day);
+        assert!(keep > engine.relay_age.max(config.bus.confirm_timeout).max(config.client.timeout));
+    }
     let participants = &config.participants;
     for store in [&config.store, &participants.order.store, &participants.payment.store, &participants.stock.store] {
         assert!((2..=1_000).contains(&store.connections) && store.parsed().is_ok());

@@ -46,6 +46,8 @@ pub struct Metrics {
     pub quarantined: Counter,
     /// Reply messages that the bus delivered again.
     pub redelivered: Counter,
+    /// Finished sagas that retention deleted.
+    pub forgotten: Counter,
 }
 
 impl Metrics {
@@ -63,6 +65,7 @@ impl Metrics {
             under_way: Gauge::default(),
             quarantined: Counter::default(),
             redelivered: Counter::default(),
+            forgotten: Counter::default(),
         };
         let saga = registry.sub_registry_with_prefix("saga");
         saga.register("started", "Sagas started and committed", metrics.started.clone());
@@ -82,6 +85,7 @@ impl Metrics {
         saga.register("replies_quarantined", "Replies that could not be understood", metrics.quarantined.clone());
         let help = "Reply messages that the bus delivered again";
         saga.register("replies_redelivered", help, metrics.redelivered.clone());
+        saga.register("forgotten", "Finished sagas deleted by retention", metrics.forgotten.clone());
         metrics
     }
 

@@ -17,6 +17,7 @@ use crate::workers::census::Census;
 use crate::workers::inbox::Inbox;
 use crate::workers::probe::Probe;
 use crate::workers::relay::Relay;
+use crate::workers::retention::{Policy, Retention};
 use crate::workers::waker::Waker;
 use axum::Router;
 use baton_bus::bus::{CommandBus, Destination};
@@ -54,6 +55,8 @@ pub struct Settings {
     pub waker_pause: Duration,
     /// How long shutting down may take.
     pub drain: Duration,
+    /// How long finished sagas are kept; `None` for ever.
+    pub retention: Option<Policy>,
 }
 
 impl Default for Settings {
@@ -67,6 +70,7 @@ impl Default for Settings {
             relay_pause: Duration::from_millis(250),
             waker_pause: Duration::from_millis(100),
             drain: Duration::from_secs(10),
+            retention: None,
         }
     }
 }
@@ -155,6 +159,7 @@ impl Orchestrator {
         let inbox = Inbox::new(consumer, handle.clone(), metrics.clone());
         let relay =
             Relay::new(parts.store.clone(), sender.clone(), metrics.clone(), settings.relay_age, settings.relay_pause);
+        let retention = settings.retention.map(|policy| Retention::new(parts.store.clone(), metrics.clone(), policy));
         let waker = Waker::new(
             parts.store.clone(),
             handle.clone(),
@@ -171,6 +176,8 @@ impl Orchestrator {
             tokio::spawn(census.run(stop.clone())),
             tokio::spawn(until(stop.clone(), notifier.clone().listen())),
         ];
+        let retention = retention.map(|retention| tokio::spawn(retention.run(stop.clone())));
+        let workers = workers.into_iter().chain(retention).collect();
         let api = Api {
             engine: handle,
             store: parts.store.clone(),

@@ -7,7 +7,7 @@ use baton_orchestrator::store::sql::SqlStore;
 use baton_orchestrator::store::{Changes, ListQuery, Loaded, SagaStore, StoreError};
 use baton_sql::database::{DatabaseConfig, Dialect, Verdict};
 use baton_sql::value::Value;
-use saga_core::saga::State;
+use saga_core::saga::{SagaId, State};
 use saga_core::time::Micros;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -200,34 +200,66 @@ async fn due_leaves_out_what_another_transaction_holds() {
     let records = (0..3).map(|n| sample::record(sample::id(1, n), sample::running(0, Micros(1 + i64::from(n)))));
     let inserts = records.map(sample::insert).collect();
     store.commit(Vec::new(), sample::always(Changes { inserts, ..Changes::default() })).await.unwrap();
-    let (locked, held) = oneshot::channel();
-    let (release, released) = oneshot::channel::<()>();
-    let mut channels = Some((locked, released));
-    let database = store.database().clone();
-    let holder = tokio::spawn(async move {
-        database
-            .transaction(move |tx| {
-                let (locked, released) = channels.take().unwrap();
-                Box::pin(async move {
-                    let id = sample::id(1, 0).0;
-                    tx.query("SELECT id FROM saga WHERE id = ? FOR UPDATE", vec![id.into()]).await?;
-                    locked.send(()).unwrap();
-                    let _ = released.await;
-                    Ok(Verdict::Rollback(()))
-                })
-            })
-            .await
-    });
-    held.await.unwrap();
+    let hold = Hold::of(&store, sample::id(1, 0)).await;
     let due = || async {
         let found = tokio::time::timeout(Duration::from_secs(3), store.due(vec![sample::definition()], 10));
         let found = found.await.expect("due waits for no lock").unwrap();
         found.into_iter().map(|record| record.saga.id).collect::<Vec<_>>()
     };
     assert_eq!(due().await, [sample::id(1, 1), sample::id(1, 2)]);
-    release.send(()).unwrap();
-    holder.await.unwrap().unwrap();
+    hold.release().await;
     assert_eq!(due().await.len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn forgetting_passes_over_what_another_transaction_holds() {
+    let store = mariadb().await;
+    let inserts = (0..3).map(|n| sample::insert(sample::record(sample::id(1, n), State::Completed))).collect();
+    store.commit(Vec::new(), sample::always(Changes { inserts, ..Changes::default() })).await.unwrap();
+    let hold = Hold::of(&store, sample::id(1, 1)).await;
+    let later = Micros(sample::START.0 + 1_000_000);
+    let forgotten = || async {
+        let swept = tokio::time::timeout(Duration::from_secs(3), store.forget(later, None, 10));
+        swept.await.expect("it waits for no lock").unwrap().forgotten
+    };
+    assert_eq!(forgotten().await, 2);
+    assert!(store.get(sample::id(1, 1)).await.unwrap().is_some());
+    hold.release().await;
+    assert_eq!(forgotten().await, 1, "the next round meets it");
+}
+
+/// Another transaction that holds the lock of a saga's row.
+struct Hold {
+    release: oneshot::Sender<()>,
+    holder: tokio::task::JoinHandle<()>,
+}
+
+impl Hold {
+    async fn of(store: &SqlStore, id: SagaId) -> Self {
+        let (locked, held) = oneshot::channel();
+        let (release, released) = oneshot::channel::<()>();
+        let mut channels = Some((locked, released));
+        let database = store.database().clone();
+        let holder = tokio::spawn(async move {
+            let ended = database.transaction(move |tx| {
+                let (locked, released) = channels.take().unwrap();
+                Box::pin(async move {
+                    tx.query("SELECT id FROM saga WHERE id = ? FOR UPDATE", vec![id.0.into()]).await?;
+                    locked.send(()).unwrap();
+                    let _ = released.await;
+                    Ok(Verdict::Rollback(()))
+                })
+            });
+            ended.await.unwrap();
+        });
+        held.await.unwrap();
+        Self { release, holder }
+    }
+
+    async fn release(self) {
+        self.release.send(()).unwrap();
+        self.holder.await.unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

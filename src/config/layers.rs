@@ -297,6 +297,16 @@ mod tests {
     }
 
     #[test]
+    fn finished_sagas_are_kept_for_ever_unless_told_otherwise() {
+        assert_eq!(stack(&[]).unwrap().config().unwrap().retention.policy(), None);
+        let policy = stack(&[("BATON_RETENTION__KEEP", "30d")]).unwrap().config().unwrap().retention.policy().unwrap();
+        assert_eq!((policy.keep.as_secs(), policy.step), (30 * 86_400, 200));
+        let both = [("BATON_RETENTION__KEEP", "1h"), ("BATON_ENGINE__RELAY_AGE", "2h")];
+        let error = stack(&both).unwrap().config().unwrap_err().to_string();
+        assert!(error.starts_with("environment BATON_RETENTION__KEEP: retention.keep: 3600 s"), "{error}");
+    }
+
+    #[test]
     fn unknown_keys_name_the_nearest() {
         let text = stack(&[("BATON_SERVER__LISEN", "x")]).unwrap_err().to_string();
         assert!(text.contains("BATON_SERVER__LISEN") && text.contains("`server.listen`"), "{text}");
@@ -319,6 +329,9 @@ mod tests {
             ("BATON_ENGINE__RELAY_PAUSE", "9ms"),
             ("BATON_ENGINE__WAKER_PAUSE", "0ms"),
             ("BATON_BUS__CONFIRM_TIMEOUT", "1ms"),
+            ("BATON_RETENTION__KEEP", "off"),
+            ("BATON_RETENTION__KEEP", "59s"),
+            ("BATON_RETENTION__STEP", "0"),
             ("BATON_SERVER__LISTEN", "nowhere"),
             ("BATON_BUS__KIND", "pigeon"),
             ("BATON_STORE__URL", "oracle://hunter2@x"),

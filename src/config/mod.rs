@@ -6,7 +6,9 @@ pub mod human;
 pub mod key;
 pub mod layers;
 pub mod print;
+pub mod retention;
 
+use retention::Retention;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use std::fmt;
@@ -42,6 +44,8 @@ pub struct Config {
     pub telemetry: Telemetry,
     /// Admission.
     pub limits: Limits,
+    /// How long finished sagas are kept.
+    pub retention: Retention,
 }
 
 /// The orchestrator's listeners.
@@ -288,7 +292,11 @@ impl Config {
         if self.coord.kind == CoordKind::Redis && !self.coord.url.expose_secret().starts_with("redis") {
             return Err("coord.url: a Redis url begins with redis:// or rediss://".to_owned());
         }
-        Ok(())
+        self.retention.validate(&[
+            ("engine.relay_age", self.engine.relay_age),
+            ("bus.confirm_timeout", self.bus.confirm_timeout),
+            ("client.timeout", self.client.timeout),
+        ])
     }
 }
 

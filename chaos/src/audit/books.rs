@@ -31,7 +31,7 @@ const fn book(id: &'static str, name: &'static str, unit: &'static str, live: bo
 
 /// I1.
 pub const NAMED_SAGAS: Book =
-    book("I1", "every saga that an order, a claim or a start key names exists", "references", true);
+    book("I1", "every saga that an order, a claim or a start key names exists or was forgotten", "references", true);
 /// I2.
 pub const ONE_SAGA: Book = book("I2", "no two order sagas share an order", "start keys", true);
 /// I3.

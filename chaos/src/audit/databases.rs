@@ -8,6 +8,7 @@
 //! claims can always be found in what is read after it.
 
 pub mod dossier;
+pub mod forgotten;
 pub mod outbox;
 pub mod pages;
 pub mod shop;

@@ -107,6 +107,7 @@ pub struct Law {
 /// Every law over one saga, in the order of the invariants.
 pub const LAWS: &[Law] = &[
     existence::SAGA_EXISTS,
+    existence::FORGOTTEN_WHOLE,
     existence::ORDER_EXISTS,
     existence::START_KEY,
     end::STOCK_OF_ORDER,

@@ -5,6 +5,7 @@ use super::life::Life;
 use super::plant::AdapterBug;
 use super::world::World;
 use async_trait::async_trait;
+use baton_orchestrator::store::forgetting::{Forgotten, Sweep};
 use baton_orchestrator::store::{
     Changes, Decide, Holder, ListQuery, Loaded, OutboxMessage, Record, SagaStore, StartKey, StoreError,
 };
@@ -227,6 +228,16 @@ impl SagaStore for FaultyStore {
     ) -> Result<Vec<OutboxMessage>, StoreError> {
         self.read().await?;
         self.inner.unconfirmed(age, after, limit).await
+    }
+
+    async fn forget(&self, before: Micros, after: Option<SagaId>, limit: u32) -> Result<Sweep, StoreError> {
+        self.read().await?;
+        self.inner.forget(before, after, limit).await
+    }
+
+    async fn forgotten(&self, id: SagaId) -> Result<Option<Forgotten>, StoreError> {
+        self.read().await?;
+        self.inner.forgotten(id).await
     }
 
     fn now(&self) -> Micros {

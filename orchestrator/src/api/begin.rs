@@ -71,8 +71,10 @@ impl Api {
         match verdict {
             Verdict::Started(record) | Verdict::Moved(record) => Ok(record),
             Verdict::Taken { same: true, key: 0, holder } => {
-                let record = self.store.get(holder).await.map_err(|error| of_store(&error))?;
-                record.map(Arc::new).ok_or_else(|| SagaReason::Internal.status("the saga of this request is missing"))
+                match self.store.get(holder).await.map_err(|error| of_store(&error))? {
+                    Some(record) => Ok(Arc::new(record)),
+                    None => Err(self.carried_out(holder).await),
+                }
             }
             Verdict::Taken { key: 0, .. } => {
                 Err(SagaReason::RequestIdReused.status("request_id was used before with other content"))

@@ -5,6 +5,7 @@
 //! | [`reason`] | every stable reason the orchestrator's services give |
 //! | [`begin`] | starting a saga: keys, fingerprint, verdict |
 //! | [`follow`] | waiting for a saga to move or end |
+//! | `gone` | sagas that are not there: forgotten, or never were |
 //! | [`view`] | sagas and journals as messages |
 //! | [`sagas`] | `baton.saga.v1.SagaService` |
 //! | [`placement`] | `shop.order.v1.OrderPlacementService` |
@@ -13,6 +14,7 @@
 pub mod begin;
 pub mod follow;
 pub mod forward;
+mod gone;
 pub mod placement;
 pub mod reason;
 pub mod sagas;

@@ -1,7 +1,7 @@
 //! `shop.order.v1.OrderPlacementService`: placing an order starts its saga; watching an order watches it.
 
 use crate::api::Api;
-use crate::api::begin::{Asked, new_saga_id};
+use crate::api::begin::{Asked, business_start_key, new_saga_id};
 use crate::api::follow::Follower;
 use crate::api::reason::{SagaReason, of_store};
 use crate::api::view;
@@ -92,8 +92,16 @@ impl Api {
     async fn saga_of(&self, number: OrderNumber) -> Result<Record, Status> {
         let query = ListQuery { business_key: Some(number.to_string()), limit: 1, ..ListQuery::default() };
         let found = self.store.list(query).await.map_err(|error| of_store(&error))?;
-        let missing = || SagaReason::SagaNotFound.status(format!("{} has not been placed", name::of_order(number)));
-        found.into_iter().next().ok_or_else(missing)
+        if let Some(record) = found.into_iter().next() {
+            return Ok(record);
+        }
+        // An order whose saga has been forgotten was placed all the same: its start key says so.
+        let key = business_start_key(order::NAME, &number.to_string());
+        let holders = self.store.find_keys(vec![key]).await.map_err(|error| of_store(&error))?;
+        match holders.first() {
+            Some(holder) => self.existing(holder.saga).await,
+            None => Err(SagaReason::SagaNotFound.status(format!("{} has not been placed", name::of_order(number)))),
+        }
     }
 }
 

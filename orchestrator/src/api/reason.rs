@@ -15,6 +15,8 @@ pub enum SagaReason {
     InputTooLarge,
     /// The request id was used before with other content.
     RequestIdReused,
+    /// The request was carried out before, and its saga has been forgotten since it ended.
+    SagaForgotten,
     /// The order has been placed before, by another request.
     OrderAlreadyPlaced,
     /// As many starts wait as may wait, or as many sagas are under way as may be.
@@ -37,11 +39,12 @@ pub enum SagaReason {
 
 impl SagaReason {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::SagaNotFound,
         Self::DefinitionUnknown,
         Self::InputTooLarge,
         Self::RequestIdReused,
+        Self::SagaForgotten,
         Self::OrderAlreadyPlaced,
         Self::Overloaded,
         Self::ShuttingDown,
@@ -61,6 +64,7 @@ impl SagaReason {
             Self::DefinitionUnknown => "DEFINITION_UNKNOWN",
             Self::InputTooLarge => "INPUT_TOO_LARGE",
             Self::RequestIdReused => "REQUEST_ID_REUSED",
+            Self::SagaForgotten => "SAGA_FORGOTTEN",
             Self::OrderAlreadyPlaced => "ORDER_ALREADY_PLACED",
             Self::Overloaded => "OVERLOADED",
             Self::ShuttingDown => "SHUTTING_DOWN",
@@ -77,10 +81,13 @@ impl SagaReason {
     #[must_use]
     pub fn meaning(self) -> &'static str {
         match self {
-            Self::SagaNotFound => "There is no such saga, or the order has not been placed.",
+            Self::SagaNotFound => "There is no such saga (any more), or the order has not been placed.",
             Self::DefinitionUnknown => "No registered definition has this name.",
             Self::InputTooLarge => "The input is longer than 64 KiB.",
             Self::RequestIdReused => "The request id was used before with other content.",
+            Self::SagaForgotten => {
+                "The request was carried out before; its saga ended, and retention has deleted it. Nothing was started."
+            }
             Self::OrderAlreadyPlaced => "The order has been placed before, by another request.",
             Self::Overloaded => "As many starts wait as may wait, or as many sagas are under way as may be. Retry.",
             Self::ShuttingDown => "The orchestrator is shutting down; another one serves. Retry.",
@@ -101,7 +108,7 @@ impl SagaReason {
         match self {
             Self::SagaNotFound | Self::DefinitionUnknown => Code::NotFound,
             Self::InputTooLarge => Code::InvalidArgument,
-            Self::RequestIdReused | Self::OrderAlreadyPlaced => Code::AlreadyExists,
+            Self::RequestIdReused | Self::SagaForgotten | Self::OrderAlreadyPlaced => Code::AlreadyExists,
             Self::Overloaded => Code::ResourceExhausted,
             Self::ShuttingDown | Self::StoreUnavailable | Self::OutcomeUnknown | Self::ParticipantUnavailable => {
                 Code::Unavailable

@@ -137,8 +137,10 @@ impl SagaService for Api {
 impl Api {
     /// The saga, or NOT_FOUND.
     pub async fn existing(&self, id: SagaId) -> Result<Record, Status> {
-        let found = self.store.get(id).await.map_err(|error| of_store(&error))?;
-        found.ok_or_else(|| SagaReason::SagaNotFound.status(format!("sagas/{} does not exist", Uuid::from_bytes(id.0))))
+        match self.store.get(id).await.map_err(|error| of_store(&error))? {
+            Some(record) => Ok(record),
+            None => Err(self.not_found(id).await),
+        }
     }
 
     /// Streams a saga's versions above `after` until it ends. A process that stops ends its streams with UNAVAILABLE: the

@@ -1,5 +1,6 @@
 //! The suite every store passes. It wants an empty store and leaves its rows behind.
 
+mod forget;
 pub mod sample;
 
 use crate::store::row::StateCode;
@@ -35,6 +36,7 @@ pub async fn exercise(store: Store) {
     the_decision_sees_what_is_there(&store).await;
     one_of_many_rivals_wins_each_version(&store).await;
     dropped_callers_leave_whole_batches(&store).await;
+    forget::exercise(&store).await;
 }
 
 async fn put(store: &Store, records: Vec<crate::store::Record>) {

@@ -1,12 +1,13 @@
 //! The store in memory: ordered maps behind one lock. Deterministic, and the model the other stores are compared with.
 
+use crate::store::forgetting::{Candidate, Forgotten, Sweep, choose, first_id_at, is_finished};
 use crate::store::{
     Changes, Decide, Holder, ListQuery, Loaded, OutboxMessage, Record, SagaStore, StartKey, StoreError, row,
     wake_second,
 };
 use async_trait::async_trait;
 use saga_core::event::Entry;
-use saga_core::saga::{DefinitionId, SagaId};
+use saga_core::saga::{DefinitionId, Saga, SagaId};
 use saga_core::time::Micros;
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,6 +30,7 @@ struct Tables {
     keys: BTreeMap<StartKey, Holder>,
     journal: BTreeMap<(SagaId, u64), Entry>,
     outbox: BTreeMap<Uuid, OutboxMessage>,
+    forgotten: BTreeMap<SagaId, Forgotten>,
 }
 
 impl MemoryStore {
@@ -125,6 +127,23 @@ impl SagaStore for MemoryStore {
         Ok(old.take(limit as usize).cloned().collect())
     }
 
+    async fn forget(&self, before: Micros, after: Option<SagaId>, limit: u32) -> Result<Sweep, StoreError> {
+        let now = self.now();
+        let mut tables = self.tables();
+        let (from, to) = (after.map_or(Bound::Unbounded, Bound::Excluded), first_id_at(before));
+        let later = tables.sagas.range((from, Bound::Unbounded)).map(|(_, record)| &record.saga);
+        let page: Vec<Candidate> = later.take_while(|saga| saga.id < to).take(limit as usize).map(candidate).collect();
+        let (chosen, reached) = choose(&page, before, limit);
+        for id in &chosen {
+            tables.forget(*id, now);
+        }
+        Ok(Sweep { forgotten: chosen.len(), reached })
+    }
+
+    async fn forgotten(&self, id: SagaId) -> Result<Option<Forgotten>, StoreError> {
+        Ok(self.tables().forgotten.get(&id).copied())
+    }
+
     fn now(&self) -> Micros {
         (self.clock)()
     }
@@ -132,6 +151,11 @@ impl SagaStore for MemoryStore {
     async fn ready(&self) -> Result<(), StoreError> {
         Ok(())
     }
+}
+
+fn candidate(saga: &Saga) -> Candidate {
+    let finished = is_finished(row::StateCode::of(&saga.state));
+    Candidate { id: saga.id, finished, moved_at: saga.updated_at, entries: saga.version }
 }
 
 fn panicked(panic: &(dyn Any + Send)) -> String {
@@ -200,5 +224,15 @@ impl Tables {
         for id in &changes.confirmed {
             self.outbox.remove(id);
         }
+    }
+
+    fn forget(&mut self, id: SagaId, now: Micros) {
+        let Some(Record { saga, .. }) = self.sagas.remove(&id) else { return };
+        let entries: Vec<_> = self.journal.range((id, 0)..=(id, u64::MAX)).map(|(key, _)| *key).collect();
+        for entry in entries {
+            self.journal.remove(&entry);
+        }
+        let state = row::StateCode::of(&saga.state);
+        self.forgotten.insert(id, Forgotten { state, ended_at: saga.updated_at, forgotten_at: now });
     }
 }

@@ -155,4 +155,22 @@ pub const MIGRATIONS: &[Migration] = &[
         mariadb: "DROP INDEX IF EXISTS saga_state ON saga",
         sqlite: "DROP INDEX IF EXISTS saga_state",
     },
+    // What is left of a saga that retention deleted: that it was there, and how it ended.
+    Migration {
+        id: "0015_forgotten",
+        mariadb: "CREATE TABLE IF NOT EXISTS forgotten (\
+            saga_id BINARY(16) NOT NULL, \
+            state TINYINT NOT NULL, \
+            ended_at BIGINT NOT NULL, \
+            forgotten_at BIGINT NOT NULL, \
+            PRIMARY KEY (saga_id), \
+            CONSTRAINT forgotten_finished CHECK (state IN (5, 6))\
+            ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin",
+        sqlite: "CREATE TABLE IF NOT EXISTS forgotten (\
+            saga_id BLOB NOT NULL PRIMARY KEY, \
+            state INTEGER NOT NULL CHECK (state IN (5, 6)), \
+            ended_at INTEGER NOT NULL, \
+            forgotten_at INTEGER NOT NULL\
+            ) STRICT, WITHOUT ROWID",
+    },
 ];

@@ -1,6 +1,7 @@
 //! The seam to durable state: one trait about intent, its implementations, and the suite they all pass.
 
 pub mod conformance;
+pub mod forgetting;
 pub mod memory;
 pub mod migrations;
 pub mod row;
@@ -8,6 +9,7 @@ pub mod sql;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use forgetting::{Forgotten, Sweep};
 use saga_core::event::Entry;
 use saga_core::saga::{DefinitionId, Saga, SagaId};
 use saga_core::time::Micros;
@@ -189,6 +191,17 @@ pub trait SagaStore: Send + Sync + fmt::Debug + 'static {
         after: Option<Uuid>,
         limit: u32,
     ) -> Result<Vec<OutboxMessage>, StoreError>;
+
+    /// One step of forgetting: looks at the next at most `limit` sagas, in id order, that were created before `before` by
+    /// their ids and come after `after`; deletes those of them that completed or were compensated before `before`, with
+    /// their journals, and keeps a [`Forgotten`] for each. Start keys stay, so that no request is ever carried out twice.
+    /// One transaction, short: about 5,000 journal entries at most, so that a step may get less far than `limit`. Any
+    /// number of callers may do this at once; rows that others hold are left for another time. After a crash a saga is there
+    /// as a whole or forgotten as a whole.
+    async fn forget(&self, before: Micros, after: Option<SagaId>, limit: u32) -> Result<Sweep, StoreError>;
+
+    /// What is left of a forgotten saga; `Ok(None)` for one that is still there or never was.
+    async fn forgotten(&self, id: SagaId) -> Result<Option<Forgotten>, StoreError>;
 
     /// The database's clock as this process last measured it.
     fn now(&self) -> Micros;

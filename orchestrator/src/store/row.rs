@@ -46,7 +46,8 @@ impl StateCode {
         }
     }
 
-    fn from_stored(code: i64) -> Result<Self, Undecodable> {
+    /// The state of a stored code.
+    pub(super) fn from_stored(code: i64) -> Result<Self, Undecodable> {
         Ok(match code {
             1 => Self::Running,
             2 => Self::Compensating,

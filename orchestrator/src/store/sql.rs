@@ -2,8 +2,10 @@
 
 mod clock;
 mod commit;
+mod forget;
 mod read;
 
+use crate::store::forgetting::{Forgotten, Sweep};
 use crate::store::migrations::MIGRATIONS;
 use crate::store::{Changes, Decide, Holder, ListQuery, OutboxMessage, Record, SagaStore, StartKey, StoreError};
 use async_trait::async_trait;
@@ -102,6 +104,14 @@ impl SagaStore for SqlStore {
     ) -> Result<Vec<OutboxMessage>, StoreError> {
         let age_us = i64::try_from(age.as_micros()).unwrap_or(i64::MAX);
         read::unconfirmed(&self.db, self.now().0.saturating_sub(age_us), after, limit).await
+    }
+
+    async fn forget(&self, before: Micros, after: Option<SagaId>, limit: u32) -> Result<Sweep, StoreError> {
+        forget::forget(&self.db, before, after, limit, self.now()).await
+    }
+
+    async fn forgotten(&self, id: SagaId) -> Result<Option<Forgotten>, StoreError> {
+        forget::forgotten(&self.db, id).await
     }
 
     fn now(&self) -> Micros {

@@ -5,4 +5,5 @@ pub mod census;
 pub mod inbox;
 pub mod probe;
 pub mod relay;
+pub mod retention;
 pub mod waker;

@@ -56,12 +56,19 @@ pub async fn compare(store: &dyn SagaStore, time: &Time, history: Vec<Step>) -> 
                 let found = store.unconfirmed(age, after, limit).await.unwrap();
                 prop_assert_eq!(found, model.unconfirmed(age, after, limit));
             }
+            Step::Forget(us, after, limit) => {
+                let (before, after) = (Micros(model.now.0 - us), after.map(id));
+                let sweep = store.forget(before, after, limit).await.unwrap();
+                prop_assert_eq!((sweep.forgotten, sweep.reached), model.forget(before, after, limit));
+                same_contents(store, &model).await?;
+            }
         }
     }
     Ok(())
 }
 
 async fn commit(store: &dyn SagaStore, model: &mut Model, batch: &step::Batch) -> Result<(), TestCaseError> {
+    let batch = batch.without(|saga| model.forgotten(saga).is_some());
     let seen = Arc::new(Mutex::new(None));
     let (slot, decided) = (Arc::clone(&seen), batch.clone());
     let decide = move |loaded: &Loaded| {
@@ -95,6 +102,7 @@ async fn same_contents(store: &dyn SagaStore, model: &Model) -> Result<(), TestC
     for saga in (0..SAGAS).map(id) {
         prop_assert_eq!(store.get(saga).await.unwrap(), model.get(saga));
         prop_assert_eq!(store.journal(saga, 0, 100).await.unwrap(), model.journal(saga, 0, 100));
+        prop_assert_eq!(store.forgotten(saga).await.unwrap(), model.forgotten(saga));
     }
     let keys: Vec<_> = (0..KEYS).map(|key| sample::key(1, key)).collect();
     prop_assert_eq!(store.find_keys(keys.clone()).await.unwrap(), model.find_keys(&keys));

@@ -1,6 +1,7 @@
 //! Stores with one defect each, planted in front of a good one: the comparison must notice every one of them.
 
 use async_trait::async_trait;
+use baton_orchestrator::store::forgetting::{Forgotten, Sweep};
 use baton_orchestrator::store::{
     Changes, Decide, Holder, ListQuery, Loaded, OutboxMessage, Record, SagaStore, StartKey, StoreError,
 };
@@ -37,6 +38,10 @@ pub enum Defect {
     LosesAHolder,
     /// It loads all sagas but the last.
     LoadsTooFew,
+    /// It forgets sagas a microsecond too early.
+    ForgetsEarly,
+    /// Its steps of forgetting begin at the beginning.
+    NeverGetsOn,
 }
 
 /// Every defect with its name.
@@ -59,6 +64,8 @@ pub const DEFECTS: &[(&str, Defect)] = &[
     ("never pages", Defect::NeverPages),
     ("loses a holder", Defect::LosesAHolder),
     ("loads too few", Defect::LoadsTooFew),
+    ("forgets early", Defect::ForgetsEarly),
+    ("never gets on", Defect::NeverGetsOn),
 ];
 
 fn ignore_versions(mut changes: Changes, loaded: &Loaded) -> Changes {
@@ -211,6 +218,16 @@ impl<S: SagaStore> SagaStore for Defective<S> {
         let age = if matches!(self.defect, Defect::SendsEarly) { Duration::ZERO } else { age };
         let after = after.filter(|_| !matches!(self.defect, Defect::NeverPages));
         self.inner.unconfirmed(age, after, limit).await
+    }
+
+    async fn forget(&self, before: Micros, after: Option<SagaId>, limit: u32) -> Result<Sweep, StoreError> {
+        let before = if matches!(self.defect, Defect::ForgetsEarly) { Micros(before.0 + 1) } else { before };
+        let after = after.filter(|_| !matches!(self.defect, Defect::NeverGetsOn));
+        self.inner.forget(before, after, limit).await
+    }
+
+    async fn forgotten(&self, id: SagaId) -> Result<Option<Forgotten>, StoreError> {
+        self.inner.forgotten(id).await
     }
 
     fn now(&self) -> Micros {

@@ -93,7 +93,7 @@ fn mariadb_is_the_model() {
 async fn empty(store: &SqlStore) {
     let emptied = store.database().transaction(|tx| {
         Box::pin(async move {
-            for table in ["saga", "saga_key", "journal", "outbox"] {
+            for table in ["saga", "saga_key", "journal", "outbox", "forgotten"] {
                 tx.execute(&format!("DELETE FROM {table}"), Vec::new()).await?;
             }
             Ok(Verdict::Commit(()))

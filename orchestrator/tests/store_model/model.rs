@@ -1,5 +1,7 @@
 //! The model: what a store is, as plain lists. It shares no code with any store.
 
+use baton_orchestrator::store::conformance::sample;
+use baton_orchestrator::store::forgetting::Forgotten;
 use baton_orchestrator::store::row::StateCode;
 use baton_orchestrator::store::{Changes, Holder, ListQuery, Loaded, OutboxMessage, Record, StartKey};
 use saga_core::event::Entry;
@@ -28,6 +30,7 @@ pub struct Model {
     holders: Vec<Holder>,
     entries: Vec<Entry>,
     messages: Vec<OutboxMessage>,
+    forgotten: Vec<(SagaId, Forgotten)>,
 }
 
 impl Model {
@@ -155,6 +158,33 @@ impl Model {
     pub fn under_way(&self, limit: u32) -> u64 {
         let active = self.sagas.iter().filter(|record| record.saga.wake_at().is_some());
         active.count().min(limit as usize) as u64
+    }
+
+    /// Forgets; returns how many, and up to where it looked if there may be more.
+    pub fn forget(&mut self, before: Micros, after: Option<SagaId>, limit: u32) -> (usize, Option<SagaId>) {
+        let mut ids: Vec<SagaId> = self.sagas.iter().map(|record| record.saga.id).collect();
+        ids.sort_unstable();
+        // Every id of a history carries the same millisecond.
+        ids.retain(|id| after.is_none_or(|after| *id > after) && before.0 / 1_000 > sample::START.0 / 1_000);
+        ids.truncate(limit as usize);
+        let reached = ids.last().filter(|_| ids.len() == limit as usize).copied();
+        let old = |record: &Record| {
+            let ended = matches!(StateCode::of(&record.saga.state), StateCode::Completed | StateCode::Compensated);
+            ids.contains(&record.saga.id) && ended && record.saga.updated_at < before
+        };
+        let gone: Vec<Record> = self.sagas.iter().filter(|record| old(record)).cloned().collect();
+        self.sagas.retain(|record| !gone.contains(record));
+        self.entries.retain(|entry| gone.iter().all(|record| record.saga.id != entry.saga));
+        for Record { saga, .. } in &gone {
+            let left =
+                Forgotten { state: StateCode::of(&saga.state), ended_at: saga.updated_at, forgotten_at: self.now };
+            self.forgotten.push((saga.id, left));
+        }
+        (gone.len(), reached)
+    }
+
+    pub fn forgotten(&self, id: SagaId) -> Option<Forgotten> {
+        self.forgotten.iter().find(|(of, _)| *of == id).map(|(_, left)| *left)
     }
 
     pub fn unconfirmed(&self, age: Duration, after: Option<Uuid>, limit: u32) -> Vec<OutboxMessage> {

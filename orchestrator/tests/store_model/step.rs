@@ -76,6 +76,8 @@ pub enum Step {
     Journal(u32, u64, u32),
     Due(Vec<DefinitionId>, u32),
     Unconfirmed(Duration, Option<u32>, u32),
+    /// What ended so many microseconds ago, the saga to go on after, how many to look at.
+    Forget(i64, Option<u32>, u32),
 }
 
 /// Histories of one to two dozen steps.
@@ -103,6 +105,8 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (known, 0..4_u32).prop_map(|(known, limit)| Step::Due(known, limit)),
         2 => (0..4_u64, option::of(0..MESSAGES), 0..4_u32)
             .prop_map(|(us, after, limit)| Step::Unconfirmed(Duration::from_micros(us), after, limit)),
+        3 => (prop_oneof![4 => -1..4_i64, 1 => Just(600_000)], option::of(0..SAGAS), 0..=SAGAS)
+            .prop_map(|(us, after, limit)| Step::Forget(us, after, limit)),
     ]
 }
 
@@ -196,6 +200,13 @@ impl Batch {
         self.asked.iter().map(|saga| id(*saga)).collect()
     }
 
+    /// The same without starts of sagas that have been forgotten: no id is ever given twice.
+    pub fn without(&self, forgotten: impl Fn(SagaId) -> bool) -> Self {
+        let mut batch = self.clone();
+        batch.starts.retain(|start| !forgotten(id(start.saga)));
+        batch
+    }
+
     /// What the batch writes, given what is there.
     pub fn decide(&self, loaded: &Loaded) -> Changes {
         let mut changes = Changes::default();
@@ -224,6 +235,7 @@ impl Batch {
 impl Start {
     fn record(&self, now: Micros) -> Record {
         let mut record = sample::record(id(self.saga), state_of(self.state, now));
+        record.saga.updated_at = now;
         record.saga.definition = definition(self.definition);
         record.saga.deadline = self.deadline.map(|offset| Micros(now.0 + offset));
         record.business_key = BUSINESS_KEYS[self.business_key].to_owned();

@@ -16,6 +16,7 @@ use baton_orchestrator::engine::under_way::UnderWay;
 use baton_orchestrator::metrics::Metrics;
 use baton_orchestrator::notify::Notifier;
 use baton_orchestrator::sagas::Registry;
+use baton_orchestrator::store::forgetting::{Forgotten, Sweep};
 use baton_orchestrator::store::memory::MemoryStore;
 use baton_orchestrator::store::{
     Changes, Decide, Fingerprint, Holder, ListQuery, Loaded, OutboxMessage, Record, SagaStore, StartKey, StoreError,
@@ -168,6 +169,23 @@ impl SagaStore for FaultyStore {
         limit: u32,
     ) -> Result<Vec<OutboxMessage>, StoreError> {
         self.inner.unconfirmed(age, after, limit).await
+    }
+
+    async fn forget(&self, before: Micros, after: Option<SagaId>, limit: u32) -> Result<Sweep, StoreError> {
+        match self.next_fault() {
+            None => self.inner.forget(before, after, limit).await,
+            Some(Fault::Away) => Err(StoreError::Unavailable("told to".into())),
+            Some(Fault::NotDoneAndUnanswered) => Err(StoreError::UnknownOutcome("told to".into())),
+            Some(Fault::DoneButUnanswered) => {
+                self.inner.forget(before, after, limit).await?;
+                Err(StoreError::UnknownOutcome("told to".into()))
+            }
+            Some(Fault::Conflict) => Err(StoreError::Conflict("told to".into())),
+        }
+    }
+
+    async fn forgotten(&self, id: SagaId) -> Result<Option<Forgotten>, StoreError> {
+        self.inner.forgotten(id).await
     }
 
     fn now(&self) -> Micros {

@@ -136,6 +136,8 @@ pub struct Dossier {
     pub id: SagaId,
     /// Its row.
     pub saga: Found<SagaRow>,
+    /// The state, as stored, in which retention met it and deleted it.
+    pub forgotten: Option<i64>,
     /// Its journal, by version.
     pub journal: Vec<JournalRow>,
     /// Its rows in each participant's ledger.
@@ -163,6 +165,7 @@ impl Dossier {
         Self {
             id,
             saga: Found::Missing,
+            forgotten: None,
             journal: Vec::new(),
             effects: BTreeMap::new(),
             pending: Vec::new(),

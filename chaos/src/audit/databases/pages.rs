@@ -5,7 +5,7 @@
 use super::dossier::{Dossier, Found};
 use super::outbox::Outbox;
 use super::tables::{self, Input, Range, before};
-use super::{Databases, ORDER, PAYMENT, ReadError, STOCK, reading};
+use super::{Databases, ORDER, PAYMENT, ReadError, STOCK, forgotten, reading};
 use baton_orchestrator::store::Record as SagaRow;
 use baton_orchestrator::store::row::{self, SAGA_COLUMNS};
 use baton_sql::database::Database;
@@ -74,11 +74,19 @@ impl<'a> Pages<'a> {
     /// If a database refuses or is away; the same page can be asked for again.
     pub async fn next(&mut self, outbox: &Outbox) -> Result<Option<Vec<Dossier>>, ReadError> {
         let (false, Some(store)) = (self.ended, &self.databases.orchestrator) else { return Ok(None) };
-        let sagas = saga_rows(store, self.after, self.size).await?;
-        let last = sagas.last().map(|(id, _)| id.0);
-        let full = sagas.len() == self.size;
+        let later = Range { after: self.after, up_to: None };
+        let mut members = saga_rows(store, &later, self.size).await?;
+        // Read after the rows: what is forgotten in between is found in both, and looked at again.
+        for (id, state) in forgotten::in_range(store, &later, self.size).await? {
+            members.entry(id).or_insert_with(|| Dossier::new(id)).forgotten = Some(state);
+        }
+        let full = members.len() >= self.size;
+        if let Some(beyond) = members.keys().nth(self.size).copied() {
+            drop(members.split_off(&beyond));
+        }
+        let last = members.last_key_value().map(|(id, _)| id.0);
         let range = Range { after: self.after, up_to: last.filter(|_| full) };
-        let page = read(self.databases, sagas, &range, outbox).await?;
+        let page = read(self.databases, members, &range, outbox).await?;
         self.after = last.or(self.after);
         self.ended = !full;
         Ok(Some(page))
@@ -95,23 +103,24 @@ pub async fn of_sagas(databases: &Databases, ids: &[SagaId], outbox: &Outbox) ->
     for id in ids {
         let sql = format!("SELECT {} FROM saga WHERE id = ?", SAGA_COLUMNS.join(", "));
         let rows = store.query(&sql, vec![id.0.into()]).await.map_err(reading("sagas"))?;
-        let sagas = rows.iter().map(|row| (*id, saga_row(row))).collect();
         let range = Range { after: Some(before(id.0)), up_to: Some(id.0) };
-        found.extend(read(databases, sagas, &range, outbox).await?);
+        let forgotten = forgotten::in_range(store, &range, 1).await?.first().map(|(_, state)| *state);
+        let saga = rows.first().map(saga_row).unwrap_or_default();
+        let mut members = BTreeMap::new();
+        if saga != Found::Missing || forgotten.is_some() {
+            members.insert(*id, Dossier { saga, forgotten, ..Dossier::new(*id) });
+        }
+        found.extend(read(databases, members, &range, outbox).await?);
     }
     Ok(found)
 }
 
 async fn read(
     databases: &Databases,
-    sagas: Vec<(SagaId, Found<SagaRow>)>,
+    mut dossiers: BTreeMap<SagaId, Dossier>,
     range: &Range,
     outbox: &Outbox,
 ) -> Result<Vec<Dossier>, ReadError> {
-    let mut dossiers: BTreeMap<SagaId, Dossier> = BTreeMap::new();
-    for (id, saga) in sagas {
-        dossiers.entry(id).or_insert_with(|| Dossier::new(id)).saga = saga;
-    }
     if let Some(store) = &databases.orchestrator {
         tables::journals(store, range, &mut dossiers).await?;
         tables::start_keys(store, &mut dossiers).await?;
@@ -144,16 +153,17 @@ async fn read(
     Ok(dossiers.into_values().collect())
 }
 
-async fn saga_rows(
-    store: &Database,
-    after: Option<[u8; 16]>,
-    limit: usize,
-) -> Result<Vec<(SagaId, Found<SagaRow>)>, ReadError> {
-    let (condition, mut args) = Range { after, up_to: None }.on("id");
+/// The first `limit` sagas in the range.
+async fn saga_rows(store: &Database, range: &Range, limit: usize) -> Result<BTreeMap<SagaId, Dossier>, ReadError> {
+    let (condition, mut args) = range.on("id");
     let sql = format!("SELECT {} FROM saga WHERE {condition} ORDER BY id LIMIT ?", SAGA_COLUMNS.join(", "));
     args.push(Value::Int(i64::try_from(limit).unwrap_or(i64::MAX)));
     let rows = store.query(&sql, args).await.map_err(reading("sagas"))?;
-    rows.iter().map(|row| Ok((row::decode_id(row).map_err(reading("sagas"))?, saga_row(row)))).collect()
+    let dossier = |row: &Row| {
+        let id = row::decode_id(row).map_err(reading("sagas"))?;
+        Ok((id, Dossier { saga: saga_row(row), ..Dossier::new(id) }))
+    };
+    rows.iter().map(dossier).collect()
 }
 
 fn saga_row(row: &Row) -> Found<SagaRow> {

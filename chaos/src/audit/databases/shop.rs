@@ -2,7 +2,7 @@
 
 use super::dossier::Claim;
 use super::tables::{CLAIM, PAID, claim, paid};
-use super::{Databases, ORDER, PAYMENT, ReadError, STOCK, reading};
+use super::{Databases, ORDER, PAYMENT, ReadError, STOCK, forgotten, reading};
 use crate::audit::evidence::LedgerPayment;
 use crate::audit::laws::history::{Kept, Memory};
 use baton_edge::shop::identifier::OrderNumber;
@@ -162,7 +162,7 @@ impl Walk<'_> {
     }
 }
 
-/// Those of `ids` that have a saga row.
+/// Those of `ids` that have a saga row, or had one until retention deleted it.
 ///
 /// # Errors
 /// If the database refuses or is away.
@@ -170,7 +170,12 @@ pub async fn existing(databases: &Databases, ids: &[SagaId]) -> Result<BTreeSet<
     let Some(store) = &databases.orchestrator else { return Ok(BTreeSet::new()) };
     let values = ids.iter().map(|id| Value::from(id.0)).collect();
     let rows = store.query_in("SELECT id FROM saga WHERE id", values, "").await.map_err(reading("sagas"))?;
-    rows.iter().map(|row| row.array(0).map(SagaId)).collect::<Result<_, _>>().map_err(reading("sagas"))
+    let there = rows.iter().map(|row| row.array(0).map(SagaId)).collect::<Result<BTreeSet<_>, _>>();
+    let mut found = there.map_err(reading("sagas"))?;
+    // Read after the rows, so that one that is forgotten in between is not missed.
+    let gone = ids.iter().filter(|id| !found.contains(*id)).map(|id| Value::from(id.0)).collect();
+    found.extend(forgotten::among(store, gone).await?);
+    Ok(found)
 }
 
 /// Reservations of items that do not exist: item and how many; the first hundred.
@@ -223,6 +228,8 @@ pub async fn memory(databases: &Databases, orders: &BTreeSet<&str>) -> Result<Me
             let (key, kept) = kept(&row).map_err(reading("sagas"))?;
             memory.sagas.entry(key).or_default().push(kept);
         }
+        let forgotten = forgotten::of_orders(databases, orders).await?;
+        memory.forgotten = forgotten.into_iter().map(|(order, id)| (order, id.to_string())).collect();
     }
     if let Some(database) = databases.participant(ORDER) {
         let numbers = orders.iter().filter_map(|order| OrderNumber::parse(order).ok());
@@ -248,7 +255,7 @@ fn kept(row: &Row) -> Result<(String, Kept), SqlError> {
 pub struct Keys {
     /// How many there are.
     pub keys: i64,
-    /// Sagas that a key names and that do not exist; the first hundred.
+    /// Sagas that a key names and that do not exist, nor were forgotten; the first hundred.
     pub without_saga: Vec<SagaId>,
     /// Business keys that more than one order saga has, with how many; the first hundred.
     pub shared: Vec<(String, i64)>,
@@ -264,7 +271,8 @@ pub async fn keys(databases: &Databases) -> Result<Keys, ReadError> {
     let ids = |rows: Vec<Row>| rows.iter().map(|row| row.array(0).map(SagaId)).collect::<Result<Vec<_>, _>>();
     let count = rows("SELECT COUNT(*) FROM saga_key").await?;
     let without_saga = "SELECT DISTINCT k.saga_id FROM saga_key k LEFT JOIN saga s ON s.id = k.saga_id \
-                        WHERE s.id IS NULL LIMIT 100";
+                        LEFT JOIN forgotten f ON f.saga_id = k.saga_id \
+                        WHERE s.id IS NULL AND f.saga_id IS NULL LIMIT 100";
     let shared = "SELECT business_key, COUNT(*) FROM saga WHERE definition = 'order' \
                   GROUP BY business_key HAVING COUNT(*) > 1 LIMIT 100";
     let shared = rows(shared).await?;

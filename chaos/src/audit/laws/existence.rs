@@ -4,6 +4,7 @@ use super::{Case, Found, Law};
 use crate::audit::databases::ORDER;
 use crate::audit::databases::dossier::Found as Read;
 use baton_orchestrator::api::begin::fingerprint_of;
+use baton_orchestrator::store::row::StateCode;
 use saga_core::saga::Direction;
 
 /// The step of the order saga that finds or creates its order.
@@ -12,10 +13,19 @@ const OPEN: &str = "order.open";
 /// I1.
 pub const SAGA_EXISTS: Law = Law {
     id: "I1",
-    name: "every journal, ledger row, reservation and waiting command belongs to a saga that exists",
+    name: "every journal, ledger row, reservation and waiting command belongs to a saga that exists or was forgotten",
     unit: "sagas",
     live: true,
     check: saga_exists,
+};
+
+/// I1.
+pub const FORGOTTEN_WHOLE: Law = Law {
+    id: "I1",
+    name: "what was forgotten had ended, and is gone with its journal",
+    unit: "forgotten sagas",
+    live: true,
+    check: forgotten_whole,
 };
 
 /// I1.
@@ -41,7 +51,7 @@ fn saga_exists(case: &Case<'_>, found: &mut Found) {
         return;
     }
     let dossier = case.dossier;
-    found.expect(dossier.saga != Read::Missing, || {
+    found.expect(dossier.saga != Read::Missing || dossier.forgotten.is_some(), || {
         let mut witnesses = Vec::new();
         if !dossier.journal.is_empty() {
             witnesses.push("a journal".to_owned());
@@ -58,6 +68,23 @@ fn saga_exists(case: &Case<'_>, found: &mut Found) {
         }
         format!("{} does not exist, but has {}", case.name(), witnesses.join(", "))
     });
+}
+
+/// Forgetting is one transaction: half of it is nobody's, and so is forgetting what may still move.
+fn forgotten_whole(case: &Case<'_>, found: &mut Found) {
+    let Some(state) = case.dossier.forgotten else { return };
+    let ended = [StateCode::Completed, StateCode::Compensated].iter().any(|code| i64::from(*code as u8) == state);
+    let mut problems = Vec::new();
+    if !ended {
+        problems.push(format!("had not ended (state {state})"));
+    }
+    if case.dossier.saga != Read::Missing {
+        problems.push("still has its row".to_owned());
+    }
+    if !case.dossier.journal.is_empty() {
+        problems.push("still has a journal".to_owned());
+    }
+    found.expect(problems.is_empty(), || format!("{} was forgotten, but {}", case.name(), problems.join(", ")));
 }
 
 fn order_exists(case: &Case<'_>, found: &mut Found) {

@@ -28,6 +28,8 @@ impl Kept {
 pub struct Memory {
     /// Sagas by business key.
     pub sagas: BTreeMap<String, Vec<Kept>>,
+    /// Ids of sagas that retention deleted, by business key.
+    pub forgotten: BTreeMap<String, String>,
     /// States of orders by number, as stored; `None` if the order database was not read.
     pub orders: Option<BTreeMap<String, i64>>,
 }
@@ -35,6 +37,12 @@ pub struct Memory {
 impl Memory {
     fn sagas_of(&self, order: &str) -> &[Kept] {
         self.sagas.get(order).map_or(&[], Vec::as_slice)
+    }
+
+    /// The ids of all sagas the order ever had, as far as anything is left of them.
+    fn ever_of(&self, order: &str) -> BTreeSet<&str> {
+        let there = self.sagas_of(order).iter().map(|kept| kept.id.as_str());
+        there.chain(self.forgotten.get(order).map(String::as_str)).collect()
     }
 }
 
@@ -57,7 +65,7 @@ pub struct HistoryLaw {
 pub const HISTORY_LAWS: &[HistoryLaw] = &[
     HistoryLaw {
         id: "I1",
-        name: "every order a client was promised has its saga",
+        name: "every order a client was promised has its saga, or had it until it was forgotten",
         unit: "promises",
         live: true,
         check: kept_promises,
@@ -105,7 +113,10 @@ const OVERLOAD: &str = "RESOURCE_EXHAUSTED";
 fn kept_promises(calls: &[Call], memory: &Memory, mode: Mode, found: &mut Found) {
     for (call, saga, _) in answered(calls).filter(|(call, ..)| call.kind == Kind::Place) {
         let kept = memory.sagas_of(&call.order).iter().find(|kept| kept.id == saga);
-        found.expect(kept.is_some(), || format!("order {}: promised as saga {saga}, which is gone", call.order));
+        let forgotten = memory.forgotten.get(&call.order).is_some_and(|id| id == saga);
+        found.expect(kept.is_some() || forgotten, || {
+            format!("order {}: promised as saga {saga}, which is gone", call.order)
+        });
         if let (Some(kept), Mode::AtRest) = (kept, mode)
             && kept.is_active()
         {
@@ -124,7 +135,7 @@ fn one_saga_a_request(calls: &[Call], memory: &Memory, _: Mode, found: &mut Foun
     }
     let orders: BTreeSet<&str> = calls.iter().map(|call| call.order.as_str()).collect();
     for order in orders {
-        let count = memory.sagas_of(order).len();
+        let count = memory.ever_of(order).len();
         if count > 1 {
             found.broken.push(format!("order {order} has {count} sagas"));
         }
@@ -182,7 +193,7 @@ fn refusals_left_nothing(calls: &[Call], memory: &Memory, _: Mode, found: &mut F
     for (order, placements) in placements(calls) {
         let overloaded = |call: &&Call| matches!(&call.outcome, Outcome::Fail { code } if code == OVERLOAD);
         if placements.iter().all(overloaded) {
-            found.expect(memory.sagas_of(order).is_empty(), || {
+            found.expect(memory.ever_of(order).is_empty(), || {
                 format!("order {order} was refused for overload, and has a saga")
             });
         }
@@ -195,7 +206,7 @@ fn doubt_was_told(calls: &[Call], memory: &Memory, _: Mode, found: &mut Found) {
             continue;
         }
         let refused = placements.iter().all(|call| matches!(call.outcome, Outcome::Fail { .. }));
-        found.expect(!refused || memory.sagas_of(order).is_empty(), || {
+        found.expect(!refused || memory.ever_of(order).is_empty(), || {
             format!("order {order}: every answer was a refusal, yet it has a saga")
         });
     }

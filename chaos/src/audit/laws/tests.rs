@@ -211,6 +211,9 @@ fn sound_sagas_pass_and_every_law_looks_at_something() {
             assert!(found.broken.is_empty() || (active && id == "I17"), "{id} {name}: {found:?}");
         }
     }
+    for (_, name, found) in judge(&forgotten(), Mode::AtRest) {
+        *looked.entry(name).or_default() += found.looked;
+    }
     let idle: Vec<&&str> = looked.iter().filter(|(_, looked)| **looked == 0).map(|(name, _)| name).collect();
     assert!(idle.is_empty(), "laws that looked at nothing: {idle:?}");
 }
@@ -229,6 +232,27 @@ fn lost_rows_and_keys() {
     expect(completed(), |it| it.start_key.as_mut().unwrap().fingerprint.0[0] ^= 1, &["I2"]);
     expect(completed(), |it| it.start_key.as_mut().unwrap().saga.0[0] ^= 1, &["I2"]);
     expect(completed(), |it| it.saga = Read::Damaged("odd".to_owned()), &["I12"]);
+}
+
+/// What retention leaves of a completed saga: the ledgers, and that it was there.
+fn forgotten() -> Dossier {
+    let mut dossier = completed();
+    dossier.saga = Read::Missing;
+    dossier.journal.clear();
+    dossier.forgotten = Some(5);
+    // Only the row says which order and payment it was about.
+    (dossier.order, dossier.claim, dossier.start_key) = (Read::Missing, Read::Missing, None);
+    dossier.paid.clear();
+    dossier
+}
+
+#[test]
+fn forgotten_sagas() {
+    expect(forgotten(), |_| {}, &[]);
+    expect(forgotten(), |it| it.forgotten = None, &["I1"]);
+    expect(forgotten(), |it| it.forgotten = Some(3), &["I1"]);
+    expect(forgotten(), |it| it.journal = completed().journal, &["I1"]);
+    expect(completed(), |it| it.forgotten = Some(5), &["I1"]);
 }
 
 #[test]

@@ -30,7 +30,7 @@ fn sound() -> (Vec<Call>, Memory) {
     let kept = |id: &str| vec![Kept { id: id.to_owned(), state: 5, version: 5 }];
     let sagas = [("o1", kept(SAGA)), ("o3", kept("s3"))];
     let sagas = sagas.into_iter().map(|(order, kept)| (order.to_owned(), kept)).collect();
-    (calls, Memory { sagas, orders: Some([("o1".to_owned(), 3)].into()) })
+    (calls, Memory { sagas, orders: Some([("o1".to_owned(), 3)].into()), ..Memory::default() })
 }
 
 /// Plants a lie; exactly these laws find it.
@@ -50,7 +50,7 @@ fn expect(plant: impl FnOnce(&mut Vec<Call>, &mut Memory), names: &[&str]) {
     assert_eq!(found, names.iter().copied().collect());
 }
 
-const PROMISE: &str = "every order a client was promised has its saga";
+const PROMISE: &str = "every order a client was promised has its saga, or had it until it was forgotten";
 const ONE: &str = "all answers to one request name one saga, and an order has one";
 const FORWARD: &str = "what one client reads of a saga never goes back";
 const TRUTH: &str = "the end a client was told is the one that is stored";
@@ -86,6 +86,20 @@ fn lies_are_found() {
     };
     expect(left, &[OVERLOADED, DOUBT]);
     expect(|calls, _| calls[4].outcome = fail("UNAVAILABLE"), &[DOUBT]);
+}
+
+#[test]
+fn a_forgotten_saga_counts_as_one_that_was_there() {
+    let forget = |order: &'static str, id: &'static str| {
+        move |_: &mut Vec<Call>, memory: &mut Memory| {
+            memory.sagas.remove(order);
+            memory.forgotten.insert(order.to_owned(), id.to_owned());
+        }
+    };
+    expect(forget("o1", SAGA), &[]);
+    expect(forget("o1", "s2"), &[PROMISE]);
+    expect(forget("o2", "s2"), &[OVERLOADED, DOUBT]);
+    expect(|_, memory| drop(memory.forgotten.insert("o1".to_owned(), "s2".to_owned())), &[ONE]);
 }
 
 #[test]

@@ -1,0 +1,47 @@
+//! Sagas that are asked for and not there: one that retention has forgotten is told from one that never was.
+
+use crate::api::Api;
+use crate::api::reason::{SagaReason, of_store};
+use crate::store::forgetting::Forgotten;
+use crate::store::row::StateCode;
+use saga_core::saga::SagaId;
+use tonic::Status;
+use uuid::Uuid;
+
+impl Api {
+    /// What a reader is told of a saga without a row: NOT_FOUND, and whether it was there once.
+    pub(super) async fn not_found(&self, id: SagaId) -> Status {
+        match self.store.forgotten(id).await {
+            Ok(Some(left)) => SagaReason::SagaNotFound.status(format!("{} and was forgotten since", ended(id, &left))),
+            Ok(None) => SagaReason::SagaNotFound.status(format!("sagas/{} does not exist", Uuid::from_bytes(id.0))),
+            Err(error) => of_store(&error),
+        }
+    }
+
+    /// What a repeated request is told whose saga has no row: it was carried out, and is not carried out again. The start
+    /// key, which is kept for ever, is what knows.
+    pub(super) async fn carried_out(&self, id: SagaId) -> Status {
+        match self.store.forgotten(id).await {
+            Ok(Some(left)) => {
+                let ended = ended(id, &left);
+                SagaReason::SagaForgotten
+                    .status(format!("this request was carried out before: {ended} and was forgotten since"))
+            }
+            Ok(None) => {
+                tracing::error!(saga_id = %id, "a start key names a saga that is not there and was not forgotten");
+                SagaReason::Internal.status("the saga of this request is missing")
+            }
+            Err(error) => of_store(&error),
+        }
+    }
+}
+
+fn ended(id: SagaId, left: &Forgotten) -> String {
+    let how = match left.state {
+        StateCode::Completed => "completed",
+        StateCode::Compensated => "was compensated",
+        // Stores keep nothing of sagas in these states.
+        StateCode::Running | StateCode::Compensating | StateCode::Stuck | StateCode::Paused => "ended",
+    };
+    format!("sagas/{} {how}", Uuid::from_bytes(id.0))
+}
