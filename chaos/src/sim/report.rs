@@ -126,19 +126,21 @@ pub fn story(shrunk: &Shrunk) -> String {
 }
 
 /// The header of the committed record.
-pub const RECORD_HEADER: &str = "commit,first_seed,seeds,failed,simulated_hours,sagas,faults,commits";
+pub const RECORD_HEADER: &str = "commit,first_seed,seeds,failed,simulated_hours,sagas,faults,commits,faults_by_kind";
 
-/// One line of the committed record.
+/// One line of the committed record; faults by kind are `kind:times`, with spaces between.
 #[must_use]
 pub fn record(totals: &Totals, first_seed: u64, commit: &str) -> String {
     let faults: u64 = totals.faults.values().sum();
+    let by_kind: Vec<String> = totals.faults.iter().map(|(kind, struck)| format!("{kind}:{struck}")).collect();
     format!(
-        "{commit},{first_seed},{},{},{:.2},{},{faults},{}",
+        "{commit},{first_seed},{},{},{:.2},{},{faults},{},{}",
         totals.seeds,
         totals.failed,
         totals.hours(),
         totals.all_sagas(),
         totals.commits,
+        by_kind.join(" "),
     )
 }
 
