@@ -1,7 +1,7 @@
 //! A hostile publisher beside good ones, on a real broker: every kind of bad message is quarantined or answered, and the
 //! good ones of the same batch are delivered once, carried out once and answered.
 
-use baton_bus::bus::{CommandBus as _, Destination, MAX_BODY, Message};
+use baton_bus::bus::{CommandBus as _, Consumer, Destination, MAX_BODY, Message};
 use baton_bus::rabbitmq::{RabbitBus, RabbitConfig};
 use baton_bus::topology;
 use baton_chaos::audit::broker::held;
@@ -114,8 +114,7 @@ async fn publish(url: &str, bodies: Vec<Bytes>) {
 }
 
 /// Answers by command, until there are `count` of them.
-async fn answers(bus: &RabbitBus, count: usize) -> BTreeMap<CommandKey, Vec<String>> {
-    let mut consumer = bus.consume(Destination::Replies).await.expect("a consumer");
+async fn answers(mut consumer: Box<dyn Consumer>, count: usize) -> BTreeMap<CommandKey, Vec<String>> {
     let mut answers: BTreeMap<CommandKey, Vec<String>> = BTreeMap::new();
     let reading = async {
         while answers.values().map(Vec::len).sum::<usize>() < count {
@@ -156,12 +155,14 @@ async fn a_bad_neighbour_brings_nobody_back() {
     }
     assert!(bad.len() < usize::from(GOOD) - 1, "each bad message has a good one on either side");
     publish(&bench.url, bodies).await;
+    // Its queue is made before the first answer: one that has nowhere to go would bring its command back.
+    let replies = bench.bus.consume(Destination::Replies).await.expect("a consumer");
     let (worker, stop) = (bench.worker.clone(), CancellationToken::new());
     let stopping = stop.clone();
     let working = tokio::spawn(async move { worker.run(stopping).await });
 
     // The good ones; five of the same; unknown, old, forged; the good one beside a bad item.
-    let answers = answers(&bench.bus, usize::from(GOOD) + 5 + 3 + 1).await;
+    let answers = answers(replies, usize::from(GOOD) + 5 + 3 + 1).await;
     let of = |saga: u8, direction: Direction| answers[&CommandKey { saga: [saga; 16], step: 0, direction }].clone();
     for saga in 0..GOOD {
         assert_eq!(of(saga, Direction::Action), ["done"], "good message {saga}");

@@ -258,8 +258,10 @@ async fn the_next_target_is_taken_if_one_is_dead() {
 async fn a_stranded_connection_that_its_client_gave_up_ends_at_the_server() {
     let server = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let proxy = Proxy::start(0, vec![server.local_addr().expect("bound")], 1).await.expect("a port");
-    let client = TcpStream::connect(proxy.address()).await.expect("it accepts");
+    let mut client = TcpStream::connect(proxy.address()).await.expect("it accepts");
     let (mut served, _) = server.accept().await.expect("a connection");
+    say(&mut client, b"hi").await;
+    assert_eq!(hear(&mut served, 2).await, b"hi");
     proxy.strand();
     within(async {
         while count(&proxy, "stranded") == 0 {
