@@ -1,0 +1,210 @@
+//! What happened, one sentence for each half-step and each order, from the timeline.
+
+use super::{Case, phrases};
+use crate::half::Half;
+use crate::moment::{rfc3339, spoken};
+use crate::timeline::{Bare, Ended, Lane, LaneOutcome, Ordered, Said, Timeline};
+use saga_core::event::Verb;
+use saga_core::machine::TIMEOUT;
+use saga_core::saga::{Direction, Saga, StepIndex};
+use saga_core::time::Micros;
+
+/// Different reasons that one sentence names.
+const MAX_REASONS: usize = 3;
+
+/// Entries that are told one by one where the journal cannot be followed; the last ones tell most.
+const MAX_BARE: usize = 20;
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Past {
+    /// When: the end of a half-step, the moment of an order.
+    pub at: Micros,
+    /// The half-step it is about, if it is about one.
+    pub half: Option<Half>,
+    /// Attempts it took; 0 if it is about none.
+    pub attempts: u32,
+    /// The same for people.
+    pub sentence: String,
+}
+
+/// Everything that happened, in order.
+pub(super) fn past(timeline: &Timeline, saga: &Saga) -> Vec<Past> {
+    let mut told = Vec::new();
+    if !timeline.lanes.is_empty() {
+        let sentence = format!("It was started at {} as {}.", rfc3339(timeline.from), saga.definition);
+        told.push(Past { at: timeline.from, half: None, attempts: 0, sentence });
+    }
+    told.extend(timeline.lanes.iter().filter_map(|lane| of_lane(lane, timeline)));
+    told.extend(timeline.orders.iter().filter_map(of_order));
+    // Stable: a half-step stands before the order that came at the moment it ended.
+    told.sort_by_key(|past| past.at);
+    if let Some(end) = timeline.end {
+        let took = spoken(timeline.to.since(timeline.from));
+        let sentence = format!("It ended {} at {}, {took} after its start.", end.as_str(), rfc3339(timeline.to));
+        told.push(Past { at: timeline.to, half: None, attempts: 0, sentence });
+    }
+    let skipped = timeline.bare.len().saturating_sub(MAX_BARE);
+    told.extend(timeline.bare.iter().skip(skipped).map(of_bare));
+    told
+}
+
+/// What the past above lacks.
+pub(super) fn gap(timeline: &Timeline, case: &Case<'_>) -> Option<String> {
+    let (shown, all) = (case.journal.last().map_or(0, |entry| entry.version), case.saga.version);
+    if let Some(why) = &timeline.broken {
+        let count = timeline.bare.len();
+        return Some(format!("{count} of its journal's entries cannot be followed, because {why}."));
+    }
+    match shown.cmp(&all) {
+        std::cmp::Ordering::Less => Some(format!("What is told here ends with entry {shown} of {all} of its journal.")),
+        std::cmp::Ordering::Greater => {
+            Some(format!("Its journal has gone on to entry {shown} since the saga was read at entry {all}."))
+        }
+        std::cmp::Ordering::Equal => None,
+    }
+}
+
+fn of_lane(lane: &Lane, timeline: &Timeline) -> Option<Past> {
+    let half = &lane.half;
+    let participant = &half.participant;
+    let (from, to) = (lane.spans.first()?.from, lane.spans.last()?.to);
+    let lost = lost(lane);
+    let sentence = match &lane.outcome {
+        LaneOutcome::Done => {
+            let after = if lost.is_empty() { String::new() } else { format!(", after {lost}") };
+            let (step, done) = (&half.step, phrases::done(half.direction));
+            format!("{step} was {done} by {participant} in {}{after}.", spoken(to.since(from)))
+        }
+        LaneOutcome::Refused(reason) => {
+            let after = if lost.is_empty() { String::new() } else { format!(", after {lost}") };
+            format!("{participant} refused {half}: {reason}{after}.")
+        }
+        LaneOutcome::GivenUp(_) => {
+            format!("{half} was given up after {lost}, so whether it happened is unknown.")
+        }
+        LaneOutcome::Deadline if lane.attempts == 0 => {
+            format!("The saga's deadline passed before {half} was sent, so that it was not sent any more.")
+        }
+        LaneOutcome::Deadline => {
+            format!("The saga's deadline passed while {half} was at work, so whether that happened is unknown.")
+        }
+        LaneOutcome::Cancelled => {
+            let who = by(timeline, to, Verb::Cancel);
+            format!("The saga was cancelled by {who} while {half} was at work.")
+        }
+        LaneOutcome::ByHand(verb) => {
+            let who = by(timeline, to, *verb);
+            let after = if lost.is_empty() { String::new() } else { format!(", after {lost}") };
+            format!("{who} ordered {} of {half}{after}.", verb.as_str())
+        }
+        LaneOutcome::Open => return of_open_lane(lane, &lost),
+    };
+    let sentence = phrases::capital(&sentence, half);
+    Some(Past { at: to, half: Some(half.clone()), attempts: lane.attempts, sentence })
+}
+
+/// The half-step at work is told as far as it failed; what it does now is told elsewhere.
+fn of_open_lane(lane: &Lane, lost: &str) -> Option<Past> {
+    let half = &lane.half;
+    let refused = lane.spans.iter().rev().find_map(|span| match &span.ended {
+        Ended::Rejected(attempt, reason) => Some((span.to, *attempt, reason)),
+        Ended::Open
+        | Ended::Succeeded(_)
+        | Ended::Unavailable(_)
+        | Ended::TimedOut
+        | Ended::SentAgain
+        | Ended::Deadline
+        | Ended::Ordered(_) => None,
+    });
+    let last = lane.spans.iter().rev().find(|span| span.ended != Ended::Open)?;
+    let (at, sentence) = match (refused, lost.is_empty()) {
+        (Some((at, attempt, reason)), no_loss) => {
+            let besides = if no_loss { String::new() } else { format!("; besides {lost}") };
+            (
+                at,
+                format!(
+                    "{} refused attempt {attempt} of {half}, which it may not: {reason}{besides}.",
+                    half.participant
+                ),
+            )
+        }
+        (None, false) => (last.to, format!("{half} has seen {lost} so far.")),
+        (None, true) => return None,
+    };
+    let sentence = phrases::capital(&sentence, half);
+    Some(Past { at, half: Some(half.clone()), attempts: lane.attempts, sentence })
+}
+
+/// `3 attempts without an answer (2 TIMEOUT, 1 AWAY)`, or nothing if every attempt was answered.
+fn lost(lane: &Lane) -> String {
+    let mut reasons: Vec<(&str, u32)> = Vec::new();
+    for span in &lane.spans {
+        let reason = match &span.ended {
+            Ended::Unavailable(reason) => reason.as_str(),
+            Ended::TimedOut => TIMEOUT,
+            Ended::Open
+            | Ended::Succeeded(_)
+            | Ended::Rejected(..)
+            | Ended::SentAgain
+            | Ended::Deadline
+            | Ended::Ordered(_) => continue,
+        };
+        match reasons.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, count)) => *count += 1,
+            None => reasons.push((reason, 1)),
+        }
+    }
+    if reasons.is_empty() {
+        return String::new();
+    }
+    reasons.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let all: u32 = reasons.iter().map(|(_, count)| count).sum();
+    let more = if reasons.len() > MAX_REASONS { ", and others" } else { "" };
+    let named: Vec<String> =
+        reasons.iter().take(MAX_REASONS).map(|(reason, count)| format!("{count} {reason}")).collect();
+    format!("{} without an answer ({}{more})", phrases::attempts(all), named.join(", "))
+}
+
+fn by(timeline: &Timeline, at: Micros, verb: Verb) -> String {
+    let order = timeline.orders.iter().find(|order| order.at == at && order.verb == verb);
+    order.map_or_else(|| "an operator".to_owned(), |order| actor(&order.actor))
+}
+
+fn actor(name: &str) -> String {
+    if name.is_empty() { "an operator".to_owned() } else { name.to_owned() }
+}
+
+/// Orders that ended a half-step are told with it.
+fn of_order(order: &Ordered) -> Option<Past> {
+    let half = order.half.as_ref()?;
+    let who = actor(&order.actor);
+    let sentence = match order.verb {
+        Verb::Cancel | Verb::Skip | Verb::ResolveDone | Verb::ResolveUndone => return None,
+        Verb::Retry => format!("{who} ordered another attempt at {half} at {}.", rfc3339(order.at)),
+        Verb::Pause => format!("{who} paused the saga at {half} at {}.", rfc3339(order.at)),
+        Verb::Resume => format!("{who} resumed the saga at {half} at {}.", rfc3339(order.at)),
+    };
+    Some(Past { at: order.at, half: Some(half.clone()), attempts: 0, sentence })
+}
+
+fn of_bare(bare: &Bare) -> Past {
+    let half = |step: &StepIndex, direction: &Direction| match direction {
+        Direction::Action => format!("step {step}"),
+        Direction::Undo => format!("the undo of step {step}"),
+    };
+    let what = match &bare.said {
+        Said::Started => "it was started".to_owned(),
+        Said::Woken => "its time was up".to_owned(),
+        Said::Succeeded(step, direction, attempt) => format!("attempt {attempt} of {} was done", half(step, direction)),
+        Said::Rejected(step, direction, attempt, reason) => {
+            format!("attempt {attempt} of {} was refused: {reason}", half(step, direction))
+        }
+        Said::Unavailable(step, direction, attempt, reason) => {
+            format!("attempt {attempt} of {} brought no answer: {reason}", half(step, direction))
+        }
+        Said::Ordered(verb, name, _) => format!("{} ordered {}", actor(name), verb.as_str()),
+    };
+    let sentence = format!("Entry {} says that at {} {what}.", bare.version, rfc3339(bare.at));
+    Past { at: bare.at, half: None, attempts: 0, sentence }
+}

@@ -1,0 +1,193 @@
+//! One comparison given its type: which operators and values a field takes.
+
+use super::error::{FilterError, Flaw, found};
+use super::expr::{Compare, Order, Term, TextTest, When};
+use super::facts::{StateKind, WaitKind};
+use super::field::{Field, NumberField, PresentField, TextField, TimeField, distance};
+use super::lexer::{Literal, Operator};
+use super::literal::Span;
+use crate::moment::parse_rfc3339;
+
+const ORDERS: &str = "<, <=, > or >=";
+const STATES: &str = "running, compensating, stuck, paused, completed or compensated";
+
+/// One comparison as written.
+pub(super) struct Asked {
+    pub(super) field: Field,
+    pub(super) operator: Operator,
+    pub(super) operator_at: usize,
+    pub(super) value: Literal,
+}
+
+impl Asked {
+    pub(super) fn term(self) -> Result<Term, FilterError> {
+        match self.field {
+            Field::State => {
+                let is = self.equality("=, != or :")?;
+                self.choice(StateKind::ALL, StateKind::as_str, STATES).map(|state| Term::State(is, state))
+            }
+            Field::Wait => {
+                let is = self.equality("=, != or :")?;
+                self.choice(WaitKind::ALL, WaitKind::as_str, "reply, backoff or none").map(|wait| Term::Wait(is, wait))
+            }
+            Field::Step => self.text(TextField::Step),
+            Field::Definition => self.text(TextField::Definition),
+            Field::Reason => self.text(TextField::Reason),
+            Field::Order => self.text(TextField::Order),
+            Field::Customer => self.text(TextField::Customer),
+            Field::Item => self.text(TextField::Item),
+            Field::Payment => self.text(TextField::Payment),
+            Field::TraceId => self.text(TextField::TraceId),
+            Field::DefinitionVersion => self.number(NumberField::DefinitionVersion),
+            Field::Attempt => self.number(NumberField::Attempt),
+            Field::Age => {
+                let order = self.order()?;
+                let span = Span::parse(&self.value.text).filter(|span| *span >= Span::ZERO);
+                span.map(|span| Term::Age(order, span))
+                    .ok_or_else(|| self.refused("a duration like 5m, 90s, 2h or 7d", None))
+            }
+            Field::NextWake => self.time(TimeField::NextWake),
+            Field::CreatedAt => self.time(TimeField::CreatedAt),
+            Field::UpdatedAt => self.time(TimeField::UpdatedAt),
+        }
+    }
+
+    /// `field:*`.
+    pub(super) fn present(self) -> Result<Term, FilterError> {
+        let text = |field| Ok(Term::Present(PresentField::Text(field)));
+        match self.field {
+            Field::Step => text(TextField::Step),
+            Field::Reason => text(TextField::Reason),
+            Field::Order => text(TextField::Order),
+            Field::Customer => text(TextField::Customer),
+            Field::Item => text(TextField::Item),
+            Field::Payment => text(TextField::Payment),
+            Field::TraceId => text(TextField::TraceId),
+            Field::NextWake => Ok(Term::Present(PresentField::NextWake)),
+            field @ (Field::State
+            | Field::Wait
+            | Field::Definition
+            | Field::DefinitionVersion
+            | Field::Age
+            | Field::Attempt
+            | Field::CreatedAt
+            | Field::UpdatedAt) => Err(FilterError { at: self.operator_at, flaw: Flaw::AlwaysPresent { field } }),
+        }
+    }
+
+    fn text(self, field: TextField) -> Result<Term, FilterError> {
+        let test = match self.operator {
+            Operator::Equal => TextTest::Is,
+            Operator::NotEqual => TextTest::IsNot,
+            Operator::Has => TextTest::Begins,
+            Operator::Less | Operator::AtMost | Operator::More | Operator::AtLeast => {
+                return Err(self.operator("=, != or :"));
+            }
+        };
+        let starred = self.value.text.split_once('*').filter(|_| !self.value.quoted);
+        if let Some((begins, _)) = starred {
+            let flaw = Flaw::Wildcard { field: self.field, begins: found(begins) };
+            return Err(FilterError { at: self.value.at, flaw });
+        }
+        match field {
+            // Trace ids are hex digits in small letters, whatever is pasted.
+            TextField::TraceId => {
+                let digits = self.value.text.to_ascii_lowercase();
+                let fits = match test {
+                    TextTest::Is | TextTest::IsNot => digits.len() == 32,
+                    TextTest::Begins => (1..=32).contains(&digits.len()),
+                };
+                if fits && digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+                    Ok(Term::Text(field, test, digits))
+                } else {
+                    Err(self.refused("32 hex digits, or the first of them after :", None))
+                }
+            }
+            TextField::Step
+            | TextField::Definition
+            | TextField::Reason
+            | TextField::Order
+            | TextField::Customer
+            | TextField::Item
+            | TextField::Payment => Ok(Term::Text(field, test, self.value.text)),
+        }
+    }
+
+    fn number(self, field: NumberField) -> Result<Term, FilterError> {
+        let compare = match self.operator {
+            Operator::Equal | Operator::Has => Compare::Equal,
+            Operator::NotEqual => Compare::NotEqual,
+            Operator::Less => Compare::Ordered(Order::Less),
+            Operator::AtMost => Compare::Ordered(Order::AtMost),
+            Operator::More => Compare::Ordered(Order::More),
+            Operator::AtLeast => Compare::Ordered(Order::AtLeast),
+        };
+        let digits = self.value.text.bytes().all(|b| b.is_ascii_digit());
+        match self.value.text.parse() {
+            Ok(number) if digits => Ok(Term::Number(field, compare, number)),
+            _ => Err(self.refused("a whole number from 0 to 4294967295", None)),
+        }
+    }
+
+    fn time(self, field: TimeField) -> Result<Term, FilterError> {
+        if field == TimeField::NextWake && self.value.text == "overdue" {
+            return match self.operator {
+                Operator::Equal | Operator::Has => Ok(Term::Time(field, Order::AtMost, When::FromNow(Span::ZERO))),
+                Operator::NotEqual | Operator::Less | Operator::AtMost | Operator::More | Operator::AtLeast => {
+                    Err(self.operator("= or : where overdue follows"))
+                }
+            };
+        }
+        let order = self.order()?;
+        let from_now = || Span::parse(&self.value.text).map(When::FromNow);
+        let when = parse_rfc3339(&self.value.text).map(When::At).or_else(from_now);
+        let expected = "a time like 2026-11-27T09:00:00Z, or a duration from now like 5m or -5m";
+        when.map(|when| Term::Time(field, order, when)).ok_or_else(|| self.refused(expected, None))
+    }
+
+    fn order(&self) -> Result<Order, FilterError> {
+        match self.operator {
+            Operator::Less => Ok(Order::Less),
+            Operator::AtMost => Ok(Order::AtMost),
+            Operator::More => Ok(Order::More),
+            Operator::AtLeast => Ok(Order::AtLeast),
+            Operator::Equal | Operator::NotEqual | Operator::Has => Err(self.operator(ORDERS)),
+        }
+    }
+
+    /// True for equal, false for not equal.
+    fn equality(&self, allowed: &'static str) -> Result<bool, FilterError> {
+        match self.operator {
+            Operator::Equal | Operator::Has => Ok(true),
+            Operator::NotEqual => Ok(false),
+            Operator::Less | Operator::AtMost | Operator::More | Operator::AtLeast => Err(self.operator(allowed)),
+        }
+    }
+
+    /// One of a few words, in small or capital letters.
+    fn choice<T: Copy, const N: usize>(
+        &self,
+        all: [T; N],
+        name: impl Fn(T) -> &'static str,
+        expected: &'static str,
+    ) -> Result<T, FilterError> {
+        let written = self.value.text.to_ascii_lowercase();
+        if let Some(value) = all.into_iter().find(|value| name(*value) == written) {
+            return Ok(value);
+        }
+        // What is longer than any of the words is near to none; this bounds the search.
+        let near = all.map(&name).into_iter().filter(|_| written.len() <= 40);
+        let near = near.map(|name| (distance(&written, name), name)).min().filter(|(count, _)| *count <= 3);
+        Err(self.refused(expected, near.map(|(_, name)| name)))
+    }
+
+    fn operator(&self, allowed: &'static str) -> FilterError {
+        let flaw = Flaw::Operator { field: self.field, allowed, found: self.operator.as_str() };
+        FilterError { at: self.operator_at, flaw }
+    }
+
+    fn refused(&self, expected: &'static str, nearest: Option<&'static str>) -> FilterError {
+        let flaw = Flaw::Value { field: self.field, expected, found: found(&self.value.text), nearest };
+        FilterError { at: self.value.at, flaw }
+    }
+}

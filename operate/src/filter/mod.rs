@@ -1,0 +1,43 @@
+//! The filter language of lists, after AIP-160: `state = stuck AND reason = OUT_OF_STOCK`, `attempt >= 3 -state:stuck`.
+//!
+//! A filter compares fields with values. `AND`, or nothing, between two comparisons asks for both; `OR` for one of them, and
+//! binds tighter than `AND`, as in AIP-160; `NOT` or `-` before one turns it round; parentheses group. `=` is exact, `:` on
+//! text means *begins with*, and `field:*` that there is one at all. Durations are relative to now: `age > 5m`,
+//! `next_wake < -10s` (due for more than ten seconds), `updated_at > -1h` (moved within the last hour).
+//!
+//! ```
+//! use baton_operate::filter::{parse, FilterError};
+//!
+//! let filter = parse("state = stuck AND (step = stock.reserve OR age > 2h)")?;
+//! assert_eq!(filter.to_string(), "state = stuck AND (step = stock.reserve OR age > 2h)");
+//!
+//! let error = parse("stat = stuck").unwrap_err();
+//! assert_eq!(error.to_string(), "at byte 1: there is no field \"stat\"; did you mean state?");
+//! # Ok::<(), FilterError>(())
+//! ```
+//!
+//! Two evaluations agree with each other: [`matches()`] on what is known of one saga, and [`to_sql`], a condition over the
+//! columns of table `saga` that selects at least the same sagas, and names what it left undecided.
+
+mod asked;
+mod error;
+mod expr;
+mod facts;
+mod field;
+mod lexer;
+mod literal;
+mod matching;
+mod parser;
+mod preset;
+mod sql;
+mod sql_terms;
+
+pub use error::{FilterError, Flaw};
+pub use expr::{Compare, Expr, Order, Term, TextTest, When};
+pub use facts::{Beside, Details, Facts, StateKind, WaitKind};
+pub use field::{Field, NumberField, PresentField, TextField, TimeField};
+pub use literal::Span;
+pub use matching::matches;
+pub use parser::{MAX_BYTES, MAX_DEPTH, MAX_TERMS, parse};
+pub use preset::Preset;
+pub use sql::{Arg, Dialect, Translated, Translation, to_sql};

@@ -1,0 +1,122 @@
+//! Filters at random.
+
+use baton_operate::filter::{
+    Compare, Expr, NumberField, Order, PresentField, Span, StateKind, Term, TextField, TextTest, TimeField, WaitKind,
+    When,
+};
+use proptest::prelude::*;
+use saga_core::time::Micros;
+
+/// Texts that are near to each other, and some that databases and parsers stumble over.
+pub const TEXTS: [&str; 18] = [
+    "a",
+    "ab",
+    "abc",
+    "AB",
+    "b",
+    "",
+    " ",
+    "a ",
+    "a b",
+    "%",
+    "a%",
+    "_b",
+    "a\"b",
+    "a\\b",
+    "é",
+    "a\u{d7ff}",
+    "a\u{10ffff}",
+    "\u{10ffff}",
+];
+
+/// The two traces there are.
+pub const TRACES: [&str; 2] = ["4bf92f3577b34da6a3ce929d0e0e4736", "4bf92f3577b34da6a3ce929d0e0e4737"];
+
+/// Filters of every kind of comparison, to a depth that the parser takes.
+pub fn expr() -> impl Strategy<Value = Expr> {
+    let leaf = term().prop_map(Expr::Term);
+    let tree = leaf.prop_recursive(4, 24, 4, |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 2..4).prop_map(Expr::All),
+            proptest::collection::vec(inner.clone(), 2..4).prop_map(Expr::Any),
+            inner.prop_map(|expr| Expr::Not(Box::new(expr))),
+        ]
+    });
+    prop_oneof![1 => Just(Expr::All(Vec::new())), 40 => tree]
+}
+
+fn term() -> impl Strategy<Value = Term> {
+    prop_oneof![
+        1 => (any::<bool>(), prop::sample::select(StateKind::ALL.to_vec())).prop_map(|(is, state)| Term::State(is, state)),
+        1 => (any::<bool>(), prop::sample::select(WaitKind::ALL.to_vec())).prop_map(|(is, wait)| Term::Wait(is, wait)),
+        4 => text(),
+        1 => (number_field(), compare(), 0_u32..6).prop_map(|(field, compare, n)| Term::Number(field, compare, n)),
+        1 => (order(), 0_i64..20).prop_map(|(order, s)| Term::Age(order, span(s))),
+        1 => (time_field(), order(), when()).prop_map(|(field, order, when)| Term::Time(field, order, when)),
+        1 => present().prop_map(Term::Present),
+    ]
+}
+
+fn text() -> impl Strategy<Value = Term> {
+    let test = || prop::sample::select(vec![TextTest::Is, TextTest::IsNot, TextTest::Begins]);
+    let fields = vec![
+        TextField::Definition,
+        TextField::Reason,
+        TextField::Order,
+        TextField::Customer,
+        TextField::Item,
+        TextField::Payment,
+    ];
+    let steps = ["order.open", "order", "payment.verify", "go", "1", "2", "x", ""];
+    let trace = (test(), prop::sample::select(TRACES.to_vec()), 1_usize..=32).prop_map(|(test, trace, length)| {
+        let length = if test == TextTest::Begins { length } else { 32 };
+        Term::Text(TextField::TraceId, test, trace[..length].to_owned())
+    });
+    let of = |(field, test, text): (TextField, TextTest, &str)| Term::Text(field, test, text.to_owned());
+    prop_oneof![
+        4 => (prop::sample::select(fields), test(), prop::sample::select(TEXTS.to_vec())).prop_map(of),
+        1 => (Just(TextField::Step), test(), prop::sample::select(steps.to_vec())).prop_map(of),
+        1 => trace,
+    ]
+}
+
+fn present() -> impl Strategy<Value = PresentField> {
+    let text = [
+        TextField::Step,
+        TextField::Reason,
+        TextField::Order,
+        TextField::Customer,
+        TextField::Item,
+        TextField::Payment,
+        TextField::TraceId,
+    ];
+    prop_oneof![prop::sample::select(text.to_vec()).prop_map(PresentField::Text), Just(PresentField::NextWake)]
+}
+
+fn number_field() -> impl Strategy<Value = NumberField> {
+    prop::sample::select(vec![NumberField::DefinitionVersion, NumberField::Attempt])
+}
+
+fn time_field() -> impl Strategy<Value = TimeField> {
+    prop::sample::select(vec![TimeField::CreatedAt, TimeField::UpdatedAt, TimeField::NextWake])
+}
+
+fn order() -> impl Strategy<Value = Order> {
+    prop::sample::select(vec![Order::Less, Order::AtMost, Order::More, Order::AtLeast])
+}
+
+fn compare() -> impl Strategy<Value = Compare> {
+    prop_oneof![Just(Compare::Equal), Just(Compare::NotEqual), order().prop_map(Compare::Ordered)]
+}
+
+fn when() -> impl Strategy<Value = When> {
+    prop_oneof![
+        (-20_i64..20).prop_map(|s| When::FromNow(span(s))),
+        (-20_i64..20).prop_map(|s| When::At(Micros(super::START.0 + s * 500_000))),
+    ]
+}
+
+/// Half seconds, so that seconds and what lies between them meet.
+fn span(halves: i64) -> Span {
+    Span::micros(halves * 500_000).unwrap()
+}
