@@ -132,7 +132,7 @@ pub fn of_store(error: &StoreError) -> Status {
             tracing::warn!(%error, "store unavailable");
             SagaReason::StoreUnavailable.status("the store is unavailable; try again")
         }
-        StoreError::Refused(_) | StoreError::DuplicateKey => {
+        StoreError::Refused(_) | StoreError::Unreadable(_) | StoreError::DuplicateKey => {
             tracing::error!(%error, "store refused");
             SagaReason::SagaUnreadable.status("the saga cannot be read by this build")
         }

@@ -16,10 +16,11 @@ use baton_orchestrator::engine::under_way::UnderWay;
 use baton_orchestrator::metrics::Metrics;
 use baton_orchestrator::notify::Notifier;
 use baton_orchestrator::sagas::Registry;
+use baton_orchestrator::search::Search;
 use baton_orchestrator::store::memory::MemoryStore;
 use baton_orchestrator::store::{
-    Changes, Decide, Fingerprint, Holder, ListQuery, Loaded, OutboxMessage, Record, SagaStore, StartKey, StoreError,
-    Update,
+    Changes, Counted, Decide, Fingerprint, Found, Holder, ListQuery, Loaded, OutboxMessage, Record, SagaStore,
+    SearchQuery, StartKey, StoreError, Update,
 };
 use baton_orchestrator::workers::census::Census;
 use baton_proto::baton::participant::v1 as wire;
@@ -147,6 +148,14 @@ impl SagaStore for FaultyStore {
 
     async fn list(&self, query: ListQuery) -> Result<Vec<Record>, StoreError> {
         self.inner.list(query).await
+    }
+
+    async fn search(&self, query: SearchQuery) -> Result<Found, StoreError> {
+        self.inner.search(query).await
+    }
+
+    async fn count(&self, search: Search, limit: u32, max_rows: u32) -> Result<Counted, StoreError> {
+        self.inner.count(search, limit, max_rows).await
     }
 
     async fn journal(&self, id: SagaId, after: u64, limit: u32) -> Result<Vec<Entry>, StoreError> {
