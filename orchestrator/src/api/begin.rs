@@ -103,7 +103,7 @@ impl Api {
     }
 }
 
-fn rejection(rejected: Rejected) -> Status {
+pub(super) fn rejection(rejected: Rejected) -> Status {
     match rejected {
         Rejected::Overloaded => SagaReason::Overloaded.status("too many sagas are waiting or under way; try again"),
         Rejected::Stopping => SagaReason::ShuttingDown.status("this orchestrator is shutting down; try another"),

@@ -1,7 +1,9 @@
 //! Every stable reason the orchestrator's services give, beside those of the shared validators.
 
+use crate::api::view::name_of;
 use crate::store::StoreError;
 use baton_edge::errors::{RETRY_AFTER, retry_later, status};
+use saga_core::saga::SagaId;
 use tonic::{Code, Status};
 
 /// `ErrorInfo.reason` of the orchestrator's own errors.
@@ -29,6 +31,10 @@ pub enum SagaReason {
     DeadlineExceeded,
     /// The saga's row does not decode, or its definition is unknown to this build.
     SagaUnreadable,
+    /// The saga is at another version than the order is for.
+    VersionMismatch,
+    /// The order breaks a rule of the state machine.
+    OrderRefused,
     /// A participant cannot be reached.
     ParticipantUnavailable,
     /// A defect of this server; its log has the cause.
@@ -37,7 +43,7 @@ pub enum SagaReason {
 
 impl SagaReason {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::SagaNotFound,
         Self::DefinitionUnknown,
         Self::InputTooLarge,
@@ -49,6 +55,8 @@ impl SagaReason {
         Self::OutcomeUnknown,
         Self::DeadlineExceeded,
         Self::SagaUnreadable,
+        Self::VersionMismatch,
+        Self::OrderRefused,
         Self::ParticipantUnavailable,
         Self::Internal,
     ];
@@ -68,6 +76,8 @@ impl SagaReason {
             Self::OutcomeUnknown => "OUTCOME_UNKNOWN",
             Self::DeadlineExceeded => "DEADLINE_EXCEEDED",
             Self::SagaUnreadable => "SAGA_UNREADABLE",
+            Self::VersionMismatch => "VERSION_MISMATCH",
+            Self::OrderRefused => "ORDER_REFUSED",
             Self::ParticipantUnavailable => "PARTICIPANT_UNAVAILABLE",
             Self::Internal => "INTERNAL",
         }
@@ -86,10 +96,14 @@ impl SagaReason {
             Self::ShuttingDown => "The orchestrator is shutting down; another one serves. Retry.",
             Self::StoreUnavailable => "The store is away; nothing was written. Retry.",
             Self::OutcomeUnknown => {
-                "The store was lost at commit. Repeat with the same request id to learn the outcome."
+                "The store was lost at commit. Repeat with the same request id, or version, to learn the outcome."
             }
             Self::DeadlineExceeded => "The call's deadline has passed; nothing was started.",
             Self::SagaUnreadable => "The saga's row does not decode, or its definition is unknown to this build.",
+            Self::VersionMismatch => {
+                "The saga is at another version than the order is for; ErrorInfo has the current one."
+            }
+            Self::OrderRefused => "The order is not legal in the saga's state; PreconditionFailure has the rule.",
             Self::ParticipantUnavailable => "The participant that serves this cannot be reached. Retry.",
             Self::Internal => "A defect of this server; its log has the cause.",
         }
@@ -107,7 +121,8 @@ impl SagaReason {
                 Code::Unavailable
             }
             Self::DeadlineExceeded => Code::DeadlineExceeded,
-            Self::SagaUnreadable => Code::FailedPrecondition,
+            Self::SagaUnreadable | Self::OrderRefused => Code::FailedPrecondition,
+            Self::VersionMismatch => Code::Aborted,
             Self::Internal => Code::Internal,
         }
     }
@@ -122,6 +137,12 @@ impl SagaReason {
             code => status(code, self.as_str(), message),
         }
     }
+}
+
+/// `SAGA_NOT_FOUND` for one saga.
+#[must_use]
+pub fn not_found(id: SagaId) -> Status {
+    SagaReason::SagaNotFound.status(format!("{} does not exist", name_of(id)))
 }
 
 /// What a reader is told when the store fails. The cause goes to the log only.

@@ -5,6 +5,7 @@
 use async_trait::async_trait;
 use baton_bus::bus::{CommandBus, Consumer, Delivery, Destination, Message, Settle};
 use baton_bus::error::BusError;
+use baton_orchestrator::api::Api;
 use baton_orchestrator::coord::local::LocalCoord;
 use baton_orchestrator::engine::attempt::Committer;
 use baton_orchestrator::engine::driver::Engine;
@@ -23,6 +24,7 @@ use baton_orchestrator::store::{
     SearchQuery, StartKey, StoreError, Update,
 };
 use baton_orchestrator::workers::census::Census;
+use baton_orchestrator::workers::probe::Probe;
 use baton_proto::baton::participant::v1 as wire;
 use baton_proto::shop::order::v1::{OrderLine, OrderSagaInput};
 use bytes::Bytes;
@@ -279,6 +281,7 @@ pub struct Bench {
     pub under_way: Arc<UnderWay>,
     pub census: Census,
     pub closing: CancellationToken,
+    pub notifier: Arc<Notifier>,
     pub engine: Engine,
 }
 
@@ -315,8 +318,20 @@ impl Bench {
             planted: planted(&sender),
         };
         let closing = CancellationToken::new();
-        let engine = Engine::new(jobs, committer, sender.clone(), notifier, 4096, closing.clone());
-        Self { clock, store, bus, sender, handle, under_way, census, closing, engine }
+        let engine = Engine::new(jobs, committer, sender.clone(), notifier.clone(), 4096, closing.clone());
+        Self { clock, store, bus, sender, handle, under_way, census, closing, notifier, engine }
+    }
+
+    /// What the services work with, over this bench; its engine is still the test's to run.
+    pub fn api(&self, probe: Arc<dyn Probe>) -> Api {
+        Api {
+            engine: self.handle.clone(),
+            store: self.store.clone(),
+            probe,
+            registry: Registry::standard(),
+            notifier: self.notifier.clone(),
+            stop: CancellationToken::new(),
+        }
     }
 
     /// Waits until everything that is being published is settled.
