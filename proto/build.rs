@@ -3,8 +3,9 @@
 use prost::Message as _;
 use std::{env, error::Error, fs, path::PathBuf};
 
-const FILES: [&str; 6] = [
+const FILES: [&str; 7] = [
     "baton/participant/v1/participant.proto",
+    "baton/saga/v1/admin.proto",
     "baton/saga/v1/saga.proto",
     "baton/store/v1/store.proto",
     "shop/order/v1/order.proto",

@@ -2,6 +2,7 @@
 
 use crate::config::Client as ClientConfig;
 use crate::failure::Failure;
+use baton_proto::baton::saga::v1::saga_admin_service_client::SagaAdminServiceClient;
 use baton_proto::baton::saga::v1::saga_service_client::SagaServiceClient;
 use baton_proto::shop::order::v1::order_placement_service_client::OrderPlacementServiceClient;
 use baton_proto::shop::order::v1::order_service_client::OrderServiceClient;
@@ -77,6 +78,12 @@ impl Client {
     #[must_use]
     pub fn sagas(&self) -> SagaServiceClient<Channel> {
         SagaServiceClient::new(self.channel.clone())
+    }
+
+    /// Finding, explaining and setting right.
+    #[must_use]
+    pub fn admin(&self) -> SagaAdminServiceClient<Channel> {
+        SagaAdminServiceClient::new(self.channel.clone())
     }
 
     /// Health.

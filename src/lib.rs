@@ -24,6 +24,7 @@ pub mod footprint;
 pub mod health;
 pub mod items;
 pub mod migrate;
+pub mod operate;
 pub mod orchestrator;
 pub mod orders;
 pub mod paging;

@@ -1,14 +1,16 @@
 //! Answers of the services as records to show: names as in proto JSON, states without their prefix, times in RFC 3339.
 
 use crate::show::Record;
-use baton_proto::baton::saga::v1::{Saga, SagaEvent, SagaState};
+use baton_operate::moment::spoken;
+use baton_proto::baton::saga::v1::{Saga, SagaEnd, SagaEvent, SagaState, SagaVerb};
 use baton_proto::shop::order::v1::{Order, OrderProgress, OrderState};
 use baton_proto::shop::stock::v1::Item;
 use prost_types::Timestamp;
 use serde_json::{Value, json};
 
 /// RFC 3339 in UTC, or nothing.
-fn time(stamp: Option<&Timestamp>) -> Value {
+#[must_use]
+pub fn time(stamp: Option<&Timestamp>) -> Value {
     let text =
         stamp.and_then(|stamp| jiff::Timestamp::new(stamp.seconds, stamp.nanos).ok()).map(|time| time.to_string());
     json!(text)
@@ -26,6 +28,32 @@ pub fn order_state(number: i32) -> String {
 pub fn saga_state(number: i32) -> String {
     SagaState::try_from(number)
         .map_or_else(|_| number.to_string(), |state| state.as_str_name().trim_start_matches("SAGA_STATE_").to_owned())
+}
+
+/// `completed`, or nothing for an end that this build does not know.
+#[must_use]
+pub fn end(number: i32) -> &'static str {
+    match SagaEnd::try_from(number) {
+        Ok(SagaEnd::Completed) => "completed",
+        Ok(SagaEnd::Compensated) => "compensated",
+        Ok(SagaEnd::Stuck) => "stuck",
+        Ok(SagaEnd::Unspecified) | Err(_) => "",
+    }
+}
+
+/// The word for an order, as on the command line.
+#[must_use]
+pub fn saga_verb(verb: SagaVerb) -> &'static str {
+    match verb {
+        SagaVerb::Cancel => "cancel",
+        SagaVerb::Retry => "retry",
+        SagaVerb::Skip => "skip",
+        SagaVerb::ResolveDone => "resolve-done",
+        SagaVerb::ResolveUndone => "resolve-undone",
+        SagaVerb::Pause => "pause",
+        SagaVerb::Resume => "resume",
+        SagaVerb::Unspecified => "",
+    }
 }
 
 impl Record for Item {
@@ -106,6 +134,57 @@ impl Record for Saga {
             ("traceId", json!(self.trace_id)),
         ]
     }
+}
+
+/// A saga in a list, where one whose row does not decode is named all the same.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Listed {
+    /// A saga.
+    Saga(Box<Saga>),
+    /// The name of one that cannot be read.
+    Unreadable(String),
+}
+
+impl Listed {
+    /// One page, newest first: names of sagas stand in the order of their ids.
+    #[must_use]
+    pub fn page(sagas: Vec<Saga>, unreadable: Vec<String>) -> Vec<Self> {
+        let sagas = sagas.into_iter().map(|saga| Self::Saga(Box::new(saga)));
+        let mut page: Vec<Self> = sagas.chain(unreadable.into_iter().map(Self::Unreadable)).collect();
+        page.sort_by(|one, other| other.name().cmp(one.name()));
+        page
+    }
+
+    fn name(&self) -> &str {
+        match self {
+            Self::Saga(saga) => &saga.name,
+            Self::Unreadable(name) => name,
+        }
+    }
+}
+
+impl Record for Listed {
+    const COLUMNS: &'static [&'static str] =
+        &["name", "state", "step", "direction", "attempt", "reason", "age", "wakeTime", "businessKey"];
+    fn fields(&self) -> Vec<(&'static str, Value)> {
+        match self {
+            Self::Saga(saga) => saga.fields(),
+            Self::Unreadable(name) => vec![("name", json!(name)), ("state", json!("UNREADABLE"))],
+        }
+    }
+    fn shown(&self, column: &str) -> Option<String> {
+        match self {
+            Self::Saga(saga) if column == "age" => saga.create_time.as_ref().map(age),
+            Self::Saga(_) | Self::Unreadable(_) => None,
+        }
+    }
+}
+
+/// Time since a moment, as people say it.
+fn age(since: &Timestamp) -> String {
+    let since = jiff::Timestamp::new(since.seconds, since.nanos).unwrap_or_default();
+    let age = jiff::Timestamp::now().duration_since(since);
+    spoken(std::time::Duration::try_from(age).unwrap_or_default())
 }
 
 impl Record for SagaEvent {

@@ -1,12 +1,13 @@
-//! `baton sagas`: sagas and their journals over gRPC.
+//! `baton sagas`: sagas and their journals over gRPC; what operators do with them is in [`crate::operate`].
 
-use crate::cli::{Page, SagaStateArg, Sagas};
+use crate::cli::{Page, Sagas};
 use crate::client::{Client, name};
 use crate::failure::Failure;
+use crate::operate;
 use crate::paging::paged;
 use crate::show::Printer;
 use baton_proto::baton::saga::v1::{
-    GetSagaRequest, ListSagaEventsRequest, ListSagasRequest, Saga, SagaState, StartSagaRequest, WatchSagaRequest,
+    GetSagaRequest, ListSagaEventsRequest, Saga, SagaVerb, StartSagaRequest, WatchSagaRequest,
 };
 use std::io::Read as _;
 use std::path::Path;
@@ -38,9 +39,18 @@ pub async fn run(command: Sagas, client: &Client, printer: Printer) -> Result<()
             printer.one(&present(answer.saga)?);
             Ok(())
         }
-        Sagas::List { state, key, page } => list(client, state, key, &page, printer).await,
+        Sagas::List { filter, page } => operate::list(client, &filter, &page, printer).await,
+        Sagas::Count { filter } => operate::count(client, &filter, printer).await,
+        Sagas::Explain { saga } => operate::explain(client, &saga, printer).await,
         Sagas::Events { saga, page } => events(client, &saga, &page, printer).await,
         Sagas::Watch { saga } => watch(client, &saga, printer).await,
+        Sagas::Cancel(act) => operate::act(client, SagaVerb::Cancel, act, printer).await,
+        Sagas::Retry(act) => operate::act(client, SagaVerb::Retry, act, printer).await,
+        Sagas::Skip(act) => operate::act(client, SagaVerb::Skip, act, printer).await,
+        Sagas::ResolveDone(act) => operate::act(client, SagaVerb::ResolveDone, act, printer).await,
+        Sagas::ResolveUndone(act) => operate::act(client, SagaVerb::ResolveUndone, act, printer).await,
+        Sagas::Pause(act) => operate::act(client, SagaVerb::Pause, act, printer).await,
+        Sagas::Resume(act) => operate::act(client, SagaVerb::Resume, act, printer).await,
     }
 }
 
@@ -59,32 +69,6 @@ fn read_input(path: &Path) -> Result<Vec<u8>, Failure> {
     };
     source.take(LARGEST_INPUT + 1).read_to_end(&mut input).map_err(wrong)?;
     Ok(input)
-}
-
-async fn list(
-    client: &Client,
-    state: Option<SagaStateArg>,
-    key: Option<String>,
-    page: &Page,
-    printer: Printer,
-) -> Result<(), Failure> {
-    let state = state.map_or(SagaState::Unspecified, |state| match state {
-        SagaStateArg::Running => SagaState::Running,
-        SagaStateArg::Compensating => SagaState::Compensating,
-        SagaStateArg::Stuck => SagaState::Stuck,
-        SagaStateArg::Paused => SagaState::Paused,
-        SagaStateArg::Completed => SagaState::Completed,
-        SagaStateArg::Compensated => SagaState::Compensated,
-    });
-    let business_key = key.unwrap_or_default();
-    let found = paged(page.limit, async |page_size, page_token| {
-        let request =
-            ListSagasRequest { page_size, page_token, state: state.into(), business_key: business_key.clone() };
-        let answer = client.sagas().list_sagas(client.request(request)).await?.into_inner();
-        Ok((answer.sagas, answer.next_page_token))
-    });
-    printer.list(&found.await?);
-    Ok(())
 }
 
 async fn events(client: &Client, saga: &str, page: &Page, printer: Printer) -> Result<(), Failure> {

@@ -12,6 +12,10 @@ pub trait Record {
     const COLUMNS: &'static [&'static str];
     /// Every field with its value.
     fn fields(&self) -> Vec<(&'static str, Value)>;
+    /// What a column shows that is no field, because it is for people only.
+    fn shown(&self, _column: &str) -> Option<String> {
+        None
+    }
 }
 
 /// Prints in the format the user asked for.
@@ -79,7 +83,8 @@ impl Printer {
         table.set_header(R::COLUMNS.iter().copied());
         for record in records {
             let object = object(record);
-            table.add_row(R::COLUMNS.iter().map(|name| object.get(*name).map_or_else(String::new, plain)));
+            let cell = |name: &&str| record.shown(name).or_else(|| object.get(*name).map(plain)).unwrap_or_default();
+            table.add_row(R::COLUMNS.iter().map(cell));
         }
         out(&table.trim_fmt());
         if records.is_empty() {

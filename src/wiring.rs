@@ -31,7 +31,8 @@ use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
 /// Service names of the orchestrator, for health.
-pub const ORCHESTRATOR_SERVICES: [&str; 2] = ["baton.saga.v1.SagaService", "shop.order.v1.OrderPlacementService"];
+pub const ORCHESTRATOR_SERVICES: [&str; 3] =
+    ["baton.saga.v1.SagaService", "baton.saga.v1.SagaAdminService", "shop.order.v1.OrderPlacementService"];
 
 /// The database a section names.
 ///

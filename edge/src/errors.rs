@@ -6,7 +6,7 @@ use baton_sql::error::SqlError;
 use std::collections::HashMap;
 use std::time::Duration;
 use tonic::{Code, Status};
-use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
+use tonic_types::{ErrorDetails, FieldViolation, PreconditionViolation, StatusExt as _};
 
 /// `ErrorInfo.domain` of every error Baton's services give.
 pub const DOMAIN: &str = "baton.dev";
@@ -71,6 +71,12 @@ impl Violations {
     /// `INVALID_ARGUMENT`: the reason is that of the first flaw, all flaws are told as field violations.
     #[must_use]
     pub fn into_status(self) -> Status {
+        self.into_status_with(HashMap::new())
+    }
+
+    /// The same, with what programs may read beside the reason as `ErrorInfo.metadata`.
+    #[must_use]
+    pub fn into_status_with(self, metadata: HashMap<String, String>) -> Status {
         let reason = self.0.first().map_or(Reason::Internal, |(_, flaw)| flaw.reason);
         let message = self.0.first().map_or_else(String::new, |(path, flaw)| format!("{path}: {}", flaw.description));
         let fields = self.0.into_iter().map(|(path, flaw)| {
@@ -78,7 +84,7 @@ impl Violations {
             violation.reason = flaw.reason.as_str().to_owned();
             violation
         });
-        let mut details = info(reason.as_str());
+        let mut details = ErrorDetails::with_error_info(reason.as_str(), DOMAIN, metadata);
         details.set_bad_request(fields.collect::<Vec<_>>());
         Status::with_error_details(Code::InvalidArgument, message, details)
     }
@@ -96,6 +102,23 @@ pub fn invalid(path: &str, flaw: Flaw) -> Status {
 #[must_use]
 pub fn status(code: Code, reason: &str, message: impl Into<String>) -> Status {
     Status::with_error_details(code, message, info(reason))
+}
+
+/// The same, with what programs may read beside the reason as `ErrorInfo.metadata`, and the precondition that failed if it
+/// has a name: its type in UPPER_SNAKE, what it is about, and what it says.
+#[must_use]
+pub fn status_with(
+    code: Code,
+    reason: &str,
+    message: impl Into<String>,
+    metadata: HashMap<String, String>,
+    failed: Option<PreconditionViolation>,
+) -> Status {
+    let mut details = ErrorDetails::with_error_info(reason, DOMAIN, metadata);
+    if let Some(failed) = failed {
+        details.set_precondition_failure(vec![failed]);
+    }
+    Status::with_error_details(code, message, details)
 }
 
 /// A status with `ErrorInfo` and `RetryInfo`, for `UNAVAILABLE` and `RESOURCE_EXHAUSTED`.

@@ -54,6 +54,10 @@ reasons! {
         EnumUnknown = "ENUM_UNKNOWN", "An enum field holds a value this server does not know.";
         PageSizeNegative = "PAGE_SIZE_NEGATIVE", "page_size is negative.";
         PageTokenInvalid = "PAGE_TOKEN_INVALID", "page_token is not one this server gave for this query.";
+        FilterInvalid = "FILTER_INVALID", "A filter breaks the filter language; ErrorInfo has its position and the nearest field.";
+        PresetUnknown = "PRESET_UNKNOWN", "No preset has this name.";
+        ActorInvalid = "ACTOR_INVALID", "An actor is not 1 to 128 characters, or has control characters.";
+        OrderReasonInvalid = "ORDER_REASON_INVALID", "The reason of an operator's order is not 1 to 500 characters, or has control characters.";
         TooManyKeys = "TOO_MANY_KEYS", "Probe asks for more than 256 commands.";
         CommandKeyInvalid = "COMMAND_KEY_INVALID", "A command key has no 16-byte saga id, a step above 63 or no direction.";
         RequestIdReused = "REQUEST_ID_REUSED", "The request id was used before with other content.";

@@ -3,6 +3,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`sagas`] | the registry; one file per saga |
+//! | [`search`] | which sagas are meant: a filter against rows and records |
 //! | [`engine`] | the loop: load, decide, commit together, send, acknowledge |
 //! | [`store`] | the seam to durable state, and its implementations |
 //! | [`workers`] | replies in, unconfirmed messages out, due sagas woken |
@@ -18,6 +19,7 @@ pub mod engine;
 pub mod metrics;
 pub mod notify;
 pub mod sagas;
+pub mod search;
 pub mod store;
 pub mod trace;
 pub mod wiring;

@@ -22,6 +22,7 @@ use crate::workers::waker::Waker;
 use axum::Router;
 use baton_bus::bus::{CommandBus, Destination};
 use baton_bus::error::BusError;
+use baton_proto::baton::saga::v1::saga_admin_service_server::SagaAdminServiceServer;
 use baton_proto::baton::saga::v1::saga_service_server::SagaServiceServer;
 use baton_proto::shop::order::v1::order_placement_service_server::OrderPlacementServiceServer;
 use std::collections::BTreeMap;
@@ -181,6 +182,7 @@ impl Orchestrator {
         let api = Api {
             engine: handle,
             store: parts.store.clone(),
+            probe: parts.probe.clone(),
             registry: parts.registry.clone(),
             notifier,
             stop: stop.clone(),
@@ -192,6 +194,7 @@ impl Orchestrator {
     #[must_use]
     pub fn routes(&self) -> Routes {
         Routes::new(SagaServiceServer::new(self.api.clone()))
+            .add_service(SagaAdminServiceServer::new(self.api.clone()))
             .add_service(OrderPlacementServiceServer::new(self.api.clone()))
     }
 

@@ -1,10 +1,13 @@
 //! Every store passes the one suite; SQL stores also survive damaged rows and deadlocks.
 
+use baton_operate::filter::parse;
+use baton_orchestrator::sagas::Registry;
+use baton_orchestrator::search::Search;
 use baton_orchestrator::store::conformance::{exercise, sample};
 use baton_orchestrator::store::memory::MemoryStore;
 use baton_orchestrator::store::migrations::MIGRATIONS;
 use baton_orchestrator::store::sql::SqlStore;
-use baton_orchestrator::store::{Changes, ListQuery, Loaded, SagaStore, StoreError};
+use baton_orchestrator::store::{Changes, ListQuery, Loaded, SagaStore, SearchQuery, StoreError};
 use baton_sql::database::{DatabaseConfig, Dialect, Verdict};
 use baton_sql::value::Value;
 use saga_core::saga::{SagaId, State};
@@ -60,6 +63,27 @@ async fn mariadb_conforms() {
     damaged_rows_hide_nothing(store).await;
 }
 
+async fn damaged_rows_are_named_by_searches(store: &SqlStore, ids: &[SagaId]) {
+    for filter in ["order = damaged", "order = damaged AND (reason = NONE OR state = running)"] {
+        let search = Search::new(parse(filter).unwrap(), Registry::default(), store.now());
+        for limit in [1, 2, 3] {
+            let (mut records, mut unreadable) = (Vec::new(), Vec::new());
+            let mut before = None;
+            loop {
+                let query = SearchQuery { search: search.clone(), before, limit, max_rows: 10_000 };
+                let found = store.search(query).await.unwrap();
+                records.extend(found.records.iter().map(|record| record.saga.id));
+                unreadable.extend(found.unreadable);
+                before = found.next;
+                if before.is_none() {
+                    break;
+                }
+            }
+            assert_eq!((records, unreadable), (vec![ids[2], ids[0]], vec![ids[1]]), "{filter}, by {limit}");
+        }
+    }
+}
+
 async fn damaged_rows_hide_nothing(store: SqlStore) {
     let ids: Vec<_> = (0..3).map(|n| sample::id(0xf0, n)).collect();
     let records: Vec<_> = ids
@@ -100,7 +124,8 @@ async fn damaged_rows_hide_nothing(store: SqlStore) {
     assert_eq!(loaded.broken.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [ids[1]]);
     damaged_messages_hide_nothing(&store).await;
     let error = store.get(ids[1]).await.unwrap_err();
-    assert!(matches!(&error, StoreError::Refused(reason) if reason.contains("does not decode")), "{error:?}");
+    assert!(matches!(&error, StoreError::Unreadable(reason) if reason.contains("does not decode")), "{error:?}");
+    damaged_rows_are_named_by_searches(&store, &ids).await;
     for limit in [1, 2, 3] {
         let query = ListQuery { business_key: Some("damaged".to_owned()), limit, ..ListQuery::default() };
         let listed: Vec<_> = store.list(query).await.unwrap().iter().map(|record| record.saga.id).collect();

@@ -20,13 +20,13 @@ struct Done;
 
 #[async_trait]
 impl Probe for Done {
-    async fn ask(&self, _participant: &str, commands: &[CommandId]) -> Vec<(SagaId, Reply)> {
+    async fn ask(&self, _participant: &str, commands: &[CommandId]) -> Option<Vec<(SagaId, Reply)>> {
         let outcome = Outcome::Succeeded { output: bytes::Bytes::new() };
         let answer = |id: &CommandId| {
             let reply = Reply { step: id.step, direction: id.direction, attempt: 0, outcome: outcome.clone() };
             (id.saga, reply)
         };
-        commands.iter().map(answer).collect()
+        Some(commands.iter().map(answer).collect())
     }
 }
 

@@ -2,21 +2,23 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | here | the command, its global flags, Baton's own processes, sagas |
+//! | here | the command, its global flags, Baton's own processes |
 //! | [`chaos`] | storm, simulator, crash matrix, audit |
+//! | [`sagas`] | sagas: list, explain, act |
 //! | [`shop`] | items and orders |
 
 pub mod chaos;
+pub mod sagas;
 pub mod shop;
 
 pub use chaos::{Check, Sim, Storm, Verify};
+pub use sagas::{Act, Filter, SagaStateArg, Sagas};
 pub use shop::{Items, Line, OrderStateArg, Orders};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use uuid::Uuid;
 
 /// An orchestrated saga engine: every order ends either completed or fully undone, whatever crashes in between.
 #[derive(Debug, Parser)]
@@ -117,7 +119,7 @@ pub enum Command {
     /// Orders: create, pay elsewhere, place, follow
     #[command(subcommand)]
     Orders(Orders),
-    /// Sagas and their journals
+    /// Sagas: find them, learn why they stand where they stand, set them right
     #[command(subcommand)]
     Sagas(Sagas),
     /// Ask a server whether it is healthy; for containers
@@ -253,69 +255,6 @@ pub struct Page {
     /// At most this many
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub limit: u32,
-}
-
-/// A saga's state on the command line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum SagaStateArg {
-    /// Working through its steps.
-    Running,
-    /// Undoing.
-    Compensating,
-    /// Needs an operator.
-    Stuck,
-    /// Halted by an operator.
-    Paused,
-    /// Ended well.
-    Completed,
-    /// Ended undone.
-    Compensated,
-}
-
-/// `baton sagas`.
-#[derive(Clone, Debug, Subcommand)]
-pub enum Sagas {
-    /// Start a saga of any registered definition
-    Start {
-        /// Name of the definition
-        definition: String,
-        /// File with the definition's encoded input message; `-` reads standard input
-        #[arg(long, value_name = "FILE")]
-        input: PathBuf,
-        /// Makes a repetition harmless [default: a new one]
-        #[arg(long)]
-        request_id: Option<Uuid>,
-    },
-    /// List sagas, newest first
-    List {
-        /// Only those in this state
-        #[arg(long, value_enum)]
-        state: Option<SagaStateArg>,
-        /// Only those of this business key, for example an order number
-        #[arg(long, value_name = "KEY")]
-        key: Option<String>,
-        /// How many.
-        #[command(flatten)]
-        page: Page,
-    },
-    /// Show one saga
-    Get {
-        /// Its id
-        saga: String,
-    },
-    /// Show the journal of one saga, oldest first
-    Events {
-        /// Its id
-        saga: String,
-        /// How many.
-        #[command(flatten)]
-        page: Page,
-    },
-    /// Follow a saga to its end
-    Watch {
-        /// Its id
-        saga: String,
-    },
 }
 
 /// `baton config`.

@@ -32,13 +32,13 @@ pub struct SimProbe {
 
 #[async_trait]
 impl Probe for SimProbe {
-    async fn ask(&self, participant: &str, commands: &[CommandId]) -> Vec<(SagaId, Reply)> {
+    async fn ask(&self, participant: &str, commands: &[CommandId]) -> Option<Vec<(SagaId, Reply)>> {
         self.life.alive().await;
         let answered = {
             let now = self.life.now();
             self.world.lock().adversary.probe(now)
         };
-        let Some(ledger) = self.ledgers.get(participant).filter(|_| answered) else { return Vec::new() };
+        let ledger = self.ledgers.get(participant).filter(|_| answered)?;
         let keys = commands.iter().map(|command| {
             let direction = match command.direction {
                 saga_core::saga::Direction::Action => Direction::Action,
@@ -47,14 +47,12 @@ impl Probe for SimProbe {
             key_to_wire(CommandKey { saga: command.saga.0, step: command.step, direction })
         });
         let request = wire::ProbeRequest { keys: keys.collect() };
-        let Ok(response) = Ledgers::new(vec![ledger.clone()]).probe(Request::new(request)).await else {
-            return Vec::new();
-        };
+        let response = Ledgers::new(vec![ledger.clone()]).probe(Request::new(request)).await.ok()?;
         let answers: Vec<wire::Reply> =
             response.into_inner().knowledge.into_iter().filter_map(|known| known.answer).collect();
         let mut inner = self.world.lock();
         answers.iter().for_each(|answer| inner.seen.answered(answer));
-        answers.into_iter().filter_map(reply_of).collect()
+        Some(answers.into_iter().filter_map(reply_of).collect())
     }
 }
 

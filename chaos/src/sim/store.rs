@@ -5,9 +5,11 @@ use super::life::Life;
 use super::plant::AdapterBug;
 use super::world::World;
 use async_trait::async_trait;
+use baton_orchestrator::search::Search;
 use baton_orchestrator::store::forgetting::{Forgotten, Sweep};
 use baton_orchestrator::store::{
-    Changes, Decide, Holder, ListQuery, Loaded, OutboxMessage, Record, SagaStore, StartKey, StoreError,
+    Changes, Counted, Decide, Found, Holder, ListQuery, Loaded, OutboxMessage, Record, SagaStore, SearchQuery,
+    StartKey, StoreError,
 };
 use baton_participant_kit::participant::{CommandKey, Direction};
 use baton_sql::error::SqlError;
@@ -203,6 +205,16 @@ impl SagaStore for FaultyStore {
     async fn list(&self, query: ListQuery) -> Result<Vec<Record>, StoreError> {
         self.read().await?;
         self.inner.list(query).await
+    }
+
+    async fn search(&self, query: SearchQuery) -> Result<Found, StoreError> {
+        self.read().await?;
+        self.inner.search(query).await
+    }
+
+    async fn count(&self, search: Search, limit: u32, max_rows: u32) -> Result<Counted, StoreError> {
+        self.read().await?;
+        self.inner.count(search, limit, max_rows).await
     }
 
     async fn journal(&self, id: SagaId, after: u64, limit: u32) -> Result<Vec<Entry>, StoreError> {

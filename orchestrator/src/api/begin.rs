@@ -73,7 +73,7 @@ impl Api {
             Verdict::Taken { same: true, key: 0, holder } => {
                 match self.store.get(holder).await.map_err(|error| of_store(&error))? {
                     Some(record) => Ok(Arc::new(record)),
-                    None => Err(self.carried_out(holder).await),
+                    None => Err(self.carried_out_before(holder).await),
                 }
             }
             Verdict::Taken { key: 0, .. } => {
@@ -105,7 +105,7 @@ impl Api {
     }
 }
 
-fn rejection(rejected: Rejected) -> Status {
+pub(super) fn rejection(rejected: Rejected) -> Status {
     match rejected {
         Rejected::Overloaded => SagaReason::Overloaded.status("too many sagas are waiting or under way; try again"),
         Rejected::Stopping => SagaReason::ShuttingDown.status("this orchestrator is shutting down; try another"),

@@ -2,25 +2,25 @@
 
 use crate::api::Api;
 use crate::api::reason::{SagaReason, of_store};
+use crate::api::view::name_of;
 use crate::store::forgetting::Forgotten;
 use crate::store::row::StateCode;
 use saga_core::saga::SagaId;
 use tonic::Status;
-use uuid::Uuid;
 
 impl Api {
     /// What a reader is told of a saga without a row: NOT_FOUND, and whether it was there once.
     pub(super) async fn not_found(&self, id: SagaId) -> Status {
         match self.store.forgotten(id).await {
             Ok(Some(left)) => SagaReason::SagaNotFound.status(format!("{} and was forgotten since", ended(id, &left))),
-            Ok(None) => SagaReason::SagaNotFound.status(format!("sagas/{} does not exist", Uuid::from_bytes(id.0))),
+            Ok(None) => SagaReason::SagaNotFound.status(format!("{} does not exist", name_of(id))),
             Err(error) => of_store(&error),
         }
     }
 
     /// What a repeated request is told whose saga has no row: it was carried out, and is not carried out again. The start
     /// key, which is kept for ever, is what knows.
-    pub(super) async fn carried_out(&self, id: SagaId) -> Status {
+    pub(super) async fn carried_out_before(&self, id: SagaId) -> Status {
         match self.store.forgotten(id).await {
             Ok(Some(left)) => {
                 let ended = ended(id, &left);
@@ -43,5 +43,5 @@ fn ended(id: SagaId, left: &Forgotten) -> String {
         // Stores keep nothing of sagas in these states.
         StateCode::Running | StateCode::Compensating | StateCode::Stuck | StateCode::Paused => "ended",
     };
-    format!("sagas/{} {how}", Uuid::from_bytes(id.0))
+    format!("{} {how}", name_of(id))
 }

@@ -8,9 +8,11 @@
 //! | `gone` | sagas that are not there: forgotten, or never were |
 //! | [`view`] | sagas and journals as messages |
 //! | [`sagas`] | `baton.saga.v1.SagaService` |
+//! | [`admin`] | `baton.saga.v1.SagaAdminService` |
 //! | [`placement`] | `shop.order.v1.OrderPlacementService` |
 //! | [`forward`] | business services of participants, passed on |
 
+pub mod admin;
 pub mod begin;
 pub mod follow;
 pub mod forward;
@@ -24,6 +26,7 @@ use crate::engine::handle::EngineHandle;
 use crate::notify::Notifier;
 use crate::sagas::Registry;
 use crate::store::SagaStore;
+use crate::workers::probe::Probe;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
@@ -34,6 +37,8 @@ pub struct Api {
     pub engine: EngineHandle,
     /// Answers questions.
     pub store: Arc<dyn SagaStore>,
+    /// Asks participants what they know.
+    pub probe: Arc<dyn Probe>,
     /// The sagas this build knows.
     pub registry: Registry,
     /// Tells of changes.

@@ -2,6 +2,7 @@
 
 use crate::store::StoreError;
 use baton_edge::errors::{RETRY_AFTER, retry_later, status};
+use saga_core::saga::SagaId;
 use tonic::{Code, Status};
 
 /// `ErrorInfo.reason` of the orchestrator's own errors.
@@ -31,6 +32,10 @@ pub enum SagaReason {
     DeadlineExceeded,
     /// The saga's row does not decode, or its definition is unknown to this build.
     SagaUnreadable,
+    /// The saga is at another version than the order is for.
+    VersionMismatch,
+    /// The order breaks a rule of the state machine.
+    OrderRefused,
     /// A participant cannot be reached.
     ParticipantUnavailable,
     /// A defect of this server; its log has the cause.
@@ -39,7 +44,7 @@ pub enum SagaReason {
 
 impl SagaReason {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::SagaNotFound,
         Self::DefinitionUnknown,
         Self::InputTooLarge,
@@ -52,6 +57,8 @@ impl SagaReason {
         Self::OutcomeUnknown,
         Self::DeadlineExceeded,
         Self::SagaUnreadable,
+        Self::VersionMismatch,
+        Self::OrderRefused,
         Self::ParticipantUnavailable,
         Self::Internal,
     ];
@@ -72,6 +79,8 @@ impl SagaReason {
             Self::OutcomeUnknown => "OUTCOME_UNKNOWN",
             Self::DeadlineExceeded => "DEADLINE_EXCEEDED",
             Self::SagaUnreadable => "SAGA_UNREADABLE",
+            Self::VersionMismatch => "VERSION_MISMATCH",
+            Self::OrderRefused => "ORDER_REFUSED",
             Self::ParticipantUnavailable => "PARTICIPANT_UNAVAILABLE",
             Self::Internal => "INTERNAL",
         }
@@ -93,10 +102,14 @@ impl SagaReason {
             Self::ShuttingDown => "The orchestrator is shutting down; another one serves. Retry.",
             Self::StoreUnavailable => "The store is away; nothing was written. Retry.",
             Self::OutcomeUnknown => {
-                "The store was lost at commit. Repeat with the same request id to learn the outcome."
+                "The store was lost at commit. Repeat with the same request id, or version, to learn the outcome."
             }
             Self::DeadlineExceeded => "The call's deadline has passed; nothing was started.",
             Self::SagaUnreadable => "The saga's row does not decode, or its definition is unknown to this build.",
+            Self::VersionMismatch => {
+                "The saga is at another version than the order is for; ErrorInfo has the current one."
+            }
+            Self::OrderRefused => "The order is not legal in the saga's state; PreconditionFailure has the rule.",
             Self::ParticipantUnavailable => "The participant that serves this cannot be reached. Retry.",
             Self::Internal => "A defect of this server; its log has the cause.",
         }
@@ -114,7 +127,8 @@ impl SagaReason {
                 Code::Unavailable
             }
             Self::DeadlineExceeded => Code::DeadlineExceeded,
-            Self::SagaUnreadable => Code::FailedPrecondition,
+            Self::SagaUnreadable | Self::OrderRefused => Code::FailedPrecondition,
+            Self::VersionMismatch => Code::Aborted,
             Self::Internal => Code::Internal,
         }
     }
@@ -139,7 +153,7 @@ pub fn of_store(error: &StoreError) -> Status {
             tracing::warn!(%error, "store unavailable");
             SagaReason::StoreUnavailable.status("the store is unavailable; try again")
         }
-        StoreError::Refused(_) | StoreError::DuplicateKey => {
+        StoreError::Refused(_) | StoreError::Unreadable(_) | StoreError::DuplicateKey => {
             tracing::error!(%error, "store refused");
             SagaReason::SagaUnreadable.status("the saga cannot be read by this build")
         }

@@ -68,12 +68,7 @@ impl SagaService for Api {
         let (Some(size), Some(states), Some(before)) = (size, states, before) else {
             return Err(violations.into_status());
         };
-        let before = match before {
-            None => None,
-            Some(key) => Some(SagaId(key.as_slice().try_into().map_err(|_| {
-                invalid("page_token", Flaw::new(Reason::PageTokenInvalid, "must be a token of this list"))
-            })?)),
-        };
+        let before = keyset(before)?;
         let business_key = Some(request.business_key).filter(|key| !key.is_empty());
         let list = ListQuery { states, business_key, before, limit: size + 1 };
         let mut records = self.store.list(list).await.map_err(|error| of_store(&error))?;
@@ -183,7 +178,15 @@ impl Api {
     }
 }
 
-fn saga_id(field: &str, name: &str) -> Result<SagaId, Status> {
+/// The saga that a page token leads behind.
+pub(super) fn keyset(key: Option<Vec<u8>>) -> Result<Option<SagaId>, Status> {
+    let flaw = || Flaw::new(Reason::PageTokenInvalid, "must be a token of this list");
+    let id = |key: Vec<u8>| key.as_slice().try_into().map(SagaId).map_err(|_| invalid("page_token", flaw()));
+    key.map(id).transpose()
+}
+
+/// The saga that a resource name names.
+pub(super) fn saga_id(field: &str, name: &str) -> Result<SagaId, Status> {
     let parsed = name.strip_prefix("sagas/").and_then(|id| Uuid::try_parse(id).ok());
     parsed
         .map(|id| SagaId(id.into_bytes()))

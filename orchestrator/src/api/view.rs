@@ -5,14 +5,20 @@ use crate::store::Record;
 use crate::trace::trace_id;
 use baton_proto::baton::saga::v1 as wire;
 use saga_core::event::{Entry, Event, Outcome};
-use saga_core::saga::{Direction, Resume, Saga, State, StepIndex};
+use saga_core::saga::{Direction, Resume, Saga, SagaId, State, StepIndex};
 use saga_core::time::Micros;
 use uuid::Uuid;
 
 /// `sagas/{uuid}`.
 #[must_use]
 pub fn saga_name(saga: &Saga) -> String {
-    format!("sagas/{}", Uuid::from_bytes(saga.id.0))
+    name_of(saga.id)
+}
+
+/// The same from an id.
+#[must_use]
+pub fn name_of(id: SagaId) -> String {
+    format!("sagas/{}", Uuid::from_bytes(id.0))
 }
 
 /// One saga as its callers see it. Of a definition this build does not know, steps are shown by number.

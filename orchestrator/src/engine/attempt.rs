@@ -56,9 +56,9 @@ impl Committer {
         let inputs = Arc::new(inputs);
         match self.commit(inputs.clone(), confirmed.to_vec()).await {
             Ok(committed) => committed,
-            Err(StoreError::Conflict(_) | StoreError::Refused(_) | StoreError::DuplicateKey) if inputs.len() > 1 => {
-                self.one_by_one(&inputs, confirmed).await
-            }
+            Err(
+                StoreError::Conflict(_) | StoreError::Refused(_) | StoreError::Unreadable(_) | StoreError::DuplicateKey,
+            ) if inputs.len() > 1 => self.one_by_one(&inputs, confirmed).await,
             Err(error) => {
                 Settled { verdicts: inputs.iter().map(|_| verdict_of(&error)).collect(), ..Settled::default() }
             }
@@ -221,5 +221,6 @@ fn verdict_of(error: &StoreError) -> Verdict {
         StoreError::UnknownOutcome(why) => Verdict::InDoubt(why.clone()),
         StoreError::DuplicateKey => Verdict::Contended("start keys are contended".to_owned()),
         StoreError::Refused(why) => Verdict::Poisoned(why.clone()),
+        StoreError::Unreadable(why) => Verdict::Unreadable(why.clone()),
     }
 }

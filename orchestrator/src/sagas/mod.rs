@@ -3,6 +3,7 @@
 pub mod order;
 
 use baton_edge::errors::Violations;
+use baton_operate::filter::Details;
 use bytes::Bytes;
 use saga_core::definition::Definition;
 use saga_core::saga::{DefinitionId, Direction, Saga, StepIndex};
@@ -20,6 +21,13 @@ pub trait SagaType: Send + Sync + 'static {
 
     /// The encoded business message of one command. Deterministic: the same saga gives the same bytes.
     fn payload(&self, saga: &Saga, step: StepIndex, direction: Direction) -> Result<Bytes, PayloadError>;
+
+    /// What operators may find a saga by beside its business key, read from its input; nothing if the input does not
+    /// decode. Every text must stand in the input byte for byte, as texts do in protobuf: a database leaves out rows that
+    /// cannot have it before anybody decodes them.
+    fn details(&self, _input: &[u8]) -> Details {
+        Details::default()
+    }
 }
 
 /// An input that was accepted.

@@ -14,6 +14,7 @@ use baton_edge::reason::Reason;
 use baton_edge::shop::currency::Currencies;
 use baton_edge::shop::identifier::{CustomerId, OrderNumber, PaymentId};
 use baton_edge::shop::lines::Lines;
+use baton_operate::filter::Details;
 use baton_proto::shop::order::v1::{ConfirmOrder, OpenOrder, OrderLine, OrderSagaInput, RejectOrder};
 use baton_proto::shop::payment::v1::{CancelPayment, VerifyPayment};
 use baton_proto::shop::stock::v1::{ReleaseStock, ReserveLine, ReserveStock};
@@ -109,6 +110,15 @@ impl SagaType for OrderSaga {
             (RESERVE, Direction::Undo) => Ok(encode(&ReleaseStock { order_number: input.order_number })),
             (CONFIRM, Direction::Action) => Ok(encode(&ConfirmOrder { order_number: input.order_number })),
             (_, Direction::Action | Direction::Undo) => Err(fail("the definition has no such command")),
+        }
+    }
+
+    fn details(&self, input: &[u8]) -> Details {
+        let Ok(input) = OrderSagaInput::decode(input) else { return Details::default() };
+        Details {
+            customers: vec![input.customer_id],
+            items: input.lines.into_iter().map(|line| line.item_id).collect(),
+            payments: vec![input.payment_id],
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod forget;
 pub mod sample;
+mod search;
 
 use crate::store::row::StateCode;
 use crate::store::{Changes, Insert, ListQuery, Loaded, SagaStore, StoreError, Update};
@@ -26,6 +27,7 @@ pub async fn exercise(store: Store) {
     what_is_committed_is_read_back(&store).await;
     every_state_comes_back(&store).await;
     pages_follow_the_keyset(&store).await;
+    search::searches_find_what_the_filter_selects(&store).await;
     a_version_conflict_rolls_everything_back(&store).await;
     a_taken_key_rolls_everything_back(&store).await;
     what_does_not_fit_is_refused(&store).await;

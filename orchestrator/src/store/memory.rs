@@ -1,9 +1,10 @@
 //! The store in memory: ordered maps behind one lock. Deterministic, and the model the other stores are compared with.
 
+use crate::search::Search;
 use crate::store::forgetting::{Candidate, Forgotten, Sweep, choose, first_id_at, is_finished};
 use crate::store::{
-    Changes, Decide, Holder, ListQuery, Loaded, OutboxMessage, Record, SagaStore, StartKey, StoreError, row,
-    wake_second,
+    Changes, Counted, Decide, Found, Holder, ListQuery, Loaded, OutboxMessage, Record, SagaStore, SearchQuery,
+    StartKey, StoreError, row, wake_second,
 };
 use async_trait::async_trait;
 use saga_core::event::Entry;
@@ -84,6 +85,32 @@ impl SagaStore for MemoryStore {
                 && query.before.is_none_or(|before| saga.id < before)
         };
         Ok(self.tables().sagas.values().rev().filter(wanted).take(query.limit as usize).cloned().collect())
+    }
+
+    async fn search(&self, query: SearchQuery) -> Result<Found, StoreError> {
+        let tables = self.tables();
+        let older = (Bound::Unbounded, query.before.map_or(Bound::Unbounded, Bound::Excluded));
+        let limit = query.limit.max(1) as usize;
+        let mut found = Found::default();
+        let mut last = query.before;
+        for (read, (id, record)) in tables.sagas.range(older).rev().enumerate() {
+            let matches = query.search.matches(record);
+            if read >= query.max_rows.max(1) as usize || matches && found.records.len() == limit {
+                found.next = last;
+                break;
+            }
+            last = Some(*id);
+            found.records.extend(matches.then(|| record.clone()));
+        }
+        Ok(found)
+    }
+
+    async fn count(&self, search: Search, limit: u32, max_rows: u32) -> Result<Counted, StoreError> {
+        let tables = self.tables();
+        let newest = tables.sagas.values().rev().take(max_rows as usize);
+        let count = newest.filter(|record| search.matches(record)).take(limit as usize + 1).count() as u64;
+        let limit = u64::from(limit);
+        Ok(Counted { count: count.min(limit), exact: count <= limit && tables.sagas.len() <= max_rows as usize })
     }
 
     async fn journal(&self, id: SagaId, after: u64, limit: u32) -> Result<Vec<Entry>, StoreError> {

@@ -7,6 +7,7 @@ pub mod migrations;
 pub mod row;
 pub mod sql;
 
+use crate::search::Search;
 use async_trait::async_trait;
 use bytes::Bytes;
 use forgetting::{Forgotten, Sweep};
@@ -132,6 +133,39 @@ pub struct ListQuery {
     pub limit: u32,
 }
 
+/// A page of a search.
+#[derive(Clone, Debug)]
+pub struct SearchQuery {
+    /// Which sagas.
+    pub search: Search,
+    /// Only sagas older than this id: the keyset.
+    pub before: Option<SagaId>,
+    /// At most this many, at least one.
+    pub limit: u32,
+    /// At most so many rows are read, at least one: a page may be short, or empty, before the end.
+    pub max_rows: u32,
+}
+
+/// What a page of a search found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// The sagas, newest first.
+    pub records: Vec<Record>,
+    /// Sagas that the page came across and whose rows do not decode: they never hide the others.
+    pub unreadable: Vec<SagaId>,
+    /// Where to go on: before this id. `None` at the end, and only there.
+    pub next: Option<SagaId>,
+}
+
+/// How many sagas a search selects.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// So many, of those that were looked at.
+    pub count: u64,
+    /// False if there may be more: counting stopped at a bound.
+    pub exact: bool,
+}
+
 /// Why the store could not do it.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
@@ -151,6 +185,9 @@ pub enum StoreError {
     /// The database refuses a value or a statement; nothing was written. A defect or a poisoned saga.
     #[error("store refused: {0}")]
     Refused(String),
+    /// A row that was asked for does not decode; it says why, without contents.
+    #[error("unreadable: {0}")]
+    Unreadable(String),
 }
 
 /// Durable state. Small on purpose: intent, not mechanism. Every implementation passes [`conformance`].
@@ -165,13 +202,21 @@ pub trait SagaStore: Send + Sync + fmt::Debug + 'static {
     /// Which of these keys are taken, and by whom.
     async fn find_keys(&self, keys: Vec<StartKey>) -> Result<Vec<Holder>, StoreError>;
 
-    /// One saga; `Ok(None)` if there is none, `Refused` if its row does not decode.
+    /// One saga; `Ok(None)` if there is none, `Unreadable` if its row does not decode.
     async fn get(&self, id: SagaId) -> Result<Option<Record>, StoreError>;
 
     /// A page of sagas, newest first.
     async fn list(&self, query: ListQuery) -> Result<Vec<Record>, StoreError>;
 
-    /// Journal entries with version > `after`, oldest first, at most `limit`.
+    /// A page of the sagas that a search selects, newest first: all of them in the end, whatever the bounds, if the caller
+    /// goes on from [`Found::next`] until there is none.
+    async fn search(&self, query: SearchQuery) -> Result<Found, StoreError>;
+
+    /// How many sagas a search selects: counts no further than `limit`, and reads no more than `max_rows` rows where each
+    /// has to be looked at. Rows that do not decode count only where the database decides alone.
+    async fn count(&self, search: Search, limit: u32, max_rows: u32) -> Result<Counted, StoreError>;
+
+    /// Journal entries with version > `after`, oldest first, at most `limit`. `Unreadable` if one of them does not decode.
     async fn journal(&self, id: SagaId, after: u64, limit: u32) -> Result<Vec<Entry>, StoreError>;
 
     /// Sagas of the `known` definitions whose deadline has passed: the first `limit` by [`wake_second`] and id, handed over

@@ -4,10 +4,15 @@ mod clock;
 mod commit;
 mod forget;
 mod read;
+mod search;
 
+use crate::search::Search;
 use crate::store::forgetting::{Forgotten, Sweep};
 use crate::store::migrations::MIGRATIONS;
-use crate::store::{Changes, Decide, Holder, ListQuery, OutboxMessage, Record, SagaStore, StartKey, StoreError};
+use crate::store::{
+    Changes, Counted, Decide, Found, Holder, ListQuery, OutboxMessage, Record, SagaStore, SearchQuery, StartKey,
+    StoreError,
+};
 use async_trait::async_trait;
 use baton_sql::database::{Database, DatabaseConfig, Dialect, Verdict};
 use baton_sql::error::SqlError;
@@ -82,6 +87,14 @@ impl SagaStore for SqlStore {
 
     async fn list(&self, query: ListQuery) -> Result<Vec<Record>, StoreError> {
         read::list(&self.db, query).await
+    }
+
+    async fn search(&self, query: SearchQuery) -> Result<Found, StoreError> {
+        search::search(&self.db, query).await
+    }
+
+    async fn count(&self, search: Search, limit: u32, max_rows: u32) -> Result<Counted, StoreError> {
+        search::count(&self.db, &search, limit, max_rows).await
     }
 
     async fn journal(&self, id: SagaId, after: u64, limit: u32) -> Result<Vec<Entry>, StoreError> {

@@ -21,9 +21,9 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// What a participant's ledger knows.
 #[async_trait]
 pub trait Probe: Send + Sync + fmt::Debug + 'static {
-    /// The stored answers to some commands, at most [`MAX_KEYS`]; those not known, and all of them if the participant
-    /// cannot be asked, are left out.
-    async fn ask(&self, participant: &str, commands: &[CommandId]) -> Vec<(SagaId, Reply)>;
+    /// The stored answers to some commands, at most [`MAX_KEYS`]; those not known are left out. `None` if the participant
+    /// cannot be asked.
+    async fn ask(&self, participant: &str, commands: &[CommandId]) -> Option<Vec<(SagaId, Reply)>>;
 }
 
 /// Probes over gRPC.
@@ -42,25 +42,23 @@ impl GrpcProbe {
 
 #[async_trait]
 impl Probe for GrpcProbe {
-    async fn ask(&self, participant: &str, commands: &[CommandId]) -> Vec<(SagaId, Reply)> {
-        let Some(channel) = self.channels.get(participant) else {
-            return Vec::new();
-        };
+    async fn ask(&self, participant: &str, commands: &[CommandId]) -> Option<Vec<(SagaId, Reply)>> {
+        let channel = self.channels.get(participant)?;
         let keys = commands.iter().take(MAX_KEYS).map(key_of).collect();
         let mut client = ParticipantServiceClient::new(channel.clone());
         let request = wire::ProbeRequest { keys };
         match tokio::time::timeout(PATIENCE, client.probe(request)).await {
             Ok(Ok(response)) => {
                 let knowledge = response.into_inner().knowledge;
-                knowledge.into_iter().filter_map(|known| known.answer).filter_map(reply_of).collect()
+                Some(knowledge.into_iter().filter_map(|known| known.answer).filter_map(reply_of).collect())
             }
             Ok(Err(status)) => {
                 tracing::debug!(participant, code = ?status.code(), "probe refused");
-                Vec::new()
+                None
             }
             Err(_) => {
                 tracing::debug!(participant, "probe timed out");
-                Vec::new()
+                None
             }
         }
     }
@@ -78,13 +76,13 @@ fn key_of(command: &CommandId) -> wire::CommandKey {
     }
 }
 
-/// Knows nothing, so that every due command is repeated.
+/// Reaches nobody, so that every due command is repeated.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoProbe;
 
 #[async_trait]
 impl Probe for NoProbe {
-    async fn ask(&self, _participant: &str, _commands: &[CommandId]) -> Vec<(SagaId, Reply)> {
-        Vec::new()
+    async fn ask(&self, _participant: &str, _commands: &[CommandId]) -> Option<Vec<(SagaId, Reply)>> {
+        None
     }
 }

@@ -109,7 +109,7 @@ impl Waker {
         });
         let answers = join_all(asked).await;
         // A ledger answers for the command, whatever the attempt; the attempt asked about is the newest sent.
-        let answers = answers.into_iter().flatten().filter_map(|(saga, reply)| {
+        let answers = answers.into_iter().flatten().flatten().filter_map(|(saga, reply)| {
             let attempt = *attempts.get(&saga)?;
             Some(Input::Reply(saga, Reply { attempt, ..reply }))
         });

@@ -1,9 +1,11 @@
 //! Stores with one defect each, planted in front of a good one: the comparison must notice every one of them.
 
 use async_trait::async_trait;
+use baton_orchestrator::search::Search;
 use baton_orchestrator::store::forgetting::{Forgotten, Sweep};
 use baton_orchestrator::store::{
-    Changes, Decide, Holder, ListQuery, Loaded, OutboxMessage, Record, SagaStore, StartKey, StoreError,
+    Changes, Counted, Decide, Found, Holder, ListQuery, Loaded, OutboxMessage, Record, SagaStore, SearchQuery,
+    StartKey, StoreError,
 };
 use saga_core::event::Entry;
 use saga_core::saga::{DefinitionId, SagaId};
@@ -178,6 +180,14 @@ impl<S: SagaStore> SagaStore for Defective<S> {
         }
         found.truncate(query.limit as usize);
         Ok(found)
+    }
+
+    async fn search(&self, query: SearchQuery) -> Result<Found, StoreError> {
+        self.inner.search(query).await
+    }
+
+    async fn count(&self, search: Search, limit: u32, max_rows: u32) -> Result<Counted, StoreError> {
+        self.inner.count(search, limit, max_rows).await
     }
 
     async fn journal(&self, id: SagaId, after: u64, limit: u32) -> Result<Vec<Entry>, StoreError> {

@@ -5,6 +5,7 @@
 use async_trait::async_trait;
 use baton_bus::bus::{CommandBus, Consumer, Delivery, Destination, Message, Settle};
 use baton_bus::error::BusError;
+use baton_orchestrator::api::Api;
 use baton_orchestrator::coord::local::LocalCoord;
 use baton_orchestrator::engine::attempt::Committer;
 use baton_orchestrator::engine::driver::Engine;
@@ -16,13 +17,15 @@ use baton_orchestrator::engine::under_way::UnderWay;
 use baton_orchestrator::metrics::Metrics;
 use baton_orchestrator::notify::Notifier;
 use baton_orchestrator::sagas::Registry;
+use baton_orchestrator::search::Search;
 use baton_orchestrator::store::forgetting::{Forgotten, Sweep};
 use baton_orchestrator::store::memory::MemoryStore;
 use baton_orchestrator::store::{
-    Changes, Decide, Fingerprint, Holder, ListQuery, Loaded, OutboxMessage, Record, SagaStore, StartKey, StoreError,
-    Update,
+    Changes, Counted, Decide, Fingerprint, Found, Holder, ListQuery, Loaded, OutboxMessage, Record, SagaStore,
+    SearchQuery, StartKey, StoreError, Update,
 };
 use baton_orchestrator::workers::census::Census;
+use baton_orchestrator::workers::probe::Probe;
 use baton_proto::baton::participant::v1 as wire;
 use baton_proto::shop::order::v1::{OrderLine, OrderSagaInput};
 use bytes::Bytes;
@@ -148,6 +151,14 @@ impl SagaStore for FaultyStore {
 
     async fn list(&self, query: ListQuery) -> Result<Vec<Record>, StoreError> {
         self.inner.list(query).await
+    }
+
+    async fn search(&self, query: SearchQuery) -> Result<Found, StoreError> {
+        self.inner.search(query).await
+    }
+
+    async fn count(&self, search: Search, limit: u32, max_rows: u32) -> Result<Counted, StoreError> {
+        self.inner.count(search, limit, max_rows).await
     }
 
     async fn journal(&self, id: SagaId, after: u64, limit: u32) -> Result<Vec<Entry>, StoreError> {
@@ -288,6 +299,7 @@ pub struct Bench {
     pub under_way: Arc<UnderWay>,
     pub census: Census,
     pub closing: CancellationToken,
+    pub notifier: Arc<Notifier>,
     pub engine: Engine,
 }
 
@@ -324,8 +336,20 @@ impl Bench {
             planted: planted(&sender),
         };
         let closing = CancellationToken::new();
-        let engine = Engine::new(jobs, committer, sender.clone(), notifier, 4096, closing.clone());
-        Self { clock, store, bus, sender, handle, under_way, census, closing, engine }
+        let engine = Engine::new(jobs, committer, sender.clone(), notifier.clone(), 4096, closing.clone());
+        Self { clock, store, bus, sender, handle, under_way, census, closing, notifier, engine }
+    }
+
+    /// What the services work with, over this bench; its engine is still the test's to run.
+    pub fn api(&self, probe: Arc<dyn Probe>) -> Api {
+        Api {
+            engine: self.handle.clone(),
+            store: self.store.clone(),
+            probe,
+            registry: Registry::standard(),
+            notifier: self.notifier.clone(),
+            stop: CancellationToken::new(),
+        }
     }
 
     /// Waits until everything that is being published is settled.

@@ -35,7 +35,7 @@ pub(super) async fn get(db: &Database, id: SagaId) -> Result<Option<Record>, Sto
     let sql = format!("SELECT {} FROM saga WHERE id = ?", SAGA_COLUMNS.join(", "));
     let rows = db.query(&sql, vec![id.0.into()]).await.map_err(store_error)?;
     let decoded = rows.first().map(row::decode_saga).transpose();
-    decoded.map_err(|error| StoreError::Refused(format!("saga {id} does not decode: {error}")))
+    decoded.map_err(|error| StoreError::Unreadable(format!("saga {id} does not decode: {error}")))
 }
 
 /// Reads on past rows that do not decode, or that only the database takes for wanted, until the page is full.
@@ -113,7 +113,7 @@ pub(super) async fn journal(db: &Database, id: SagaId, after: u64, limit: u32) -
         }
         _ => Bytes::new(),
     };
-    let refused = |error| StoreError::Refused(format!("journal of saga {id} does not decode: {error}"));
+    let refused = |error| StoreError::Unreadable(format!("journal of saga {id} does not decode: {error}"));
     rows.iter().map(|row| decode_entry(row, &input)).collect::<Result<_, _>>().map_err(refused)
 }
 

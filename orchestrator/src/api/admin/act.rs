@@ -1,0 +1,136 @@
+//! Orders: judged, handed to the engine, answered.
+
+use crate::api::Api;
+use crate::api::admin::told;
+use crate::api::begin::rejection;
+use crate::api::reason::{SagaReason, of_store};
+use crate::api::sagas::saga_id;
+use crate::api::view;
+use crate::engine::input::Verdict;
+use baton_edge::errors::{Flaw, Violations, status_with};
+use baton_edge::reason::Reason;
+use baton_proto::baton::saga::v1 as wire;
+use saga_core::event::{Event, Order, Record as Recorded, Verb};
+use saga_core::saga::SagaId;
+use saga_core::time::Micros;
+use saga_core::transition::Refused;
+use std::collections::HashMap;
+use tonic::Status;
+use tonic_types::PreconditionViolation;
+
+/// Longest reason, characters: a few sentences. It stays in the journal for ever.
+const MAX_REASON: usize = 500;
+
+/// Longest actor, characters: a name or an address.
+const MAX_ACTOR: usize = 128;
+
+impl Api {
+    pub(super) async fn act(&self, request: wire::ActOnSagaRequest) -> Result<wire::ActOnSagaResponse, Status> {
+        let id = saga_id("name", &request.name)?;
+        let mut violations = Violations::new();
+        let verb = violations.keep("verb", verb(request.verb));
+        let actor = violations.keep("actor", words(request.actor, MAX_ACTOR, Reason::ActorInvalid));
+        let reason = violations.keep("reason", words(request.reason, MAX_REASON, Reason::OrderReasonInvalid));
+        let (Some(verb), Some(actor), Some(reason)) = (verb, actor, reason) else {
+            return Err(violations.into_status());
+        };
+        let order = Order { verb, actor, reason };
+        let version = Some(request.version).filter(|version| *version > 0);
+        let verdict = self.engine.order(id, order.clone(), version).await.map_err(rejection)?;
+        self.ordered(id, order, version, verdict).await
+    }
+
+    async fn ordered(
+        &self,
+        id: SagaId,
+        order: Order,
+        version: Option<u64>,
+        verdict: Verdict,
+    ) -> Result<wire::ActOnSagaResponse, Status> {
+        match verdict {
+            Verdict::Moved(record) => {
+                let at = record.saga.updated_at;
+                Ok(answer(view::saga(&self.registry, &record), at))
+            }
+            Verdict::OtherVersion { current } => match self.carried_out(id, &order, version).await? {
+                Some(at) => Ok(answer(view::saga(&self.registry, &self.existing(id).await?), at)),
+                None => Err(other_version(id, version, current)),
+            },
+            Verdict::Refused(rule) => Err(refused(id, order.verb, rule)),
+            Verdict::UnknownSaga => Err(self.not_found(id).await),
+            Verdict::UnknownDefinition(definition) => Err(SagaReason::SagaUnreadable
+                .status(format!("this build does not know the definition {definition}; another build must be asked"))),
+            Verdict::Unreadable(why) => {
+                tracing::error!(saga_id = %id, why, "order for a saga that cannot be read");
+                Err(SagaReason::SagaUnreadable
+                    .status("the saga's row cannot be read; nothing moves it before it is mended"))
+            }
+            Verdict::Unavailable(why) | Verdict::Contended(why) => {
+                tracing::warn!(saga_id = %id, why, "order not committed");
+                Err(SagaReason::StoreUnavailable.status("the store is unavailable; nothing was changed; try again"))
+            }
+            Verdict::InDoubt(why) => {
+                tracing::warn!(saga_id = %id, why, "order in doubt");
+                Err(SagaReason::OutcomeUnknown.status(
+                    "the outcome is unknown; an order with a version may be repeated, without one look at the saga first",
+                ))
+            }
+            verdict @ (Verdict::Started(_) | Verdict::Taken { .. } | Verdict::Ignored(_) | Verdict::Poisoned(_)) => {
+                tracing::error!(saga_id = %id, ?verdict, "order not settled");
+                Err(SagaReason::Internal.status("internal error"))
+            }
+        }
+    }
+
+    /// When this very order moved the saga on from `version`, if it did: then the request is a repetition.
+    async fn carried_out(&self, id: SagaId, order: &Order, version: Option<u64>) -> Result<Option<Micros>, Status> {
+        let Some(version) = version else { return Ok(None) };
+        let next = self.store.journal(id, version, 1).await.map_err(|error| of_store(&error))?;
+        let own = next.first().filter(|entry| {
+            entry.version == version.saturating_add(1)
+                && matches!(&entry.record, Recorded::Moved(Event::Order(given)) if given == order)
+        });
+        Ok(own.map(|entry| entry.at))
+    }
+}
+
+fn answer(saga: wire::Saga, at: Micros) -> wire::ActOnSagaResponse {
+    wire::ActOnSagaResponse { saga: Some(saga), event_time: Some(view::timestamp(at)) }
+}
+
+fn other_version(id: SagaId, asked: Option<u64>, current: u64) -> Status {
+    let reason = SagaReason::VersionMismatch;
+    let message = format!("{} is at version {current}, not {}", view::name_of(id), asked.unwrap_or_default());
+    let metadata = HashMap::from([("version".to_owned(), current.to_string())]);
+    status_with(reason.code(), reason.as_str(), message, metadata, None)
+}
+
+fn refused(id: SagaId, verb: Verb, rule: Refused) -> Status {
+    let reason = SagaReason::OrderRefused;
+    let name = told::rule(rule);
+    let metadata = HashMap::from([("rule".to_owned(), name.to_owned())]);
+    let failed = PreconditionViolation::new(name, view::name_of(id), rule.to_string());
+    status_with(reason.code(), reason.as_str(), told::sentence(verb, rule), metadata, Some(failed))
+}
+
+fn verb(code: i32) -> Result<Verb, Flaw> {
+    match wire::SagaVerb::try_from(code) {
+        Ok(wire::SagaVerb::Cancel) => Ok(Verb::Cancel),
+        Ok(wire::SagaVerb::Retry) => Ok(Verb::Retry),
+        Ok(wire::SagaVerb::Skip) => Ok(Verb::Skip),
+        Ok(wire::SagaVerb::ResolveDone) => Ok(Verb::ResolveDone),
+        Ok(wire::SagaVerb::ResolveUndone) => Ok(Verb::ResolveUndone),
+        Ok(wire::SagaVerb::Pause) => Ok(Verb::Pause),
+        Ok(wire::SagaVerb::Resume) => Ok(Verb::Resume),
+        Ok(wire::SagaVerb::Unspecified) => Err(Flaw::new(Reason::FieldRequired, "must say what is ordered")),
+        Err(_) => Err(Flaw::new(Reason::EnumUnknown, "must be a SagaVerb")),
+    }
+}
+
+/// What an operator writes is kept and shown for ever: no control characters.
+fn words(text: String, most: usize, reason: Reason) -> Result<String, Flaw> {
+    if text.trim().is_empty() || text.chars().nth(most).is_some() || text.chars().any(char::is_control) {
+        return Err(Flaw::new(reason, format!("must be 1 to {most} characters, none of them a control character")));
+    }
+    Ok(text)
+}

@@ -1,0 +1,83 @@
+//! Filter and preset parsed, pages, counts.
+
+use crate::api::Api;
+use crate::api::reason::of_store;
+use crate::api::sagas::keyset;
+use crate::api::view;
+use crate::search::Search;
+use crate::store::SearchQuery;
+use baton_edge::errors::{Flaw, Violations};
+use baton_edge::page;
+use baton_edge::reason::Reason;
+use baton_operate::filter::{self, Expr, FilterError, Preset};
+use baton_proto::baton::saga::v1 as wire;
+use std::collections::HashMap;
+use tonic::Status;
+
+/// Rows that one call reads at most where the database cannot decide alone: a fraction of a second's work.
+const MAX_ROWS: u32 = 10_000;
+
+/// How far is counted. Beyond it nobody needs the number, and a database would be busy for long.
+const MAX_COUNT: u32 = 100_000;
+
+impl Api {
+    pub(super) async fn search(&self, request: wire::SearchSagasRequest) -> Result<wire::SearchSagasResponse, Status> {
+        let mut violations = Violations::new();
+        // Presets hold no line break, so that no two pairs make one text.
+        let query = format!("search {}\n{}", request.preset, request.filter);
+        let size = violations.keep("page_size", page::page_size(request.page_size));
+        let before = violations.keep("page_token", page::key(&query, &request.page_token));
+        let filter = filter(&request.filter, &request.preset, &mut violations)?;
+        let (Some(limit), Some(before), Some(filter)) = (size, before, filter) else {
+            return Err(violations.into_status());
+        };
+        let search = Search::new(filter, self.registry.clone(), self.store.now());
+        let asked = SearchQuery { search, before: keyset(before)?, limit, max_rows: MAX_ROWS };
+        let found = self.store.search(asked).await.map_err(|error| of_store(&error))?;
+        Ok(wire::SearchSagasResponse {
+            sagas: found.records.iter().map(|record| view::saga(&self.registry, record)).collect(),
+            next_page_token: found.next.map(|id| page::token(&query, &id.0)).unwrap_or_default(),
+            unreadable: found.unreadable.into_iter().map(view::name_of).collect(),
+        })
+    }
+
+    pub(super) async fn count(&self, request: &wire::CountSagasRequest) -> Result<wire::CountSagasResponse, Status> {
+        let mut violations = Violations::new();
+        let Some(filter) = filter(&request.filter, &request.preset, &mut violations)? else {
+            return Err(violations.into_status());
+        };
+        let search = Search::new(filter, self.registry.clone(), self.store.now());
+        let counted = self.store.count(search, MAX_COUNT, MAX_ROWS).await.map_err(|error| of_store(&error))?;
+        Ok(wire::CountSagasResponse { count: counted.count, exact: counted.exact })
+    }
+}
+
+/// Both must hold. A flaw of the filter is told at once, with what a program needs to point at it.
+fn filter(filter: &str, preset: &str, violations: &mut Violations) -> Result<Option<Expr>, Status> {
+    let expr = filter::parse(filter).map_err(|error| refused(&error))?;
+    if preset.is_empty() {
+        return Ok(Some(expr));
+    }
+    let Some(preset) = violations.keep("preset", named(preset)) else { return Ok(None) };
+    Ok(Some(match expr {
+        Expr::All(parts) if parts.is_empty() => preset.expr(),
+        expr => Expr::All(vec![expr, preset.expr()]),
+    }))
+}
+
+fn named(preset: &str) -> Result<Preset, Flaw> {
+    let names = || Preset::ALL.map(Preset::name).join(", ");
+    Preset::named(preset)
+        .ok_or_else(|| Flaw::new(Reason::PresetUnknown, format!("must be empty or one of {}", names())))
+}
+
+fn refused(error: &FilterError) -> Status {
+    let mut violations = Violations::new();
+    violations.add("filter", Flaw::new(Reason::FilterInvalid, error.to_string()));
+    // As people count, and as the sentence says.
+    let mut metadata = HashMap::from([("byte".to_owned(), (error.at + 1).to_string())]);
+    if let filter::Flaw::UnknownField { nearest: Some(field), found: _ } = &error.flaw {
+        metadata.insert("nearest_field".to_owned(), field.name().to_owned());
+    }
+    violations.into_status_with(metadata)
+}

@@ -1,0 +1,179 @@
+//! Explanations as messages.
+
+use crate::api::view::timestamp;
+use baton_operate::acts::{End, RefusedAct};
+use baton_operate::explain::{Answer, Explanation, Knowledge, LedgerSays, Offer, Past, Waiting, WaitsFor};
+use baton_proto::baton::saga::v1 as wire;
+use saga_core::event::Verb;
+use saga_core::transition::Refused;
+
+/// Happenings told at most, so that a saga that was paused and resumed ten thousand times still fits into a message.
+const MAX_HISTORY: usize = 500;
+
+/// An explanation; `participant` is who was asked about the open command.
+#[must_use]
+pub fn explanation(explanation: &Explanation, participant: Option<&str>) -> wire::SagaExplanation {
+    let past = &explanation.past;
+    let skipped = past.len().saturating_sub(MAX_HISTORY);
+    let left_out = (skipped > 0).then(|| format!("The {skipped} oldest happenings are left out here."));
+    let gap: Vec<String> = left_out.into_iter().chain(explanation.gap.clone()).collect();
+    let offers = explanation.offers.iter().map(offer);
+    wire::SagaExplanation {
+        trouble: explanation.trouble.as_ref().map(ToString::to_string).unwrap_or_default(),
+        summary: explanation.place.as_ref().map(|place| place.sentence.clone()).unwrap_or_default(),
+        history: past.iter().skip(skipped).map(happening).collect(),
+        gap: gap.join(" "),
+        waiting: explanation.waiting.as_ref().map(waiting),
+        upcoming: explanation.upcoming.as_ref().map(|upcoming| wire::SagaUpcoming {
+            wake_time: Some(timestamp(upcoming.at)),
+            sentence: upcoming.sentence.clone(),
+        }),
+        ledger: explanation.ledger.as_ref().map(|ledger| self::ledger(ledger, participant)),
+        outlook: explanation.outlook.as_ref().map(|outlook| wire::SagaOutlook {
+            ends: ends(&outlook.prospect.ends),
+            sentence: outlook.sentence.clone(),
+        }),
+        acts: offers.chain(explanation.refused.iter().map(refused)).collect(),
+    }
+}
+
+fn happening(past: &Past) -> wire::SagaHappening {
+    wire::SagaHappening {
+        event_time: Some(timestamp(past.at)),
+        step: past.half.as_ref().map(|half| half.step.clone()).unwrap_or_default(),
+        direction: past.half.as_ref().map(|half| half.direction.as_str().to_owned()).unwrap_or_default(),
+        attempts: past.attempts,
+        sentence: past.sentence.clone(),
+    }
+}
+
+fn waiting(waiting: &Waiting) -> wire::SagaWaiting {
+    let wait = match waiting.waits_for {
+        WaitsFor::Answer => wire::SagaWait::Answer,
+        WaitsFor::NextAttempt => wire::SagaWait::NextAttempt,
+        WaitsFor::Operator => wire::SagaWait::Operator,
+        WaitsFor::Resume => wire::SagaWait::Resume,
+        WaitsFor::Nothing => wire::SagaWait::Nothing,
+    };
+    wire::SagaWaiting {
+        wait: wait.into(),
+        since_time: Some(timestamp(waiting.since)),
+        until_time: waiting.until.map(timestamp),
+        sentence: waiting.sentence.clone(),
+    }
+}
+
+fn ledger(ledger: &LedgerSays, participant: Option<&str>) -> wire::SagaLedger {
+    let (knowledge, reason) = match &ledger.knowledge {
+        Knowledge::Known(Answer::Succeeded) => (wire::LedgerKnowledge::Succeeded, ""),
+        Knowledge::Known(Answer::Rejected(reason)) => (wire::LedgerKnowledge::Rejected, reason.as_str()),
+        Knowledge::Unknown => (wire::LedgerKnowledge::Unknown, ""),
+        Knowledge::Unreachable => (wire::LedgerKnowledge::Unreachable, ""),
+    };
+    wire::SagaLedger {
+        participant: participant.unwrap_or_default().to_owned(),
+        knowledge: knowledge.into(),
+        reason: reason.to_owned(),
+        sentence: ledger.sentence.clone(),
+    }
+}
+
+fn offer(offer: &Offer) -> wire::SagaAct {
+    wire::SagaAct {
+        verb: verb(offer.act.verb).into(),
+        legal: true,
+        sentence: offer.sentence.clone(),
+        ends: ends(&offer.act.prospect.ends),
+        rule: String::new(),
+    }
+}
+
+fn refused(act: &RefusedAct) -> wire::SagaAct {
+    wire::SagaAct {
+        verb: verb(act.verb).into(),
+        legal: false,
+        sentence: sentence(act.verb, act.rule),
+        ends: Vec::new(),
+        rule: rule(act.rule).to_owned(),
+    }
+}
+
+fn ends<'a>(ends: impl IntoIterator<Item = &'a End>) -> Vec<i32> {
+    let end = |end: &End| match end {
+        End::Completed => wire::SagaEnd::Completed,
+        End::Compensated => wire::SagaEnd::Compensated,
+        End::Stuck => wire::SagaEnd::Stuck,
+    };
+    ends.into_iter().map(|it| end(it).into()).collect()
+}
+
+/// The order as an enum of the API.
+#[must_use]
+pub fn verb(verb: Verb) -> wire::SagaVerb {
+    match verb {
+        Verb::Cancel => wire::SagaVerb::Cancel,
+        Verb::Retry => wire::SagaVerb::Retry,
+        Verb::Skip => wire::SagaVerb::Skip,
+        Verb::ResolveDone => wire::SagaVerb::ResolveDone,
+        Verb::ResolveUndone => wire::SagaVerb::ResolveUndone,
+        Verb::Pause => wire::SagaVerb::Pause,
+        Verb::Resume => wire::SagaVerb::Resume,
+    }
+}
+
+/// Why an order may not be given, in a sentence.
+#[must_use]
+pub fn sentence(verb: Verb, rule: Refused) -> String {
+    format!("{} is refused: {rule}.", verb.as_str())
+}
+
+/// Every rule that an order can break.
+pub const RULES: [Refused; 9] = [
+    Refused::Ended,
+    Refused::PastPivot,
+    Refused::Unwinding,
+    Refused::NotStuck,
+    Refused::OtherDirection,
+    Refused::NotPaused,
+    Refused::Paused,
+    Refused::InFlight,
+    Refused::Stuck,
+];
+
+/// A rule under the name programs branch on: UPPER_SNAKE, stable for ever.
+#[must_use]
+pub fn rule(rule: Refused) -> &'static str {
+    match rule {
+        Refused::Ended => "ENDED",
+        Refused::PastPivot => "PAST_PIVOT",
+        Refused::Unwinding => "UNWINDING",
+        Refused::NotStuck => "NOT_STUCK",
+        Refused::OtherDirection => "OTHER_DIRECTION",
+        Refused::NotPaused => "NOT_PAUSED",
+        Refused::Paused => "PAUSED",
+        Refused::InFlight => "IN_FLIGHT",
+        Refused::Stuck => "STUCK",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A new rule makes the match incomplete, and the list with it.
+    #[test]
+    fn every_rule_is_listed() {
+        let position = |rule| match rule {
+            Refused::Ended => 0,
+            Refused::PastPivot => 1,
+            Refused::Unwinding => 2,
+            Refused::NotStuck => 3,
+            Refused::OtherDirection => 4,
+            Refused::NotPaused => 5,
+            Refused::Paused => 6,
+            Refused::InFlight => 7,
+            Refused::Stuck => 8,
+        };
+        assert_eq!(RULES.map(position), [0, 1, 2, 3, 4, 5, 6, 7, 8]);
+    }
+}

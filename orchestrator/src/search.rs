@@ -1,0 +1,51 @@
+//! Which sagas are meant: a filter with what it takes to hold it against rows and against records, so that every store
+//! answers alike.
+
+use crate::sagas::Registry;
+use crate::store::Record;
+use baton_operate::filter::{self, Beside, Details, Dialect, Expr, Facts, Translated, Translation};
+use saga_core::definition::Definition;
+use saga_core::time::Micros;
+use std::sync::Arc;
+
+/// A filter, the sagas this build knows, and the moment that durations are relative to. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Search(Arc<Asked>);
+
+#[derive(Debug)]
+struct Asked {
+    filter: Expr,
+    registry: Registry,
+    now: Micros,
+}
+
+impl Search {
+    /// A search.
+    #[must_use]
+    pub fn new(filter: Expr, registry: Registry, now: Micros) -> Self {
+        Self(Arc::new(Asked { filter, registry, now }))
+    }
+
+    /// The condition over the columns of table `saga`. It selects every row that the filter does; if it is not exact,
+    /// perhaps more, and [`Search::matches`] decides.
+    #[must_use]
+    pub fn condition(&self, dialect: Dialect) -> Translated {
+        let Asked { filter, registry, now } = &*self.0;
+        let definitions: Vec<&Definition> = registry.iter().map(|saga| saga.definition()).collect();
+        // What `SagaType::details` promises.
+        let translation = Translation { dialect, now: *now, definitions: &definitions, verbatim_input: true };
+        filter::to_sql(filter, &translation)
+    }
+
+    /// Whether the filter selects the saga.
+    #[must_use]
+    pub fn matches(&self, record: &Record) -> bool {
+        let Asked { filter, registry, now } = &*self.0;
+        let saga = &record.saga;
+        let pinned = registry.pinned(&saga.definition);
+        let details = pinned.map_or_else(Details::default, |pinned| pinned.details(&saga.input));
+        let beside = Beside { business_key: &record.business_key, traceparent: &record.traceparent };
+        let facts = Facts::of(saga, pinned.map(|pinned| pinned.definition()), beside, details);
+        filter::matches(filter, &facts, *now)
+    }
+}
