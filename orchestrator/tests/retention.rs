@@ -5,14 +5,12 @@ mod support;
 use baton_edge::shop::identifier::RequestId;
 use baton_orchestrator::api::Api;
 use baton_orchestrator::api::begin::Asked;
-use baton_orchestrator::coord::local::LocalCoord;
 use baton_orchestrator::engine::input::{Input, Start, Verdict};
 use baton_orchestrator::metrics::Metrics;
-use baton_orchestrator::notify::Notifier;
-use baton_orchestrator::sagas::Registry;
 use baton_orchestrator::store::SagaStore as _;
 use baton_orchestrator::store::forgetting::{Sweep, first_id_at};
 use baton_orchestrator::store::{Record, StoreError};
+use baton_orchestrator::workers::probe::NoProbe;
 use baton_orchestrator::workers::retention::{Policy, Retention};
 use baton_proto::baton::saga::v1::GetSagaRequest;
 use baton_proto::baton::saga::v1::saga_service_server::SagaService as _;
@@ -171,9 +169,7 @@ async fn a_reply_that_comes_too_late_is_settled() {
 }
 
 fn api(bench: &Bench) -> Api {
-    let stop = CancellationToken::new();
-    let notifier = Notifier::new(Arc::new(LocalCoord::new()), metrics());
-    Api { engine: bench.handle.clone(), store: bench.store.clone(), registry: Registry::standard(), notifier, stop }
+    bench.api(Arc::new(NoProbe))
 }
 
 /// The request of order `n`, as the API makes it.

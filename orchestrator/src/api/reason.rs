@@ -2,7 +2,6 @@
 
 use crate::store::StoreError;
 use baton_edge::errors::{RETRY_AFTER, retry_later, status};
-use saga_core::saga::SagaId;
 use tonic::{Code, Status};
 
 /// `ErrorInfo.reason` of the orchestrator's own errors.
