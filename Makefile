@@ -57,7 +57,7 @@ sim: ## Simulate 10,000 seeds with faults, then try every crash at every step of
 	target/release/baton check order
 
 sim-campaign: ## Simulate FROM..TO and append the totals to docs/sim-campaign.csv
-	$(CHAOS)
+	BATON_COMMIT=$$(git rev-parse --short=10 HEAD)$$(git diff --quiet HEAD -- . ':!docs/sim-campaign.csv' || echo -dirty) $(CHAOS)
 	target/release/baton sim --seeds $(FROM)..$(TO) --record docs/sim-campaign.csv
 
 fmt: ## Format

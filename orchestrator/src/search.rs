@@ -49,3 +49,18 @@ impl Search {
         filter::matches(filter, &facts, *now)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::store::conformance::sample;
+    use crate::store::row::StateCode;
+    use baton_operate::filter::StateKind;
+
+    /// The filter language writes conditions over a column that the store writes.
+    #[test]
+    fn filters_and_rows_mean_the_same_codes() {
+        for (name, state) in sample::every_state() {
+            assert_eq!(StateKind::of(&state).code(), StateCode::of(&state) as i64, "{name}");
+        }
+    }
+}

@@ -12,7 +12,7 @@ pub mod sagas;
 pub mod shop;
 
 pub use chaos::{Check, Sim, Storm, Verify};
-pub use sagas::{Act, Filter, SagaStateArg, Sagas};
+pub use sagas::{Act, Filter, Sagas};
 pub use shop::{Items, Line, OrderStateArg, Orders};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};

@@ -1,43 +1,11 @@
 //! `baton sagas`.
 
 use crate::cli::Page;
-use baton_operate::filter::Preset;
+use baton_operate::filter::{Preset, StateKind};
 use clap::builder::PossibleValuesParser;
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use std::path::PathBuf;
 use uuid::Uuid;
-
-/// A saga's state on the command line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum SagaStateArg {
-    /// Working through its steps.
-    Running,
-    /// Undoing.
-    Compensating,
-    /// Needs an operator.
-    Stuck,
-    /// Halted by an operator.
-    Paused,
-    /// Ended well.
-    Completed,
-    /// Ended undone.
-    Compensated,
-}
-
-impl SagaStateArg {
-    /// As in filters.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Running => "running",
-            Self::Compensating => "compensating",
-            Self::Stuck => "stuck",
-            Self::Paused => "paused",
-            Self::Completed => "completed",
-            Self::Compensated => "compensated",
-        }
-    }
-}
 
 /// Which sagas; what is given must all hold.
 #[derive(Args, Clone, Debug, Default)]
@@ -49,8 +17,8 @@ pub struct Filter {
     #[arg(long, value_parser = PossibleValuesParser::new(Preset::ALL.map(Preset::name)))]
     pub preset: Option<String>,
     /// Only those in this state
-    #[arg(long, value_enum)]
-    pub state: Option<SagaStateArg>,
+    #[arg(long, value_parser = PossibleValuesParser::new(StateKind::ALL.map(StateKind::as_str)))]
+    pub state: Option<String>,
     /// Only those of this business key, for example an order number
     #[arg(long, value_name = "KEY")]
     pub key: Option<String>,
@@ -61,7 +29,7 @@ impl Filter {
     /// is the one that the user sees; `AND` binds less tightly than anything before it.
     #[must_use]
     pub fn text(&self) -> String {
-        let state = self.state.map(|state| format!("state = {}", state.as_str()));
+        let state = self.state.as_ref().map(|state| format!("state = {state}"));
         let key = self.key.as_ref().map(|key| {
             let quoted = key.replace('\\', "\\\\").replace('"', "\\\"");
             format!("order = \"{quoted}\"")
@@ -163,7 +131,7 @@ mod tests {
     fn what_is_given_must_all_hold_and_what_was_written_stays_where_it_was() {
         let filter = Filter { filter: "attempt >= 3 OR step:stock".to_owned(), ..Filter::default() };
         assert_eq!(filter.text(), "attempt >= 3 OR step:stock");
-        let filter = Filter { state: Some(SagaStateArg::Stuck), key: Some("a\"\\b".to_owned()), ..filter };
+        let filter = Filter { state: Some("stuck".to_owned()), key: Some("a\"\\b".to_owned()), ..filter };
         assert_eq!(filter.text(), r#"attempt >= 3 OR step:stock AND state = stuck AND order = "a\"\\b""#);
         baton_operate::filter::parse(&filter.text()).expect("a filter");
         assert_eq!(Filter::default().text(), "");

@@ -3,9 +3,10 @@
 use crate::sagas::Registry;
 use crate::store::Record;
 use crate::trace::trace_id;
+use baton_operate::half::position;
 use baton_proto::baton::saga::v1 as wire;
 use saga_core::event::{Entry, Event, Outcome};
-use saga_core::saga::{Direction, Resume, Saga, SagaId, State, StepIndex};
+use saga_core::saga::{Direction, Saga, SagaId, State, StepIndex};
 use saga_core::time::Micros;
 use uuid::Uuid;
 
@@ -56,17 +57,6 @@ pub fn state_code(state: &State) -> wire::SagaState {
         State::Paused { .. } => wire::SagaState::Paused,
         State::Completed => wire::SagaState::Completed,
         State::Compensated { .. } => wire::SagaState::Compensated,
-    }
-}
-
-fn position(state: &State) -> Option<(StepIndex, Direction, u32)> {
-    match state {
-        State::Running { step, wait } => Some((*step, Direction::Action, wait.attempt())),
-        State::Compensating { step, wait, .. } => Some((*step, Direction::Undo, wait.attempt())),
-        State::Stuck { step, direction, attempt, .. } => Some((*step, *direction, *attempt)),
-        State::Paused { resume: Resume::Run { step, attempt } } => Some((*step, Direction::Action, *attempt)),
-        State::Paused { resume: Resume::Unwind { step, attempt, .. } } => Some((*step, Direction::Undo, *attempt)),
-        State::Completed | State::Compensated { .. } => None,
     }
 }
 
