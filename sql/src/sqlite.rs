@@ -11,11 +11,12 @@ use connection::{open_memory, open_reader, open_writer};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use rusqlite::{Connection, params_from_iter};
+use std::cell::Cell;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, ThreadId};
+use std::thread;
 use tokio::sync::{mpsc, oneshot};
 
 /// Jobs that wait for the writer or the readers; beyond it callers wait to enqueue.
@@ -25,20 +26,19 @@ const READERS: usize = 2;
 
 type Job = Box<dyn FnOnce(&mut Slot) + Send>;
 
+thread_local! {
+    /// Whether this thread runs a transaction's body now. A body is polled once, on one thread, so this is exact, where
+    /// waiting to see whether the body blocks would depend on how fast a reader answers.
+    static IN_BODY: Cell<bool> = const { Cell::new(false) };
+}
+
 /// A SQLite database. Cheap to clone.
 #[derive(Clone)]
 pub(crate) enum Sqlite {
     /// In memory, on the caller's thread.
-    Inline(Arc<Inline>),
+    Inline(Arc<Mutex<Slot>>),
     /// A file, on threads of its own.
     Threads { writer: mpsc::Sender<Job>, readers: mpsc::Sender<Job> },
-}
-
-/// The one connection of an in-memory database.
-pub(crate) struct Inline {
-    slot: Mutex<Slot>,
-    /// The thread that is inside a transaction: a body that asks its own database would wait for itself.
-    holder: Mutex<Option<ThreadId>>,
 }
 
 /// A connection's home: empty only while a transaction has it, or after it could not be opened again.
@@ -59,8 +59,7 @@ impl fmt::Debug for Sqlite {
 
 impl Sqlite {
     pub(crate) fn open_memory() -> Result<Self, SqlError> {
-        let slot = Mutex::new(Slot { connection: Some(open_memory()?), reopen: None });
-        Ok(Self::Inline(Arc::new(Inline { slot, holder: Mutex::new(None) })))
+        Ok(Self::Inline(Arc::new(Mutex::new(Slot { connection: Some(open_memory()?), reopen: None }))))
     }
 
     pub(crate) fn open_file(path: PathBuf) -> Result<Self, SqlError> {
@@ -92,7 +91,7 @@ impl Sqlite {
             None => Err(SqlError::Unavailable("the database file could not be opened again".to_owned())),
         };
         match self {
-            Self::Inline(inline) => inline.run(read),
+            Self::Inline(slot) => inline(slot, read),
             Self::Threads { readers, .. } => submit(readers, read).await,
         }
     }
@@ -104,23 +103,9 @@ impl Sqlite {
         W: FnOnce(&mut Slot) -> Result<R, SqlError> + Send + 'static,
     {
         match self {
-            Self::Inline(inline) => inline.run(work),
+            Self::Inline(slot) => inline(slot, work),
             Self::Threads { writer, .. } => submit(writer, work).await,
         }
-    }
-}
-
-impl Inline {
-    fn run<R>(&self, work: impl FnOnce(&mut Slot) -> Result<R, SqlError>) -> Result<R, SqlError> {
-        let me = thread::current().id();
-        if *self.holder.lock().unwrap_or_else(PoisonError::into_inner) == Some(me) {
-            return Err(SqlError::Refused("a transaction body may only use its own transaction".to_owned()));
-        }
-        let mut slot = self.slot.lock().unwrap_or_else(PoisonError::into_inner);
-        *self.holder.lock().unwrap_or_else(PoisonError::into_inner) = Some(me);
-        let result = work(&mut slot);
-        *self.holder.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        result
     }
 }
 
@@ -162,11 +147,25 @@ impl Slot {
     }
 }
 
+/// A body that asked a database, its own above all, could wait for itself.
+fn not_in_a_body() -> Result<(), SqlError> {
+    if IN_BODY.get() {
+        return Err(SqlError::Refused("a transaction body may only use its own transaction".to_owned()));
+    }
+    Ok(())
+}
+
+fn inline<R>(slot: &Mutex<Slot>, work: impl FnOnce(&mut Slot) -> Result<R, SqlError>) -> Result<R, SqlError> {
+    not_in_a_body()?;
+    work(&mut slot.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
 async fn submit<R, W>(queue: &mpsc::Sender<Job>, work: W) -> Result<R, SqlError>
 where
     R: Send + 'static,
     W: FnOnce(&mut Slot) -> Result<R, SqlError> + Send + 'static,
 {
+    not_in_a_body()?;
     let (answer, answered) = oneshot::channel();
     let job: Job = Box::new(move |slot| {
         // Nobody listens if the caller went away; the work is done all the same.
@@ -203,7 +202,9 @@ where
     }
     let mut tx = Tx { session: Session::Sqlite(connection) };
     // Every statement is done when it returns, so a body that only uses its transaction is ready at the first poll.
+    IN_BODY.set(true);
     let outcome = catch_unwind(AssertUnwindSafe(|| body(&mut tx).now_or_never()));
+    IN_BODY.set(false);
     let Session::Sqlite(connection) = tx.session else {
         return Err(SqlError::Refused("a transaction body replaced its transaction".to_owned()));
     };

@@ -4,6 +4,7 @@ use baton_sql::database::{Database, DatabaseConfig, Dialect, Verdict};
 use baton_sql::error::SqlError;
 use baton_sql::migration::Migration;
 use baton_sql::value::{Row, Value};
+use std::task::Poll;
 
 const TABLE: Migration = Migration {
     id: "0001_item",
@@ -311,7 +312,20 @@ async fn a_sqlite_body_may_await_nothing_else() {
         let nested = db
             .transaction(move |_| {
                 let inner = inner.clone();
-                Box::pin(async move { inner.query("SELECT 1", Vec::new()).await.map(Verdict::Commit) })
+                Box::pin(async move {
+                    // Asked again and again without giving the thread away, as if every answer came at once: whether
+                    // it is refused must not depend on how fast a reader is.
+                    let mut asked = std::pin::pin!(inner.query("SELECT 1", Vec::new()));
+                    let answer = std::future::poll_fn(|context| {
+                        loop {
+                            match asked.as_mut().poll(context) {
+                                Poll::Pending => std::thread::yield_now(),
+                                answered => return answered,
+                            }
+                        }
+                    });
+                    answer.await.map(Verdict::Commit)
+                })
             })
             .await;
         assert!(matches!(nested, Err(SqlError::Refused(_))), "its own database would wait for itself: {nested:?}");
