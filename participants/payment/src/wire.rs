@@ -107,8 +107,12 @@ pub fn access_token(answer: &HttpAnswer) -> Result<(String, u64), String> {
     Ok((token.access_token, life_s))
 }
 
+/// JSON is UTF-8. The parser looks at that only where it keeps a text, so that garbage in a field nobody reads would pass,
+/// and a garbled answer could say for good that a payment does not exist.
 fn envelope(answer: &HttpAnswer) -> Result<Envelope, String> {
-    serde_json::from_slice(&answer.body).map_err(|_| format!("HTTP {} without an envelope", answer.status))
+    let text = std::str::from_utf8(&answer.body).ok();
+    let envelope = text.and_then(|text| serde_json::from_str(text).ok());
+    envelope.ok_or_else(|| format!("HTTP {} without an envelope", answer.status))
 }
 
 fn payment(response: &Value, asked: &PaymentId) -> Result<ProviderPayment, &'static str> {
@@ -212,6 +216,10 @@ mod tests {
                 assert!(matches!(cancelled(&answer, &id()), Cancelled::InDoubt(_)), "{status} {body}");
             }
         }
+        // Garbage in a field that nobody reads.
+        let garbled = HttpAnswer { status: 404, body: b"{\"code\": -1, \"x\": \"\xbb\", \"response\": null}".to_vec() };
+        assert!(matches!(lookup(&garbled, &id()), Lookup::Unavailable(_)));
+        assert!(matches!(cancelled(&garbled, &id()), Cancelled::InDoubt(_)));
         let page = HttpAnswer { status: 404, body: b"<html>not here</html>".to_vec() };
         assert!(matches!(lookup(&page, &id()), Lookup::Unavailable(_)));
     }
