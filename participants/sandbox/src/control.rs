@@ -4,14 +4,15 @@ use crate::api::read_money;
 use crate::envelope::{Refusal, success};
 use crate::faults::Rule;
 use crate::fields::{Fields, is_id, json_body};
+use crate::guard;
 use crate::ledger::{NewPayment, PAGE_MAX, PAY_MAX};
 use crate::payment::{Details, Status};
 use crate::server::App;
-use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRequest, Query, Request, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use axum::{Router, middleware};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -33,6 +34,7 @@ pub(crate) fn routes() -> Router<App> {
         .route("/_sandbox/healthz", get(|| async { success(&json!({ "status": "ok" })) }))
         .layer(DefaultBodyLimit::max(BODY_MAX))
         .merge(pay)
+        .layer(middleware::from_fn(guard::check))
 }
 
 /// One payment as JSON or form, or an array of them; answered in kind.

@@ -30,6 +30,11 @@ impl Refusal {
         Self { status: 401, code: -1, message: "Unauthorized".to_owned() }
     }
 
+    /// Whoever asks may not.
+    pub fn forbidden(message: impl Into<String>) -> Self {
+        Self { status: 403, code: 1, message: message.into() }
+    }
+
     /// No such payment.
     #[must_use]
     pub fn not_found() -> Self {

@@ -2,7 +2,8 @@
 //! its own, with faults on request. It contains no code and no marks of PortOne.
 //!
 //! - [`server`]: start it on a listener, or take its router.
-//! - `api`: the calls of the real API; `control`: what the real API does not have, all under `/_sandbox`.
+//! - `api`: the calls of the real API; `control`: what the real API does not have, all under `/_sandbox`;
+//!   `guard`: no page of another site does it.
 //! - [`ledger`]: payments, cancellations and append-only entries; every change is one durable transaction, so a killed
 //!   provider comes back with everything it ever answered for.
 //! - [`faults`]: what goes wrong on request.
@@ -14,6 +15,7 @@ mod control;
 pub mod envelope;
 pub mod faults;
 pub mod fields;
+mod guard;
 pub mod ledger;
 mod line;
 pub mod payment;

@@ -325,3 +325,32 @@ async fn the_ledger_outlives_a_provider_that_was_not_shut_down() {
     assert_eq!((totals[0].payments, totals[0].cancellations, totals[0].entries_minor_units), (2, 1, 10));
     provider.sandbox.shutdown().await;
 }
+
+#[tokio::test]
+async fn a_page_of_another_site_changes_nothing() {
+    let provider = Provider::memory().await;
+    let own = provider.sandbox.url();
+    let fault = json!({ "fault": "status", "value": 503, "operation": "lookup" }).to_string();
+    let asked = async |method: Method, path: &str, name: &str, value: &str| {
+        let request = provider.client.request(method, format!("{own}{path}")).header(name, value);
+        // What a form of any page can send without asking first.
+        let request = request.header("content-type", "text/plain").body(fault.clone());
+        request.send().await.expect("an answer").status().as_u16()
+    };
+    for (name, value) in [
+        ("sec-fetch-site", "cross-site"),
+        ("sec-fetch-site", "same-site"),
+        ("origin", "https://evil.example"),
+        ("origin", "null"),
+    ] {
+        for path in ["/_sandbox/faults", "/_sandbox/pay"] {
+            assert_eq!(asked(Method::POST, path, name, value).await, 403, "{path} {name}: {value}");
+        }
+        assert_eq!(asked(Method::DELETE, "/_sandbox/faults", name, value).await, 403, "{name}: {value}");
+        assert_eq!(asked(Method::GET, "/_sandbox/faults", name, value).await, 200, "{name}: {value}");
+    }
+    assert_eq!(provider.get("/_sandbox/faults").await.1["response"], json!([]), "no fault was set");
+    for (name, value) in [("origin", own.as_str()), ("sec-fetch-site", "none")] {
+        assert_eq!(asked(Method::POST, "/_sandbox/faults", name, value).await, 200, "{name}: {value}");
+    }
+}
