@@ -73,6 +73,7 @@ pub struct Worker<P: Participant> {
     options: WorkerOptions,
     settling: Arc<Semaphore>,
     tasks: TaskTracker,
+    killed: CancellationToken,
 }
 
 /// A delivery, decoded.
@@ -106,12 +107,14 @@ impl<P: Participant> Worker<P> {
         let tasks = TaskTracker::new();
         // A closed tracker takes tasks all the same, and can be waited for.
         tasks.close();
-        Self { participant, batches, bus, metrics, options, settling, tasks }
+        Self { participant, batches, bus, metrics, options, settling, tasks, killed: CancellationToken::new() }
     }
 
     /// Works until `stop`, then finishes the batch in hand and waits, at most 10 s, for its replies to be confirmed.
-    /// Returns early only when the bus is closed. After a crash every unacknowledged command comes again.
+    /// Returns early only when the bus is closed. After a crash every unacknowledged command comes again. Dropped before its
+    /// end it is such a crash: replies that wait for their confirm are dropped with it.
     pub async fn run(&self, stop: CancellationToken) -> Result<(), BusError> {
+        let _alive = self.killed.clone().drop_guard();
         let mut consumer = self.consumer(&stop).await?;
         let ended = loop {
             match consumer.as_mut() {
@@ -223,8 +226,9 @@ impl<P: Participant> Worker<P> {
         // The semaphore is never closed.
         let Ok(permit) = Arc::clone(&self.settling).acquire_owned().await else { return };
         let (bus, tasks, new_id) = (Arc::clone(&self.bus), self.tasks.clone(), self.options.new_id.clone());
+        let killed = self.killed.clone();
         self.tasks.spawn(async move {
-            settle::settle(bus.as_ref(), answered, &tasks, &new_id).await;
+            killed.run_until_cancelled(settle::settle(bus.as_ref(), answered, &tasks, &new_id)).await;
             drop(permit);
         });
     }
