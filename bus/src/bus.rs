@@ -29,6 +29,17 @@ pub struct Message {
 /// Longest body the bus carries: a batch is cut before it gets longer, and anything longer that arrives is quarantined.
 pub const MAX_BODY: usize = 256 * 1024;
 
+/// How much waits in a queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Depth {
+    /// The queue.
+    pub queue: String,
+    /// Messages that wait in it.
+    pub messages: u64,
+    /// True for a queue of dead letters.
+    pub dead_letters: bool,
+}
+
 /// A durable, at-least-once bus without any promise of order.
 #[async_trait]
 pub trait CommandBus: Send + Sync + fmt::Debug + 'static {
@@ -39,6 +50,20 @@ pub trait CommandBus: Send + Sync + fmt::Debug + 'static {
 
     /// Begins to consume. The consumer survives reconnects on its own.
     async fn consume(&self, source: Destination) -> Result<Box<dyn Consumer>, BusError>;
+
+    /// Messages that wait in the queue of a destination and in the one of its dead letters. Waits for the broker; callers
+    /// bound the time. A bus that cannot tell says nothing.
+    async fn depths(&self, _destination: &Destination) -> Result<Vec<Depth>, BusError> {
+        Ok(Vec::new())
+    }
+
+    /// Begins to take dead letters of `source` out of their quarantine; each carries its reason. Bodies come as they are,
+    /// longer than [`MAX_BODY`] too. A dead letter is gone once it is acknowledged and not before; it cannot be dead-lettered
+    /// again, which puts it back. Hold what cannot be settled yet instead of releasing it: brokers count deliveries.
+    /// A bus without a quarantine says so with an error.
+    async fn consume_dead_letters(&self, _source: Destination) -> Result<Box<dyn Consumer>, BusError> {
+        Err(BusError::Unavailable("this bus keeps no dead letters".to_owned()))
+    }
 
     /// Ok if messages can be published and consumed right now; otherwise why not.
     fn health(&self) -> Result<(), BusError>;
@@ -65,6 +90,8 @@ pub struct Delivery {
     pub message_id: Option<Uuid>,
     /// True if the broker delivered it before.
     pub redelivered: bool,
+    /// Of a dead letter: why it is one, UPPER_SNAKE, as whoever quarantined it said. Else empty.
+    pub reason: String,
     settle: Box<dyn Settle>,
 }
 
@@ -83,7 +110,13 @@ impl Delivery {
     /// Made by adapters.
     #[must_use]
     pub fn new(body: Bytes, message_id: Option<Uuid>, redelivered: bool, settle: Box<dyn Settle>) -> Self {
-        Self { body, message_id, redelivered, settle }
+        Self { body, message_id, redelivered, reason: String::new(), settle }
+    }
+
+    /// Made a dead letter by adapters.
+    #[must_use]
+    pub fn because(self, reason: String) -> Self {
+        Self { reason, ..self }
     }
 
     /// The work is durable: remove the message.

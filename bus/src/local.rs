@@ -4,12 +4,14 @@
 //! acknowledged or dead-lettered it. Until then the sender's outbox row stays, so a crash of the process loses nothing.
 //! A sender must therefore never be the one its consumer waits for: publish from a task of its own.
 
-use crate::bus::{CommandBus, Consumer, Delivery, Destination, MAX_BODY, Message, Settle};
+use crate::bus::{CommandBus, Consumer, Delivery, Depth, Destination, MAX_BODY, Message, Settle};
 use crate::error::BusError;
+use crate::topology;
 use async_trait::async_trait;
 use bytes::Bytes;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
@@ -59,6 +61,8 @@ pub struct LocalBus {
 struct Shared {
     config: LocalConfig,
     closed: CancellationToken,
+    /// Tells of dead letters that can be taken.
+    died: Notify,
     state: Mutex<State>,
 }
 
@@ -66,7 +70,17 @@ struct Shared {
 struct State {
     // Ordered, so that nothing here depends on a hash seed.
     queues: BTreeMap<Destination, Arc<Queue>>,
-    dead: VecDeque<DeadLetter>,
+    dead: VecDeque<Dead>,
+    /// Number of the next dead letter.
+    next_dead: u64,
+}
+
+/// A dead letter and whether a delivery holds it.
+#[derive(Debug)]
+struct Dead {
+    number: u64,
+    held: bool,
+    letter: DeadLetter,
 }
 
 struct Queue {
@@ -100,13 +114,20 @@ impl LocalBus {
     /// Empty queues.
     #[must_use]
     pub fn new(config: LocalConfig) -> Self {
-        Self { shared: Arc::new(Shared { config, closed: CancellationToken::new(), state: Mutex::default() }) }
+        Self {
+            shared: Arc::new(Shared {
+                config,
+                closed: CancellationToken::new(),
+                died: Notify::new(),
+                state: Mutex::default(),
+            }),
+        }
     }
 
     /// The dead letters that are kept, oldest first; at most [`MAX_DEAD_LETTERS`].
     #[must_use]
     pub fn dead_letters(&self) -> Vec<DeadLetter> {
-        lock(&self.shared.state).dead.iter().cloned().collect()
+        lock(&self.shared.state).dead.iter().map(|dead| dead.letter.clone()).collect()
     }
 
     /// Messages of a destination that wait for a consumer.
@@ -185,6 +206,23 @@ impl CommandBus for LocalBus {
         self.health()?;
         let queue = self.queue(&source);
         Ok(Box::new(LocalConsumer { shared: self.shared.clone(), source, queue }))
+    }
+
+    async fn depths(&self, destination: &Destination) -> Result<Vec<Depth>, BusError> {
+        let waiting = self.waiting(destination);
+        let dead = lock(&self.shared.state).dead.iter().filter(|dead| dead.letter.source == *destination).count();
+        let route = topology::route(destination)?;
+        let depth = |queue: String, messages: usize, dead_letters| Depth {
+            queue,
+            messages: messages.try_into().unwrap_or(u64::MAX),
+            dead_letters,
+        };
+        Ok(vec![depth(route.queue, waiting, false), depth(route.dead_letter_queue, dead, true)])
+    }
+
+    async fn consume_dead_letters(&self, source: Destination) -> Result<Box<dyn Consumer>, BusError> {
+        self.health()?;
+        Ok(Box::new(DeadLetters { shared: self.shared.clone(), source }))
     }
 
     fn health(&self) -> Result<(), BusError> {
@@ -297,8 +335,11 @@ impl Settle for LocalSettle {
         if state.dead.len() == MAX_DEAD_LETTERS {
             state.dead.pop_front();
         }
-        state.dead.push_back(letter);
+        let number = state.next_dead;
+        state.next_dead += 1;
+        state.dead.push_back(Dead { number, held: false, letter });
         drop(state);
+        self.shared.died.notify_waiters();
         queue.settle(id);
     }
 
@@ -312,6 +353,84 @@ impl Drop for LocalSettle {
         if let Some((queue, id)) = self.held.take() {
             queue.put_back(id);
         }
+    }
+}
+
+/// Takes dead letters of one destination out of the ring.
+#[derive(Debug)]
+struct DeadLetters {
+    shared: Arc<Shared>,
+    source: Destination,
+}
+
+impl DeadLetters {
+    fn take_free(&self, max: usize) -> Vec<Delivery> {
+        let mut state = lock(&self.shared.state);
+        let free = state.dead.iter_mut().filter(|dead| !dead.held && dead.letter.source == self.source);
+        let taken = free.take(max).map(|dead| {
+            dead.held = true;
+            let settle = SettleDead { shared: self.shared.clone(), number: Some(dead.number) };
+            let DeadLetter { message_id, reason, body, source: _ } = dead.letter.clone();
+            Delivery::new(body, message_id, false, Box::new(settle)).because(reason)
+        });
+        taken.collect()
+    }
+}
+
+#[async_trait]
+impl Consumer for DeadLetters {
+    async fn take(&mut self, max: usize) -> Result<Vec<Delivery>, BusError> {
+        loop {
+            if self.shared.closed.is_cancelled() {
+                return Err(BusError::Closed);
+            }
+            // Listens before it looks: what comes in between is not missed.
+            let mut died = pin!(self.shared.died.notified());
+            died.as_mut().enable();
+            let deliveries = self.take_free(max.max(1));
+            if !deliveries.is_empty() {
+                return Ok(deliveries);
+            }
+            tokio::select! {
+                () = died => {}
+                () = self.shared.closed.cancelled() => {}
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
+struct SettleDead {
+    shared: Arc<Shared>,
+    /// Empty once settled.
+    number: Option<u64>,
+}
+
+#[async_trait]
+impl Settle for SettleDead {
+    async fn ack(mut self: Box<Self>) {
+        // One that is gone was the oldest of too many.
+        if let Some(number) = self.number.take() {
+            lock(&self.shared.state).dead.retain(|dead| dead.number != number);
+        }
+    }
+
+    async fn dead_letter(self: Box<Self>, _body: Bytes, _reason: &str) {
+        // It is where it belongs: as if dropped.
+    }
+
+    async fn release(self: Box<Self>) {
+        // As if dropped.
+    }
+}
+
+impl Drop for SettleDead {
+    fn drop(&mut self) {
+        let Some(number) = self.number.take() else { return };
+        if let Some(dead) = lock(&self.shared.state).dead.iter_mut().find(|dead| dead.number == number) {
+            dead.held = false;
+        }
+        self.shared.died.notify_waiters();
     }
 }
 

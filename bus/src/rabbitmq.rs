@@ -8,10 +8,11 @@
 mod connection;
 mod consumer;
 mod declare;
+pub mod greeting;
 mod outgoing;
 mod publisher;
 
-use crate::bus::{CommandBus, Consumer, Destination, Message};
+use crate::bus::{CommandBus, Consumer, Depth, Destination, Message};
 use crate::error::BusError;
 use crate::local::DeadLetter;
 use crate::topology;
@@ -26,6 +27,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
+
+/// Dead letters of one destination that a consumer may hold unacknowledged.
+const DEAD_LETTER_PREFETCH: u16 = 16;
 
 /// How to reach the broker, and bounds.
 #[derive(Clone)]
@@ -96,6 +100,12 @@ impl RabbitBus {
         self.declarer.depths(source).await
     }
 
+    /// Declares everything a destination needs, as its consumers do: an error if something is there that was made
+    /// otherwise, or that the user may not touch. Waits for the broker. What is there already stays as it is.
+    pub async fn declare(&self, destination: &Destination) -> Result<(), BusError> {
+        self.declarer.declare(destination).await
+    }
+
     /// Reads the first dead letters of a destination without removing them, at most `max`.
     pub async fn dead_letters(&self, source: &Destination, max: usize) -> Result<Vec<DeadLetter>, BusError> {
         self.declarer.read_dead_letters(source, max).await
@@ -114,6 +124,25 @@ impl CommandBus for RabbitBus {
         }
         let (declarer, publisher) = (self.declarer.clone(), self.publisher.clone());
         Ok(Box::new(RabbitConsumer::new(&self.broker, declarer, publisher, source, self.prefetch)?))
+    }
+
+    async fn depths(&self, destination: &Destination) -> Result<Vec<Depth>, BusError> {
+        let counted = self.declarer.depths(destination).await?;
+        let depth = |((queue, messages), dead_letters): ((String, Option<u32>), bool)| {
+            messages.map(|messages| Depth { queue, messages: messages.into(), dead_letters })
+        };
+        Ok(counted.into_iter().zip([false, true]).filter_map(depth).collect())
+    }
+
+    async fn consume_dead_letters(&self, source: Destination) -> Result<Box<dyn Consumer>, BusError> {
+        if self.broker.is_closed() {
+            return Err(BusError::Closed);
+        }
+        let (declarer, publisher) = (self.declarer.clone(), self.publisher.clone());
+        // Bodies may be of any length here, so that only few are held at once.
+        let prefetch = self.prefetch.min(DEAD_LETTER_PREFETCH);
+        let consumer = RabbitConsumer::new(&self.broker, declarer, publisher, source, prefetch)?;
+        Ok(Box::new(consumer.of_dead_letters()?))
     }
 
     fn health(&self) -> Result<(), BusError> {

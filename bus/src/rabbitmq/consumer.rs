@@ -1,7 +1,7 @@
 //! Consumes one queue over a connection of its own, and settles deliveries.
 
 use super::connection::{Broker, Slot};
-use super::declare::{Declarer, message_id};
+use super::declare::{Declarer, message_id, reason};
 use super::outgoing::Outgoing;
 use super::publisher::Publisher;
 use crate::bus::{Consumer, Delivery, Destination, MAX_BODY, Settle};
@@ -43,6 +43,8 @@ pub(super) struct RabbitConsumer {
     publisher: Publisher,
     source: Destination,
     queue: String,
+    /// Whether the queue is a dead-letter queue.
+    is_quarantine: bool,
     prefetch: u16,
     open: Option<Open>,
     /// Deliveries in somebody's hands.
@@ -70,7 +72,14 @@ impl RabbitConsumer {
         let queue = topology::route(&source)?.queue;
         let (slot, broker) = (broker.slot("consume"), broker.clone());
         let (held, renew_at) = (Arc::default(), Instant::now());
-        Ok(Self { slot, broker, declarer, publisher, source, queue, prefetch, open: None, held, renew_at })
+        let (is_quarantine, open) = (false, None);
+        Ok(Self { slot, broker, declarer, publisher, source, queue, is_quarantine, prefetch, open, held, renew_at })
+    }
+
+    /// The same for the dead letters of its source.
+    pub(super) fn of_dead_letters(self) -> Result<Self, BusError> {
+        let queue = topology::route(&self.source)?.dead_letter_queue;
+        Ok(Self { queue, is_quarantine: true, ..self })
     }
 
     /// Declares, connects and consumes. Cancel-safe: what is half open is dropped.
@@ -164,10 +173,14 @@ impl RabbitConsumer {
             publisher: self.publisher.clone(),
             source: self.source.clone(),
             queue: self.queue.clone(),
+            is_quarantine: self.is_quarantine,
             message_id: message_id(&raw.properties),
         };
         let id = settle.message_id;
         let delivery = Delivery::new(Bytes::from(raw.data), id, raw.redelivered, Box::new(settle));
+        if self.is_quarantine {
+            return Some(delivery.because(reason(&raw.properties)));
+        }
         if delivery.body.len() <= MAX_BODY {
             return Some(delivery);
         }
@@ -212,6 +225,7 @@ struct RabbitSettle {
     publisher: Publisher,
     source: Destination,
     queue: String,
+    is_quarantine: bool,
     message_id: Option<Uuid>,
 }
 
@@ -224,6 +238,10 @@ impl Settle for RabbitSettle {
     }
 
     async fn dead_letter(mut self: Box<Self>, body: Bytes, reason: &str) {
+        if self.is_quarantine {
+            // It is where it belongs: as if dropped.
+            return;
+        }
         // A message without an id gets one here: settling goes by id.
         let id = self.message_id.unwrap_or_else(Uuid::new_v4);
         let (source, queue) = (self.source.clone(), self.queue.clone());

@@ -124,7 +124,7 @@ fn is_not_found(error: &lapin::Error) -> bool {
 }
 
 /// Why a message is a dead letter: our header, or the broker's word if the broker moved it.
-fn reason(properties: &BasicProperties) -> String {
+pub(super) fn reason(properties: &BasicProperties) -> String {
     let headers = properties.headers().as_ref().map(FieldTable::inner);
     let text = |name: &str| match headers.and_then(|headers| headers.get(name)) {
         Some(AMQPValue::LongString(value)) => Some(String::from_utf8_lossy(value.as_bytes()).into_owned()),

@@ -237,7 +237,12 @@ impl Process {
 
     /// Waits until `probe` succeeds, at most 60 s. The error quotes the end of the log.
     pub async fn wait_ready(&self, probe: &Probe) -> Result<()> {
-        let deadline = Instant::now() + READY_WITHIN;
+        self.wait_ready_within(probe, READY_WITHIN).await
+    }
+
+    /// The same with another bound.
+    pub async fn wait_ready_within(&self, probe: &Probe, within: Duration) -> Result<()> {
+        let deadline = Instant::now() + within;
         loop {
             if !self.is_running() {
                 bail!("{} ended while starting; its log ends with:\n{}", self.name, self.log_tail());
@@ -246,7 +251,7 @@ impl Process {
                 return Ok(());
             }
             if Instant::now() > deadline {
-                let seconds = READY_WITHIN.as_secs();
+                let seconds = within.as_secs();
                 bail!("{} is not ready after {seconds} s; its log ends with:\n{}", self.name, self.log_tail());
             }
             tokio::time::sleep(POLL).await;

@@ -17,6 +17,9 @@ const PACKAGE: &str = "rabbitmq-server";
 /// A port chosen by us may be taken by somebody else before the broker binds it.
 const START_ATTEMPTS: usize = 3;
 
+/// A bound, not a wait: an Erlang machine that shares its cores with many others was seen to start for over a minute.
+const READY_WITHIN: Duration = Duration::from_secs(180);
+
 /// A control command that takes longer hangs.
 const CTL_WITHIN: Duration = Duration::from_secs(60);
 
@@ -196,7 +199,7 @@ impl RabbitMq {
         // The listener opens last in the boot sequence; its greeting lists its capabilities.
         let address = loopback(self.ports.amqp);
         let probe = Probe::Talk { address, send: b"AMQP\x00\x00\x09\x01", expect: b"publisher_confirms" };
-        self.broker.wait_ready(&probe).await
+        self.broker.wait_ready_within(&probe, READY_WITHIN).await
     }
 }
 
