@@ -121,6 +121,7 @@ fn rows() -> Vec<(&'static str, Led)> {
         ("Stuck in an action", after().answered(Rejected)),
         ("Stuck in an undo", undoing().answered(Rejected)),
         ("Paused before an action, before the pivot", at_two().ordered(Verb::Pause)),
+        ("… of which nothing was sent", at_two().ordered(Verb::Pause).answered(Succeeded)),
         ("Paused before an action, past the pivot", after().ordered(Verb::Pause)),
         ("Paused before an undo", undoing().ordered(Verb::Pause)),
         ("Completed", undone(after())),

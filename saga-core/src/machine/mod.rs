@@ -8,6 +8,7 @@ mod running;
 mod stuck;
 
 pub use invariant::{BrokenInvariant, check};
+pub use moves::timed_out;
 
 use crate::definition::Definition;
 use crate::event::{Event, Record};

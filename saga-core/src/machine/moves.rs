@@ -195,7 +195,9 @@ pub(super) fn cause(step: StepIndex, reason: &str, message: &str) -> Cause {
     Cause { step, reason: reason.to_owned(), message: message.to_owned() }
 }
 
-pub(super) fn timed_out(step: StepIndex, attempt: u32) -> Cause {
+/// Why an attempt came to nothing that nobody answered in time.
+#[must_use]
+pub fn timed_out(step: StepIndex, attempt: u32) -> Cause {
     cause(step, TIMEOUT, &format!("attempt {attempt} was not answered in time"))
 }
 

@@ -1,6 +1,6 @@
 //! Paused: halted by an operator. Answers still count, because what happened has happened; nothing is sent.
 
-use super::moves::{Context, Decision, Next, NoMove, answer, cause, quiet, stuck_in_undo};
+use super::moves::{Context, Decision, Next, NoMove, answer, cancelled, cause, quiet, stuck_in_undo};
 use crate::event::{Order, Outcome, Reply, Verb};
 use crate::saga::{Direction, Resume, State};
 use crate::transition::{Ignored, Refused};
@@ -30,7 +30,18 @@ pub(super) fn order(at: &Context<'_>, resume: &Resume, order: &Order) -> Decisio
             Resume::Run { step, attempt } => at.act_anew(*step, *attempt),
             Resume::Unwind { step, attempt, cause } => at.undo_anew(*step, *attempt, cause.clone()),
         }),
-        Verb::Cancel | Verb::Retry | Verb::Skip | Verb::ResolveDone | Verb::ResolveUndone | Verb::Pause => {
+        Verb::Cancel => match resume {
+            // A first attempt that was never sent cannot have happened, so even a pivot can still be called off.
+            Resume::Run { step, attempt: 0 } if !at.definition.is_past_pivot(*step) => {
+                Ok(at.unwind_below(*step, cancelled(*step, order)))
+            }
+            Resume::Run { step, attempt } if *attempt > 0 && at.definition.can_unwind_unknown(*step) => {
+                Ok(at.unwind_at(*step, cancelled(*step, order)))
+            }
+            Resume::Run { .. } => Err(NoMove::Refused(Refused::PastPivot)),
+            Resume::Unwind { .. } => Err(NoMove::Refused(Refused::Unwinding)),
+        },
+        Verb::Retry | Verb::Skip | Verb::ResolveDone | Verb::ResolveUndone | Verb::Pause => {
             Err(NoMove::Refused(Refused::Paused))
         }
     }
