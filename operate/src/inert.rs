@@ -1,6 +1,9 @@
 //! Text from outside made harmless: whatever a participant or an operator wrote, it cannot move a cursor, turn a line
 //! around or flood a page.
 
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
 /// Characters of a stable reason that are shown.
 const MAX_REASON: usize = 64;
 
@@ -37,8 +40,28 @@ pub(crate) fn cut(text: &str, most: usize) -> String {
     shown
 }
 
+/// The whole text with everything that acts shown by its code, as `[U+202E]`, so that two texts that look alike are told
+/// apart; line breaks stay.
+#[must_use]
+pub fn named(text: &str) -> Cow<'_, str> {
+    let hidden = |c: char| c != '\n' && acts(c);
+    if !text.contains(hidden) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        match hidden(c) {
+            // Writing to a String cannot fail.
+            true => drop(write!(shown, "[U+{:04X}]", u32::from(c))),
+            false => shown.push(c),
+        }
+    }
+    Cow::Owned(shown)
+}
+
 /// Control characters, line and paragraph separators, and all that changes the direction of writing or has no width.
-fn acts(c: char) -> bool {
+#[must_use]
+pub fn acts(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{00ad}' | '\u{061c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
@@ -55,6 +78,15 @@ mod tests {
         assert_eq!(reason("<img onerror=x>\u{202e}"), "_img_onerror_x__");
         assert_eq!(reason(""), "UNKNOWN");
         assert_eq!(reason(&"A".repeat(10_000)).len(), MAX_REASON);
+    }
+
+    #[test]
+    fn what_acts_is_named_and_the_rest_is_left_alone() {
+        assert!(matches!(named("다시 보내기\n— ok"), Cow::Borrowed(_)));
+        assert_eq!(named("a\u{202e}b\u{1b}[2J\u{9b}\u{7f}"), "a[U+202E]b[U+001B][2J[U+009B][U+007F]");
+        for c in ['\u{200e}', '\u{200f}', '\u{2066}', '\u{2069}', '\u{feff}', '\r', '\t', '\0'] {
+            assert!(!named(&c.to_string()).contains(c), "{c:?}");
+        }
     }
 
     #[test]

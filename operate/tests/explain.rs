@@ -12,17 +12,9 @@ use saga_core::time::Micros;
 use saga_core::transition::Applied;
 use std::collections::BTreeSet;
 use support::{
-    CONTENT, Lived, definitions, order_of, reachable, rejected, short_order, succeeded, transfer, unavailable,
+    CONTENT, Lived, definitions, explained, later, order_of, reachable, rejected, short_order, succeeded, transfer,
+    unavailable,
 };
-
-fn explained(definition: &Definition, lived: &Lived, now: Micros) -> Explanation {
-    let case = Case { definition: Some(definition), saga: &lived.saga, journal: &lived.journal, ledger: None, now };
-    explain(&case)
-}
-
-fn later(lived: &Lived, ms: i64) -> Micros {
-    Micros(lived.saga.updated_at.0 + ms * 1_000)
-}
 
 /// What the machine accepts, asked here and not through the library.
 fn accepted(definition: &Definition, saga: &Saga, now: Micros) -> BTreeSet<&'static str> {
@@ -157,6 +149,7 @@ fn the_ledger_is_read_out() {
             saga: &lived.saga,
             journal: &lived.journal,
             ledger: Some(ledger),
+            hold: None,
             now: lived.saga.updated_at,
         };
         explain(&case).ledger
@@ -191,7 +184,7 @@ fn what_this_build_cannot_read_is_explained_all_the_same() {
     let definition = short_order();
     let lived = Lived::start(&definition).answered(&definition, unavailable("AWAY"), 10);
     let now = later(&lived, 5);
-    let case = Case { definition: None, saga: &lived.saga, journal: &lived.journal, ledger: None, now };
+    let case = Case { definition: None, saga: &lived.saga, journal: &lived.journal, ledger: None, hold: None, now };
     let unknown = explain(&case);
     assert_eq!(unknown.trouble, Some(Trouble::UnknownDefinition("order/1".to_owned())));
     assert_eq!(unknown.place.as_ref().unwrap().sentence, "It is running and does step 1.");
@@ -222,7 +215,7 @@ fn a_journal_that_is_cut_or_torn_is_told_as_far_as_it_goes() {
     let lived = Lived::start(&definition).answered(&definition, succeeded(), 5).answered(&definition, succeeded(), 5);
     let now = later(&lived, 5);
     let told = |journal: &[saga_core::event::Entry]| {
-        explain(&Case { definition: Some(&definition), saga: &lived.saga, journal, ledger: None, now })
+        explain(&Case { definition: Some(&definition), saga: &lived.saga, journal, ledger: None, hold: None, now })
     };
     let cut = told(&lived.journal[..2]);
     assert_eq!(cut.gap.as_deref(), Some("What is told here ends with entry 2 of 3 of its journal."));

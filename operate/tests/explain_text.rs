@@ -2,20 +2,9 @@
 
 mod support;
 
-use baton_operate::explain::{Answer, Case, Explanation, Knowledge, explain};
-use saga_core::definition::Definition;
+use baton_operate::explain::{Answer, Case, Hold, Knowledge, explain};
 use saga_core::event::Verb;
-use saga_core::time::Micros;
-use support::{Lived, order_of, rejected, short_order, succeeded, unavailable};
-
-fn explained(definition: &Definition, lived: &Lived, now: Micros) -> Explanation {
-    let case = Case { definition: Some(definition), saga: &lived.saga, journal: &lived.journal, ledger: None, now };
-    explain(&case)
-}
-
-fn later(lived: &Lived, ms: i64) -> Micros {
-    Micros(lived.saga.updated_at.0 + ms * 1_000)
-}
+use support::{Lived, START, explained, later, order_of, rejected, short_order, succeeded, unavailable};
 
 /// One whole explanation, as an operator reads it.
 #[test]
@@ -33,9 +22,9 @@ const STUCK_ORDER: &str = "\
 It is stuck at order.confirm because of TIMEOUT.
 It was started at 2026-11-27T10:00:00Z as order/1.
 order.open was done by order in 0.1 s.
-payment.verify was done by payment in 0.4 s, after 1 attempt without an answer (1 DATABASE_AWAY).
+payment.verify was done by payment in 0.4 s, after 1 attempt in vain (1 DATABASE_AWAY).
 stock.reserve was done by stock in under 0.1 s.
-order.confirm has seen 2 attempts without an answer (2 TIMEOUT) so far.
+order.confirm has seen 2 attempts in vain (2 TIMEOUT) so far.
 It has waited for an operator, or for a late answer of order, since 2026-11-27T10:00:10.720878Z (3 min 10 s ago).
 You may retry: it sends attempt 3 of order.confirm to order, with 1 more to follow if need be. After that it may end completed or get stuck.
 You may skip, if it can do without what it is stuck at: it ends completed: every step is done.
@@ -54,6 +43,7 @@ fn an_order_that_unwinds_reads_like_this() {
         saga: &lived.saga,
         journal: &lived.journal,
         ledger: Some(Knowledge::Known(Answer::Succeeded)),
+        hold: None,
         now,
     };
     assert_eq!(explain(&case).sentences().join("\n"), UNWINDING_ORDER);
@@ -64,7 +54,7 @@ It was started at 2026-11-27T10:00:00Z as order/1.
 order.open was done by order in 0.1 s.
 payment.verify was done by payment in 0.1 s.
 stock refused stock.reserve: OUT_OF_STOCK.
-The undo of order.open has seen 1 attempt without an answer (1 TIMEOUT) so far.
+The undo of order.open has seen 1 attempt in vain (1 TIMEOUT) so far.
 It has paused after attempt 1 of 190 of the undo of order.open since 2026-11-27T10:00:05.28Z (under 0.1 s ago).
 At 2026-11-27T10:00:05.459022Z (in 0.1 s) it sends attempt 2 of the undo of order.open to order.
 The ledger of order says of the undo of order.open: undone; when that answer is heard here, it sends attempt 1 of the undo of payment.taken to payment.
@@ -87,6 +77,43 @@ fn orders_are_told_with_who_gave_them() {
     assert_eq!(told[3], "The saga was cancelled by ops-kim while order.open was at work.");
 }
 
+/// What would only send what is held is not offered, and says what to do first.
+#[test]
+fn a_held_saga_says_who_holds_it_and_why() {
+    let definition = short_order();
+    let lived = Lived::start(&definition).then(&definition, &order_of(Verb::Pause), START).answered(
+        &definition,
+        succeeded(),
+        0,
+    );
+    let hold = Hold {
+        name: "holds/participants/payment".to_owned(),
+        actor: "ada".to_owned(),
+        reason: "the bank is closed".to_owned(),
+    };
+    let case = Case {
+        definition: Some(&definition),
+        saga: &lived.saga,
+        journal: &lived.journal,
+        ledger: None,
+        hold: Some(hold),
+        now: later(&lived, 2_000),
+    };
+    let told = explain(&case);
+    assert_eq!(
+        told.waiting.unwrap().sentence,
+        "It has waited since 2026-11-27T10:00:00Z (2 s ago) and goes on once holds/participants/payment is released, which \
+         ada holds: the bank is closed."
+    );
+    let verbs: Vec<Verb> = told.offers.iter().map(|offer| offer.act.verb).collect();
+    assert_eq!(verbs, [Verb::Cancel]);
+    let (_, barrier) = told.refused.iter().find(|(verb, _)| *verb == Verb::Resume).unwrap();
+    assert_eq!(
+        barrier.to_string(),
+        "holds/participants/payment must be released first, which ada holds: the bank is closed"
+    );
+}
+
 /// The commonest reason comes first.
 #[test]
 fn reasons_are_counted() {
@@ -94,6 +121,6 @@ fn reasons_are_counted() {
     let mut lived = Lived::start(&definition).answered(&definition, unavailable("AWAY"), 10).woken(&definition);
     lived = lived.woken(&definition).woken(&definition).woken(&definition);
     let told = explained(&definition, &lived, lived.saga.updated_at).past.pop().unwrap();
-    assert_eq!(told.sentence, "order.open has seen 3 attempts without an answer (2 TIMEOUT, 1 AWAY) so far.");
+    assert_eq!(told.sentence, "order.open has seen 3 attempts in vain (2 TIMEOUT, 1 AWAY) so far.");
     assert_eq!(told.attempts, 3);
 }

@@ -6,7 +6,7 @@ use baton_operate::filter::{
     Beside, Details, Expr, Facts, Field, MAX_BYTES, MAX_DEPTH, MAX_TERMS, Preset, StateKind, matches, parse,
 };
 use proptest::prelude::*;
-use saga_core::saga::State;
+use saga_core::saga::{Cause, State};
 use saga_core::time::Micros;
 use support::exprs::expr;
 use support::{Lived, reachable, short_order, succeeded};
@@ -123,8 +123,11 @@ fn selects(text: &str, facts: &Facts, now: Micros) -> bool {
 fn filters_select_by_what_is_known() {
     let definition = short_order();
     let lived = Lived::start(&definition).answered(&definition, succeeded(), 1_000);
-    let beside =
-        Beside { business_key: "ORD-1", traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01" };
+    let beside = Beside {
+        business_key: "ORD-1",
+        traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        last_failure: None,
+    };
     let details = Details {
         customers: vec!["anna".to_owned()],
         items: vec!["MUG".to_owned(), "CUP".to_owned()],
@@ -156,6 +159,10 @@ fn filters_select_by_what_is_known() {
     ] {
         assert_eq!(parse(text).is_ok_and(|expr| matches(&expr, &facts, now)), selected, "{text}");
     }
+    let away = Cause { step: 2, reason: "PROVIDER_AWAY".to_owned(), message: String::new() };
+    let failed = Beside { last_failure: Some(&away), ..beside };
+    let failed = Facts::of(&lived.saga, Some(&definition), failed, Details::default());
+    assert!(selects("reason:PROVIDER state = running", &failed, now));
     let unknown = Facts::of(&lived.saga, None, beside, Details::default());
     assert!(selects("step = 2", &unknown, now));
 }

@@ -13,14 +13,16 @@ pub use offers::Offer;
 pub use past::Past;
 pub use present::{Answer, Knowledge, LedgerSays, Outlook, Place, Upcoming, Waiting, WaitsFor};
 
-use crate::acts::{self, Acts, RefusedAct};
+use crate::acts::{self, Acts};
 use crate::inert;
 use crate::timeline::timeline;
 use saga_core::definition::Definition;
-use saga_core::event::Entry;
+use saga_core::event::{Entry, Verb};
 use saga_core::machine::{self, BrokenInvariant};
 use saga_core::saga::Saga;
 use saga_core::time::Micros;
+use saga_core::transition::Refused;
+use std::fmt;
 
 /// Everything that an explanation is made from.
 #[derive(Clone, Debug)]
@@ -33,8 +35,45 @@ pub struct Case<'a> {
     pub journal: &'a [Entry],
     /// What the ledger of the participant that is asked knows of the open command; `None` if it was not asked.
     pub ledger: Option<Knowledge>,
+    /// What keeps its command back, if something does.
+    pub hold: Option<Hold>,
     /// The present, on the database's clock.
     pub now: Micros,
+}
+
+/// A definition or participant that somebody has halted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hold {
+    /// Its name.
+    pub name: String,
+    /// Who.
+    pub actor: String,
+    /// Why, in their words.
+    pub reason: String,
+}
+
+impl fmt::Display for Hold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} holds: {}", inert::words(&self.actor), inert::words(&self.reason))
+    }
+}
+
+/// Why an act may not be done now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Obstacle {
+    /// The machine would refuse it.
+    Rule(Refused),
+    /// It would send what a hold keeps back.
+    Held(Hold),
+}
+
+impl fmt::Display for Obstacle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rule(rule) => write!(f, "{rule}"),
+            Self::Held(hold) => write!(f, "{} must be released first, which {hold}", hold.name),
+        }
+    }
 }
 
 /// Why less can be said of a saga than usual. It is listed and shown all the same.
@@ -75,7 +114,7 @@ pub struct Explanation {
     /// What may be done now.
     pub offers: Vec<Offer>,
     /// What may not be done now, and why.
-    pub refused: Vec<RefusedAct>,
+    pub refused: Vec<(Verb, Obstacle)>,
 }
 
 impl Explanation {
@@ -120,8 +159,14 @@ pub fn explain(case: &Case<'_>) -> Explanation {
             explanation.upcoming = present::upcoming(definition, case);
             explanation.ledger = present::ledger(definition, case);
             explanation.outlook = present::outlook(definition, case);
-            explanation.offers = legal.into_iter().map(|act| offers::offer(act, case.now)).collect();
-            explanation.refused = refused;
+            let kept_back = |act: &acts::Act| offers::sends_again(act.verb).then(|| case.hold.clone()).flatten();
+            for act in legal {
+                match kept_back(&act) {
+                    Some(hold) => explanation.refused.push((act.verb, Obstacle::Held(hold))),
+                    None => explanation.offers.push(offers::offer(act, case.now)),
+                }
+            }
+            explanation.refused.extend(refused.into_iter().map(|act| (act.verb, Obstacle::Rule(act.rule))));
         }
         (_, trouble) => explanation.trouble = trouble,
     }

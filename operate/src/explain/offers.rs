@@ -36,6 +36,14 @@ pub(super) fn offer(act: Act, now: Micros) -> Offer {
     Offer { act, sentence }
 }
 
+/// Whether the act would do nothing but send the open command again.
+pub(super) fn sends_again(verb: Verb) -> bool {
+    match verb {
+        Verb::Resume | Verb::Retry => true,
+        Verb::Cancel | Verb::Skip | Verb::ResolveDone | Verb::ResolveUndone | Verb::Pause => false,
+    }
+}
+
 /// What must be true outside the machine, which only the operator can know.
 fn condition(verb: Verb) -> &'static str {
     match verb {

@@ -89,9 +89,14 @@ fn of_lane(lane: &Lane, timeline: &Timeline) -> Option<Past> {
         LaneOutcome::Deadline => {
             format!("The saga's deadline passed while {half} was at work, so whether that happened is unknown.")
         }
+        LaneOutcome::Cancelled if lane.attempts == 0 => {
+            let who = by(timeline, to, Verb::Cancel);
+            format!("The saga was cancelled by {who} before {half} was sent.")
+        }
         LaneOutcome::Cancelled => {
             let who = by(timeline, to, Verb::Cancel);
-            format!("The saga was cancelled by {who} while {half} was at work.")
+            let after = if lost.is_empty() { String::new() } else { format!(", after {lost}") };
+            format!("The saga was cancelled by {who} while {half} was at work{after}.")
         }
         LaneOutcome::ByHand(verb) => {
             let who = by(timeline, to, *verb);
@@ -136,7 +141,8 @@ fn of_open_lane(lane: &Lane, lost: &str) -> Option<Past> {
     Some(Past { at, half: Some(half.clone()), attempts: lane.attempts, sentence })
 }
 
-/// `3 attempts without an answer (2 TIMEOUT, 1 AWAY)`, or nothing if every attempt was answered.
+/// `3 attempts in vain (2 TIMEOUT, 1 AWAY)`, or nothing if every attempt was settled: whether nobody answered, or somebody that
+/// it could not be done just now, the reasons say.
 fn lost(lane: &Lane) -> String {
     let mut reasons: Vec<(&str, u32)> = Vec::new();
     for span in &lane.spans {
@@ -163,7 +169,7 @@ fn lost(lane: &Lane) -> String {
     let more = if reasons.len() > MAX_REASONS { ", and others" } else { "" };
     let named: Vec<String> =
         reasons.iter().take(MAX_REASONS).map(|(reason, count)| format!("{count} {reason}")).collect();
-    format!("{} without an answer ({}{more})", phrases::attempts(all), named.join(", "))
+    format!("{} in vain ({}{more})", phrases::attempts(all), named.join(", "))
 }
 
 fn by(timeline: &Timeline, at: Micros, verb: Verb) -> String {
@@ -181,9 +187,9 @@ fn of_order(order: &Ordered) -> Option<Past> {
     let who = actor(&order.actor);
     let sentence = match order.verb {
         Verb::Cancel | Verb::Skip | Verb::ResolveDone | Verb::ResolveUndone => return None,
-        Verb::Retry => format!("{who} ordered another attempt at {half} at {}.", rfc3339(order.at)),
-        Verb::Pause => format!("{who} paused the saga at {half} at {}.", rfc3339(order.at)),
-        Verb::Resume => format!("{who} resumed the saga at {half} at {}.", rfc3339(order.at)),
+        Verb::Retry => format!("{who} ordered another attempt at {half} at {}: {}.", rfc3339(order.at), order.why),
+        Verb::Pause => format!("{who} paused the saga at {half} at {}: {}.", rfc3339(order.at), order.why),
+        Verb::Resume => format!("{who} resumed the saga at {half} at {}: {}.", rfc3339(order.at), order.why),
     };
     Some(Past { at: order.at, half: Some(half.clone()), attempts: 0, sentence })
 }

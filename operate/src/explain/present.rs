@@ -183,7 +183,15 @@ pub(super) fn waiting(definition: &Definition, case: &Case<'_>, timeline: &Timel
             WaitsFor::Operator,
             format!("It has waited for an operator, or for a late answer of {participant}, since {since}."),
         ),
-        State::Paused { .. } => (WaitsFor::Resume, format!("It has waited for somebody to resume it since {since}.")),
+        State::Paused { .. } => (
+            WaitsFor::Resume,
+            match &case.hold {
+                Some(hold) => {
+                    format!("It has waited since {since} and goes on once {} is released, which {hold}.", hold.name)
+                }
+                None => format!("It has waited for somebody to resume it since {since}."),
+            },
+        ),
         State::Completed | State::Compensated { .. } => {
             (WaitsFor::Nothing, format!("It waits for nothing any more since {since}."))
         }
@@ -246,8 +254,8 @@ pub(super) fn ledger(definition: &Definition, case: &Case<'_>) -> Option<LedgerS
         }
         Knowledge::Unknown => {
             let sentence = format!(
-                "The ledger of {who} has no answer to {half}: the command has not arrived there, or is under way. \
-                 Sending it again is safe."
+                "The ledger of {who} has no answer to {half}: the command has not arrived there, is under way, or could not \
+                 be carried out yet. Sending it again is safe."
             );
             return Some(LedgerSays { knowledge, next: None, sentence });
         }

@@ -2,7 +2,7 @@
 
 use crate::half::{self, Half};
 use saga_core::definition::Definition;
-use saga_core::saga::{Direction, Resume, Saga, State, StepIndex, Wait};
+use saga_core::saga::{Cause, Direction, Resume, Saga, State, StepIndex, Wait};
 use saga_core::time::Micros;
 
 /// Where a saga stands, in one word.
@@ -123,6 +123,8 @@ pub struct Beside<'a> {
     pub business_key: &'a str,
     /// W3C traceparent of version 00, or empty.
     pub traceparent: &'a str,
+    /// Why it tries again; see [`crate::failure`].
+    pub last_failure: Option<&'a Cause>,
 }
 
 /// What only the saga's input tells, as whoever knows that input's message reads it.
@@ -153,7 +155,7 @@ pub struct Facts {
     pub wait: WaitKind,
     /// When it acts next.
     pub wake_at: Option<Micros>,
-    /// Why it unwinds or unwound, and why it is stuck.
+    /// Why it tries again, why it unwinds or unwound, and why it is stuck.
     pub reasons: Vec<String>,
     /// Business key, or empty.
     pub business_key: String,
@@ -190,7 +192,7 @@ impl Facts {
             attempt: position.map_or(0, |(.., attempt)| attempt),
             wait: WaitKind::of(&saga.state),
             wake_at: saga.wake_at(),
-            reasons: causes.into_iter().map(|cause| cause.reason.clone()).collect(),
+            reasons: beside.last_failure.into_iter().chain(causes).map(|cause| cause.reason.clone()).collect(),
             business_key: beside.business_key.to_owned(),
             trace_id: beside.traceparent.split('-').nth(1).unwrap_or_default().to_owned(),
             created_at: saga.created_at,

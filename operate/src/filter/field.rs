@@ -93,7 +93,7 @@ impl Field {
             Self::Attempt => "newest attempt at the present action or undo, 0 at an end: attempt >= 3",
             Self::Wait => "what it waits for, reply, backoff or none: wait = backoff",
             Self::NextWake => "when it acts next if nothing is heard: next_wake < 1m, next_wake < -10s",
-            Self::Reason => "reason of why it unwinds or is stuck: reason = OUT_OF_STOCK",
+            Self::Reason => "why it tries again, unwinds or is stuck: reason = OUT_OF_STOCK",
             Self::Order => "business key, such as the order number: order = ORD-1",
             Self::Customer => "customer named in its input: customer = anna",
             Self::Item => "an item named in its input: item = MUG",
@@ -156,7 +156,7 @@ pub enum TextField {
     Step,
     /// [`Field::Definition`].
     Definition,
-    /// [`Field::Reason`]; a saga may have two, why it unwinds and why it is stuck.
+    /// [`Field::Reason`]; a saga may have two, why it unwinds, and why it is stuck or tries again.
     Reason,
     /// [`Field::Order`].
     Order,
@@ -251,7 +251,7 @@ impl PresentField {
 }
 
 /// How many letters must be put in, left out or changed to make one word of the other.
-pub(super) fn distance(one: &str, other: &str) -> usize {
+pub(crate) fn distance(one: &str, other: &str) -> usize {
     let other: Vec<char> = other.chars().collect();
     let mut row: Vec<usize> = (0..=other.len()).collect();
     for (i, a) in one.chars().enumerate() {

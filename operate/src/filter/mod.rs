@@ -35,6 +35,7 @@ mod sql_terms;
 pub use error::{FilterError, Flaw};
 pub use expr::{Compare, Expr, Order, Term, TextTest, When};
 pub use facts::{Beside, Details, Facts, StateKind, WaitKind};
+pub(crate) use field::distance;
 pub use field::{Field, NumberField, PresentField, TextField, TimeField};
 pub use literal::Span;
 pub use matching::matches;

@@ -54,6 +54,9 @@ pub struct Translated {
     /// Comparisons that the columns do not decide. If there are none, the condition selects exactly what the filter does;
     /// otherwise it may select more, and each row must be held against the filter by [`super::matches()`].
     pub undecided: Vec<Term>,
+    /// True if only few rows can match, and an index knows which: sagas that have not ended, or those of one business key.
+    /// Then the few are better sorted than all others walked past.
+    pub narrow: bool,
 }
 
 impl Translated {
@@ -69,8 +72,9 @@ impl Translated {
 pub fn to_sql(expr: &Expr, translation: &Translation<'_>) -> Translated {
     let mut undecided = Vec::new();
     let piece = piece(expr, true, translation, &mut undecided);
+    let narrow = piece.is_narrow();
     let (condition, args) = piece.into_sql();
-    Translated { condition, args, undecided }
+    Translated { condition, args, undecided, narrow }
 }
 
 /// A part of a condition: everything in it must hold. States are kept apart from the rest, because where rows are found by
@@ -79,6 +83,8 @@ pub fn to_sql(expr: &Expr, translation: &Translation<'_>) -> Translated {
 pub(super) struct Piece {
     states: Option<States>,
     conditions: Vec<(String, Vec<Arg>)>,
+    /// True if one of the conditions leaves few rows.
+    narrow: bool,
 }
 
 /// A set of states, one bit each by its code.
@@ -93,7 +99,7 @@ impl States {
     /// A set, or all but the set.
     pub(super) fn piece(self, positive: bool) -> Piece {
         let set = if positive { self } else { Self(!self.0 & Self::of(StateKind::ALL).0) };
-        Piece { states: Some(set), conditions: Vec::new() }
+        Piece { states: Some(set), ..Piece::default() }
     }
 
     fn has(self, kind: StateKind) -> bool {
@@ -140,7 +146,23 @@ impl Piece {
 
     /// Rows for which a condition holds, which needs no parentheses around it.
     pub(super) fn sql(condition: impl Into<String>, args: Vec<Arg>) -> Self {
-        Self { states: None, conditions: vec![(condition.into(), args)] }
+        Self { states: None, conditions: vec![(condition.into(), args)], narrow: false }
+    }
+
+    /// The same, known to leave few rows, which an index knows.
+    pub(super) fn few(condition: impl Into<String>, args: Vec<Arg>) -> Self {
+        Self { narrow: true, ..Self::sql(condition, args) }
+    }
+
+    /// The same rows, known to be few.
+    pub(super) fn into_few(self) -> Self {
+        Self { narrow: true, ..self }
+    }
+
+    /// Whether few rows can match: those that have not ended are bounded by admission and by what operators bear.
+    fn is_narrow(&self) -> bool {
+        let ended = |set: States| set.has(StateKind::Completed) || set.has(StateKind::Compensated);
+        self.narrow || self.states.is_some_and(|set| !ended(set))
     }
 
     /// Rows for which all pieces hold.
@@ -151,11 +173,13 @@ impl Piece {
                 (one, other) => one.or(other),
             },
             conditions: [all.conditions, piece.conditions].concat(),
+            narrow: all.narrow || piece.narrow,
         })
     }
 
     /// Rows for which one of the pieces holds.
     pub(super) fn any(pieces: Vec<Self>) -> Self {
+        let narrow = pieces.iter().all(Self::is_narrow);
         let mut states = None;
         let mut others = Vec::new();
         for piece in pieces {
@@ -170,7 +194,7 @@ impl Piece {
         }
         let states = states.map(|states| (states.into_sql(), Vec::new()));
         let (condition, args) = joined(states.into_iter().chain(others).collect(), " OR ");
-        Self::sql(condition, args)
+        Self { narrow, ..Self::sql(condition, args) }
     }
 
     /// Rows for which this one does not hold. The columns of the indexes are NULL for most rows, and `NOT` says neither

@@ -9,9 +9,13 @@ use saga_core::time::Micros;
 /// States that are at a step.
 const AT_A_STEP: [StateKind; 4] = [StateKind::Running, StateKind::Compensating, StateKind::Stuck, StateKind::Paused];
 
-/// States that can hold a reason; a paused saga does only if it unwinds.
-const WITH_REASON: [StateKind; 4] =
-    [StateKind::Compensating, StateKind::Stuck, StateKind::Paused, StateKind::Compensated];
+/// States that can hold a reason. One that runs, or that was paused while it ran, does only if its newest settled attempt
+/// failed, which is told by no column.
+const WITH_REASON: [StateKind; 5] =
+    [StateKind::Running, StateKind::Compensating, StateKind::Stuck, StateKind::Paused, StateKind::Compensated];
+
+/// States that always hold one.
+const ALWAYS_WITH_REASON: [StateKind; 3] = [StateKind::Compensating, StateKind::Stuck, StateKind::Compensated];
 
 /// The condition for `term`, or for its opposite, and whether it is exact.
 pub(super) fn term(term: &Term, positive: bool, translation: &Translation<'_>) -> (Piece, bool) {
@@ -66,7 +70,7 @@ fn time(field: TimeField, order: Order, at: Micros, positive: bool) -> Piece {
                 Order::More | Order::AtLeast => ">=",
             };
             let condition = format!("(wake_second {rough} ? AND wake_at {} ?)", order.as_str());
-            Piece::sql(condition, vec![second, Arg::Int(at.0)])
+            Piece::few(condition, vec![second, Arg::Int(at.0)])
         }
         (TimeField::NextWake, false) => {
             let condition = format!("(wake_at IS NULL OR wake_at {} ?)", order_now.as_str());
@@ -79,10 +83,8 @@ fn present(field: TextField, positive: bool, translation: &Translation<'_>) -> (
     match field {
         TextField::Step => (States::of(AT_A_STEP).piece(positive), true),
         TextField::Reason => {
-            let paused = Piece::sql("(unusual = 4 AND direction = 1)", Vec::new());
-            let others = States::of([StateKind::Compensating, StateKind::Stuck, StateKind::Compensated]);
-            let some = Piece::any(vec![others.piece(true), paused]);
-            (if positive { some } else { some.opposite() }, true)
+            let states = if positive { States::of(WITH_REASON) } else { States::of(ALWAYS_WITH_REASON) };
+            (states.piece(positive), false)
         }
         TextField::Order => (filled("business_key", positive, translation.dialect), true),
         TextField::TraceId => (filled("traceparent", positive, translation.dialect), true),
@@ -178,7 +180,10 @@ fn text(field: TextField, test: Test<'_>, positive: bool, translation: &Translat
     let dialect = translation.dialect;
     match field {
         TextField::Definition => (test.on("definition", positive, dialect), true),
-        TextField::Order => (test.on("business_key", positive, dialect), true),
+        TextField::Order => {
+            let piece = test.on("business_key", positive, dialect);
+            (if positive && matches!(test, Test::Is(_)) { piece.into_few() } else { piece }, true)
+        }
         TextField::TraceId => {
             let header = format!("00-{}", test.wanted());
             let header = match test {

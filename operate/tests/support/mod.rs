@@ -5,6 +5,7 @@
 pub mod exprs;
 
 use baton_operate::acts::VERBS;
+use baton_operate::explain::{Case, Explanation, explain};
 use baton_operate::half::position;
 use bytes::Bytes;
 use saga_core::definition::{Definition, StepOptions};
@@ -192,4 +193,15 @@ fn key(saga: &Saga) -> String {
     }
     let is_late = saga.deadline.is_some_and(|deadline| deadline <= saga.updated_at);
     format!("{state:?} {is_late}")
+}
+
+/// The explanation of a saga that nobody was asked about.
+pub fn explained(definition: &Definition, lived: &Lived, now: Micros) -> Explanation {
+    let (saga, journal) = (&lived.saga, lived.journal.as_slice());
+    explain(&Case { definition: Some(definition), saga, journal, ledger: None, hold: None, now })
+}
+
+/// So many milliseconds after its last move.
+pub fn later(lived: &Lived, ms: i64) -> Micros {
+    Micros(lived.saga.updated_at.0 + ms * 1_000)
 }
