@@ -1,12 +1,21 @@
 //! Compiles the .proto files with protox, so that no machine needs protoc.
 
-use prost::Message as _;
 use std::{env, error::Error, fs, path::PathBuf};
 
-const FILES: [&str; 7] = [
+const FILES: [&str; 17] = [
+    "baton/annotations/v1/annotations.proto",
+    "baton/dev/v1/chaos.proto",
     "baton/participant/v1/participant.proto",
     "baton/saga/v1/admin.proto",
+    "baton/saga/v1/audit.proto",
+    "baton/saga/v1/dead_letter.proto",
+    "baton/saga/v1/definition.proto",
+    "baton/saga/v1/hold.proto",
+    "baton/saga/v1/job.proto",
+    "baton/saga/v1/overview.proto",
     "baton/saga/v1/saga.proto",
+    "baton/saga/v1/timeline.proto",
+    "baton/saga/v1/verb.proto",
     "baton/store/v1/store.proto",
     "shop/order/v1/order.proto",
     "shop/payment/v1/payment.proto",
@@ -15,10 +24,12 @@ const FILES: [&str; 7] = [
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=proto");
-    let descriptors = protox::compile(FILES, ["proto"])?;
+    let mut compiler = protox::Compiler::new(["proto"])?;
+    compiler.include_imports(true).include_source_info(true).open_files(FILES)?;
     let out = PathBuf::from(env::var("OUT_DIR")?);
-    fs::write(out.join("baton_descriptor.bin"), descriptors.encode_to_vec())?;
+    // As the compiler has them: prost's own types know no options of ours, and what must not be shown depends on them.
+    fs::write(out.join("baton_descriptor.bin"), compiler.encode_file_descriptor_set())?;
     // Payloads are passed on as bytes without being copied.
-    tonic_prost_build::configure().bytes(".").compile_fds(descriptors)?;
+    tonic_prost_build::configure().bytes(".").compile_fds(compiler.file_descriptor_set())?;
     Ok(())
 }

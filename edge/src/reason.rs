@@ -55,9 +55,14 @@ reasons! {
         PageSizeNegative = "PAGE_SIZE_NEGATIVE", "page_size is negative.";
         PageTokenInvalid = "PAGE_TOKEN_INVALID", "page_token is not one this server gave for this query.";
         FilterInvalid = "FILTER_INVALID", "A filter breaks the filter language; ErrorInfo has its position and the nearest field.";
+        OrderByInvalid = "ORDER_BY_INVALID", "order_by names no field that lists can be ordered by, or says more than a direction.";
         PresetUnknown = "PRESET_UNKNOWN", "No preset has this name.";
+        DefinitionInvalid = "DEFINITION_INVALID", "The steps, or a retry policy, break a rule of definitions.";
+        DurationInvalid = "DURATION_INVALID", "A duration is negative or malformed.";
         ActorInvalid = "ACTOR_INVALID", "An actor is not 1 to 128 characters, or has control characters.";
         OrderReasonInvalid = "ORDER_REASON_INVALID", "The reason of an operator's order is not 1 to 500 characters, or has control characters.";
+        TargetUnknown = "TARGET_UNKNOWN", "Nothing of this name can be killed here.";
+        RateOutOfRange = "RATE_OUT_OF_RANGE", "A job's rate is above 1,000 orders a second.";
         TooManyKeys = "TOO_MANY_KEYS", "Probe asks for more than 256 commands.";
         CommandKeyInvalid = "COMMAND_KEY_INVALID", "A command key has no 16-byte saga id, a step above 63 or no direction.";
         RequestIdReused = "REQUEST_ID_REUSED", "The request id was used before with other content.";

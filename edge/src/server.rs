@@ -59,10 +59,15 @@ pub struct Health {
 impl Health {
     /// Says whether the server, and each of its services, takes calls.
     pub async fn set(&self, serving: bool) {
-        let status = if serving { ServingStatus::Serving } else { ServingStatus::NotServing };
         for name in self.services.iter().map(String::as_str).chain([""]) {
-            self.reporter.set_service_status(name, status).await;
+            self.set_service(name, serving).await;
         }
+    }
+
+    /// Says whether one service takes calls: for a port whose services do not live and die together.
+    pub async fn set_service(&self, name: &str, serving: bool) {
+        let status = if serving { ServingStatus::Serving } else { ServingStatus::NotServing };
+        self.reporter.set_service_status(name, status).await;
     }
 }
 

@@ -4,6 +4,8 @@
 //! |---|---|
 //! | [`sagas`] | the registry; one file per saga |
 //! | [`search`] | which sagas are meant: a filter against rows and records |
+//! | [`shown`] | encoded messages as JSON, without what is secret or personal |
+//! | [`held`] | what operators hold, and the pauses that follow from it |
 //! | [`engine`] | the loop: load, decide, commit together, send, acknowledge |
 //! | [`store`] | the seam to durable state, and its implementations |
 //! | [`workers`] | replies in, unconfirmed messages out, due sagas woken |
@@ -15,12 +17,16 @@
 
 pub mod api;
 pub mod coord;
+pub mod desk;
 pub mod engine;
+pub mod held;
 pub mod metrics;
 pub mod notify;
 pub mod sagas;
 pub mod search;
+pub mod shown;
 pub mod store;
 pub mod trace;
+pub mod vitals;
 pub mod wiring;
 pub mod workers;

@@ -2,6 +2,7 @@
 
 use crate::engine::input::Verdict;
 use crate::store::Record;
+use crate::vitals::Vitals;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -33,6 +34,8 @@ pub struct Metrics {
     ended: Family<EndLabels, Counter>,
     duration: Histogram,
     transitions: Counter,
+    /// What is told of this process between two beats.
+    pub vitals: Vitals,
     unmoved: Family<ReasonLabels, Counter>,
     /// Inputs settled by one transaction.
     pub batch_inputs: Histogram,
@@ -42,6 +45,18 @@ pub struct Metrics {
     pub woken: Counter,
     /// Sagas under way in the store when they were last counted.
     pub under_way: Gauge,
+    /// Stuck sagas.
+    pub incidents: Gauge,
+    /// Seconds since the saga that has been stuck for longest got stuck; 0 if none is.
+    pub incident_age: Gauge,
+    /// Seconds since the saga that should have acted first and has not was to act; 0 if all are on time.
+    pub overdue_age: Gauge,
+    /// Dead letters that wait for an operator.
+    pub dead_letters: Gauge,
+    /// Incidents that the webhook has heard of.
+    pub incidents_told: Counter,
+    /// Incidents that nobody heard of, given up.
+    pub incidents_untold: Counter,
     /// Replies that could not be understood.
     pub quarantined: Counter,
     /// Reply messages that the bus delivered again.
@@ -58,11 +73,18 @@ impl Metrics {
             ended: Family::default(),
             duration: Histogram::new(exponential_buckets(0.001, 2.0, 18)),
             transitions: Counter::default(),
+            vitals: Vitals::default(),
             unmoved: Family::default(),
             batch_inputs: Histogram::new(exponential_buckets(1.0, 2.0, 14)),
             relayed: Counter::default(),
             woken: Counter::default(),
             under_way: Gauge::default(),
+            incidents: Gauge::default(),
+            incident_age: Gauge::default(),
+            overdue_age: Gauge::default(),
+            dead_letters: Gauge::default(),
+            incidents_told: Counter::default(),
+            incidents_untold: Counter::default(),
             quarantined: Counter::default(),
             redelivered: Counter::default(),
             forgotten: Counter::default(),
@@ -82,6 +104,15 @@ impl Metrics {
         saga.register("outbox_relayed", "Outbox messages published again by the relay", metrics.relayed.clone());
         saga.register("woken", "Sagas found past their deadline", metrics.woken.clone());
         saga.register("under_way", "Sagas under way in the store, whoever drives them", metrics.under_way.clone());
+        saga.register("incidents", "Sagas that are stuck and need an operator", metrics.incidents.clone());
+        let help = "Time since the saga that has been stuck for longest got stuck";
+        saga.register_with_unit("oldest_incident_age", help, Unit::Seconds, metrics.incident_age.clone());
+        let help = "Time since the saga that is overdue for longest was to act";
+        saga.register_with_unit("oldest_overdue_age", help, Unit::Seconds, metrics.overdue_age.clone());
+        let help = "Dead letters that wait for an operator";
+        saga.register("dead_letters_waiting", help, metrics.dead_letters.clone());
+        saga.register("incidents_told", "Incidents that the webhook has heard of", metrics.incidents_told.clone());
+        saga.register("incidents_untold", "Incidents that nobody heard of", metrics.incidents_untold.clone());
         saga.register("replies_quarantined", "Replies that could not be understood", metrics.quarantined.clone());
         let help = "Reply messages that the bus delivered again";
         saga.register("replies_redelivered", help, metrics.redelivered.clone());
@@ -94,12 +125,14 @@ impl Metrics {
         self.transitions.inc();
         if before.is_none() {
             self.started.inc();
+            self.vitals.started();
         }
         match &after.saga.state {
             State::Completed | State::Compensated { .. } | State::Stuck { .. } => {
                 let outcome = after.saga.state.name();
                 let labels = EndLabels { definition: after.saga.definition.name.clone(), outcome };
                 self.ended.get_or_create(&labels).inc();
+                self.vitals.ended(after.saga.created_at, after.saga.updated_at);
                 self.duration.observe(after.saga.updated_at.since(after.saga.created_at).as_secs_f64());
             }
             State::Running { .. } | State::Compensating { .. } | State::Paused { .. } => {}
@@ -110,10 +143,11 @@ impl Metrics {
     pub fn settled(&self, verdict: &Verdict) {
         let reason = match verdict {
             Verdict::Started(_) | Verdict::Moved(_) => return,
-            Verdict::Taken { same: true, .. } => "repeated_request",
+            Verdict::Taken { same: true, .. } | Verdict::RequestTaken => "repeated_request",
             Verdict::Taken { same: false, .. } => "conflicting_request",
             Verdict::Ignored(_) => "ignored",
             Verdict::Refused(_) => "refused",
+            Verdict::Held(_) => "held",
             Verdict::OtherVersion { .. } => "other_version",
             Verdict::UnknownSaga => "unknown_saga",
             Verdict::UnknownDefinition(_) => "unknown_definition",

@@ -44,7 +44,11 @@ impl Search {
         let saga = &record.saga;
         let pinned = registry.pinned(&saga.definition);
         let details = pinned.map_or_else(Details::default, |pinned| pinned.details(&saga.input));
-        let beside = Beside { business_key: &record.business_key, traceparent: &record.traceparent };
+        let beside = Beside {
+            business_key: &record.business_key,
+            traceparent: &record.traceparent,
+            last_failure: record.last_failure.as_ref(),
+        };
         let facts = Facts::of(saga, pinned.map(|pinned| pinned.definition()), beside, details);
         filter::matches(filter, &facts, *now)
     }

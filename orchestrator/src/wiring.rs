@@ -1,8 +1,12 @@
 //! The one place that names concrete technologies and puts the parts together.
 
 use crate::api::Api;
-use crate::api::forward::forward;
+use crate::api::admin::overview::Memo;
+use crate::api::forward::{Server, forward};
+use crate::api::reason::SagaReason;
 use crate::coord::Coord;
+use crate::desk::Desk;
+use crate::desk::instances::Own;
 use crate::engine::attempt::{Committer, NewId};
 use crate::engine::driver::Engine;
 use crate::engine::handle::EngineHandle;
@@ -13,8 +17,14 @@ use crate::metrics::Metrics;
 use crate::notify::Notifier;
 use crate::sagas::Registry;
 use crate::store::SagaStore;
+use crate::workers::beat::Beating;
+use crate::workers::burden::Burden;
 use crate::workers::census::Census;
+use crate::workers::holds::Holds;
 use crate::workers::inbox::Inbox;
+use crate::workers::incidents::{Incidents, Webhook};
+use crate::workers::jobs::Jobs;
+use crate::workers::letters::Collector;
 use crate::workers::probe::Probe;
 use crate::workers::relay::Relay;
 use crate::workers::retention::{Policy, Retention};
@@ -22,6 +32,7 @@ use crate::workers::waker::Waker;
 use axum::Router;
 use baton_bus::bus::{CommandBus, Destination};
 use baton_bus::error::BusError;
+use baton_proto::baton::dev::v1::chaos_service_server;
 use baton_proto::baton::saga::v1::saga_admin_service_server::SagaAdminServiceServer;
 use baton_proto::baton::saga::v1::saga_service_server::SagaServiceServer;
 use baton_proto::shop::order::v1::order_placement_service_server::OrderPlacementServiceServer;
@@ -58,6 +69,8 @@ pub struct Settings {
     pub drain: Duration,
     /// How long finished sagas are kept; `None` for ever.
     pub retention: Option<Policy>,
+    /// The place of this process, which no other has at the same time; the next one there has replaced it. Empty if unknown.
+    pub address: String,
 }
 
 impl Default for Settings {
@@ -72,6 +85,7 @@ impl Default for Settings {
             waker_pause: Duration::from_millis(100),
             drain: Duration::from_secs(10),
             retention: None,
+            address: String::new(),
         }
     }
 }
@@ -81,6 +95,10 @@ impl Default for Settings {
 pub struct Parts {
     /// Durable state.
     pub store: Arc<dyn SagaStore>,
+    /// What operators' own work is kept in; `None` leaves jobs, holds, dead letters and the audit out.
+    pub desk: Option<Desk>,
+    /// Who hears of stuck sagas, if anybody does; only with a desk.
+    pub webhook: Option<Arc<dyn Webhook>>,
     /// Commands out, replies in.
     pub bus: Arc<dyn CommandBus>,
     /// Hints between processes.
@@ -103,13 +121,21 @@ pub struct Chance {
     pub plant: Option<fn(&Arc<Sender>) -> crate::engine::planted::Planted>,
 }
 
-impl Default for Chance {
-    fn default() -> Self {
+impl Chance {
+    /// Message ids from `new_id`, and no defect.
+    #[must_use]
+    pub fn of(new_id: NewId) -> Self {
         Self {
-            new_id: Arc::new(Uuid::now_v7),
+            new_id,
             #[cfg(feature = "planted-bugs")]
             plant: None,
         }
+    }
+}
+
+impl Default for Chance {
+    fn default() -> Self {
+        Self::of(Arc::new(Uuid::now_v7))
     }
 }
 
@@ -149,6 +175,7 @@ impl Orchestrator {
             registry: parts.registry.clone(),
             new_id: chance.new_id,
             known: Known::default(),
+            holds: parts.desk.as_ref().map(|desk| desk.known_holds()).unwrap_or_default(),
             under_way: under_way.clone(),
             #[cfg(feature = "planted-bugs")]
             planted: chance.plant.map(|plant| plant(&sender)),
@@ -169,6 +196,15 @@ impl Orchestrator {
             metrics.clone(),
             settings.waker_pause,
         );
+        let beating = parts.desk.clone().map(|desk| {
+            let (address, version) = (settings.address.clone(), env!("CARGO_PKG_VERSION"));
+            Beating::new(desk, metrics.clone(), Own { id: Uuid::now_v7(), address, version })
+        });
+        let burden = parts.desk.clone().map(|desk| Burden::new(desk, metrics.clone()));
+        let incidents = parts.desk.clone().map(|desk| {
+            let (store, registry) = (parts.store.clone(), parts.registry.clone());
+            Incidents::new(desk, store, registry, metrics.clone(), parts.webhook.clone())
+        });
         let census = Census::new(parts.store.clone(), under_way, metrics);
         let workers = vec![
             tokio::spawn(until(stop.clone(), inbox.run())),
@@ -178,10 +214,36 @@ impl Orchestrator {
             tokio::spawn(until(stop.clone(), notifier.clone().listen())),
         ];
         let retention = retention.map(|retention| tokio::spawn(retention.run(stop.clone())));
-        let workers = workers.into_iter().chain(retention).collect();
+        let beating = beating.map(|beating| tokio::spawn(beating.run(stop.clone())));
+        let burden = burden.map(|burden| tokio::spawn(burden.run(stop.clone())));
+        let incidents = incidents.map(|incidents| tokio::spawn(incidents.run(stop.clone())));
+        let collectors = parts.desk.iter().flat_map(|desk| {
+            let commands = parts.registry.participants().into_iter().map(Destination::Commands);
+            let destinations = commands.chain([Destination::Replies]);
+            destinations.map(|destination| Collector::new(desk.clone(), parts.bus.clone(), destination))
+        });
+        let collectors = collectors.map(|collector| tokio::spawn(collector.run(stop.clone())));
+        let jobs = parts.desk.clone().map(|desk| {
+            let (store, registry) = (parts.store.clone(), parts.registry.clone());
+            let jobs = Jobs::new(desk.clone(), store.clone(), handle.clone(), registry.clone());
+            let holds = Holds::new(desk, store, handle.clone(), registry);
+            [tokio::spawn(jobs.run(stop.clone())), tokio::spawn(holds.run(stop.clone()))]
+        });
+        let workers = workers
+            .into_iter()
+            .chain(retention)
+            .chain(collectors)
+            .chain(beating)
+            .chain(burden)
+            .chain(incidents)
+            .chain(jobs.into_iter().flatten())
+            .collect();
         let api = Api {
             engine: handle,
             store: parts.store.clone(),
+            desk: parts.desk.clone(),
+            bus: parts.bus.clone(),
+            overview: Memo::default(),
             probe: parts.probe.clone(),
             registry: parts.registry.clone(),
             notifier,
@@ -246,15 +308,30 @@ async fn until(stop: CancellationToken, work: impl Future<Output = ()>) {
     }
 }
 
+/// The business services of the participants that ship with Baton.
+const SERVICES: [(&str, &str); 3] = [
+    ("order", "shop.order.v1.OrderService"),
+    ("payment", "shop.payment.v1.PaymentService"),
+    ("stock", "shop.stock.v1.ItemService"),
+];
+
+/// The business service of a participant that ships with Baton. In one process with others, its health is the participant's.
+pub(crate) fn business_service(participant: &str) -> Option<&'static str> {
+    SERVICES.iter().find(|(name, _)| *name == participant).map(|(_, service)| *service)
+}
+
+const PARTICIPANT: Server = Server { name: "participant", away: SagaReason::ParticipantUnavailable };
+const SUPERVISOR: Server = Server { name: "supervisor", away: SagaReason::SupervisorUnavailable };
+
 /// The business services that are passed on to each participant.
 pub fn forwarded(channels: &BTreeMap<String, Channel>) -> Router {
-    const SERVICES: [(&str, &[&str]); 3] = [
-        ("order", &["shop.order.v1.OrderService"]),
-        ("payment", &["shop.payment.v1.PaymentService"]),
-        ("stock", &["shop.stock.v1.ItemService"]),
-    ];
-    SERVICES.iter().fold(Router::new(), |router, (participant, services)| match channels.get(*participant) {
-        Some(channel) => router.merge(forward(services, channel.clone())),
+    SERVICES.iter().fold(Router::new(), |router, (participant, service)| match channels.get(*participant) {
+        Some(channel) => router.merge(forward(&[*service], channel.clone(), PARTICIPANT)),
         None => router,
     })
+}
+
+/// Killing and reviving on purpose, passed on to the supervisor of the processes.
+pub fn chaos(channel: Channel) -> Router {
+    forward(&[chaos_service_server::SERVICE_NAME], channel, SUPERVISOR)
 }

@@ -58,7 +58,7 @@ impl Admin {
             input: start.input,
             outputs: Vec::new(),
         };
-        let record = Record { saga, business_key: start.business_key, traceparent: String::new() };
+        let record = Record { saga, business_key: start.business_key, traceparent: String::new(), last_failure: None };
         let changes = Changes { inserts: vec![sample::insert(record)], ..Changes::default() };
         self.store.inner.commit(Vec::new(), sample::always(changes)).await.expect("put");
         name(id)
@@ -106,6 +106,7 @@ fn order(name: &str, verb: wire::SagaVerb) -> wire::ActOnSagaRequest {
         reason: "the customer called".into(),
         actor: "ada".into(),
         version: 0,
+        request_id: String::new(),
     }
 }
 

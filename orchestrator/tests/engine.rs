@@ -2,9 +2,13 @@
 
 mod support;
 
+use baton_operate::filter::parse;
+use baton_orchestrator::api::view;
 use baton_orchestrator::engine::handle::{EngineHandle, Rejected};
-use baton_orchestrator::engine::input::{Input, Verdict};
+use baton_orchestrator::engine::input::{Act, Input, Verdict};
 use baton_orchestrator::engine::under_way::UnderWay;
+use baton_orchestrator::sagas::Registry;
+use baton_orchestrator::search::Search;
 use baton_orchestrator::store::SagaStore as _;
 use saga_core::event::{Order, Outcome, Reply, Verb};
 use saga_core::saga::{Direction, SagaId, State};
@@ -101,7 +105,8 @@ async fn an_operators_order_is_not_applied_twice_when_in_doubt() {
     bench.store.fail_next([Fault::DoneButUnanswered]);
     let handle = bench.handle.clone();
     let order = Order { verb: Verb::Pause, actor: "op".into(), reason: "test".into() };
-    let verdict = tokio::spawn(async move { handle.order(SagaId([1; 16]), order, Some(1)).await });
+    let verdict =
+        tokio::spawn(async move { handle.order(Act { version: Some(1), ..Act::new(SagaId([1; 16]), order) }).await });
     while !verdict.is_finished() {
         bench.engine.run_once().await;
         tokio::task::yield_now().await;
@@ -144,6 +149,28 @@ async fn a_batch_that_conflicts_is_settled_one_by_one() {
     for n in 1..=3 {
         let saga = bench.store.get(SagaId([n; 16])).await.unwrap().unwrap().saga;
         assert_eq!(saga.version, 2, "saga {n}");
+    }
+}
+
+/// Why a saga tries again stands in its row, where lists and filters find it, and is gone once it got over it.
+#[tokio::test]
+async fn why_a_saga_tries_again_is_kept_while_it_does() {
+    let mut bench = Bench::new();
+    start(&mut bench, 1).await;
+    let id = SagaId([1; 16]);
+    let away = Outcome::Unavailable { reason: "AWAY".to_owned(), message: "for people".to_owned() };
+    for (reply, reason) in [(Reply { outcome: away, ..succeeded(1) }, "AWAY"), (succeeded(1), "")] {
+        let (handle, input) = (bench.handle.clone(), Input::Reply(id, reply));
+        let settled = tokio::spawn(async move { handle.many(vec![input]).await });
+        while !settled.is_finished() {
+            bench.engine.run_once().await;
+            tokio::task::yield_now().await;
+        }
+        let record = bench.store.get(id).await.unwrap().unwrap();
+        assert_eq!(view::saga(&Registry::standard(), &record).reason, reason);
+        let filter = parse("reason = AWAY").unwrap();
+        let search = Search::new(filter, Registry::standard(), record.saga.updated_at);
+        assert_eq!(bench.store.count(search, 10, 10).await.unwrap().count, u64::from(!reason.is_empty()));
     }
 }
 
@@ -219,7 +246,7 @@ async fn no_more_sagas_are_started_than_may_be_under_way() {
     // And one that comes to rest here makes room at once.
     let handle = bench.handle.clone();
     let order = Order { verb: Verb::Pause, actor: "op".into(), reason: "test".into() };
-    let paused = tokio::spawn(async move { handle.order(SagaId([5; 16]), order, None).await });
+    let paused = tokio::spawn(async move { handle.order(Act::new(SagaId([5; 16]), order)).await });
     while !paused.is_finished() {
         bench.engine.run_once().await;
         tokio::task::yield_now().await;

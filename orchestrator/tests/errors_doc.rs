@@ -1,7 +1,7 @@
 //! docs/errors.md lists every reason there is, as the code has them. `BATON_REWRITE=1` writes it.
 
 use baton_edge::reason::{CommandReason, Reason};
-use baton_orchestrator::api::admin::told::{RULES, rule};
+use baton_orchestrator::api::admin::told::{HELD, RULES, rule};
 use baton_orchestrator::api::reason::SagaReason;
 use saga_core::script::check_block;
 use std::path::Path;
@@ -12,7 +12,8 @@ fn every_reason_is_listed() {
     let saga = SagaReason::ALL.iter().map(|r| format!("| {} | {:?} | {} |", r.as_str(), r.code(), r.meaning()));
     let table = |rows: Vec<String>, head: &str| format!("{head}\n{}\n", rows.join("\n"));
     let saga = table(saga.collect(), "| reason | code | meaning |\n|---|---|---|");
-    let rules = RULES.map(|broken| format!("| {} | {broken} |", rule(broken))).to_vec();
+    let rules = RULES.iter().map(|broken| format!("| {} | {broken} |", rule(*broken)));
+    let rules = rules.chain([format!("| {HELD} | what it would send is held; release the hold first |")]).collect();
     let rules = table(rules, "| rule | meaning |\n|---|---|");
     let business = Reason::ALL.iter().map(|r| format!("| {} | {} |", r.as_str(), r.meaning())).collect();
     let business = table(business, "| reason | meaning |\n|---|---|");

@@ -29,6 +29,7 @@ fn committer(store: &Arc<FaultyStore>) -> Committer {
         registry: Registry::standard(),
         new_id: Arc::new(Uuid::now_v7),
         known: Known::default(),
+        holds: Arc::default(),
         under_way: UnderWay::new(1024),
         planted: None,
     }

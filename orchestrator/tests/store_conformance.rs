@@ -1,6 +1,7 @@
 //! Every store passes the one suite; SQL stores also survive damaged rows and deadlocks.
 
 use baton_operate::filter::parse;
+use baton_operate::order::OrderBy;
 use baton_orchestrator::sagas::Registry;
 use baton_orchestrator::search::Search;
 use baton_orchestrator::store::conformance::{exercise, sample};
@@ -68,14 +69,15 @@ async fn damaged_rows_are_named_by_searches(store: &SqlStore, ids: &[SagaId]) {
         let search = Search::new(parse(filter).unwrap(), Registry::default(), store.now());
         for limit in [1, 2, 3] {
             let (mut records, mut unreadable) = (Vec::new(), Vec::new());
-            let mut before = None;
+            let mut after = None;
             loop {
-                let query = SearchQuery { search: search.clone(), before, limit, max_rows: 10_000 };
+                let order = OrderBy::default();
+                let query = SearchQuery { search: search.clone(), order, after, limit, max_rows: 10_000 };
                 let found = store.search(query).await.unwrap();
                 records.extend(found.records.iter().map(|record| record.saga.id));
                 unreadable.extend(found.unreadable);
-                before = found.next;
-                if before.is_none() {
+                after = found.next;
+                if after.is_none() {
                     break;
                 }
             }

@@ -6,6 +6,13 @@
 
 /// `baton.*`: the engine's own contracts.
 pub mod baton {
+    /// `baton.dev.v1`: breaking things on purpose.
+    pub mod dev {
+        /// Version 1.
+        pub mod v1 {
+            tonic::include_proto!("baton.dev.v1");
+        }
+    }
     /// `baton.participant.v1`: commands, replies, Probe.
     pub mod participant {
         /// Version 1.

@@ -256,6 +256,15 @@ impl Tx {
         }
     }
 
+    /// ` LOCK IN SHARE MODE` on MariaDB, nothing on SQLite: what is read stays as it is until the transaction ends.
+    #[must_use]
+    pub fn for_share(&self) -> &'static str {
+        match &self.session {
+            Session::MariaDb(_) => " LOCK IN SHARE MODE",
+            Session::Sqlite(_) => "",
+        }
+    }
+
     /// Runs a statement; returns affected rows (rows matched, not rows changed, on both). A `Duplicate` or `Constraint`
     /// error undoes this statement only, so that savepoints work; every other error ends the transaction: later
     /// statements repeat it.

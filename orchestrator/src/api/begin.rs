@@ -53,6 +53,7 @@ impl Api {
         if accepted.exclusive {
             keys.push(business_start_key(&definition.name, &accepted.business_key));
         }
+        self.not_held(&asked, &keys).await?;
         let fingerprint = fingerprint_of(&definition.name, &asked.input);
         let start = Start {
             id,
@@ -93,7 +94,9 @@ impl Api {
             }
             verdict @ (Verdict::Ignored(_)
             | Verdict::Refused(_)
+            | Verdict::Held(_)
             | Verdict::OtherVersion { .. }
+            | Verdict::RequestTaken
             | Verdict::UnknownSaga
             | Verdict::UnknownDefinition(_)
             | Verdict::Unreadable(_)

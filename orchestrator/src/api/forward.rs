@@ -1,5 +1,4 @@
-//! Business services of participants, passed on byte for byte: a client needs one address, and no participant calls
-//! another.
+//! Services of other processes, passed on byte for byte: a client needs one address, and no participant calls another.
 
 use crate::api::reason::SagaReason;
 use axum::Router;
@@ -9,23 +8,33 @@ use axum::routing::any;
 use tonic::transport::Channel;
 use tower::Service as _;
 
-/// A router that passes every call of `services` (full gRPC service names) on to `channel`.
-pub fn forward(services: &[&str], channel: Channel) -> Router {
+/// Who serves, and what callers hear while it is away.
+#[derive(Clone, Copy, Debug)]
+pub struct Server {
+    /// For people.
+    pub name: &'static str,
+    /// For programs.
+    pub away: SagaReason,
+}
+
+/// A router that passes every call of `services` (full gRPC service names) on to `channel`. While `server` cannot be
+/// reached, calls end with its reason.
+pub fn forward(services: &[&str], channel: Channel, server: Server) -> Router {
+    let way = (channel, server);
     services.iter().fold(Router::new(), |router, service| {
-        router.route(&format!("/{service}/{{method}}"), any(pass_on).with_state(channel.clone()))
+        router.route(&format!("/{service}/{{method}}"), any(pass_on).with_state(way.clone()))
     })
 }
 
-/// Passes one call on; streams stay streams. A participant that cannot be reached is UNAVAILABLE with RetryInfo.
+/// Passes one call on; streams stay streams.
 async fn pass_on(
-    State(mut channel): State<Channel>,
+    State((mut channel, server)): State<(Channel, Server)>,
     request: Request<axum::body::Body>,
 ) -> Response<tonic::body::Body> {
     let request = request.map(tonic::body::Body::new);
     let unreachable = || {
-        SagaReason::ParticipantUnavailable
-            .status("the participant that serves this cannot be reached; try again")
-            .into_http()
+        let why = format!("the {} that serves this cannot be reached; try again", server.name);
+        server.away.status(why).into_http()
     };
     if std::future::poll_fn(|context| channel.poll_ready(context)).await.is_err() {
         return unreachable();
@@ -33,8 +42,32 @@ async fn pass_on(
     match channel.call(request).await {
         Ok(response) => response,
         Err(error) => {
-            tracing::warn!(%error, "participant not reached");
+            tracing::warn!(%error, "{} not reached", server.name);
             unreachable()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tonic::transport::Endpoint;
+    use tonic::{Code, Status};
+    use tonic_types::StatusExt as _;
+    use tower::ServiceExt as _;
+
+    #[tokio::test]
+    async fn who_cannot_be_reached_is_named() {
+        let nobody = Endpoint::from_static("http://127.0.0.1:1").connect_lazy();
+        let server = Server { name: "supervisor", away: SagaReason::SupervisorUnavailable };
+        let routes = forward(&["a.Service"], nobody, server);
+        let request = Request::post("/a.Service/Call").body(axum::body::Body::empty()).unwrap();
+        let answer = routes.oneshot(request).await.unwrap();
+        let status = Status::from_header_map(answer.headers()).unwrap();
+        assert_eq!(status.code(), Code::Unavailable);
+        assert_eq!(status.message(), "the supervisor that serves this cannot be reached; try again");
+        let details = status.get_error_details();
+        assert_eq!(details.error_info().unwrap().reason, "SUPERVISOR_UNAVAILABLE");
+        assert!(details.retry_info().is_some());
     }
 }

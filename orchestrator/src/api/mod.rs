@@ -10,7 +10,7 @@
 //! | [`sagas`] | `baton.saga.v1.SagaService` |
 //! | [`admin`] | `baton.saga.v1.SagaAdminService` |
 //! | [`placement`] | `shop.order.v1.OrderPlacementService` |
-//! | [`forward`] | business services of participants, passed on |
+//! | [`forward`] | services of other processes, passed on |
 
 pub mod admin;
 pub mod begin;
@@ -22,13 +22,17 @@ pub mod reason;
 pub mod sagas;
 pub mod view;
 
+use crate::api::admin::overview::Memo;
+use crate::desk::Desk;
 use crate::engine::handle::EngineHandle;
 use crate::notify::Notifier;
 use crate::sagas::Registry;
 use crate::store::SagaStore;
 use crate::workers::probe::Probe;
+use baton_bus::bus::CommandBus;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
+use tonic::Status;
 
 /// What every service works with. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -37,12 +41,25 @@ pub struct Api {
     pub engine: EngineHandle,
     /// Answers questions.
     pub store: Arc<dyn SagaStore>,
+    /// What operators' own work is kept in, if this orchestrator has a desk.
+    pub desk: Option<Desk>,
     /// Asks participants what they know.
     pub probe: Arc<dyn Probe>,
     /// The sagas this build knows.
     pub registry: Registry,
+    /// Asked how much waits in it.
+    pub bus: Arc<dyn CommandBus>,
+    /// The last overview.
+    pub overview: Memo,
     /// Tells of changes.
     pub notifier: Arc<Notifier>,
     /// Cancelled when the process stops: what waits for a saga is let go.
     pub stop: CancellationToken,
+}
+
+impl Api {
+    /// The desk, for calls that cannot do without.
+    fn desk(&self) -> Result<&Desk, Status> {
+        self.desk.as_ref().ok_or_else(|| Status::unimplemented("this orchestrator has no desk for operators"))
+    }
 }

@@ -35,15 +35,33 @@ pub enum SagaReason {
     VersionMismatch,
     /// The order breaks a rule of the state machine.
     OrderRefused,
+    /// There is no such dead letter.
+    DeadLetterNotFound,
+    /// The dead letter does not wait any more.
+    DeadLetterDecided,
+    /// The dead letter is longer than the bus carries.
+    DeadLetterTooLarge,
+    /// There is no such job.
+    JobNotFound,
+    /// The job has ended.
+    JobEnded,
+    /// As many jobs are running or paused as may be.
+    TooManyJobs,
+    /// There is no such hold.
+    HoldNotFound,
+    /// The definition is held: no saga of it is started.
+    DefinitionHeld,
     /// A participant cannot be reached.
     ParticipantUnavailable,
+    /// Who kills and revives on purpose cannot be reached.
+    SupervisorUnavailable,
     /// A defect of this server; its log has the cause.
     Internal,
 }
 
 impl SagaReason {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 25] = [
         Self::SagaNotFound,
         Self::DefinitionUnknown,
         Self::InputTooLarge,
@@ -58,7 +76,16 @@ impl SagaReason {
         Self::SagaUnreadable,
         Self::VersionMismatch,
         Self::OrderRefused,
+        Self::DeadLetterNotFound,
+        Self::DeadLetterDecided,
+        Self::DeadLetterTooLarge,
+        Self::JobNotFound,
+        Self::JobEnded,
+        Self::TooManyJobs,
+        Self::HoldNotFound,
+        Self::DefinitionHeld,
         Self::ParticipantUnavailable,
+        Self::SupervisorUnavailable,
         Self::Internal,
     ];
 
@@ -80,7 +107,16 @@ impl SagaReason {
             Self::SagaUnreadable => "SAGA_UNREADABLE",
             Self::VersionMismatch => "VERSION_MISMATCH",
             Self::OrderRefused => "ORDER_REFUSED",
+            Self::DeadLetterNotFound => "DEAD_LETTER_NOT_FOUND",
+            Self::DeadLetterDecided => "DEAD_LETTER_DECIDED",
+            Self::DeadLetterTooLarge => "DEAD_LETTER_TOO_LARGE",
+            Self::JobNotFound => "JOB_NOT_FOUND",
+            Self::JobEnded => "JOB_ENDED",
+            Self::TooManyJobs => "TOO_MANY_JOBS",
+            Self::HoldNotFound => "HOLD_NOT_FOUND",
+            Self::DefinitionHeld => "DEFINITION_HELD",
             Self::ParticipantUnavailable => "PARTICIPANT_UNAVAILABLE",
+            Self::SupervisorUnavailable => "SUPERVISOR_UNAVAILABLE",
             Self::Internal => "INTERNAL",
         }
     }
@@ -109,7 +145,18 @@ impl SagaReason {
                 "The saga is at another version than the order is for; ErrorInfo has the current one."
             }
             Self::OrderRefused => "The order is not legal in the saga's state; PreconditionFailure has the rule.",
+            Self::DeadLetterNotFound => "There is no such dead letter (any more).",
+            Self::DeadLetterDecided => "The dead letter was replayed or dropped before.",
+            Self::DeadLetterTooLarge => "The dead letter is longer than 256 KiB and cannot be sent again.",
+            Self::JobNotFound => "There is no such job.",
+            Self::JobEnded => "The job is done or cancelled; nothing changes it any more.",
+            Self::TooManyJobs => "100 jobs are running or paused; end one first.",
+            Self::HoldNotFound => "There is no such hold (any more).",
+            Self::DefinitionHeld => {
+                "An operator has halted the definition: no saga of it is started. ErrorInfo has who and why."
+            }
             Self::ParticipantUnavailable => "The participant that serves this cannot be reached. Retry.",
+            Self::SupervisorUnavailable => "The supervisor that kills and revives here cannot be reached. Retry.",
             Self::Internal => "A defect of this server; its log has the cause.",
         }
     }
@@ -118,15 +165,27 @@ impl SagaReason {
     #[must_use]
     pub fn code(self) -> Code {
         match self {
-            Self::SagaNotFound | Self::DefinitionUnknown => Code::NotFound,
+            Self::SagaNotFound
+            | Self::DefinitionUnknown
+            | Self::DeadLetterNotFound
+            | Self::JobNotFound
+            | Self::HoldNotFound => Code::NotFound,
             Self::InputTooLarge => Code::InvalidArgument,
             Self::RequestIdReused | Self::SagaForgotten | Self::OrderAlreadyPlaced => Code::AlreadyExists,
             Self::Overloaded => Code::ResourceExhausted,
-            Self::ShuttingDown | Self::StoreUnavailable | Self::OutcomeUnknown | Self::ParticipantUnavailable => {
-                Code::Unavailable
-            }
+            Self::ShuttingDown
+            | Self::StoreUnavailable
+            | Self::OutcomeUnknown
+            | Self::ParticipantUnavailable
+            | Self::SupervisorUnavailable => Code::Unavailable,
             Self::DeadlineExceeded => Code::DeadlineExceeded,
-            Self::SagaUnreadable | Self::OrderRefused => Code::FailedPrecondition,
+            Self::SagaUnreadable
+            | Self::OrderRefused
+            | Self::DeadLetterDecided
+            | Self::DeadLetterTooLarge
+            | Self::JobEnded
+            | Self::TooManyJobs
+            | Self::DefinitionHeld => Code::FailedPrecondition,
             Self::VersionMismatch => Code::Aborted,
             Self::Internal => Code::Internal,
         }
@@ -148,11 +207,14 @@ impl SagaReason {
 #[must_use]
 pub fn of_store(error: &StoreError) -> Status {
     match error {
-        StoreError::Unavailable(_) | StoreError::Conflict(_) | StoreError::UnknownOutcome(_) => {
+        StoreError::Unavailable(_)
+        | StoreError::Conflict(_)
+        | StoreError::HoldLifted(_)
+        | StoreError::UnknownOutcome(_) => {
             tracing::warn!(%error, "store unavailable");
             SagaReason::StoreUnavailable.status("the store is unavailable; try again")
         }
-        StoreError::Refused(_) | StoreError::Unreadable(_) | StoreError::DuplicateKey => {
+        StoreError::Refused(_) | StoreError::Unreadable(_) | StoreError::DuplicateKey | StoreError::RequestTaken => {
             tracing::error!(%error, "store refused");
             SagaReason::SagaUnreadable.status("the saga cannot be read by this build")
         }

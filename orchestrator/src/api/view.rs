@@ -2,7 +2,9 @@
 
 use crate::sagas::Registry;
 use crate::store::Record;
+use crate::store::row::StateCode;
 use crate::trace::trace_id;
+use baton_operate::filter::StateKind;
 use baton_operate::half::position;
 use baton_proto::baton::saga::v1 as wire;
 use saga_core::event::{Entry, Event, Outcome};
@@ -27,7 +29,7 @@ pub fn name_of(id: SagaId) -> String {
 pub fn saga(registry: &Registry, record: &Record) -> wire::Saga {
     let saga = &record.saga;
     let position = position(&saga.state);
-    let cause = saga.cause();
+    let cause = record.cause();
     wire::Saga {
         name: saga_name(saga),
         definition: saga.definition.name.clone(),
@@ -47,17 +49,36 @@ pub fn saga(registry: &Registry, record: &Record) -> wire::Saga {
     }
 }
 
+/// A kind of state as an enum of the API.
+#[must_use]
+pub fn kind(kind: StateKind) -> wire::SagaState {
+    match kind {
+        StateKind::Running => wire::SagaState::Running,
+        StateKind::Compensating => wire::SagaState::Compensating,
+        StateKind::Stuck => wire::SagaState::Stuck,
+        StateKind::Paused => wire::SagaState::Paused,
+        StateKind::Completed => wire::SagaState::Completed,
+        StateKind::Compensated => wire::SagaState::Compensated,
+    }
+}
+
+/// A stored code of a state as an enum of the API.
+#[must_use]
+pub fn code(code: StateCode) -> wire::SagaState {
+    match code {
+        StateCode::Running => wire::SagaState::Running,
+        StateCode::Compensating => wire::SagaState::Compensating,
+        StateCode::Stuck => wire::SagaState::Stuck,
+        StateCode::Paused => wire::SagaState::Paused,
+        StateCode::Completed => wire::SagaState::Completed,
+        StateCode::Compensated => wire::SagaState::Compensated,
+    }
+}
+
 /// The state as an enum of the API.
 #[must_use]
 pub fn state_code(state: &State) -> wire::SagaState {
-    match state {
-        State::Running { .. } => wire::SagaState::Running,
-        State::Compensating { .. } => wire::SagaState::Compensating,
-        State::Stuck { .. } => wire::SagaState::Stuck,
-        State::Paused { .. } => wire::SagaState::Paused,
-        State::Completed => wire::SagaState::Completed,
-        State::Compensated { .. } => wire::SagaState::Compensated,
-    }
+    code(StateCode::of(state))
 }
 
 /// The name of a step, or its number where the definition is unknown.
@@ -94,6 +115,8 @@ pub fn state_text(registry: &Registry, saga: &Saga) -> String {
 pub fn event(registry: &Registry, entry: &Entry, before: Option<&Saga>, after: Option<&Saga>) -> wire::SagaEvent {
     let told = Told::of(&entry.record);
     let named = after.or(before);
+    // A wake or an order concerns the half-step that the saga was at.
+    let at = told.at.or_else(|| position(&before?.state));
     wire::SagaEvent {
         name: format!("sagas/{}/events/{}", Uuid::from_bytes(entry.saga.0), entry.version),
         version: entry.version,
@@ -101,13 +124,13 @@ pub fn event(registry: &Registry, entry: &Entry, before: Option<&Saga>, after: O
         event: told.event.to_owned(),
         from: before.map(|saga| state_text(registry, saga)).unwrap_or_default(),
         to: after.map(|saga| state_text(registry, saga)).unwrap_or_default(),
-        step: match (told.at, named) {
-            (Some((step, _)), Some(saga)) => step_name(registry, saga, step),
-            (Some((step, _)), None) => step.to_string(),
+        step: match (at, named) {
+            (Some((step, ..)), Some(saga)) => step_name(registry, saga, step),
+            (Some((step, ..)), None) => step.to_string(),
             (None, _) => String::new(),
         },
-        direction: told.at.map(|(_, direction)| direction.as_str().to_owned()).unwrap_or_default(),
-        attempt: told.attempt,
+        direction: at.map(|(_, direction, _)| direction.as_str().to_owned()).unwrap_or_default(),
+        attempt: at.map_or(0, |(.., attempt)| attempt),
         reason: told.reason,
         message: told.message,
     }
@@ -116,15 +139,14 @@ pub fn event(registry: &Registry, entry: &Entry, before: Option<&Saga>, after: O
 /// An event in words.
 struct Told {
     event: &'static str,
-    at: Option<(StepIndex, Direction)>,
-    attempt: u32,
+    at: Option<(StepIndex, Direction, u32)>,
     reason: String,
     message: String,
 }
 
 impl Told {
     fn of(record: &saga_core::event::Record) -> Self {
-        let plain = |event| Self { event, at: None, attempt: 0, reason: String::new(), message: String::new() };
+        let plain = |event| Self { event, at: None, reason: String::new(), message: String::new() };
         match record {
             saga_core::event::Record::Started { .. } => plain("started"),
             saga_core::event::Record::Moved(Event::Wake) => plain("wake"),
@@ -138,7 +160,7 @@ impl Told {
                     Outcome::Rejected { reason, message } => ("rejected", reason.clone(), message.clone()),
                     Outcome::Unavailable { reason, message } => ("unavailable", reason.clone(), message.clone()),
                 };
-                Self { event, at: Some((reply.step, reply.direction)), attempt: reply.attempt, reason, message }
+                Self { event, at: Some((reply.step, reply.direction, reply.attempt)), reason, message }
             }
         }
     }

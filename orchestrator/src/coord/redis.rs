@@ -148,6 +148,22 @@ async fn send(publisher: Client, origin: Uuid, mut waiting: mpsc::Receiver<Vec<H
     }
 }
 
+/// The server's version, for who looks at an installation; connects for this question alone.
+///
+/// # Errors
+/// A sentence without the URL, which may hold a password; after `patience` at the latest.
+pub async fn version(url: &str, patience: Duration) -> Result<String, String> {
+    let config = Config::from_url(url).map_err(|_| InvalidRedisUrl.to_string())?;
+    let client = Builder::from_config(config).build().map_err(|_| InvalidRedisUrl.to_string())?;
+    let connected = timeout(patience, client.init()).await;
+    let connected = connected.map_err(|_| "Redis does not answer".to_owned())?;
+    connected.map_err(|error| error.details().to_owned())?;
+    let version = client.server_version();
+    // The answer is there; a polite goodbye that fails changes nothing.
+    let _ = client.quit().await;
+    Ok(version.map_or_else(|| "of unknown version".to_owned(), |version| version.to_string()))
+}
+
 /// Hears the other processes and keeps the subscription alive.
 async fn receive(subscriber: SubscriberClient, origin: Uuid, hints: broadcast::Sender<Hint>) {
     drop(subscriber.connect());

@@ -4,6 +4,7 @@ use crate::engine::input::{Input, Verdict};
 use crate::engine::known::Known;
 use crate::engine::plan::{Plan, Planning, plan};
 use crate::engine::under_way::UnderWay;
+use crate::held::Known as Holds;
 use crate::sagas::Registry;
 use crate::store::{Holder, Loaded, OutboxMessage, Record, SagaStore, StartKey, StoreError};
 use baton_crash_point::{Point, hit};
@@ -30,6 +31,8 @@ pub struct Committer {
     pub new_id: NewId,
     /// Sagas that need not be read.
     pub known: Known,
+    /// What operators hold.
+    pub holds: Arc<Holds>,
     /// How many there are to drive.
     pub under_way: Arc<UnderWay>,
     /// A defect put in on purpose; see [`crate::engine::planted`].
@@ -57,7 +60,11 @@ impl Committer {
         match self.commit(inputs.clone(), confirmed.to_vec()).await {
             Ok(committed) => committed,
             Err(
-                StoreError::Conflict(_) | StoreError::Refused(_) | StoreError::Unreadable(_) | StoreError::DuplicateKey,
+                StoreError::Conflict(_)
+                | StoreError::Refused(_)
+                | StoreError::Unreadable(_)
+                | StoreError::DuplicateKey
+                | StoreError::RequestTaken,
             ) if inputs.len() > 1 => self.one_by_one(&inputs, confirmed).await,
             Err(error) => {
                 Settled { verdicts: inputs.iter().map(|_| verdict_of(&error)).collect(), ..Settled::default() }
@@ -109,6 +116,11 @@ impl Committer {
                     last = error;
                     continue;
                 }
+                Err(StoreError::HoldLifted(lifted)) => {
+                    self.holds.lift(&lifted);
+                    last = StoreError::HoldLifted(lifted);
+                    continue;
+                }
                 Err(error @ StoreError::DuplicateKey) => last = error,
                 Err(error @ StoreError::UnknownOutcome(_)) => {
                     in_doubt = true;
@@ -157,10 +169,12 @@ impl Committer {
         let decide = {
             let (slot, committer) = (slot.clone(), self.clone());
             let (inputs, taken, confirmed, known) = (effective, taken.clone(), confirmed.to_vec(), known.clone());
+            let holds = self.holds.standing();
             Box::new(move |loaded: &Loaded| {
                 let planning = Planning {
                     registry: &committer.registry,
                     known: &known,
+                    holds: &holds,
                     taken: &taken,
                     new_id: &*committer.new_id,
                     apply,
@@ -218,8 +232,10 @@ fn verdict_of(error: &StoreError) -> Verdict {
     match error {
         StoreError::Unavailable(why) => Verdict::Unavailable(why.clone()),
         StoreError::Conflict(why) => Verdict::Contended(why.clone()),
+        StoreError::HoldLifted(_) => Verdict::Contended("holds come and go".to_owned()),
         StoreError::UnknownOutcome(why) => Verdict::InDoubt(why.clone()),
         StoreError::DuplicateKey => Verdict::Contended("start keys are contended".to_owned()),
+        StoreError::RequestTaken => Verdict::RequestTaken,
         StoreError::Refused(why) => Verdict::Poisoned(why.clone()),
         StoreError::Unreadable(why) => Verdict::Unreadable(why.clone()),
     }

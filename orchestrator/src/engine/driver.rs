@@ -213,7 +213,9 @@ impl Settling {
             | Verdict::Moved(_)
             | Verdict::Ignored(_)
             | Verdict::Refused(_)
+            | Verdict::Held(_)
             | Verdict::OtherVersion { .. }
+            | Verdict::RequestTaken
             | Verdict::UnknownSaga => Self::Acknowledge,
             Verdict::Unreadable(_) | Verdict::Poisoned(_) => Self::Quarantine,
             Verdict::UnknownDefinition(_) | Verdict::Contended(_) => Self::Release,

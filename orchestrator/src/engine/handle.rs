@@ -1,9 +1,9 @@
 //! The bounded queue in front of the engine: who may put what in, and who is turned away.
 
-use crate::engine::input::{Input, Job, Start, Verdict};
+use crate::engine::input::{Act, Input, Job, Start, Verdict};
 use crate::engine::under_way::UnderWay;
 use baton_bus::bus::Delivery;
-use saga_core::event::{Order, Reply};
+use saga_core::event::Reply;
 use saga_core::saga::SagaId;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -60,8 +60,8 @@ impl EngineHandle {
     }
 
     /// Hands an operator's order to the machine and waits for the verdict.
-    pub async fn order(&self, saga: SagaId, order: Order, version: Option<u64>) -> Result<Verdict, Rejected> {
-        self.one(Input::Order(saga, order, version)).await
+    pub async fn order(&self, act: Act) -> Result<Verdict, Rejected> {
+        self.one(Input::Order(act)).await
     }
 
     async fn one(&self, input: Input) -> Result<Verdict, Rejected> {
@@ -94,6 +94,20 @@ impl EngineHandle {
             return 0;
         }
         settled.await.unwrap_or(0)
+    }
+
+    /// Why what can wait should wait, so that fresh requests find room: in this many words, or `None`.
+    #[must_use]
+    pub fn crowded(&self) -> Option<&'static str> {
+        (self.waiting() > self.jobs.max_capacity() / 2 || self.starts.available_permits() < self.max_starts / 2)
+            .then_some("the engine's queue is half full: fresh requests go first")
+    }
+
+    /// Why nothing that rests should be set under way, in the same sense.
+    #[must_use]
+    pub fn busy(&self) -> Option<&'static str> {
+        (self.under_way.now() > self.under_way.max() / 2)
+            .then_some("more than half of what may be under way is: fresh sagas go first")
     }
 
     /// Turns new starts and orders away; replies and wakes still pass.

@@ -1,5 +1,7 @@
 //! What can be handed to the engine, and what comes back.
 
+use crate::held::Barrier;
+use crate::store::audit::content;
 use crate::store::{Fingerprint, Record, StartKey};
 use baton_bus::bus::Delivery;
 use bytes::Bytes;
@@ -8,6 +10,7 @@ use saga_core::saga::{DefinitionId, SagaId};
 use saga_core::transition::{Ignored, Refused};
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use uuid::Uuid;
 
 /// A saga to start. Its input has been accepted by its type.
 #[derive(Clone, Debug)]
@@ -28,6 +31,38 @@ pub struct Start {
     pub fingerprint: Fingerprint,
 }
 
+/// An operator's order for one saga.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Act {
+    /// The saga.
+    pub saga: SagaId,
+    /// What is ordered, by whom and why.
+    pub order: Order,
+    /// Only if the saga is at this version.
+    pub version: Option<u64>,
+    /// The id the request came with: at most one act has it, for ever, and is carried out once.
+    pub request: Option<Uuid>,
+    /// True for the resume of a hold that is released: if another one stands in the way, that takes the saga over. Everybody
+    /// else is refused.
+    pub release: bool,
+}
+
+impl Act {
+    /// An order for a saga at any version, without a request id.
+    #[must_use]
+    pub fn new(saga: SagaId, order: Order) -> Self {
+        Self { saga, order, version: None, request: None, release: false }
+    }
+
+    /// Digest of what is asked: equal for a repetition, different for another act under the same request id.
+    #[must_use]
+    pub fn content(&self) -> Fingerprint {
+        let Order { verb, actor, reason } = &self.order;
+        let version = self.version.unwrap_or(0).to_le_bytes();
+        content(&[verb.as_str().as_bytes(), &self.saga.0, actor.as_bytes(), reason.as_bytes(), &version])
+    }
+}
+
 /// One event for one saga.
 #[derive(Clone, Debug)]
 pub enum Input {
@@ -37,8 +72,8 @@ pub enum Input {
     Reply(SagaId, Reply),
     /// The saga's deadline has passed, or may have.
     Wake(SagaId),
-    /// An operator acts; with a version, only if the saga is at it.
-    Order(SagaId, Order, Option<u64>),
+    /// An operator acts.
+    Order(Act),
 }
 
 impl Input {
@@ -47,7 +82,8 @@ impl Input {
     pub fn loads(&self) -> Option<SagaId> {
         match self {
             Self::Start(_) => None,
-            Self::Reply(saga, _) | Self::Wake(saga) | Self::Order(saga, _, _) => Some(*saga),
+            Self::Reply(saga, _) | Self::Wake(saga) => Some(*saga),
+            Self::Order(act) => Some(act.saga),
         }
     }
 }
@@ -72,11 +108,15 @@ pub enum Verdict {
     Ignored(Ignored),
     /// The operator's order breaks a rule.
     Refused(Refused),
+    /// The operator's order would send what a hold keeps back.
+    Held(Barrier),
     /// The operator's order was for another version.
     OtherVersion {
         /// The version the saga is at.
         current: u64,
     },
+    /// An act came with the same request id before; nothing changed. Look it up.
+    RequestTaken,
     /// There is no such saga.
     UnknownSaga,
     /// This build does not know the saga's definition; another build does. It is left alone.

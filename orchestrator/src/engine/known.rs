@@ -47,8 +47,11 @@ impl Known {
                     }
                 }
                 Input::Start(_) => {}
-                Input::Wake(id) | Input::Order(id, ..) => {
+                Input::Wake(id) => {
                     others.insert(*id);
+                }
+                Input::Order(act) => {
+                    others.insert(act.saga);
                 }
             }
         }

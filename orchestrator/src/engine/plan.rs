@@ -1,13 +1,19 @@
 //! The pure middle of the engine: loaded sagas and inputs in, changes and verdicts out.
 
-use crate::engine::input::{Input, Start, Verdict};
-use crate::engine::outgoing::{Outgoing, pack};
+mod finish;
+mod holds;
+
+use crate::engine::audited::audited;
+use crate::engine::input::{Act, Input, Start, Verdict};
+use crate::engine::outgoing::Outgoing;
+use crate::held::Standing;
 use crate::sagas::{Registry, SagaType};
-use crate::store::{Changes, Holder, Insert, Loaded, Record, StartKey, Update};
+use crate::store::{Changes, Holder, Loaded, Record, StartKey};
+use baton_operate::failure::last_failure;
 use saga_core::definition::Definition;
-use saga_core::event::{Event, Outcome, Reply};
+use saga_core::event::{Event, Outcome, Record as Journaled, Reply};
 use saga_core::machine;
-use saga_core::saga::{Saga, SagaId, State};
+use saga_core::saga::{Cause, Saga, SagaId};
 use saga_core::time::Micros;
 use saga_core::transition::{Applied, Command, Transition};
 use std::collections::BTreeMap;
@@ -38,6 +44,8 @@ pub struct Planning<'a> {
     pub registry: &'a Registry,
     /// Sagas that are not loaded, because this process knows them; see [`crate::engine::known`].
     pub known: &'a BTreeMap<SagaId, Arc<Record>>,
+    /// What operators hold.
+    pub holds: &'a Standing,
     /// Start keys known to be held by sagas outside this batch.
     pub taken: &'a BTreeMap<StartKey, Holder>,
     /// Makes message ids.
@@ -51,6 +59,7 @@ pub struct Planning<'a> {
 pub fn plan(planning: &Planning<'_>, inputs: &[Input], loaded: &Loaded) -> Plan {
     let mut planner = Planner {
         registry: planning.registry,
+        holds: planning.holds,
         apply: planning.apply,
         now: loaded.now,
         working: BTreeMap::new(),
@@ -76,6 +85,7 @@ enum Answer {
 
 struct Planner<'a> {
     registry: &'a Registry,
+    holds: &'a Standing,
     apply: fn(&Definition, &Saga, &Event, Micros) -> Applied,
     now: Micros,
     working: BTreeMap<SagaId, Working>,
@@ -91,7 +101,7 @@ impl Planner<'_> {
             Input::Start(start) => self.start(start),
             Input::Reply(saga, reply) => self.event(*saga, &Event::Reply(reply.clone()), None, loaded),
             Input::Wake(saga) => self.event(*saga, &Event::Wake, None, loaded),
-            Input::Order(saga, order, version) => self.event(*saga, &Event::Order(order.clone()), *version, loaded),
+            Input::Order(act) => self.order(act, loaded),
         }
     }
 
@@ -117,6 +127,7 @@ impl Planner<'_> {
             saga: transition.saga.clone(),
             business_key: start.business_key.clone(),
             traceparent: start.traceparent.clone(),
+            last_failure: None,
         };
         for key in &start.keys {
             self.taken.insert(*key, Holder { key: *key, saga: start.id, fingerprint: start.fingerprint });
@@ -127,7 +138,28 @@ impl Planner<'_> {
         Answer::Started(start.id)
     }
 
-    fn event(&mut self, id: SagaId, event: &Event, version: Option<u64>, loaded: &Loaded) -> Answer {
+    /// An order that moves its saga is written down with the move. One whose request id another act of this batch has just
+    /// taken is not judged: the store would refuse both.
+    fn order(&mut self, act: &Act, loaded: &Loaded) -> Answer {
+        let audits = &self.changes.audits;
+        if act.request.is_some() && audits.iter().any(|audit| audit.request == act.request) {
+            return Answer::Ready(Verdict::RequestTaken);
+        }
+        let before = self.working.get(&act.saga).map(|working| working.now.clone());
+        let (entries, acts) = (self.changes.journal.len(), audits.len());
+        let answer = self.event(act.saga, &Event::Order(act.order.clone()), Some(act), loaded);
+        let after = self.working.get(&act.saga).map(|working| working.now.clone());
+        let entry = self.changes.journal.get(entries);
+        if let (Answer::Moved(_), Some(before), Some(after), Some(entry)) = (&answer, before, after, entry) {
+            let definition = self.registry.pinned(&after.saga.definition).map(|saga_type| saga_type.definition());
+            let audit = audited(act, definition, &before.saga.state, &after.saga.state, entry);
+            // Before the act of a hold that it may have led to.
+            self.changes.audits.insert(acts, audit);
+        }
+        answer
+    }
+
+    fn event(&mut self, id: SagaId, event: &Event, act: Option<&Act>, loaded: &Loaded) -> Answer {
         let Some(working) = self.working.get(&id) else {
             let broken = loaded.broken.iter().find(|(broken, _)| *broken == id);
             return Answer::Ready(match broken {
@@ -136,7 +168,7 @@ impl Planner<'_> {
             });
         };
         let saga = &working.now.saga;
-        if version.is_some_and(|version| version != saga.version) {
+        if act.and_then(|act| act.version).is_some_and(|version| version != saga.version) {
             return Answer::Ready(Verdict::OtherVersion { current: saga.version });
         }
         let Some(saga_type) = self.registry.pinned(&saga.definition).cloned() else {
@@ -148,21 +180,26 @@ impl Planner<'_> {
         }
         match (self.apply)(saga_type.definition(), saga, event, self.now) {
             Applied::Moved(transition) => {
-                self.record(id, &saga_type, transition);
-                Answer::Moved(id)
+                let saga = saga.clone();
+                self.moved(&saga, &saga_type, (event, act), transition)
             }
             Applied::Ignored(why) => Answer::Ready(Verdict::Ignored(why)),
             Applied::Refused(why) => Answer::Ready(Verdict::Refused(why)),
         }
     }
 
-    /// Takes a transition over: value, journal entry, commands. A command whose payload cannot be built was never sent,
-    /// so the step counts as rejected and the saga unwinds or parks by the same table as ever; each round moves the saga
-    /// down at least one half-step, so this ends.
+    /// Takes a transition over: value, journal entry, commands. Where a hold keeps its commands back the saga is paused by
+    /// the same commit, and the commands count as lost, which any may be. A command whose payload cannot be built was never
+    /// sent, so the step counts as rejected and the saga unwinds or parks by the same table as ever; each round moves the
+    /// saga down at least one half-step, so this ends.
     fn record(&mut self, id: SagaId, saga_type: &Arc<dyn SagaType>, transition: Transition) {
         let mut next = Some(transition);
         while let Some(Transition { saga, entry, commands }) = next.take() {
+            let last_failure = self.last_failure(&entry.record, &saga);
             self.changes.journal.push(entry);
+            let barrier = self.barrier(saga_type.definition(), &commands);
+            next = barrier.and_then(|barrier| self.paused_by(saga_type.definition(), &saga, barrier));
+            let commands = if next.is_some() { Vec::new() } else { commands };
             for command in commands {
                 match saga_type.payload(&saga, command.id.step, command.id.direction) {
                     Ok(payload) => self.send(id, saga_type, &saga, command, payload),
@@ -180,10 +217,19 @@ impl Planner<'_> {
                     saga,
                     business_key: working.now.business_key.clone(),
                     traceparent: working.now.traceparent.clone(),
+                    last_failure,
                 });
                 working.touched = true;
             }
         }
+    }
+
+    /// What is kept of the failure that the saga is getting over, once `record` has made `after` of it.
+    fn last_failure(&self, record: &Journaled, after: &Saga) -> Option<Cause> {
+        let (Journaled::Moved(event), Some(Working { now, .. })) = (record, self.working.get(&after.id)) else {
+            return None;
+        };
+        last_failure(now.last_failure.as_ref(), &now.saga, event, after)
     }
 
     fn send(
@@ -209,42 +255,6 @@ impl Planner<'_> {
             effect_before_saga: step.action.is_none(),
         });
     }
-
-    fn finish(mut self, answers: Vec<Answer>, planning: &Planning<'_>) -> Plan {
-        let mut moved = Vec::new();
-        let mut now_at = BTreeMap::new();
-        for (id, working) in self.working {
-            let after = working.now;
-            now_at.insert(id, after.clone());
-            if !working.touched {
-                continue;
-            }
-            if let Some(before) = &working.before {
-                self.changes.updates.push(Update {
-                    saga: after.saga.clone(),
-                    loaded_version: before.saga.version,
-                    data_changed: data_differs(&before.saga, &after.saga),
-                });
-            }
-            moved.push((working.before, after));
-        }
-        for (id, start) in self.inserts {
-            if let Some(record) = now_at.get(&id) {
-                let record = Record::clone(record);
-                self.changes.inserts.push(Insert { record, keys: start.keys.clone(), fingerprint: start.fingerprint });
-            }
-        }
-        self.changes.outbox = pack(self.commands, self.now, planning.new_id);
-        let verdicts = answers
-            .into_iter()
-            .map(|answer| match answer {
-                Answer::Ready(verdict) => verdict,
-                Answer::Started(id) => now_at.get(&id).cloned().map_or(Verdict::UnknownSaga, Verdict::Started),
-                Answer::Moved(id) => now_at.get(&id).cloned().map_or(Verdict::UnknownSaga, Verdict::Moved),
-            })
-            .collect();
-        Plan { changes: self.changes, verdicts, moved }
-    }
 }
 
 /// A command that could not be built did not happen.
@@ -255,20 +265,4 @@ fn unsendable(command: Command, message: String) -> Event {
         attempt: command.attempt,
         outcome: Outcome::Rejected { reason: "PAYLOAD_REFUSED".to_owned(), message },
     })
-}
-
-/// Whether the data column must be written: outputs and causes change rarely, everything else has a column.
-fn data_differs(before: &Saga, after: &Saga) -> bool {
-    before.outputs.len() != after.outputs.len() || causes(&before.state) != causes(&after.state)
-}
-
-fn causes(state: &State) -> (Option<&saga_core::saga::Cause>, Option<&saga_core::saga::Cause>) {
-    use saga_core::saga::Resume;
-    match state {
-        State::Running { .. } | State::Completed | State::Paused { resume: Resume::Run { .. } } => (None, None),
-        State::Compensating { cause, .. }
-        | State::Compensated { cause }
-        | State::Paused { resume: Resume::Unwind { cause, .. } } => (Some(cause), None),
-        State::Stuck { why, unwinding, .. } => (unwinding.as_ref(), Some(why)),
-    }
 }

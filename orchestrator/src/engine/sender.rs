@@ -1,6 +1,6 @@
 //! Publishing after the commit, and remembering what was confirmed until its outbox rows are deleted.
 
-use crate::store::OutboxMessage;
+use crate::store::{OutboxMessage, REPLIES};
 use baton_bus::bus::{CommandBus, Destination, Message};
 use baton_crash_point::{Point, hit};
 use std::collections::{BTreeMap, BTreeSet};
@@ -166,5 +166,9 @@ impl State {
 }
 
 fn to_message(message: OutboxMessage) -> Message {
-    Message { id: message.id, destination: Destination::Commands(message.participant), body: message.body }
+    let destination = match message.participant.as_str() {
+        REPLIES => Destination::Replies,
+        _ => Destination::Commands(message.participant),
+    };
+    Message { id: message.id, destination, body: message.body }
 }

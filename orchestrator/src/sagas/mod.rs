@@ -22,12 +22,29 @@ pub trait SagaType: Send + Sync + 'static {
     /// The encoded business message of one command. Deterministic: the same saga gives the same bytes.
     fn payload(&self, saga: &Saga, step: StepIndex, direction: Direction) -> Result<Bytes, PayloadError>;
 
+    /// Full name of the message type that some of this saga's bytes encode, so that they can be shown; `None` if that is not
+    /// known, or if they are always empty.
+    fn message_type(&self, _part: Part) -> Option<&'static str> {
+        None
+    }
+
     /// What operators may find a saga by beside its business key, read from its input; nothing if the input does not
     /// decode. Every text must stand in the input byte for byte, as texts do in protobuf: a database leaves out rows that
     /// cannot have it before anybody decodes them.
     fn details(&self, _input: &[u8]) -> Details {
         Details::default()
     }
+}
+
+/// Bytes of a saga that encode a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Part {
+    /// What it was started with.
+    Input,
+    /// What a command carries.
+    Command(StepIndex, Direction),
+    /// What an action answered.
+    Output(StepIndex),
 }
 
 /// An input that was accepted.

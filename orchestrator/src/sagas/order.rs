@@ -8,7 +8,7 @@
 //! 4 order.confirm   retriable
 //! ```
 
-use crate::sagas::{Accepted, PayloadError, SagaType};
+use crate::sagas::{Accepted, Part, PayloadError, SagaType};
 use baton_edge::errors::{Flaw, Violations};
 use baton_edge::reason::Reason;
 use baton_edge::shop::currency::Currencies;
@@ -110,6 +110,21 @@ impl SagaType for OrderSaga {
             (RESERVE, Direction::Undo) => Ok(encode(&ReleaseStock { order_number: input.order_number })),
             (CONFIRM, Direction::Action) => Ok(encode(&ConfirmOrder { order_number: input.order_number })),
             (_, Direction::Action | Direction::Undo) => Err(fail("the definition has no such command")),
+        }
+    }
+
+    fn message_type(&self, part: Part) -> Option<&'static str> {
+        match part {
+            Part::Input => Some("shop.order.v1.OrderSagaInput"),
+            Part::Command(TAKEN, Direction::Undo) => Some("shop.payment.v1.CancelPayment"),
+            Part::Command(OPEN, Direction::Action) => Some("shop.order.v1.OpenOrder"),
+            Part::Command(OPEN, Direction::Undo) => Some("shop.order.v1.RejectOrder"),
+            Part::Command(VERIFY, Direction::Action) => Some("shop.payment.v1.VerifyPayment"),
+            Part::Command(RESERVE, Direction::Action) => Some("shop.stock.v1.ReserveStock"),
+            Part::Command(RESERVE, Direction::Undo) => Some("shop.stock.v1.ReleaseStock"),
+            Part::Command(CONFIRM, Direction::Action) => Some("shop.order.v1.ConfirmOrder"),
+            // No participant of the shop answers with an output.
+            Part::Command(..) | Part::Output(_) => None,
         }
     }
 

@@ -4,12 +4,13 @@ mod forget;
 pub mod sample;
 mod search;
 
+use crate::store::audit::NewAudit;
 use crate::store::row::StateCode;
-use crate::store::{Changes, Insert, ListQuery, Loaded, SagaStore, StoreError, Update};
+use crate::store::{Changes, Insert, ListQuery, Loaded, Record, SagaStore, StoreError, Update};
 use bytes::Bytes;
 use saga_core::saga::{SagaId, State};
 use saga_core::time::Micros;
-use sample::{START, advance, always, id, insert, key, message, message_id, record, running, started};
+use sample::{START, advance, always, audit, id, insert, key, message, message_id, record, running, started};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -26,6 +27,7 @@ pub async fn exercise(store: Store) {
     only_active_sagas_are_due_oldest_first(&store).await;
     what_is_committed_is_read_back(&store).await;
     every_state_comes_back(&store).await;
+    a_last_failure_is_kept_while_it_is_so(&store).await;
     pages_follow_the_keyset(&store).await;
     search::searches_find_what_the_filter_selects(&store).await;
     a_version_conflict_rolls_everything_back(&store).await;
@@ -33,6 +35,7 @@ pub async fn exercise(store: Store) {
     what_does_not_fit_is_refused(&store).await;
     outputs_outlive_moves_that_do_not_touch_them(&store).await;
     messages_stay_until_confirmed(&store).await;
+    a_taken_request_id_rolls_everything_back(&store).await;
     a_panicking_decision_writes_nothing(&store).await;
     a_thousand_mixed_changes_commit_together(&store).await;
     the_decision_sees_what_is_there(&store).await;
@@ -103,7 +106,8 @@ async fn what_is_committed_is_read_back(store: &Store) {
         let (version, at) = (current.saga.version, current.saga.updated_at);
         let entry = saga_core::event::Entry { saga: current.saga.id, version, at, record: entry };
         entries.push(entry.clone());
-        let update = Update { saga: current.saga.clone(), loaded_version: before, data_changed: false };
+        let update =
+            Update { saga: current.saga.clone(), last_failure: None, loaded_version: before, data_changed: false };
         let changes = Changes { updates: vec![update], journal: vec![entry], ..Changes::default() };
         store.commit(vec![current.saga.id], always(changes)).await.expect("move");
     }
@@ -124,6 +128,21 @@ async fn every_state_comes_back(store: &Store) {
         store.commit(vec![moved.saga.id], always(changes.clone())).await.expect("move");
         let read = store.get(moved.saga.id).await.expect("get").map(|record| record.saga);
         assert_eq!(read.as_ref(), Some(&changes.updates[0].saga), "{name}, moved to");
+    }
+}
+
+async fn a_last_failure_is_kept_while_it_is_so(store: &Store) {
+    let mut wanted = record(id(23, 0), running(0, START));
+    wanted.last_failure = Some(sample::cause(0, "AWAY"));
+    put(store, vec![wanted.clone()]).await;
+    assert_eq!(store.get(wanted.saga.id).await.expect("get").as_ref(), Some(&wanted), "inserted");
+    for last_failure in [None, Some(sample::cause(0, "TIMEOUT")), Some(sample::cause(0, "AWAY")), None] {
+        let mut changes = Changes::default();
+        advance(&mut changes, &wanted, running(0, START));
+        changes.updates[0].last_failure.clone_from(&last_failure);
+        wanted = Record { saga: changes.updates[0].saga.clone(), last_failure, ..wanted };
+        store.commit(vec![wanted.saga.id], always(changes)).await.expect("move");
+        assert_eq!(store.get(wanted.saga.id).await.expect("get").as_ref(), Some(&wanted), "moved");
     }
 }
 
@@ -261,6 +280,34 @@ async fn messages_stay_until_confirmed(store: &Store) {
     let left = store.unconfirmed(Duration::from_secs(5), None, 100).await.expect("unconfirmed");
     assert_eq!(left, outbox[2..], "confirmed ones are gone, unknown ids are no error");
     store.commit(Vec::new(), always(Changes::default())).await.expect("an empty commit is one");
+}
+
+/// Acts without a request id never stand in each other's way.
+async fn a_taken_request_id_rolls_everything_back(store: &Store) {
+    let held = record(id(60, 1), running(0, START));
+    put(store, vec![held.clone()]).await;
+    let request = Some(message_id(60, 1));
+    let acting = |held: &crate::store::Record, audits: Vec<NewAudit>| {
+        let mut changes = Changes { audits, ..Changes::default() };
+        advance(&mut changes, held, State::Completed);
+        changes
+    };
+    let first = acting(&held, vec![audit(&held.saga, request), audit(&held.saga, None), audit(&held.saga, None)]);
+    store.commit(vec![held.saga.id], always(first)).await.expect("acted");
+    let other = record(id(60, 2), running(0, START));
+    put(store, vec![other.clone()]).await;
+    let own = Some(message_id(60, 2));
+    for audits in [
+        vec![audit(&other.saga, request)],
+        vec![audit(&other.saga, own), audit(&other.saga, request)],
+        vec![audit(&other.saga, own), audit(&other.saga, own)],
+    ] {
+        let refused = store.commit(vec![other.saga.id], always(acting(&other, audits))).await;
+        assert!(matches!(refused, Err(StoreError::RequestTaken)), "{refused:?}");
+        assert_eq!(version(store, other.saga.id).await, Some(1), "nothing of it is written");
+    }
+    let free = acting(&other, vec![audit(&other.saga, own)]);
+    store.commit(vec![other.saga.id], always(free)).await.expect("an id that nothing was written under is free");
 }
 
 /// A defect in a decision costs its own batch, not the store.

@@ -7,6 +7,7 @@ use crate::store::{
     StartKey, StoreError, row, wake_second,
 };
 use async_trait::async_trait;
+use baton_operate::order::Place;
 use saga_core::event::Entry;
 use saga_core::saga::{DefinitionId, Saga, SagaId};
 use saga_core::time::Micros;
@@ -32,6 +33,8 @@ struct Tables {
     journal: BTreeMap<(SagaId, u64), Entry>,
     outbox: BTreeMap<Uuid, OutboxMessage>,
     forgotten: BTreeMap<SagaId, Forgotten>,
+    /// Request ids of acts. The acts themselves nobody asks this store for.
+    requests: BTreeSet<Uuid>,
 }
 
 impl MemoryStore {
@@ -89,17 +92,24 @@ impl SagaStore for MemoryStore {
 
     async fn search(&self, query: SearchQuery) -> Result<Found, StoreError> {
         let tables = self.tables();
-        let older = (Bound::Unbounded, query.before.map_or(Bound::Unbounded, Bound::Excluded));
+        let order = query.order;
+        let behind = |place: &Place| query.after.is_none_or(|after| order.is_before(after, *place));
+        let placed = tables.sagas.values().filter_map(|record| Some((order.place(&record.saga)?, record)));
+        let mut ordered: Vec<_> = placed.filter(|(place, _)| behind(place)).collect();
+        ordered.sort_by_key(|(place, _)| *place);
+        if order.descending {
+            ordered.reverse();
+        }
         let limit = query.limit.max(1) as usize;
         let mut found = Found::default();
-        let mut last = query.before;
-        for (read, (id, record)) in tables.sagas.range(older).rev().enumerate() {
+        let mut last = query.after;
+        for (read, (place, record)) in ordered.into_iter().enumerate() {
             let matches = query.search.matches(record);
             if read >= query.max_rows.max(1) as usize || matches && found.records.len() == limit {
                 found.next = last;
                 break;
             }
-            last = Some(*id);
+            last = Some(place);
             found.records.extend(matches.then(|| record.clone()));
         }
         Ok(found)
@@ -230,6 +240,16 @@ impl Tables {
                 return conflict(format!("message {} exists", message.id));
             }
         }
+        // Holds live on the desk, which this store has not got.
+        if !changes.marks.is_empty() {
+            return Err(StoreError::HoldLifted(changes.marks.iter().map(|mark| mark.held.clone()).collect()));
+        }
+        let mut requests = BTreeSet::new();
+        for request in changes.audits.iter().filter_map(|audit| audit.request) {
+            if self.requests.contains(&request) || !requests.insert(request) {
+                return Err(StoreError::RequestTaken);
+            }
+        }
         Ok(())
     }
 
@@ -244,6 +264,7 @@ impl Tables {
         for update in &changes.updates {
             if let Some(record) = self.sagas.get_mut(&update.saga.id) {
                 record.saga = update.saga.clone();
+                record.last_failure = update.last_failure.clone();
             }
         }
         self.journal.extend(changes.journal.iter().map(|entry| ((entry.saga, entry.version), entry.clone())));
@@ -251,6 +272,7 @@ impl Tables {
         for id in &changes.confirmed {
             self.outbox.remove(id);
         }
+        self.requests.extend(changes.audits.iter().filter_map(|audit| audit.request));
     }
 
     fn forget(&mut self, id: SagaId, now: Micros) {

@@ -173,4 +173,307 @@ pub const MIGRATIONS: &[Migration] = &[
             forgotten_at INTEGER NOT NULL\
             ) STRICT, WITHOUT ROWID",
     },
+    // What operators did, one entry after the other, each bound to the one before it: docs/audit.md.
+    Migration {
+        id: "0016_audit",
+        mariadb: "CREATE TABLE IF NOT EXISTS audit (\
+            number BIGINT NOT NULL, \
+            at BIGINT NOT NULL, \
+            actor VARCHAR(128) NOT NULL, \
+            act VARCHAR(32) NOT NULL, \
+            subject VARCHAR(255) NOT NULL, \
+            reason VARCHAR(500) NOT NULL, \
+            before_state VARCHAR(255) NOT NULL, \
+            after_state VARCHAR(255) NOT NULL, \
+            saga_id BINARY(16) NULL, \
+            version BIGINT NOT NULL, \
+            request_id BINARY(16) NULL, \
+            content BINARY(32) NOT NULL, \
+            journal BINARY(32) NULL, \
+            previous BINARY(32) NOT NULL, \
+            hash BINARY(32) NOT NULL, \
+            PRIMARY KEY (number)\
+            ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin",
+        sqlite: "CREATE TABLE IF NOT EXISTS audit (\
+            number INTEGER NOT NULL PRIMARY KEY, \
+            at INTEGER NOT NULL, \
+            actor TEXT NOT NULL, \
+            act TEXT NOT NULL, \
+            subject TEXT NOT NULL, \
+            reason TEXT NOT NULL, \
+            before_state TEXT NOT NULL, \
+            after_state TEXT NOT NULL, \
+            saga_id BLOB NULL, \
+            version INTEGER NOT NULL, \
+            request_id BLOB NULL, \
+            content BLOB NOT NULL, \
+            journal BLOB NULL, \
+            previous BLOB NOT NULL, \
+            hash BLOB NOT NULL\
+            ) STRICT",
+    },
+    Migration {
+        id: "0017_audit_request",
+        mariadb: "CREATE UNIQUE INDEX IF NOT EXISTS audit_request ON audit (request_id)",
+        sqlite: "CREATE UNIQUE INDEX IF NOT EXISTS audit_request ON audit (request_id)",
+    },
+    Migration {
+        id: "0018_audit_subject",
+        mariadb: "CREATE INDEX IF NOT EXISTS audit_subject ON audit (subject, number)",
+        sqlite: "CREATE INDEX IF NOT EXISTS audit_subject ON audit (subject, number)",
+    },
+    Migration {
+        id: "0019_audit_actor",
+        mariadb: "CREATE INDEX IF NOT EXISTS audit_actor ON audit (actor, number)",
+        sqlite: "CREATE INDEX IF NOT EXISTS audit_actor ON audit (actor, number)",
+    },
+    Migration {
+        id: "0020_audit_head",
+        mariadb: "CREATE TABLE IF NOT EXISTS audit_head (\
+            id TINYINT NOT NULL, \
+            number BIGINT NOT NULL, \
+            hash BINARY(32) NOT NULL, \
+            PRIMARY KEY (id), \
+            CONSTRAINT audit_head_one CHECK (id = 1)\
+            ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin",
+        sqlite: "CREATE TABLE IF NOT EXISTS audit_head (\
+            id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1), \
+            number INTEGER NOT NULL, \
+            hash BLOB NOT NULL\
+            ) STRICT",
+    },
+    Migration {
+        id: "0021_audit_head_row",
+        mariadb: "INSERT IGNORE INTO audit_head (id, number, hash) VALUES (1, 0, \
+            X'0000000000000000000000000000000000000000000000000000000000000000')",
+        sqlite: "INSERT OR IGNORE INTO audit_head (id, number, hash) VALUES (1, 0, \
+            X'0000000000000000000000000000000000000000000000000000000000000000')",
+    },
+    // One order for many sagas. `pending` holds the ids of the page that is being ordered, `reached` where the next one
+    // begins: what was begun is told from what was not, whoever goes on with it.
+    Migration {
+        id: "0030_job",
+        mariadb: "CREATE TABLE IF NOT EXISTS job (\
+            id BINARY(16) NOT NULL, \
+            filter VARCHAR(2048) NOT NULL, \
+            preset VARCHAR(32) NOT NULL, \
+            verb TINYINT NOT NULL, \
+            reason VARCHAR(500) NOT NULL, \
+            actor VARCHAR(128) NOT NULL, \
+            max_rate INT NOT NULL, \
+            state TINYINT NOT NULL, \
+            matched BIGINT NOT NULL, \
+            matched_exact TINYINT NOT NULL, \
+            done BIGINT NOT NULL, \
+            failed BIGINT NOT NULL, \
+            created_at BIGINT NOT NULL, \
+            updated_at BIGINT NOT NULL, \
+            waits VARCHAR(255) NOT NULL, \
+            open TINYINT NOT NULL, \
+            reached BINARY(16) NOT NULL, \
+            page BIGINT NOT NULL, \
+            pending MEDIUMBLOB NOT NULL, \
+            last_page TINYINT NOT NULL, \
+            claimed_by BINARY(16) NOT NULL, \
+            claimed_until BIGINT NOT NULL, \
+            PRIMARY KEY (id)\
+            ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin",
+        sqlite: "CREATE TABLE IF NOT EXISTS job (\
+            id BLOB NOT NULL PRIMARY KEY, \
+            filter TEXT NOT NULL, \
+            preset TEXT NOT NULL, \
+            verb INTEGER NOT NULL, \
+            reason TEXT NOT NULL, \
+            actor TEXT NOT NULL, \
+            max_rate INTEGER NOT NULL, \
+            state INTEGER NOT NULL, \
+            matched INTEGER NOT NULL, \
+            matched_exact INTEGER NOT NULL, \
+            done INTEGER NOT NULL, \
+            failed INTEGER NOT NULL, \
+            created_at INTEGER NOT NULL, \
+            updated_at INTEGER NOT NULL, \
+            waits TEXT NOT NULL, \
+            open INTEGER NOT NULL, \
+            reached BLOB NOT NULL, \
+            page INTEGER NOT NULL, \
+            pending BLOB NOT NULL, \
+            last_page INTEGER NOT NULL, \
+            claimed_by BLOB NOT NULL, \
+            claimed_until INTEGER NOT NULL\
+            ) STRICT",
+    },
+    Migration {
+        id: "0031_job_open",
+        mariadb: "CREATE INDEX IF NOT EXISTS job_open ON job (open, id)",
+        sqlite: "CREATE INDEX IF NOT EXISTS job_open ON job (open, id)",
+    },
+    Migration {
+        id: "0032_job_failure",
+        mariadb: "CREATE TABLE IF NOT EXISTS job_failure (\
+            job_id BINARY(16) NOT NULL, \
+            number INT NOT NULL, \
+            saga_id BINARY(16) NOT NULL, \
+            rule VARCHAR(63) NOT NULL, \
+            message VARCHAR(500) NOT NULL, \
+            at BIGINT NOT NULL, \
+            PRIMARY KEY (job_id, number)\
+            ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin",
+        sqlite: "CREATE TABLE IF NOT EXISTS job_failure (\
+            job_id BLOB NOT NULL, \
+            number INTEGER NOT NULL, \
+            saga_id BLOB NOT NULL, \
+            rule TEXT NOT NULL, \
+            message TEXT NOT NULL, \
+            at INTEGER NOT NULL, \
+            PRIMARY KEY (job_id, number)\
+            ) STRICT, WITHOUT ROWID",
+    },
+    // Definitions and participants that are halted, and the sagas that each of these holds has paused, or is about to.
+    Migration {
+        id: "0033_hold",
+        mariadb: "CREATE TABLE IF NOT EXISTS hold (\
+            name VARCHAR(128) NOT NULL, \
+            reason VARCHAR(500) NOT NULL, \
+            actor VARCHAR(128) NOT NULL, \
+            created_at BIGINT NOT NULL, \
+            releasing TINYINT NOT NULL, \
+            release_reason VARCHAR(500) NOT NULL, \
+            release_actor VARCHAR(128) NOT NULL, \
+            claimed_by BINARY(16) NOT NULL, \
+            claimed_until BIGINT NOT NULL, \
+            PRIMARY KEY (name)\
+            ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin",
+        sqlite: "CREATE TABLE IF NOT EXISTS hold (\
+            name TEXT NOT NULL PRIMARY KEY, \
+            reason TEXT NOT NULL, \
+            actor TEXT NOT NULL, \
+            created_at INTEGER NOT NULL, \
+            releasing INTEGER NOT NULL, \
+            release_reason TEXT NOT NULL, \
+            release_actor TEXT NOT NULL, \
+            claimed_by BLOB NOT NULL, \
+            claimed_until INTEGER NOT NULL\
+            ) STRICT",
+    },
+    Migration {
+        id: "0034_hold_saga",
+        mariadb: "CREATE TABLE IF NOT EXISTS hold_saga (\
+            hold VARCHAR(128) NOT NULL, \
+            saga_id BINARY(16) NOT NULL, \
+            seen_version BIGINT NOT NULL, \
+            PRIMARY KEY (hold, saga_id)\
+            ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin",
+        sqlite: "CREATE TABLE IF NOT EXISTS hold_saga (\
+            hold TEXT NOT NULL, \
+            saga_id BLOB NOT NULL, \
+            seen_version INTEGER NOT NULL, \
+            PRIMARY KEY (hold, saga_id)\
+            ) STRICT, WITHOUT ROWID",
+    },
+    // Messages that could not be processed, until an operator decides. `waiting_key` is taken while it waits.
+    Migration {
+        id: "0040_dead_letter",
+        mariadb: "CREATE TABLE IF NOT EXISTS dead_letter (\
+            id BINARY(16) NOT NULL, \
+            destination VARCHAR(64) NOT NULL, \
+            message_id BINARY(16) NULL, \
+            reason VARCHAR(64) NOT NULL, \
+            body MEDIUMBLOB NOT NULL, \
+            size BIGINT NOT NULL, \
+            sagas VARBINARY(128) NOT NULL, \
+            waiting_key BINARY(32) NULL, \
+            state TINYINT NOT NULL, \
+            collected_at BIGINT NOT NULL, \
+            decided_at BIGINT NULL, \
+            PRIMARY KEY (id), \
+            UNIQUE KEY dead_letter_waiting (waiting_key)\
+            ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin",
+        sqlite: "CREATE TABLE IF NOT EXISTS dead_letter (\
+            id BLOB NOT NULL PRIMARY KEY, \
+            destination TEXT NOT NULL, \
+            message_id BLOB NULL, \
+            reason TEXT NOT NULL, \
+            body BLOB NOT NULL, \
+            size INTEGER NOT NULL, \
+            sagas BLOB NOT NULL, \
+            waiting_key BLOB NULL UNIQUE, \
+            state INTEGER NOT NULL, \
+            collected_at INTEGER NOT NULL, \
+            decided_at INTEGER NULL\
+            ) STRICT",
+    },
+    Migration {
+        id: "0041_dead_letter_state",
+        mariadb: "CREATE INDEX IF NOT EXISTS dead_letter_state ON dead_letter (state, id)",
+        sqlite: "CREATE INDEX IF NOT EXISTS dead_letter_state ON dead_letter (state, id)",
+    },
+    Migration {
+        id: "0042_dead_letter_decided",
+        mariadb: "CREATE INDEX IF NOT EXISTS dead_letter_decided ON dead_letter (decided_at)",
+        sqlite: "CREATE INDEX IF NOT EXISTS dead_letter_decided ON dead_letter (decided_at)",
+    },
+    Migration {
+        id: "0050_instance",
+        mariadb: "CREATE TABLE IF NOT EXISTS instance (\
+            id BINARY(16) NOT NULL, \
+            seen_at BIGINT NOT NULL, \
+            version VARCHAR(32) NOT NULL, \
+            PRIMARY KEY (id)\
+            ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin",
+        sqlite: "CREATE TABLE IF NOT EXISTS instance (\
+            id BLOB NOT NULL PRIMARY KEY, \
+            seen_at INTEGER NOT NULL, \
+            version TEXT NOT NULL\
+            ) STRICT, WITHOUT ROWID",
+    },
+    Migration {
+        id: "0051_sample",
+        mariadb: "CREATE TABLE IF NOT EXISTS sample (\
+            at BIGINT NOT NULL, \
+            instance BINARY(16) NOT NULL, \
+            started BIGINT NOT NULL, \
+            ended BIGINT NOT NULL, \
+            p50_us BIGINT NOT NULL, \
+            p99_us BIGINT NOT NULL, \
+            under_way BIGINT NOT NULL, \
+            PRIMARY KEY (at, instance)\
+            ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin",
+        sqlite: "CREATE TABLE IF NOT EXISTS sample (\
+            at INTEGER NOT NULL, \
+            instance BLOB NOT NULL, \
+            started INTEGER NOT NULL, \
+            ended INTEGER NOT NULL, \
+            p50_us INTEGER NOT NULL, \
+            p99_us INTEGER NOT NULL, \
+            under_way INTEGER NOT NULL, \
+            PRIMARY KEY (at, instance)\
+            ) STRICT, WITHOUT ROWID",
+    },
+    Migration {
+        id: "0052_instance_address",
+        mariadb: "ALTER TABLE instance ADD COLUMN IF NOT EXISTS address VARCHAR(255) NOT NULL DEFAULT ''",
+        sqlite: "ALTER TABLE instance ADD COLUMN address TEXT NOT NULL DEFAULT ''",
+    },
+    Migration {
+        id: "0060_incident",
+        mariadb: "CREATE TABLE IF NOT EXISTS incident (\
+            saga_id BINARY(16) NOT NULL, \
+            version BIGINT NOT NULL, \
+            opened_at BIGINT NOT NULL, \
+            told_at BIGINT NULL, \
+            attempts BIGINT NOT NULL, \
+            next_at BIGINT NOT NULL, \
+            PRIMARY KEY (saga_id, version)\
+            ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin",
+        sqlite: "CREATE TABLE IF NOT EXISTS incident (\
+            saga_id BLOB NOT NULL, \
+            version INTEGER NOT NULL, \
+            opened_at INTEGER NOT NULL, \
+            told_at INTEGER NULL, \
+            attempts INTEGER NOT NULL, \
+            next_at INTEGER NOT NULL, \
+            PRIMARY KEY (saga_id, version)\
+            ) STRICT, WITHOUT ROWID",
+    },
 ];

@@ -1,5 +1,6 @@
 //! The seam to durable state: one trait about intent, its implementations, and the suite they all pass.
 
+pub mod audit;
 pub mod conformance;
 pub mod forgetting;
 pub mod memory;
@@ -7,12 +8,15 @@ pub mod migrations;
 pub mod row;
 pub mod sql;
 
+use crate::held::{Held, Mark};
 use crate::search::Search;
 use async_trait::async_trait;
+use audit::NewAudit;
+use baton_operate::order::{OrderBy, Place};
 use bytes::Bytes;
 use forgetting::{Forgotten, Sweep};
 use saga_core::event::Entry;
-use saga_core::saga::{DefinitionId, Saga, SagaId};
+use saga_core::saga::{Cause, DefinitionId, Saga, SagaId};
 use saga_core::time::Micros;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -28,6 +32,16 @@ pub struct Record {
     pub business_key: String,
     /// W3C traceparent the saga was started under, or empty.
     pub traceparent: String,
+    /// Why the newest settled attempt at the half-step it is at came to nothing; see [`baton_operate::failure`].
+    pub last_failure: Option<Cause>,
+}
+
+impl Record {
+    /// Why it tries again, is stuck, unwinds or unwound: what is newest of these.
+    #[must_use]
+    pub fn cause(&self) -> Option<&Cause> {
+        self.last_failure.as_ref().or_else(|| self.saga.cause())
+    }
 }
 
 /// A key that at most one saga may hold, for ever: a digest of (definition, request id) or of an exclusive business key.
@@ -65,18 +79,24 @@ pub struct Insert {
 pub struct Update {
     /// The saga as it shall be.
     pub saga: Saga,
+    /// Its last failure as it shall be.
+    pub last_failure: Option<Cause>,
     /// The version it was loaded with; the commit fails with [`StoreError::Conflict`] if the row has another.
     pub loaded_version: u64,
-    /// False if `outputs` and causes are as loaded, so that the data column need not be written.
+    /// False if outputs, causes and last failure are as loaded, so that the data column need not be written.
     pub data_changed: bool,
 }
+
+/// Stands for the reply queue where a participant is named: no participant can be called so. Only replies that an operator
+/// sends again go there from here.
+pub const REPLIES: &str = "@replies";
 
 /// One outgoing message: its row is deleted once the bus has taken the message over.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutboxMessage {
     /// Message id, a UUIDv7.
     pub id: Uuid,
-    /// Participant whose command queue it goes to.
+    /// Participant whose command queue it goes to, or [`REPLIES`].
     pub participant: String,
     /// The encoded `CommandBatch`: the bytes are the message.
     pub body: Bytes,
@@ -97,6 +117,11 @@ pub struct Changes {
     pub outbox: Vec<OutboxMessage>,
     /// Outbox rows whose messages the bus has confirmed: deleted. Ids that do not exist are not an error.
     pub confirmed: Vec<Uuid>,
+    /// Sagas that holds have paused in this batch; a hold that does not stand any more fails the commit with
+    /// [`StoreError::HoldLifted`].
+    pub marks: Vec<Mark>,
+    /// Acts of operators to write down; a request id that is taken fails the commit with [`StoreError::RequestTaken`].
+    pub audits: Vec<NewAudit>,
 }
 
 /// What a commit's decision is made on.
@@ -138,8 +163,10 @@ pub struct ListQuery {
 pub struct SearchQuery {
     /// Which sagas.
     pub search: Search,
-    /// Only sagas older than this id: the keyset.
-    pub before: Option<SagaId>,
+    /// In which order.
+    pub order: OrderBy,
+    /// Only sagas behind this place in it: the keyset.
+    pub after: Option<Place>,
     /// At most this many, at least one.
     pub limit: u32,
     /// At most so many rows are read, at least one: a page may be short, or empty, before the end.
@@ -149,12 +176,12 @@ pub struct SearchQuery {
 /// What a page of a search found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Found {
-    /// The sagas, newest first.
+    /// The sagas, in the order that was asked for.
     pub records: Vec<Record>,
     /// Sagas that the page came across and whose rows do not decode: they never hide the others.
     pub unreadable: Vec<SagaId>,
-    /// Where to go on: before this id. `None` at the end, and only there.
-    pub next: Option<SagaId>,
+    /// Where to go on: behind this place. `None` at the end, and only there.
+    pub next: Option<Place>,
 }
 
 /// How many sagas a search selects.
@@ -182,6 +209,12 @@ pub enum StoreError {
     /// A start key is taken; nothing was written. Ask [`SagaStore::find_keys`] which.
     #[error("start key taken")]
     DuplicateKey,
+    /// An act with this request id is written down already; nothing was written. Look it up.
+    #[error("request id taken")]
+    RequestTaken,
+    /// These holds do not stand any more, so that nobody would resume what they pause; nothing was written.
+    #[error("{} of the holds do not stand any more", .0.len())]
+    HoldLifted(Vec<Held>),
     /// The database refuses a value or a statement; nothing was written. A defect or a poisoned saga.
     #[error("store refused: {0}")]
     Refused(String),
@@ -208,7 +241,7 @@ pub trait SagaStore: Send + Sync + fmt::Debug + 'static {
     /// A page of sagas, newest first.
     async fn list(&self, query: ListQuery) -> Result<Vec<Record>, StoreError>;
 
-    /// A page of the sagas that a search selects, newest first: all of them in the end, whatever the bounds, if the caller
+    /// A page of the sagas that a search selects, in order: all of them in the end, whatever the bounds, if the caller
     /// goes on from [`Found::next`] until there is none.
     async fn search(&self, query: SearchQuery) -> Result<Found, StoreError>;
 

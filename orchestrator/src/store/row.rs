@@ -1,5 +1,6 @@
 //! Rows and values mapped to each other, in one place. Stored rows outlive builds: codes and fields keep their meaning.
 
+pub mod audit;
 pub mod journal;
 mod moving;
 
@@ -47,7 +48,7 @@ impl StateCode {
     }
 
     /// The state of a stored code.
-    pub(super) fn from_stored(code: i64) -> Result<Self, Undecodable> {
+    pub(crate) fn from_stored(code: i64) -> Result<Self, Undecodable> {
         Ok(match code {
             1 => Self::Running,
             2 => Self::Compensating,
@@ -128,25 +129,35 @@ pub fn saga_values(record: &Record) -> Vec<Value> {
         saga.created_at.0.into(),
         saga.updated_at.0.into(),
         saga.input.as_ref().into(),
-        data_value(saga),
+        data_value(saga, record.last_failure.as_ref()),
     ]
 }
 
-/// Column `data`: outputs and causes.
+/// Column `data`: outputs, causes and the last failure.
 #[must_use]
-pub fn data_value(saga: &Saga) -> Value {
-    let (cause, stuck) = match &saga.state {
+pub fn data_value(saga: &Saga, last_failure: Option<&Cause>) -> Value {
+    let (cause, stuck) = causes(&saga.state);
+    let outputs =
+        saga.outputs.iter().map(|(step, output)| stored::StepOutput { step: u32::from(*step), output: output.clone() });
+    let data = stored::SagaData {
+        outputs: outputs.collect(),
+        cause: cause.map(stored_cause),
+        stuck: stuck.map(stored_cause),
+        last_failure: last_failure.map(stored_cause),
+    };
+    data.encode_to_vec().into()
+}
+
+/// Why a saga unwinds or unwound, and why it is stuck.
+#[must_use]
+pub fn causes(state: &State) -> (Option<&Cause>, Option<&Cause>) {
+    match state {
         State::Running { .. } | State::Completed | State::Paused { resume: Resume::Run { .. } } => (None, None),
         State::Compensating { cause, .. }
         | State::Compensated { cause }
         | State::Paused { resume: Resume::Unwind { cause, .. } } => (Some(cause), None),
         State::Stuck { why, unwinding, .. } => (unwinding.as_ref(), Some(why)),
-    };
-    let outputs =
-        saga.outputs.iter().map(|(step, output)| stored::StepOutput { step: u32::from(*step), output: output.clone() });
-    let data =
-        stored::SagaData { outputs: outputs.collect(), cause: cause.map(stored_cause), stuck: stuck.map(stored_cause) };
-    data.encode_to_vec().into()
+    }
 }
 
 /// The id of a row that may not decode otherwise.
@@ -177,7 +188,12 @@ pub fn decode_saga(row: &Row) -> Result<Record, Undecodable> {
     if saga.version == 0 || Moving::of(&saga).values()[..8] != row.0[3..11] {
         return Err(Undecodable("the columns do not fit the state".to_owned()));
     }
-    Ok(Record { saga, business_key: row.text(12)?.to_owned(), traceparent: row.text(13)?.to_owned() })
+    Ok(Record {
+        saga,
+        business_key: row.text(12)?.to_owned(),
+        traceparent: row.text(13)?.to_owned(),
+        last_failure: data.last_failure.map(read_cause).transpose()?,
+    })
 }
 
 fn decode_state(row: &Row, cause: Option<stored::Cause>, stuck: Option<stored::Cause>) -> Result<State, Undecodable> {

@@ -1,8 +1,11 @@
 //! The store on MariaDB and on SQLite: one implementation, the dialects differ in two clauses.
 
+pub(crate) mod audit;
 mod clock;
 mod commit;
 mod forget;
+pub mod journal_digest;
+pub(crate) mod marks;
 mod read;
 mod search;
 
@@ -150,7 +153,7 @@ impl SagaStore for SqlStore {
 }
 
 /// A database's error as the store's callers see it.
-fn store_error(error: SqlError) -> StoreError {
+pub(crate) fn store_error(error: SqlError) -> StoreError {
     match error {
         SqlError::Unavailable(reason) => StoreError::Unavailable(reason),
         SqlError::UnknownOutcome(reason) => StoreError::UnknownOutcome(reason),

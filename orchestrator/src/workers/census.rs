@@ -3,6 +3,7 @@
 use crate::engine::under_way::UnderWay;
 use crate::metrics::Metrics;
 use crate::store::{SagaStore, StoreError};
+use crate::workers::repeat;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -30,16 +31,7 @@ impl Census {
 
     /// Runs until cancelled. While the store is away the last count stands.
     pub async fn run(self, stop: CancellationToken) {
-        loop {
-            if let Err(error) = self.run_once().await {
-                tracing::debug!(%error, "sagas under way could not be counted");
-            }
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => return,
-                () = tokio::time::sleep(PAUSE) => {}
-            }
-        }
+        repeat(&stop, PAUSE, "sagas under way could not be counted", || self.run_once()).await;
     }
 
     /// One count, if there is anything to count. Far beyond the bound it does not matter how many there are.

@@ -86,9 +86,9 @@ async fn quarantine(delivery: Delivery, reason: &'static str) {
 
 /// A batch whose items are still bytes: the same wire format as `ReplyBatch`, so that one bad item spoils only itself.
 #[derive(Clone, PartialEq, prost::Message)]
-struct RawBatch {
+pub(super) struct RawBatch {
     #[prost(bytes = "bytes", repeated, tag = "1")]
-    items: Vec<Bytes>,
+    pub(super) items: Vec<Bytes>,
 }
 
 /// The replies of a message that can be read, and how many items cannot.

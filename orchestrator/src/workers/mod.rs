@@ -1,9 +1,42 @@
 //! Workers beside the engine: replies in, unconfirmed messages out, due sagas woken, sagas
-//! under way counted. Each is `run_once` and a short loop.
+//! under way counted, dead letters collected and what waits for operators counted. Each is `run_once` and a short loop.
 
+pub mod beat;
+pub mod burden;
 pub mod census;
+pub mod holds;
 pub mod inbox;
+pub mod incidents;
+pub mod jobs;
+pub mod letters;
+pub mod ordering;
+pub mod pace;
 pub mod probe;
 pub mod relay;
 pub mod retention;
 pub mod waker;
+
+use std::fmt;
+use std::future::Future;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// Does something, and again after each `pause`, until cancelled, which what has begun is waited for. A failure costs its turn
+/// and is told as `in_vain`.
+async fn repeat<E: fmt::Display, F: Future<Output = Result<(), E>>>(
+    stop: &CancellationToken,
+    pause: Duration,
+    in_vain: &'static str,
+    mut once: impl FnMut() -> F,
+) {
+    loop {
+        if let Err(error) = once().await {
+            tracing::debug!(%error, "{in_vain}");
+        }
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}

@@ -1,5 +1,6 @@
 //! Asks participants what they know of a command before it is repeated.
 
+use crate::wiring::business_service;
 use crate::workers::inbox::reply_of;
 use async_trait::async_trait;
 use baton_proto::baton::participant::v1 as wire;
@@ -10,7 +11,14 @@ use saga_core::saga::{CommandId, Direction, SagaId};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
+use tonic::Code;
+use tonic::body::Body;
+use tonic::client::GrpcService;
+use tonic::codegen::{Body as HttpBody, StdError};
 use tonic::transport::Channel;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
 
 /// Keys one probe asks about at most; the participant's own bound.
 pub const MAX_KEYS: usize = 256;
@@ -24,24 +32,36 @@ pub trait Probe: Send + Sync + fmt::Debug + 'static {
     /// The stored answers to some commands, at most [`MAX_KEYS`]; those not known are left out. `None` if the participant
     /// cannot be asked.
     async fn ask(&self, participant: &str, commands: &[CommandId]) -> Option<Vec<(SagaId, Reply)>>;
+
+    /// Ok if the participant serves right now; otherwise why not, for people. Callers bound the time.
+    async fn healthy(&self, _participant: &str) -> Result<(), String> {
+        Err("it cannot be asked".to_owned())
+    }
 }
 
 /// Probes over gRPC.
 #[derive(Clone, Debug, Default)]
-pub struct GrpcProbe {
-    channels: BTreeMap<String, Channel>,
+pub struct GrpcProbe<T = Channel> {
+    channels: BTreeMap<String, T>,
 }
 
-impl GrpcProbe {
-    /// A probe over channels by participant name.
+impl<T> GrpcProbe<T> {
+    /// A probe over channels by participant name; a router in this process is a channel too.
     #[must_use]
-    pub fn new(channels: BTreeMap<String, Channel>) -> Self {
+    pub fn new(channels: BTreeMap<String, T>) -> Self {
         Self { channels }
     }
 }
 
 #[async_trait]
-impl Probe for GrpcProbe {
+impl<T> Probe for GrpcProbe<T>
+where
+    T: GrpcService<Body, ResponseBody: Send + 'static> + Clone + fmt::Debug + Send + Sync + 'static,
+    T::Error: Into<StdError>,
+    T::Future: Send,
+    T::ResponseBody: HttpBody<Data = Bytes>,
+    <T::ResponseBody as HttpBody>::Error: Into<StdError> + Send,
+{
     async fn ask(&self, participant: &str, commands: &[CommandId]) -> Option<Vec<(SagaId, Reply)>> {
         let channel = self.channels.get(participant)?;
         let keys = commands.iter().take(MAX_KEYS).map(key_of).collect();
@@ -60,6 +80,18 @@ impl Probe for GrpcProbe {
                 tracing::debug!(participant, "probe timed out");
                 None
             }
+        }
+    }
+
+    async fn healthy(&self, participant: &str) -> Result<(), String> {
+        let channel = self.channels.get(participant).ok_or("no endpoint is configured for it")?;
+        let mut client = HealthClient::new(channel.clone());
+        let service = business_service(participant).unwrap_or_default().to_owned();
+        match client.check(HealthCheckRequest { service }).await.map(|answer| answer.into_inner().status()) {
+            Ok(ServingStatus::Serving) => Ok(()),
+            Ok(other) => Err(format!("it says {}", other.as_str_name())),
+            Err(status) if status.code() == Code::Unavailable => Err("it cannot be reached".to_owned()),
+            Err(status) => Err(format!("its health cannot be told: {:?}", status.code())),
         }
     }
 }

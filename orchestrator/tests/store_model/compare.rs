@@ -93,7 +93,11 @@ fn verdict_of(error: &StoreError) -> Option<Verdict> {
         StoreError::Conflict(_) => Some(Verdict::Conflict),
         StoreError::DuplicateKey => Some(Verdict::DuplicateKey),
         StoreError::Refused(_) => Some(Verdict::Refused),
-        StoreError::Unavailable(_) | StoreError::UnknownOutcome(_) | StoreError::Unreadable(_) => None,
+        StoreError::Unavailable(_)
+        | StoreError::UnknownOutcome(_)
+        | StoreError::Unreadable(_)
+        | StoreError::HoldLifted(_)
+        | StoreError::RequestTaken => None,
     }
 }
 

@@ -55,6 +55,7 @@ pub const DEFECTS: &[(&str, Defect)] = &[
     ("keeps confirmed messages", Defect::Writes(keep_confirmed)),
     ("loses a message", Defect::Writes(lose_a_message)),
     ("loses outputs and causes", Defect::Writes(lose_data)),
+    ("loses the last failure", Defect::Writes(lose_failures)),
     ("writes half a batch", Defect::Writes(write_half)),
     ("forgets the saga's deadline", Defect::Writes(forget_deadlines)),
     ("folds case", Defect::FoldsCase),
@@ -106,6 +107,11 @@ fn lose_a_message(mut changes: Changes, _: &Loaded) -> Changes {
 
 fn lose_data(mut changes: Changes, _: &Loaded) -> Changes {
     changes.updates.iter_mut().for_each(|update| update.saga.outputs.clear());
+    changes
+}
+
+fn lose_failures(mut changes: Changes, _: &Loaded) -> Changes {
+    changes.updates.iter_mut().for_each(|update| update.last_failure = None);
     changes
 }
 

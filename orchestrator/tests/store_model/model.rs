@@ -75,6 +75,7 @@ impl Model {
             let held = self.sagas.iter_mut().find(|record| record.saga.id == update.saga.id);
             let held = held.filter(|record| record.saga.version == update.loaded_version).ok_or(Verdict::Conflict)?;
             held.saga = update.saga.clone();
+            held.last_failure = update.last_failure.clone();
         }
         for insert in &changes.inserts {
             if self.get(insert.record.saga.id).is_some() {

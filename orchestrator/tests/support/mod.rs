@@ -2,11 +2,15 @@
 
 #![allow(dead_code)]
 
+pub mod office;
+
 use async_trait::async_trait;
 use baton_bus::bus::{CommandBus, Consumer, Delivery, Destination, Message, Settle};
 use baton_bus::error::BusError;
 use baton_orchestrator::api::Api;
+use baton_orchestrator::api::admin::overview::Memo;
 use baton_orchestrator::coord::local::LocalCoord;
+use baton_orchestrator::desk::Desk;
 use baton_orchestrator::engine::attempt::Committer;
 use baton_orchestrator::engine::driver::Engine;
 use baton_orchestrator::engine::handle::EngineHandle;
@@ -20,6 +24,7 @@ use baton_orchestrator::sagas::Registry;
 use baton_orchestrator::search::Search;
 use baton_orchestrator::store::forgetting::{Forgotten, Sweep};
 use baton_orchestrator::store::memory::MemoryStore;
+use baton_orchestrator::store::sql::SqlStore;
 use baton_orchestrator::store::{
     Changes, Counted, Decide, Fingerprint, Found, Holder, ListQuery, Loaded, OutboxMessage, Record, SagaStore,
     SearchQuery, StartKey, StoreError, Update,
@@ -28,6 +33,7 @@ use baton_orchestrator::workers::census::Census;
 use baton_orchestrator::workers::probe::Probe;
 use baton_proto::baton::participant::v1 as wire;
 use baton_proto::shop::order::v1::{OrderLine, OrderSagaInput};
+use baton_sql::database::DatabaseConfig;
 use bytes::Bytes;
 use prost::Message as _;
 use saga_core::event::Entry;
@@ -52,10 +58,10 @@ pub enum Fault {
     Conflict,
 }
 
-/// A memory store that fails on order.
+/// A store, in memory unless the test says otherwise, that fails on order.
 #[derive(Debug)]
 pub struct FaultyStore {
-    pub inner: MemoryStore,
+    pub inner: Arc<dyn SagaStore>,
     faults: Mutex<Vec<Fault>>,
     pub commits: AtomicUsize,
     /// How many sagas the last commit read.
@@ -65,7 +71,10 @@ pub struct FaultyStore {
 impl FaultyStore {
     pub fn new(clock: &Clock) -> Arc<Self> {
         let clock = clock.clone();
-        let inner = MemoryStore::new(Arc::new(move || clock.now()));
+        Self::over(Arc::new(MemoryStore::new(Arc::new(move || clock.now()))))
+    }
+
+    pub fn over(inner: Arc<dyn SagaStore>) -> Arc<Self> {
         Arc::new(Self { inner, faults: Mutex::default(), commits: AtomicUsize::new(0), read: AtomicUsize::new(0) })
     }
 
@@ -83,7 +92,10 @@ impl FaultyStore {
             if let State::Running { step, .. } = &mut saga.state {
                 *step = to;
             }
-            Changes { updates: vec![Update { saga, loaded_version, data_changed: false }], ..Changes::default() }
+            Changes {
+                updates: vec![Update { saga, last_failure: None, loaded_version, data_changed: false }],
+                ..Changes::default()
+            }
         });
         self.inner.commit(vec![id], decide).await.expect("damaged");
     }
@@ -95,7 +107,10 @@ impl FaultyStore {
             let loaded_version = saga.version;
             saga.version += 1;
             saga.state = State::Completed;
-            Changes { updates: vec![Update { saga, loaded_version, data_changed: false }], ..Changes::default() }
+            Changes {
+                updates: vec![Update { saga, last_failure: None, loaded_version, data_changed: false }],
+                ..Changes::default()
+            }
         });
         self.inner.commit(vec![id], decide).await.expect("ended");
     }
@@ -293,6 +308,8 @@ pub fn delivery() -> (Delivery, Arc<Mutex<Vec<Settlement>>>) {
 pub struct Bench {
     pub clock: Clock,
     pub store: Arc<FaultyStore>,
+    pub desk: Option<Desk>,
+    pub sql: Option<Arc<SqlStore>>,
     pub bus: Arc<RecordingBus>,
     pub sender: Arc<Sender>,
     pub handle: EngineHandle,
@@ -317,9 +334,31 @@ impl Bench {
         Self::made(1024, planted)
     }
 
+    /// Over a database, with a desk in it.
+    pub async fn over(config: DatabaseConfig) -> Self {
+        let clock = Clock::new();
+        let own = clock.clone();
+        let store = SqlStore::open_with_clock(config, Arc::new(move || own.now())).await.expect("open");
+        store.migrate().await.expect("migrated");
+        let store = Arc::new(store);
+        let desk = Some(Desk::new(store.clone()));
+        let bench = Self::on(clock, FaultyStore::over(store.clone()), desk, 1024, |_| None);
+        Self { sql: Some(store), ..bench }
+    }
+
     fn made(max_under_way: usize, planted: impl FnOnce(&Arc<Sender>) -> Option<Planted>) -> Self {
         let clock = Clock::new();
         let store = FaultyStore::new(&clock);
+        Self::on(clock, store, None, max_under_way, planted)
+    }
+
+    fn on(
+        clock: Clock,
+        store: Arc<FaultyStore>,
+        desk: Option<Desk>,
+        max_under_way: usize,
+        planted: impl FnOnce(&Arc<Sender>) -> Option<Planted>,
+    ) -> Self {
         let bus = Arc::new(RecordingBus::default());
         let sender = Sender::new(bus.clone());
         let under_way = UnderWay::new(max_under_way);
@@ -332,19 +371,23 @@ impl Bench {
             registry: Registry::standard(),
             new_id: Arc::new(Uuid::now_v7),
             known: baton_orchestrator::engine::known::Known::default(),
+            holds: desk.as_ref().map(Desk::known_holds).unwrap_or_default(),
             under_way: under_way.clone(),
             planted: planted(&sender),
         };
         let closing = CancellationToken::new();
         let engine = Engine::new(jobs, committer, sender.clone(), notifier.clone(), 4096, closing.clone());
-        Self { clock, store, bus, sender, handle, under_way, census, closing, notifier, engine }
+        Self { clock, store, desk, sql: None, bus, sender, handle, under_way, census, closing, notifier, engine }
     }
 
     /// What the services work with, over this bench; its engine is still the test's to run.
     pub fn api(&self, probe: Arc<dyn Probe>) -> Api {
         Api {
             engine: self.handle.clone(),
+            bus: self.bus.clone(),
+            overview: Memo::default(),
             store: self.store.clone(),
+            desk: self.desk.clone(),
             probe,
             registry: Registry::standard(),
             notifier: self.notifier.clone(),
@@ -384,5 +427,14 @@ pub fn order_start(n: u8) -> Start {
         traceparent: String::new(),
         keys: vec![StartKey([n; 32])],
         fingerprint: Fingerprint([n; 32]),
+    }
+}
+
+/// Waits for what has to be asked for, at most a minute.
+pub async fn wait_until(what: &str, condition: impl AsyncFn() -> bool) {
+    let until = tokio::time::Instant::now() + Duration::from_secs(60);
+    while !condition().await {
+        assert!(tokio::time::Instant::now() < until, "waited too long for {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }

@@ -1,12 +1,15 @@
 //! Orders: judged, handed to the engine, answered.
 
 use crate::api::Api;
+use crate::api::admin::audit::request_id;
 use crate::api::admin::told;
 use crate::api::begin::rejection;
 use crate::api::reason::{SagaReason, of_store};
 use crate::api::sagas::saga_id;
 use crate::api::view;
-use crate::engine::input::Verdict;
+use crate::engine::input::{Act, Verdict};
+use crate::held::Barrier;
+pub(super) use crate::store::audit::MAX_REASON;
 use baton_edge::errors::{Flaw, Violations, status_with};
 use baton_edge::reason::Reason;
 use baton_proto::baton::saga::v1 as wire;
@@ -18,11 +21,8 @@ use std::collections::HashMap;
 use tonic::Status;
 use tonic_types::PreconditionViolation;
 
-/// Longest reason, characters: a few sentences. It stays in the journal for ever.
-const MAX_REASON: usize = 500;
-
 /// Longest actor, characters: a name or an address.
-const MAX_ACTOR: usize = 128;
+pub(super) const MAX_ACTOR: usize = 128;
 
 impl Api {
     pub(super) async fn act(&self, request: wire::ActOnSagaRequest) -> Result<wire::ActOnSagaResponse, Status> {
@@ -31,22 +31,39 @@ impl Api {
         let verb = violations.keep("verb", verb(request.verb));
         let actor = violations.keep("actor", words(request.actor, MAX_ACTOR, Reason::ActorInvalid));
         let reason = violations.keep("reason", words(request.reason, MAX_REASON, Reason::OrderReasonInvalid));
-        let (Some(verb), Some(actor), Some(reason)) = (verb, actor, reason) else {
+        let request_id = violations.keep("request_id", request_id(&request.request_id));
+        let (Some(verb), Some(actor), Some(reason), Some(request_id)) = (verb, actor, reason, request_id) else {
             return Err(violations.into_status());
         };
         let order = Order { verb, actor, reason };
         let version = Some(request.version).filter(|version| *version > 0);
-        let verdict = self.engine.order(id, order.clone(), version).await.map_err(rejection)?;
-        self.ordered(id, order, version, verdict).await
+        let act = Act { version, request: request_id, ..Act::new(id, order) };
+        // Asked first: by now the saga may be where the order would be refused.
+        if let Some(at) = self.acted(&act).await? {
+            return Ok(answer(view::saga(&self.registry, &self.existing(id).await?), at));
+        }
+        let verdict = self.engine.order(act.clone()).await.map_err(rejection)?;
+        self.ordered(act, verdict).await
     }
 
-    async fn ordered(
-        &self,
-        id: SagaId,
-        order: Order,
-        version: Option<u64>,
-        verdict: Verdict,
-    ) -> Result<wire::ActOnSagaResponse, Status> {
+    /// When this very act was carried out under its request id, if it was.
+    async fn acted(&self, act: &Act) -> Result<Option<Micros>, Status> {
+        let repeated = self.repeated(act.request, act.content()).await?;
+        Ok(repeated.map(|row| row.audit.at))
+    }
+
+    async fn ordered(&self, act: Act, verdict: Verdict) -> Result<wire::ActOnSagaResponse, Status> {
+        // Asked again: the same request may have come through another orchestrator meanwhile, or through a COMMIT whose
+        // answer was lost. If that cannot be told either, the verdict stands.
+        let repeated = match &verdict {
+            Verdict::Moved(_) => None,
+            Verdict::InDoubt(_) => self.acted(&act).await.unwrap_or_default(),
+            _ => self.acted(&act).await?,
+        };
+        let Act { saga: id, order, version, request: _, release: _ } = act;
+        if let Some(at) = repeated {
+            return Ok(answer(view::saga(&self.registry, &self.existing(id).await?), at));
+        }
         match verdict {
             Verdict::Moved(record) => {
                 let at = record.saga.updated_at;
@@ -57,6 +74,7 @@ impl Api {
                 None => Err(other_version(id, version, current)),
             },
             Verdict::Refused(rule) => Err(refused(id, order.verb, rule)),
+            Verdict::Held(barrier) => Err(kept_back(order.verb, &barrier)),
             Verdict::UnknownSaga => Err(self.not_found(id).await),
             Verdict::UnknownDefinition(definition) => Err(SagaReason::SagaUnreadable
                 .status(format!("this build does not know the definition {definition}; another build must be asked"))),
@@ -72,10 +90,15 @@ impl Api {
             Verdict::InDoubt(why) => {
                 tracing::warn!(saga_id = %id, why, "order in doubt");
                 Err(SagaReason::OutcomeUnknown.status(
-                    "the outcome is unknown; an order with a version may be repeated, without one look at the saga first",
+                    "the outcome is unknown; an order with a request_id or a version may be repeated, without either look at \
+                     the saga first",
                 ))
             }
-            verdict @ (Verdict::Started(_) | Verdict::Taken { .. } | Verdict::Ignored(_) | Verdict::Poisoned(_)) => {
+            verdict @ (Verdict::Started(_)
+            | Verdict::Taken { .. }
+            | Verdict::Ignored(_)
+            | Verdict::Poisoned(_)
+            | Verdict::RequestTaken) => {
                 tracing::error!(saga_id = %id, ?verdict, "order not settled");
                 Err(SagaReason::Internal.status("internal error"))
             }
@@ -105,6 +128,15 @@ fn other_version(id: SagaId, asked: Option<u64>, current: u64) -> Status {
     status_with(reason.code(), reason.as_str(), message, metadata, None)
 }
 
+fn kept_back(verb: Verb, barrier: &Barrier) -> Status {
+    let reason = SagaReason::OrderRefused;
+    let Barrier { held, actor, reason: why } = barrier;
+    let metadata = [("rule", told::HELD), ("hold", &held.name()), ("actor", actor), ("why", why)];
+    let metadata = metadata.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+    let failed = PreconditionViolation::new(told::HELD, held.name(), "the hold must be released first");
+    status_with(reason.code(), reason.as_str(), told::kept_back(verb, barrier), metadata, Some(failed))
+}
+
 fn refused(id: SagaId, verb: Verb, rule: Refused) -> Status {
     let reason = SagaReason::OrderRefused;
     let name = told::rule(rule);
@@ -113,7 +145,7 @@ fn refused(id: SagaId, verb: Verb, rule: Refused) -> Status {
     status_with(reason.code(), reason.as_str(), told::sentence(verb, rule), metadata, Some(failed))
 }
 
-fn verb(code: i32) -> Result<Verb, Flaw> {
+pub(super) fn verb(code: i32) -> Result<Verb, Flaw> {
     match wire::SagaVerb::try_from(code) {
         Ok(wire::SagaVerb::Cancel) => Ok(Verb::Cancel),
         Ok(wire::SagaVerb::Retry) => Ok(Verb::Retry),
@@ -128,7 +160,7 @@ fn verb(code: i32) -> Result<Verb, Flaw> {
 }
 
 /// What an operator writes is kept and shown for ever: no control characters.
-fn words(text: String, most: usize, reason: Reason) -> Result<String, Flaw> {
+pub(super) fn words(text: String, most: usize, reason: Reason) -> Result<String, Flaw> {
     if text.trim().is_empty() || text.chars().nth(most).is_some() || text.chars().any(char::is_control) {
         return Err(Flaw::new(reason, format!("must be 1 to {most} characters, none of them a control character")));
     }

@@ -5,9 +5,10 @@ use crate::api::admin::told;
 use crate::api::reason::of_store;
 use crate::api::sagas::saga_id;
 use crate::api::view;
+use crate::held::barrier;
 use crate::store::{Record, StoreError};
-use baton_operate::explain::{self, Answer, Case, Explanation, Knowledge};
-use baton_operate::half::Half;
+use baton_operate::explain::{self, Answer, Case, Explanation, Hold, Knowledge};
+use baton_operate::half::{Half, position};
 use baton_operate::timeline::{text, timeline};
 use baton_proto::baton::saga::v1 as wire;
 use saga_core::definition::Definition;
@@ -54,7 +55,8 @@ impl Api {
             None => None,
         };
         let now = self.store.now();
-        let case = Case { definition, saga: &record.saga, journal: &journal, ledger, now };
+        let hold = definition.and_then(|definition| self.barrier(definition, &record));
+        let case = Case { definition, saga: &record.saga, journal: &journal, ledger, hold, now };
         let explanation = explain::explain(&case);
         let explanation = Explanation { gap: lost.or(explanation.gap.clone()), ..explanation };
         let asked = open.as_ref().map(|(participant, _)| participant.as_str());
@@ -63,6 +65,13 @@ impl Api {
             explanation: Some(told::explanation(&explanation, asked)),
             timeline: text(&timeline(definition, &journal, now.max(record.saga.updated_at)), WIDTH),
         })
+    }
+
+    /// The hold that keeps the saga's command back, as far as this process knows.
+    fn barrier(&self, definition: &Definition, record: &Record) -> Option<Hold> {
+        let standing = self.desk.as_ref()?.known_holds().standing();
+        let (step, ..) = position(&record.saga.state)?;
+        barrier(&standing, definition, [step]).map(|barrier| told::as_told(&barrier))
     }
 
     /// The journal up to the saga's version, and what is missing if it cannot be read. A saga whose journal is damaged is

@@ -2,7 +2,6 @@
 
 use crate::api::Api;
 use crate::api::reason::of_store;
-use crate::api::sagas::keyset;
 use crate::api::view;
 use crate::search::Search;
 use crate::store::SearchQuery;
@@ -10,7 +9,9 @@ use baton_edge::errors::{Flaw, Violations};
 use baton_edge::page;
 use baton_edge::reason::Reason;
 use baton_operate::filter::{self, Expr, FilterError, Preset};
+use baton_operate::order::{OrderBy, OrderError, Place};
 use baton_proto::baton::saga::v1 as wire;
+use saga_core::saga::SagaId;
 use std::collections::HashMap;
 use tonic::Status;
 
@@ -23,20 +24,22 @@ const MAX_COUNT: u32 = 100_000;
 impl Api {
     pub(super) async fn search(&self, request: wire::SearchSagasRequest) -> Result<wire::SearchSagasResponse, Status> {
         let mut violations = Violations::new();
-        // Presets hold no line break, so that no two pairs make one text.
-        let query = format!("search {}\n{}", request.preset, request.filter);
+        let order = violations.keep("order_by", OrderBy::parse(&request.order_by).map_err(order_flaw));
+        // Presets and orders hold no line break, so that no two of these make one text.
+        let by = order.map(|order| (order.field.name(), order.descending));
+        let query = format!("search {}\n{by:?}\n{}", request.preset, request.filter);
         let size = violations.keep("page_size", page::page_size(request.page_size));
-        let before = violations.keep("page_token", page::key(&query, &request.page_token));
+        let after = violations.keep("page_token", page::key(&query, &request.page_token).and_then(place));
         let filter = filter(&request.filter, &request.preset, &mut violations)?;
-        let (Some(limit), Some(before), Some(filter)) = (size, before, filter) else {
+        let (Some(limit), Some(after), Some(filter), Some(order)) = (size, after, filter, order) else {
             return Err(violations.into_status());
         };
         let search = Search::new(filter, self.registry.clone(), self.store.now());
-        let asked = SearchQuery { search, before: keyset(before)?, limit, max_rows: MAX_ROWS };
+        let asked = SearchQuery { search, order, after, limit, max_rows: MAX_ROWS };
         let found = self.store.search(asked).await.map_err(|error| of_store(&error))?;
         Ok(wire::SearchSagasResponse {
             sagas: found.records.iter().map(|record| view::saga(&self.registry, record)).collect(),
-            next_page_token: found.next.map(|id| page::token(&query, &id.0)).unwrap_or_default(),
+            next_page_token: found.next.map(|place| page::token(&query, &place_key(place))).unwrap_or_default(),
             unreadable: found.unreadable.into_iter().map(view::name_of).collect(),
         })
     }
@@ -52,8 +55,24 @@ impl Api {
     }
 }
 
+/// A place as a token carries it: its time, then its id.
+fn place_key(place: Place) -> Vec<u8> {
+    [place.at.to_be_bytes().as_slice(), &place.id.0].concat()
+}
+
+fn place(key: Option<Vec<u8>>) -> Result<Option<Place>, Flaw> {
+    let Some(key) = key else { return Ok(None) };
+    let split = key.split_first_chunk::<8>().and_then(|(at, id)| Some((i64::from_be_bytes(*at), id.try_into().ok()?)));
+    let place = split.map(|(at, id)| Place { at, id: SagaId(id) });
+    place.map(Some).ok_or_else(|| Flaw::new(Reason::PageTokenInvalid, "must be a token of this list"))
+}
+
+fn order_flaw(error: OrderError) -> Flaw {
+    Flaw::new(Reason::OrderByInvalid, error.to_string())
+}
+
 /// Both must hold. A flaw of the filter is told at once, with what a program needs to point at it.
-fn filter(filter: &str, preset: &str, violations: &mut Violations) -> Result<Option<Expr>, Status> {
+pub(super) fn filter(filter: &str, preset: &str, violations: &mut Violations) -> Result<Option<Expr>, Status> {
     let expr = filter::parse(filter).map_err(|error| refused(&error))?;
     if preset.is_empty() {
         return Ok(Some(expr));

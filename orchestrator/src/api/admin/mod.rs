@@ -1,15 +1,29 @@
-//! `baton.saga.v1.SagaAdminService`: find, explain, act.
+//! `baton.saga.v1.SagaAdminService`: everything an operator can do.
 //!
 //! | file | what it holds |
 //! |---|---|
 //! | [`find`] | filter and preset parsed, pages, counts |
 //! | [`explain`] | everything an explanation is made from, gathered |
-//! | [`told`] | explanations as messages |
+//! | [`timeline`] | a saga over time, and what its messages said |
 //! | [`act`] | orders: judged, handed to the engine, answered |
+//! | [`jobs`] | one order for many sagas |
+//! | [`holds`] | definitions and participants that are halted |
+//! | [`letters`] | dead letters: listed, decoded, replayed, dropped |
+//! | [`audit`] | what operators did |
+//! | [`overview`] | how the installation is doing |
+//! | [`definitions`] | definitions, and how a new one fits the sagas under way |
+//! | [`told`] | explanations as messages |
 
 pub mod act;
+pub mod audit;
+pub mod definitions;
 pub mod explain;
 pub mod find;
+pub mod holds;
+pub mod jobs;
+pub mod letters;
+pub mod overview;
+pub mod timeline;
 pub mod told;
 
 use crate::api::Api;
@@ -40,10 +54,133 @@ impl SagaAdminService for Api {
         self.explain(&request.into_inner()).await.map(Response::new)
     }
 
+    async fn get_saga_timeline(
+        &self,
+        request: Request<wire::GetSagaTimelineRequest>,
+    ) -> Result<Response<wire::GetSagaTimelineResponse>, Status> {
+        self.timeline(&request.into_inner()).await.map(Response::new)
+    }
+
     async fn act_on_saga(
         &self,
         request: Request<wire::ActOnSagaRequest>,
     ) -> Result<Response<wire::ActOnSagaResponse>, Status> {
         self.act(request.into_inner()).await.map(Response::new)
+    }
+
+    async fn create_job(
+        &self,
+        request: Request<wire::CreateJobRequest>,
+    ) -> Result<Response<wire::CreateJobResponse>, Status> {
+        self.create_job(request.into_inner()).await.map(Response::new)
+    }
+
+    async fn get_job(&self, request: Request<wire::GetJobRequest>) -> Result<Response<wire::GetJobResponse>, Status> {
+        self.get_job(&request.into_inner()).await.map(Response::new)
+    }
+
+    async fn list_jobs(
+        &self,
+        request: Request<wire::ListJobsRequest>,
+    ) -> Result<Response<wire::ListJobsResponse>, Status> {
+        self.list_jobs(&request.into_inner()).await.map(Response::new)
+    }
+
+    async fn control_job(
+        &self,
+        request: Request<wire::ControlJobRequest>,
+    ) -> Result<Response<wire::ControlJobResponse>, Status> {
+        self.control_job(request.into_inner()).await.map(Response::new)
+    }
+
+    async fn list_job_failures(
+        &self,
+        request: Request<wire::ListJobFailuresRequest>,
+    ) -> Result<Response<wire::ListJobFailuresResponse>, Status> {
+        self.list_job_failures(&request.into_inner()).await.map(Response::new)
+    }
+
+    async fn create_hold(
+        &self,
+        request: Request<wire::CreateHoldRequest>,
+    ) -> Result<Response<wire::CreateHoldResponse>, Status> {
+        self.create_hold(request.into_inner()).await.map(Response::new)
+    }
+
+    async fn list_holds(
+        &self,
+        request: Request<wire::ListHoldsRequest>,
+    ) -> Result<Response<wire::ListHoldsResponse>, Status> {
+        self.list_holds(&request.into_inner()).await.map(Response::new)
+    }
+
+    async fn release_hold(
+        &self,
+        request: Request<wire::ReleaseHoldRequest>,
+    ) -> Result<Response<wire::ReleaseHoldResponse>, Status> {
+        self.release_hold(request.into_inner()).await.map(Response::new)
+    }
+
+    async fn list_dead_letters(
+        &self,
+        request: Request<wire::ListDeadLettersRequest>,
+    ) -> Result<Response<wire::ListDeadLettersResponse>, Status> {
+        self.list_dead_letters(&request.into_inner()).await.map(Response::new)
+    }
+
+    async fn get_dead_letter(
+        &self,
+        request: Request<wire::GetDeadLetterRequest>,
+    ) -> Result<Response<wire::GetDeadLetterResponse>, Status> {
+        self.get_dead_letter(&request.into_inner()).await.map(Response::new)
+    }
+
+    async fn replay_dead_letter(
+        &self,
+        request: Request<wire::ReplayDeadLetterRequest>,
+    ) -> Result<Response<wire::ReplayDeadLetterResponse>, Status> {
+        self.replay_dead_letter(request.into_inner()).await.map(Response::new)
+    }
+
+    async fn drop_dead_letter(
+        &self,
+        request: Request<wire::DropDeadLetterRequest>,
+    ) -> Result<Response<wire::DropDeadLetterResponse>, Status> {
+        self.drop_dead_letter(request.into_inner()).await.map(Response::new)
+    }
+
+    async fn list_audit_entries(
+        &self,
+        request: Request<wire::ListAuditEntriesRequest>,
+    ) -> Result<Response<wire::ListAuditEntriesResponse>, Status> {
+        self.list_audit_entries(request.into_inner()).await.map(Response::new)
+    }
+
+    async fn get_overview(
+        &self,
+        request: Request<wire::GetOverviewRequest>,
+    ) -> Result<Response<wire::GetOverviewResponse>, Status> {
+        self.overview(&request.into_inner()).await.map(Response::new)
+    }
+
+    async fn list_definitions(
+        &self,
+        request: Request<wire::ListDefinitionsRequest>,
+    ) -> Result<Response<wire::ListDefinitionsResponse>, Status> {
+        self.list_definitions(&request.into_inner()).await.map(Response::new)
+    }
+
+    async fn get_definition(
+        &self,
+        request: Request<wire::GetDefinitionRequest>,
+    ) -> Result<Response<wire::GetDefinitionResponse>, Status> {
+        self.get_definition(&request.into_inner()).await.map(Response::new)
+    }
+
+    async fn check_definition(
+        &self,
+        request: Request<wire::CheckDefinitionRequest>,
+    ) -> Result<Response<wire::CheckDefinitionResponse>, Status> {
+        self.check_definition(&request.into_inner()).await.map(Response::new)
     }
 }

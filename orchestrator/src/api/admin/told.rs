@@ -1,8 +1,11 @@
 //! Explanations as messages.
 
 use crate::api::view::timestamp;
-use baton_operate::acts::{End, RefusedAct};
-use baton_operate::explain::{Answer, Explanation, Knowledge, LedgerSays, Offer, Past, Waiting, WaitsFor};
+use crate::held;
+use baton_operate::acts::End;
+use baton_operate::explain::{
+    Answer, Explanation, Hold, Knowledge, LedgerSays, Obstacle, Offer, Past, Waiting, WaitsFor,
+};
 use baton_proto::baton::saga::v1 as wire;
 use saga_core::event::Verb;
 use saga_core::transition::Refused;
@@ -33,7 +36,7 @@ pub fn explanation(explanation: &Explanation, participant: Option<&str>) -> wire
             ends: ends(&outlook.prospect.ends),
             sentence: outlook.sentence.clone(),
         }),
-        acts: offers.chain(explanation.refused.iter().map(refused)).collect(),
+        acts: offers.chain(explanation.refused.iter().map(|(verb, obstacle)| refused(*verb, obstacle))).collect(),
     }
 }
 
@@ -88,13 +91,17 @@ fn offer(offer: &Offer) -> wire::SagaAct {
     }
 }
 
-fn refused(act: &RefusedAct) -> wire::SagaAct {
+fn refused(refused: Verb, obstacle: &Obstacle) -> wire::SagaAct {
+    let rule = match obstacle {
+        Obstacle::Rule(broken) => rule(*broken),
+        Obstacle::Held(_) => HELD,
+    };
     wire::SagaAct {
-        verb: verb(act.verb).into(),
+        verb: verb(refused).into(),
         legal: false,
-        sentence: sentence(act.verb, act.rule),
+        sentence: format!("{} is refused: {obstacle}.", refused.as_str()),
         ends: Vec::new(),
-        rule: rule(act.rule).to_owned(),
+        rule: rule.to_owned(),
     }
 }
 
@@ -125,6 +132,21 @@ pub fn verb(verb: Verb) -> wire::SagaVerb {
 #[must_use]
 pub fn sentence(verb: Verb, rule: Refused) -> String {
     format!("{} is refused: {rule}.", verb.as_str())
+}
+
+/// The name of what is no rule of the machine: an order that would send what a hold keeps back.
+pub const HELD: &str = "HELD";
+
+/// Why an order may not be given while something is held, in a sentence.
+#[must_use]
+pub fn kept_back(verb: Verb, hold: &held::Barrier) -> String {
+    format!("{} is refused: {}.", verb.as_str(), Obstacle::Held(as_told(hold)))
+}
+
+/// A hold as explanations tell of it.
+#[must_use]
+pub fn as_told(hold: &held::Barrier) -> Hold {
+    Hold { name: hold.held.name(), actor: hold.actor.clone(), reason: hold.reason.clone() }
 }
 
 /// Every rule that an order can break.

@@ -1,5 +1,6 @@
 //! Sagas, entries and messages made by hand: values only, no machine needed.
 
+use crate::store::audit::NewAudit;
 use crate::store::{Changes, Decide, Fingerprint, Insert, Loaded, OutboxMessage, Record, StartKey, Update};
 use bytes::Bytes;
 use saga_core::event::{Entry, Event, Order, Outcome, Record as Journaled, Reply, Verb};
@@ -59,6 +60,7 @@ pub fn record(id: SagaId, state: State) -> Record {
         },
         business_key: format!("order-{id}"),
         traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned(),
+        last_failure: None,
     }
 }
 
@@ -152,7 +154,8 @@ pub fn advance(changes: &mut Changes, loaded: &Record, state: State) {
         Saga { version: before.version + 1, updated_at: Micros(before.updated_at.0 + 1), state, ..before.clone() };
     let record = Journaled::Moved(Event::Wake);
     changes.journal.push(Entry { saga: saga.id, version: saga.version, at: saga.updated_at, record });
-    changes.updates.push(Update { saga, loaded_version: before.version, data_changed: true });
+    let last_failure = loaded.last_failure.clone();
+    changes.updates.push(Update { saga, last_failure, loaded_version: before.version, data_changed: true });
 }
 
 /// A message of `age` before `now`.
@@ -165,4 +168,22 @@ pub fn message(id: Uuid, created_at: Micros) -> OutboxMessage {
 #[must_use]
 pub fn always(changes: Changes) -> Decide {
     Box::new(move |_: &Loaded| changes.clone())
+}
+
+/// An act on a saga, as it moves on from where it is.
+#[must_use]
+pub fn audit(saga: &Saga, request: Option<Uuid>) -> NewAudit {
+    NewAudit {
+        at: START,
+        actor: "ada".to_owned(),
+        act: "pause".to_owned(),
+        subject: format!("sagas/{}", saga.id),
+        reason: "for people: naïve 🚀".to_owned(),
+        before: "running".to_owned(),
+        after: "paused".to_owned(),
+        saga: Some(saga.id),
+        version: saga.version + 1,
+        request,
+        content: Fingerprint([7; 32]),
+    }
 }

@@ -1,8 +1,10 @@
 //! One batch in one transaction: lock and load, then one statement per table wherever possible.
 
+use crate::store::audit::RequestTaken;
 use crate::store::row::journal::{JOURNAL_COLUMNS, journal_values};
 use crate::store::row::{self, MOVING_SET, Moving, OUTBOX_COLUMNS, SAGA_COLUMNS};
 use crate::store::sql::clock::DatabaseClock;
+use crate::store::sql::{audit, marks};
 use crate::store::{Changes, Decide, Insert, Loaded, StoreError, Update};
 use baton_crash_point::{Point, hit};
 use baton_sql::database::{Tx, Verdict};
@@ -84,7 +86,10 @@ async fn write(tx: &mut Tx, changes: &Changes) -> Written {
     tx.insert_many("outbox", &OUTBOX_COLUMNS, messages).await?;
     let confirmed = changes.confirmed.iter().map(|id| id.into_bytes().into()).collect();
     tx.execute_in("DELETE FROM outbox WHERE id", Vec::new(), confirmed).await?;
-    Ok(Ok(()))
+    if let Err(lifted) = marks::append(tx, &changes.marks).await? {
+        return Ok(Err(StoreError::HoldLifted(lifted)));
+    }
+    Ok(audit::append(tx, &changes.audits).await?.map_err(|RequestTaken| StoreError::RequestTaken))
 }
 
 async fn insert_keys(tx: &mut Tx, inserts: &[Insert]) -> Written {
@@ -103,7 +108,8 @@ async fn insert_keys(tx: &mut Tx, inserts: &[Insert]) -> Written {
     }
 }
 
-/// Sagas that move to the same place share one UPDATE; only those whose outputs or causes changed get their data written.
+/// Sagas that move to the same place share one UPDATE; only those whose outputs, causes or last failure changed get their data
+/// written.
 async fn update_sagas(tx: &mut Tx, updates: &[Update]) -> Written {
     let mut groups: BTreeMap<(u64, Moving), Vec<Value>> = BTreeMap::new();
     for update in updates {
@@ -125,7 +131,7 @@ async fn update_sagas(tx: &mut Tx, updates: &[Update]) -> Written {
     let data: Vec<(Value, Value)> = updates
         .iter()
         .filter(|update| update.data_changed)
-        .map(|update| (update.saga.id.0.into(), row::data_value(&update.saga)))
+        .map(|update| (update.saga.id.0.into(), row::data_value(&update.saga, update.last_failure.as_ref())))
         .collect();
     tx.update_each("saga", "data", "id", data).await?;
     Ok(Ok(()))

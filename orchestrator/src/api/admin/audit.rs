@@ -1,0 +1,102 @@
+//! What operators did, and whether a request was carried out before.
+
+use crate::api::Api;
+use crate::api::admin::act::{MAX_ACTOR, words};
+use crate::api::reason::{SagaReason, of_store};
+use crate::api::view;
+use crate::store::audit::{AuditRow, hex};
+use crate::store::{Fingerprint, StoreError};
+use baton_edge::errors::{Flaw, Violations};
+use baton_edge::page;
+use baton_edge::reason::Reason;
+use baton_edge::shop::identifier::RequestId;
+use baton_proto::baton::saga::v1 as wire;
+use tonic::Status;
+use uuid::Uuid;
+
+impl Api {
+    /// The act that came with this request id, if one did and asked for the same; REQUEST_ID_REUSED if it asked for
+    /// something else. To be asked before a request is judged, since by then it may be one that would be refused, and again
+    /// if its transaction finds the id taken.
+    pub(super) async fn repeated(
+        &self,
+        request: Option<Uuid>,
+        content: Fingerprint,
+    ) -> Result<Option<AuditRow>, Status> {
+        let Some(request) = request else { return Ok(None) };
+        match self.desk()?.audited(request).await.map_err(|error| of_store(&error))? {
+            Some(row) if row.audit.content == content => Ok(Some(row)),
+            Some(_) => Err(SagaReason::RequestIdReused.status("request_id: it was used before for another act")),
+            None => Ok(None),
+        }
+    }
+
+    pub(super) async fn list_audit_entries(
+        &self,
+        request: wire::ListAuditEntriesRequest,
+    ) -> Result<wire::ListAuditEntriesResponse, Status> {
+        let desk = self.desk()?;
+        let mut violations = Violations::new();
+        // Actors hold no line break, so that no two pairs make one text.
+        let query = format!("audit {}\n{}", request.actor, request.subject);
+        let size = violations.keep("page_size", page::page_size(request.page_size));
+        let before = violations.keep("page_token", before(&query, &request.page_token));
+        let actor = violations.keep("actor", actor(request.actor));
+        let (Some(size), Some(before), Some(actor)) = (size, before, actor) else {
+            return Err(violations.into_status());
+        };
+        let subject = Some(request.subject).filter(|subject| !subject.is_empty());
+        let rows = desk.audit_page(before, subject, actor, size + 1).await;
+        let mut rows = rows.map_err(|error| match error {
+            StoreError::Unreadable(_) | StoreError::Refused(_) => {
+                tracing::error!(%error, "audit cannot be read");
+                SagaReason::Internal.status("an entry cannot be read; `baton verify --audit` says which")
+            }
+            error => of_store(&error),
+        })?;
+        let more = rows.len() > size as usize;
+        rows.truncate(size as usize);
+        let next_page_token = match rows.last() {
+            Some(last) if more => page::token(&query, &last.number.to_be_bytes()),
+            _ => String::new(),
+        };
+        Ok(wire::ListAuditEntriesResponse { entries: rows.into_iter().map(entry).collect(), next_page_token })
+    }
+}
+
+/// The number that a page token leads behind.
+fn before(query: &str, token: &str) -> Result<Option<u64>, Flaw> {
+    let number = |key: Vec<u8>| key.as_slice().try_into().map(u64::from_be_bytes);
+    let number = page::key(query, token)?.map(number).transpose();
+    number.map_err(|_| Flaw::new(Reason::PageTokenInvalid, "must be a token of this list"))
+}
+
+fn actor(text: String) -> Result<Option<String>, Flaw> {
+    if text.is_empty() { Ok(None) } else { words(text, MAX_ACTOR, Reason::ActorInvalid).map(Some) }
+}
+
+fn entry(row: AuditRow) -> wire::AuditEntry {
+    let AuditRow { number, audit, journal: _, previous: _, hash } = row;
+    wire::AuditEntry {
+        name: format!("auditEntries/{number}"),
+        number,
+        event_time: Some(view::timestamp(audit.at)),
+        actor: audit.actor,
+        act: audit.act,
+        subject: audit.subject,
+        reason: audit.reason,
+        before: audit.before,
+        after: audit.after,
+        version: audit.version,
+        request_id: audit.request.map(|request| request.to_string()).unwrap_or_default(),
+        hash: hex(&hash),
+    }
+}
+
+/// The optional id of a request.
+pub(super) fn request_id(text: &str) -> Result<Option<Uuid>, Flaw> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    RequestId::parse(text).map(|id| Some(Uuid::from_bytes(id.bytes())))
+}

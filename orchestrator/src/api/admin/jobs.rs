@@ -1,0 +1,284 @@
+//! One order for many sagas: jobs are judged, counted and kept here; [`crate::workers::jobs`] works on them.
+
+use crate::api::Api;
+use crate::api::admin::act::{MAX_ACTOR, MAX_REASON, verb, words};
+use crate::api::admin::audit::request_id;
+use crate::api::admin::find::filter;
+use crate::api::admin::told;
+use crate::api::reason::{SagaReason, of_store};
+use crate::api::view;
+use crate::desk::audit::{NewAudit, content};
+use crate::desk::jobs::{Control, Controlled, Created, Job, JobFailure, JobState};
+use crate::search::Search;
+use crate::store::Fingerprint;
+use baton_edge::errors::{Flaw, Violations, invalid};
+use baton_edge::page;
+use baton_edge::reason::Reason;
+use baton_proto::baton::saga::v1 as wire;
+use saga_core::saga::SagaId;
+use saga_core::time::Micros;
+use tonic::Status;
+use uuid::Uuid;
+
+/// Orders a second if the caller does not say.
+const DEFAULT_RATE: u32 = 200;
+
+/// Orders a second at most.
+const MAX_RATE: u32 = 1_000;
+
+/// How far is counted, and how many rows are read where each must be looked at: a job may match more.
+const MAX_COUNT: u32 = 100_000;
+
+impl Api {
+    pub(super) async fn create_job(&self, request: wire::CreateJobRequest) -> Result<wire::CreateJobResponse, Status> {
+        let desk = self.desk()?;
+        let mut violations = Violations::new();
+        if request.filter.trim().is_empty() && request.preset.is_empty() {
+            let every = "must say which sagas, unless the preset does";
+            violations.add("filter", Flaw::new(Reason::FieldRequired, every));
+        }
+        let selected = filter(&request.filter, &request.preset, &mut violations)?;
+        let verb = violations.keep("verb", verb(request.verb));
+        let reason = violations.keep("reason", words(request.reason, MAX_REASON, Reason::OrderReasonInvalid));
+        let actor = violations.keep("actor", words(request.actor, MAX_ACTOR, Reason::ActorInvalid));
+        let max_rate = violations.keep("max_rate", rate(request.max_rate));
+        let asked = violations.keep("request_id", request_id(&request.request_id));
+        let (Some(selected), Some(verb), Some(reason), Some(actor), Some(max_rate), Some(asked), true) =
+            (selected, verb, reason, actor, max_rate, asked, violations.is_empty())
+        else {
+            return Err(violations.into_status());
+        };
+        let rate_bytes = max_rate.to_le_bytes();
+        let content = content(&[
+            b"create-job",
+            request.filter.as_bytes(),
+            request.preset.as_bytes(),
+            verb.as_str().as_bytes(),
+            reason.as_bytes(),
+            actor.as_bytes(),
+            &rate_bytes,
+        ]);
+        if let Some(job) = self.job_of(asked, content).await? {
+            return Ok(wire::CreateJobResponse { job: Some(job) });
+        }
+        let (id, now) = (Uuid::now_v7(), self.store.now());
+        let search = Search::new(selected, self.registry.clone(), now);
+        let counted = self.store.count(search, MAX_COUNT, MAX_COUNT).await.map_err(|error| of_store(&error))?;
+        let job = Job {
+            id,
+            filter: request.filter,
+            preset: request.preset,
+            verb,
+            reason,
+            actor,
+            max_rate,
+            state: JobState::Running,
+            matched: counted.count,
+            matched_exact: counted.exact,
+            done: 0,
+            failed: 0,
+            created_at: now,
+            updated_at: now,
+            waits: String::new(),
+            reached: SagaId(id.into_bytes()),
+            page: 0,
+            pending: Vec::new(),
+            last_page: false,
+        };
+        if request.validate_only {
+            return Ok(wire::CreateJobResponse { job: Some(wire::Job { name: String::new(), ..as_wire(&job) }) });
+        }
+        let act = NewAudit {
+            after: format!("{} of {} sagas", verb.as_str(), job.matched),
+            ..audit("create-job", id, &job.actor, &job.reason, now, asked, content)
+        };
+        match desk.create_job(job.clone(), act).await.map_err(|error| of_store(&error))? {
+            Created::Yes => Ok(wire::CreateJobResponse { job: Some(as_wire(&job)) }),
+            Created::TooMany => Err(SagaReason::TooManyJobs.status("100 jobs are running or paused; end one first")),
+            Created::RequestTaken => match self.job_of(asked, content).await? {
+                Some(job) => Ok(wire::CreateJobResponse { job: Some(job) }),
+                None => Err(SagaReason::Internal.status("internal error")),
+            },
+        }
+    }
+
+    pub(super) async fn get_job(&self, request: &wire::GetJobRequest) -> Result<wire::GetJobResponse, Status> {
+        let job = self.existing_job("name", &request.name).await?;
+        Ok(wire::GetJobResponse { job: Some(as_wire(&job)) })
+    }
+
+    pub(super) async fn list_jobs(&self, request: &wire::ListJobsRequest) -> Result<wire::ListJobsResponse, Status> {
+        let desk = self.desk()?;
+        let mut violations = Violations::new();
+        let size = violations.keep("page_size", page::page_size(request.page_size));
+        let before = violations.keep("page_token", page::key("jobs", &request.page_token));
+        let (Some(size), Some(before)) = (size, before) else { return Err(violations.into_status()) };
+        let before = before.map(|key| Uuid::from_slice(&key).map_err(|_| foreign_token())).transpose()?;
+        let mut jobs = desk.jobs(before, size + 1).await.map_err(|error| of_store(&error))?;
+        let more = jobs.len() > size as usize;
+        jobs.truncate(size as usize);
+        let next_page_token = match jobs.last() {
+            Some(last) if more => page::token("jobs", last.id.as_bytes()),
+            _ => String::new(),
+        };
+        Ok(wire::ListJobsResponse { jobs: jobs.iter().map(as_wire).collect(), next_page_token })
+    }
+
+    pub(super) async fn control_job(
+        &self,
+        request: wire::ControlJobRequest,
+    ) -> Result<wire::ControlJobResponse, Status> {
+        let desk = self.desk()?;
+        let id = job_id("name", &request.name)?;
+        let mut violations = Violations::new();
+        let control = violations.keep("control", control(request.control));
+        let reason = violations.keep("reason", words(request.reason, MAX_REASON, Reason::OrderReasonInvalid));
+        let actor = violations.keep("actor", words(request.actor, MAX_ACTOR, Reason::ActorInvalid));
+        let asked = violations.keep("request_id", request_id(&request.request_id));
+        let (Some((control, word)), Some(reason), Some(actor), Some(asked)) = (control, reason, actor, asked) else {
+            return Err(violations.into_status());
+        };
+        let content = content(&[word.as_bytes(), id.as_bytes(), reason.as_bytes(), actor.as_bytes()]);
+        if let Some(job) = self.job_of(asked, content).await? {
+            return Ok(wire::ControlJobResponse { job: Some(job) });
+        }
+        let act = audit(word, id, &actor, &reason, self.store.now(), asked, content);
+        let job = match desk.control_job(id, control, act).await.map_err(|error| of_store(&error))? {
+            Controlled::Job(job) => as_wire(&job),
+            Controlled::Unknown => return Err(unknown(id)),
+            Controlled::Ended(state) => {
+                return Err(SagaReason::JobEnded.status(format!("jobs/{id} has ended: it is {}", state.name())));
+            }
+            Controlled::RequestTaken => match self.job_of(asked, content).await? {
+                Some(job) => job,
+                None => return Err(SagaReason::Internal.status("internal error")),
+            },
+        };
+        Ok(wire::ControlJobResponse { job: Some(job) })
+    }
+
+    pub(super) async fn list_job_failures(
+        &self,
+        request: &wire::ListJobFailuresRequest,
+    ) -> Result<wire::ListJobFailuresResponse, Status> {
+        let job = self.existing_job("parent", &request.parent).await?;
+        let query = format!("job failures {}", job.id);
+        let mut violations = Violations::new();
+        let size = violations.keep("page_size", page::page_size(request.page_size));
+        let after = violations.keep("page_token", page::key(&query, &request.page_token));
+        let (Some(size), Some(after)) = (size, after) else { return Err(violations.into_status()) };
+        let number = |key: Vec<u8>| key.as_slice().try_into().map(u32::from_be_bytes).map_err(|_| foreign_token());
+        let after = after.map(number).transpose()?.unwrap_or(0);
+        let desk = self.desk()?;
+        let mut failures = desk.job_failures(job.id, after, size + 1).await.map_err(|error| of_store(&error))?;
+        let more = failures.len() > size as usize;
+        failures.truncate(size as usize);
+        let next_page_token = match failures.last() {
+            Some(last) if more => page::token(&query, &last.number.to_be_bytes()),
+            _ => String::new(),
+        };
+        let failures = failures.into_iter().map(failure_as_wire).collect();
+        Ok(wire::ListJobFailuresResponse { failures, next_page_token })
+    }
+
+    async fn existing_job(&self, field: &str, name: &str) -> Result<Job, Status> {
+        let id = job_id(field, name)?;
+        self.desk()?.job(id).await.map_err(|error| of_store(&error))?.ok_or_else(|| unknown(id))
+    }
+
+    /// The job of a request that was carried out before, as it is now.
+    async fn job_of(&self, request: Option<Uuid>, content: Fingerprint) -> Result<Option<wire::Job>, Status> {
+        let Some(row) = self.repeated(request, content).await? else { return Ok(None) };
+        self.existing_job("name", &row.audit.subject).await.map(|job| Some(as_wire(&job)))
+    }
+}
+
+fn audit(
+    act: &str,
+    job: Uuid,
+    actor: &str,
+    reason: &str,
+    at: Micros,
+    request: Option<Uuid>,
+    content: Fingerprint,
+) -> NewAudit {
+    NewAudit {
+        at,
+        actor: actor.to_owned(),
+        act: act.to_owned(),
+        subject: format!("jobs/{job}"),
+        reason: reason.to_owned(),
+        before: String::new(),
+        after: String::new(),
+        saga: None,
+        version: 0,
+        request,
+        content,
+    }
+}
+
+fn rate(rate: u32) -> Result<u32, Flaw> {
+    match rate {
+        0 => Ok(DEFAULT_RATE),
+        1..=MAX_RATE => Ok(rate),
+        _ => Err(Flaw::new(Reason::RateOutOfRange, format!("must be at most {MAX_RATE} orders a second"))),
+    }
+}
+
+fn control(code: i32) -> Result<(Control, &'static str), Flaw> {
+    match wire::JobControl::try_from(code) {
+        Ok(wire::JobControl::Pause) => Ok((Control::Pause, "pause-job")),
+        Ok(wire::JobControl::Resume) => Ok((Control::Resume, "resume-job")),
+        Ok(wire::JobControl::Cancel) => Ok((Control::Cancel, "cancel-job")),
+        Ok(wire::JobControl::Unspecified) => Err(Flaw::new(Reason::FieldRequired, "must say what to do")),
+        Err(_) => Err(Flaw::new(Reason::EnumUnknown, "must be a JobControl")),
+    }
+}
+
+fn job_id(field: &str, name: &str) -> Result<Uuid, Status> {
+    let parsed = name.strip_prefix("jobs/").and_then(|id| Uuid::try_parse(id).ok());
+    parsed.ok_or_else(|| invalid(field, Flaw::new(Reason::NameInvalid, "must be jobs/ and a UUID")))
+}
+
+fn unknown(id: Uuid) -> Status {
+    SagaReason::JobNotFound.status(format!("jobs/{id}: there is no such job"))
+}
+
+fn foreign_token() -> Status {
+    invalid("page_token", Flaw::new(Reason::PageTokenInvalid, "must be a token of this list"))
+}
+
+fn as_wire(job: &Job) -> wire::Job {
+    let state = match job.state {
+        JobState::Running => wire::JobState::Running,
+        JobState::Paused => wire::JobState::Paused,
+        JobState::Done => wire::JobState::Done,
+        JobState::Cancelled => wire::JobState::Cancelled,
+    };
+    wire::Job {
+        name: format!("jobs/{}", job.id),
+        filter: job.filter.clone(),
+        preset: job.preset.clone(),
+        verb: told::verb(job.verb).into(),
+        reason: job.reason.clone(),
+        actor: job.actor.clone(),
+        max_rate: job.max_rate,
+        state: state.into(),
+        matched: job.matched,
+        matched_exact: job.matched_exact,
+        done: job.done,
+        failed: job.failed,
+        create_time: Some(view::timestamp(job.created_at)),
+        update_time: Some(view::timestamp(job.updated_at)),
+        waits: job.waits.clone(),
+    }
+}
+
+fn failure_as_wire(failure: JobFailure) -> wire::JobFailure {
+    wire::JobFailure {
+        saga: view::name_of(failure.saga),
+        rule: failure.rule,
+        message: failure.message,
+        event_time: Some(view::timestamp(failure.at)),
+    }
+}

@@ -1,0 +1,335 @@
+//! Dead letters: listed, decoded, replayed, dropped.
+
+use crate::api::Api;
+use crate::api::admin::act::{MAX_ACTOR, MAX_REASON, words};
+use crate::api::admin::audit::request_id;
+use crate::api::reason::{SagaReason, of_store};
+use crate::api::view::{name_of, timestamp};
+use crate::desk::audit::{NewAudit, content};
+use crate::desk::letters::{Decided, Letter, LetterState, MAX_NOTED};
+use crate::sagas::{Part, Registry};
+use crate::shown;
+use crate::store::{Fingerprint, StoreError};
+use crate::workers::letters::{items, sagas};
+use baton_bus::bus::Destination;
+use baton_edge::errors::{Flaw, Violations};
+use baton_edge::page;
+use baton_edge::reason::Reason;
+use baton_operate::half::Half;
+use baton_proto::baton::participant::v1::{Command, CommandKey, Direction as WireDirection, Reply};
+use baton_proto::baton::saga::v1 as wire;
+use bytes::Bytes;
+use prost::Message as _;
+use saga_core::saga::{Direction, SagaId};
+use serde_json::{Value, json};
+use tonic::Status;
+use uuid::Uuid;
+
+/// Bytes of a message that does not decode that are shown.
+const MAX_HEX: usize = 256;
+
+const NAME: &str = "deadLetters/";
+
+/// A decision that was asked for.
+struct Asked {
+    id: Uuid,
+    request: Option<Uuid>,
+    content: Fingerprint,
+    audit: NewAudit,
+}
+
+impl Api {
+    pub(super) async fn list_dead_letters(
+        &self,
+        request: &wire::ListDeadLettersRequest,
+    ) -> Result<wire::ListDeadLettersResponse, Status> {
+        let desk = self.desk()?;
+        let mut violations = Violations::new();
+        let state = violations.keep("state", state(request.state));
+        let size = violations.keep("page_size", page::page_size(request.page_size));
+        let query = format!("ListDeadLetters {}", request.state);
+        let before = violations.keep("page_token", keyset(&query, &request.page_token));
+        let (Some(state), Some(size), Some(before)) = (state, size, before) else {
+            return Err(violations.into_status());
+        };
+        let mut letters = desk.letters(state, before, size + 1).await.map_err(|error| failed(&error))?;
+        let more = letters.len() > size as usize;
+        letters.truncate(size as usize);
+        let next_page_token = match letters.last() {
+            Some(last) if more => page::token(&query, last.id.as_bytes()),
+            Some(_) | None => String::new(),
+        };
+        let dead_letters = letters.iter().map(|letter| view(letter, &letter.sagas)).collect();
+        Ok(wire::ListDeadLettersResponse { dead_letters, next_page_token })
+    }
+
+    pub(super) async fn get_dead_letter(
+        &self,
+        request: &wire::GetDeadLetterRequest,
+    ) -> Result<wire::GetDeadLetterResponse, Status> {
+        let desk = self.desk()?;
+        let mut violations = Violations::new();
+        let Some(id) = violations.keep("name", letter_id(&request.name)) else {
+            return Err(violations.into_status());
+        };
+        let found = desk.letter(id).await.map_err(|error| failed(&error))?;
+        let (letter, body) = found.ok_or_else(|| missing(id))?;
+        let Decoded { json, flaw, hex } = decoded(&self.registry, &letter, &body);
+        let all = sagas(&letter.destination, &body);
+        Ok(wire::GetDeadLetterResponse { dead_letter: Some(view(&letter, &all)), json, flaw, hex })
+    }
+
+    pub(super) async fn replay_dead_letter(
+        &self,
+        request: wire::ReplayDeadLetterRequest,
+    ) -> Result<wire::ReplayDeadLetterResponse, Status> {
+        let wire::ReplayDeadLetterRequest { name, reason, actor, request_id } = request;
+        let asked = self.asked(LetterState::Replayed, &name, reason, actor, &request_id)?;
+        let dead_letter = Some(self.decide(LetterState::Replayed, asked).await?);
+        Ok(wire::ReplayDeadLetterResponse { dead_letter })
+    }
+
+    pub(super) async fn drop_dead_letter(
+        &self,
+        request: wire::DropDeadLetterRequest,
+    ) -> Result<wire::DropDeadLetterResponse, Status> {
+        let wire::DropDeadLetterRequest { name, reason, actor, request_id } = request;
+        let asked = self.asked(LetterState::Dropped, &name, reason, actor, &request_id)?;
+        let dead_letter = Some(self.decide(LetterState::Dropped, asked).await?);
+        Ok(wire::DropDeadLetterResponse { dead_letter })
+    }
+
+    fn asked(
+        &self,
+        to: LetterState,
+        name: &str,
+        reason: String,
+        actor: String,
+        request: &str,
+    ) -> Result<Asked, Status> {
+        let desk = self.desk()?;
+        let mut violations = Violations::new();
+        let id = violations.keep("name", letter_id(name));
+        let reason = violations.keep("reason", words(reason, MAX_REASON, Reason::OrderReasonInvalid));
+        let actor = violations.keep("actor", words(actor, MAX_ACTOR, Reason::ActorInvalid));
+        let request = violations.keep("request_id", request_id(request));
+        let (Some(id), Some(reason), Some(actor), Some(request)) = (id, reason, actor, request) else {
+            return Err(violations.into_status());
+        };
+        let (act, subject) = (act(to).to_owned(), letter_name(id));
+        let content = content(&[act.as_bytes(), subject.as_bytes(), actor.as_bytes(), reason.as_bytes()]);
+        let audit = NewAudit {
+            at: desk.now(),
+            actor,
+            act,
+            subject,
+            reason,
+            before: LetterState::Waiting.as_str().to_owned(),
+            after: to.as_str().to_owned(),
+            saga: None,
+            version: 0,
+            request,
+            content,
+        };
+        Ok(Asked { id, request, content, audit })
+    }
+
+    async fn decide(&self, to: LetterState, asked: Asked) -> Result<wire::DeadLetter, Status> {
+        let Asked { id, request, content, audit } = asked;
+        let desk = self.desk()?;
+        // Asked first: by now the letter may have been decided by this very request.
+        if self.repeated(request, content).await?.is_some() {
+            return self.shown_letter(id).await;
+        }
+        let decided = match to {
+            LetterState::Replayed => desk.replay_letter(id, Uuid::now_v7(), audit).await,
+            LetterState::Dropped | LetterState::Waiting => desk.drop_letter(id, audit).await,
+        };
+        match decided {
+            Ok(Decided::Done(letter)) => Ok(view(&letter, &letter.sagas)),
+            // The same request may have come through another orchestrator meanwhile.
+            Ok(Decided::RequestTaken | Decided::Before(_)) if self.repeated(request, content).await?.is_some() => {
+                self.shown_letter(id).await
+            }
+            Ok(Decided::RequestTaken) => Err(SagaReason::StoreUnavailable.status("nothing was changed; try again")),
+            Ok(Decided::Before(state)) => {
+                let message = format!("{} is {} already; nothing was changed", letter_name(id), state.as_str());
+                Err(SagaReason::DeadLetterDecided.status(message))
+            }
+            Ok(Decided::Missing) => Err(missing(id)),
+            Ok(Decided::TooLarge) => Err(SagaReason::DeadLetterTooLarge.status(
+                "the dead letter is longer than the bus carries and was not kept as a whole; it can only be dropped",
+            )),
+            Err(StoreError::UnknownOutcome(why)) => {
+                tracing::warn!(why, "a dead letter's decision is in doubt");
+                Err(SagaReason::OutcomeUnknown.status("the outcome is unknown; look at the dead letter, or repeat"))
+            }
+            Err(error) => Err(failed(&error)),
+        }
+    }
+
+    async fn shown_letter(&self, id: Uuid) -> Result<wire::DeadLetter, Status> {
+        let found = self.desk()?.letter(id).await.map_err(|error| failed(&error))?;
+        found.map(|(letter, _)| view(&letter, &letter.sagas)).ok_or_else(|| missing(id))
+    }
+}
+
+fn act(to: LetterState) -> &'static str {
+    match to {
+        LetterState::Replayed => "replay-dead-letter",
+        LetterState::Dropped | LetterState::Waiting => "drop-dead-letter",
+    }
+}
+
+fn failed(error: &StoreError) -> Status {
+    match error {
+        StoreError::Refused(_) | StoreError::Unreadable(_) => {
+            tracing::error!(%error, "dead letters cannot be read or decided");
+            SagaReason::Internal.status("internal error")
+        }
+        error => of_store(error),
+    }
+}
+
+fn missing(id: Uuid) -> Status {
+    SagaReason::DeadLetterNotFound.status(format!("there is no {}", letter_name(id)))
+}
+
+fn letter_name(id: Uuid) -> String {
+    format!("{NAME}{id}")
+}
+
+fn letter_id(name: &str) -> Result<Uuid, Flaw> {
+    let id = name.strip_prefix(NAME).and_then(|id| Uuid::try_parse(id).ok());
+    id.ok_or_else(|| Flaw::new(Reason::NameInvalid, "must be deadLetters/{uuid}"))
+}
+
+fn keyset(query: &str, token: &str) -> Result<Option<Uuid>, Flaw> {
+    let flaw = |_| Flaw::new(Reason::PageTokenInvalid, "must be a token of this list");
+    page::key(query, token)?.map(|key| Uuid::from_slice(&key).map_err(flaw)).transpose()
+}
+
+fn state(code: i32) -> Result<Option<LetterState>, Flaw> {
+    match wire::DeadLetterState::try_from(code) {
+        Ok(wire::DeadLetterState::Unspecified) => Ok(None),
+        Ok(wire::DeadLetterState::Waiting) => Ok(Some(LetterState::Waiting)),
+        Ok(wire::DeadLetterState::Replayed) => Ok(Some(LetterState::Replayed)),
+        Ok(wire::DeadLetterState::Dropped) => Ok(Some(LetterState::Dropped)),
+        Err(_) => Err(Flaw::new(Reason::EnumUnknown, "must be a DeadLetterState")),
+    }
+}
+
+fn view(letter: &Letter, sagas: &[SagaId]) -> wire::DeadLetter {
+    let state = match letter.state {
+        LetterState::Waiting => wire::DeadLetterState::Waiting,
+        LetterState::Replayed => wire::DeadLetterState::Replayed,
+        LetterState::Dropped => wire::DeadLetterState::Dropped,
+    };
+    wire::DeadLetter {
+        name: letter_name(letter.id),
+        destination: match &letter.destination {
+            Destination::Commands(participant) => participant.clone(),
+            Destination::Replies => "replies".to_owned(),
+        },
+        message_id: letter.message_id.map(|id| id.to_string()).unwrap_or_default(),
+        reason: letter.reason.clone(),
+        sentence: sentence(letter),
+        sagas: sagas.iter().map(|saga| name_of(*saga)).collect(),
+        size_bytes: u32::try_from(letter.size).unwrap_or(u32::MAX),
+        state: state.into(),
+        create_time: Some(timestamp(letter.collected_at)),
+        decide_time: letter.decided_at.map(timestamp),
+    }
+}
+
+/// Why, and what becomes of the sagas.
+fn sentence(letter: &Letter) -> String {
+    let (who, what) = match &letter.destination {
+        Destination::Commands(participant) => (format!("Participant {participant}"), "commands"),
+        Destination::Replies => ("The orchestrator".to_owned(), "replies"),
+    };
+    let why = match letter.reason.as_str() {
+        "BATCH_UNREADABLE" | "UNDECODABLE" => format!("{who} could not read this message at all."),
+        "COMMAND_UNREADABLE" => {
+            format!("{who} could not read these commands; others of the same message were carried out.")
+        }
+        "MALFORMED_REPLY" => format!("{who} could read none of the replies in this message."),
+        "TOO_MANY_REPLIES" => format!("{who} takes no message with so many replies."),
+        "TOO_LARGE" => format!("{who} takes no message of {} bytes.", letter.size),
+        "DELIVERY_LIMIT" => format!("{who} was given this message again and again and never settled it."),
+        "UNKNOWN" => format!("{who} got this message, and it is not known why it could not be processed."),
+        reason => format!("{who} could not process this message: {reason}."),
+    };
+    let then = match letter.sagas.len() {
+        0 => format!("It is not known which sagas its {what} are about; each goes on by its deadline."),
+        1 => "Its saga goes on by its deadline.".to_owned(),
+        many if many < MAX_NOTED => format!("Its {many} sagas go on by their deadlines."),
+        _ => "Its sagas go on by their deadlines.".to_owned(),
+    };
+    format!("{why} {then}")
+}
+
+struct Decoded {
+    json: String,
+    flaw: String,
+    hex: String,
+}
+
+/// The message item by item, so that one that does not decode hides no other. Only of a message in which nothing decodes the
+/// bytes are shown.
+fn decoded(registry: &Registry, letter: &Letter, body: &Bytes) -> Decoded {
+    let (kind, list) = match letter.destination {
+        Destination::Commands(_) => ("baton.participant.v1.Command", "commands"),
+        Destination::Replies => ("baton.participant.v1.Reply", "replies"),
+    };
+    let whole = items(body).unwrap_or_default();
+    let readable = whole.iter().filter_map(|item| {
+        let mut value = shown::value(kind, item)?;
+        match &letter.destination {
+            Destination::Commands(_) => fill_command(registry, &Command::decode(item.clone()).ok()?, &mut value),
+            Destination::Replies => fill_key(Reply::decode(item.clone()).ok()?.key.as_ref(), &mut value),
+        }
+        Some(value)
+    });
+    let readable: Vec<Value> = readable.collect();
+    let bad = whole.len() - readable.len();
+    if readable.is_empty() {
+        let flaw = match whole.len() {
+            0 => "It is no batch of messages.".to_owned(),
+            count => format!("None of its {count} items decodes."),
+        };
+        let hex = body.iter().take(MAX_HEX).map(|byte| format!("{byte:02x}")).collect();
+        return Decoded { json: String::new(), flaw, hex };
+    }
+    let flaw = if bad > 0 { format!("{bad} of its {} items do not decode.", whole.len()) } else { String::new() };
+    Decoded { json: shown::bounded(&json!({ list: readable })), flaw, hex: String::new() }
+}
+
+/// A payload as its message, without what is secret or personal. One of an unknown type stays taken out.
+fn fill_command(registry: &Registry, command: &Command, value: &mut Value) {
+    fill_key(command.key.as_ref(), value);
+    let kind = command.key.as_ref().and_then(|key| payload_type(registry, command, key));
+    if let Some(payload) = kind.and_then(|kind| shown::value(kind, &command.payload)) {
+        value["payload"] = payload;
+    }
+}
+
+/// The saga's id as everybody writes it.
+fn fill_key(key: Option<&CommandKey>, value: &mut Value) {
+    if let Some(id) = key.and_then(|key| Uuid::from_slice(&key.saga_id).ok()) {
+        value["key"]["sagaId"] = json!(id.to_string());
+    }
+}
+
+/// What a command's payload is, by its saga's definition; nothing if its name is not what that step asks.
+fn payload_type(registry: &Registry, command: &Command, key: &CommandKey) -> Option<&'static str> {
+    let step = u8::try_from(key.step).ok()?;
+    let direction = match WireDirection::try_from(key.direction).ok()? {
+        WireDirection::Action => Direction::Action,
+        WireDirection::Undo => Direction::Undo,
+        WireDirection::Unspecified => return None,
+    };
+    let own = registry.iter().filter(|saga_type| saga_type.definition().id().to_string() == command.definition);
+    own.filter(|saga_type| Half::new(saga_type.definition(), step, direction).command == command.name)
+        .find_map(|saga_type| saga_type.message_type(Part::Command(step, direction)))
+}

@@ -1,0 +1,42 @@
+//! What is written down of an operator's order that moved a saga.
+
+use crate::engine::input::Act;
+use crate::store::audit::NewAudit;
+use baton_operate::half::{Half, position};
+use saga_core::definition::Definition;
+use saga_core::event::{Entry, Order};
+use saga_core::saga::State;
+
+/// The audit entry of an order whose own journal entry is `entry`. A saga that went on by itself, because the command that
+/// followed could not even be built, is described as it was left.
+pub(super) fn audited(
+    act: &Act,
+    definition: Option<&Definition>,
+    before: &State,
+    after: &State,
+    entry: &Entry,
+) -> NewAudit {
+    let Order { verb, actor, reason } = act.order.clone();
+    NewAudit {
+        at: entry.at,
+        actor,
+        act: verb.as_str().to_owned(),
+        subject: format!("sagas/{}", act.saga),
+        reason,
+        before: described(definition, before),
+        after: described(definition, after),
+        saga: Some(act.saga),
+        version: entry.version,
+        request: act.request,
+        content: act.content(),
+    }
+}
+
+/// `stuck at the undo of stock.reserve`, `completed`.
+fn described(definition: Option<&Definition>, state: &State) -> String {
+    let half = definition.zip(position(state));
+    match half.map(|(definition, (step, direction, _))| Half::new(definition, step, direction)) {
+        Some(half) => format!("{} at {half}", state.name()),
+        None => state.name().to_owned(),
+    }
+}

@@ -1,0 +1,45 @@
+//! The burden: what lies about and waits for somebody, as gauges: dead letters, and sagas that nobody wakes.
+//!
+//! Every orchestrator counts the whole installation's, so that one that is left tells of all.
+
+use crate::desk::Desk;
+use crate::metrics::Metrics;
+use crate::store::StoreError;
+use crate::workers::repeat;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// Between two looks.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// Looks.
+#[derive(Debug)]
+pub struct Burden {
+    desk: Desk,
+    metrics: Arc<Metrics>,
+}
+
+impl Burden {
+    /// Of what this desk's database holds.
+    #[must_use]
+    pub fn new(desk: Desk, metrics: Arc<Metrics>) -> Self {
+        Self { desk, metrics }
+    }
+
+    /// Runs until cancelled. While the database is away the last figures stand.
+    pub async fn run(self, stop: CancellationToken) {
+        repeat(&stop, PAUSE, "what waits could not be counted", || self.run_once()).await;
+    }
+
+    /// One look: two queries of which each reads an index alone.
+    ///
+    /// # Errors
+    /// If the database cannot be asked.
+    pub async fn run_once(&self) -> Result<(), StoreError> {
+        self.metrics.dead_letters.set(self.desk.waiting_letters().await?.into());
+        let late = self.desk.overdue().await?;
+        self.metrics.overdue_age.set(i64::try_from(late.as_secs()).unwrap_or(i64::MAX));
+        Ok(())
+    }
+}

@@ -1,0 +1,221 @@
+//! Holds: pauses the sagas that wait at what is held, and resumes exactly those once it is released. Those that come there
+//! later are paused by the engine, in the commit that brings them there.
+
+use crate::desk::Desk;
+use crate::desk::holds::Hold;
+use crate::engine::handle::EngineHandle;
+use crate::engine::input::Act;
+use crate::held::Held;
+use crate::sagas::Registry;
+use crate::search::Search;
+use crate::store::{SagaStore, SearchQuery, StoreError};
+use crate::workers::ordering::{Given, give, request_id};
+use crate::workers::repeat;
+use baton_operate::filter::{Compare, Expr, NumberField, StateKind, Term, TextField, TextTest};
+use baton_operate::order::OrderBy;
+use futures_util::future::join_all;
+use saga_core::event::{Event, Order, Record as Recorded, Verb};
+use saga_core::saga::{SagaId, State};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+/// Between two looks: within it, and the time they take, an orchestrator knows of what others hold.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// How long a claim lasts: what a dead orchestrator's hold waits for before another one goes on with it.
+const LEASE: Duration = Duration::from_secs(10);
+
+/// Sagas that are ordered at once, so that fresh requests never stand behind many.
+const PAGE: u32 = 100;
+
+/// Rows that one look reads at most.
+const MAX_ROWS: u32 = 5_000;
+
+/// Pages of one hold in one round; then it is the next hold's turn.
+const PAGES: u32 = 10;
+
+/// Journal entries that are looked through for a hold's pause.
+const ENTRIES: u32 = 1_000;
+
+/// Sees to holds.
+#[derive(Debug)]
+pub struct Holds {
+    desk: Desk,
+    store: Arc<dyn SagaStore>,
+    engine: EngineHandle,
+    registry: Registry,
+    worker: Uuid,
+}
+
+impl Holds {
+    /// A worker with a name of its own.
+    #[must_use]
+    pub fn new(desk: Desk, store: Arc<dyn SagaStore>, engine: EngineHandle, registry: Registry) -> Self {
+        Self { desk, store, engine, registry, worker: Uuid::now_v7() }
+    }
+
+    /// Runs until cancelled, which a page that was begun is waited for. While the store is away the holds known last stand.
+    pub async fn run(self, stop: CancellationToken) {
+        repeat(&stop, PAUSE, "holds could not be seen to", || self.run_once()).await;
+    }
+
+    /// One round. What fails, or is cut off by a crash, is done again by whoever claims the hold next, under the same
+    /// request ids.
+    pub async fn run_once(&self) -> Result<(), StoreError> {
+        for hold in self.desk.holds().await? {
+            let Some(hold) = self.desk.claim_hold(&hold.held, self.worker, LEASE).await? else { continue };
+            match &hold.release {
+                None => self.pause(&hold).await?,
+                Some((actor, reason)) => self.resume(&hold, actor, reason).await?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn pause(&self, hold: &Hold) -> Result<(), StoreError> {
+        for expr in self.held_sagas(&hold.held) {
+            let search = Search::new(expr, self.registry.clone(), self.store.now());
+            let mut after = None;
+            for _ in 0..PAGES {
+                if self.engine.crowded().is_some() {
+                    return Ok(());
+                }
+                let query = SearchQuery {
+                    search: search.clone(),
+                    order: OrderBy::default(),
+                    after,
+                    limit: PAGE,
+                    max_rows: MAX_ROWS,
+                };
+                let found = self.store.search(query).await?;
+                let sagas: Vec<(SagaId, u64)> =
+                    found.records.iter().map(|record| (record.saga.id, record.saga.version)).collect();
+                if !sagas.is_empty() && !self.pause_all(hold, sagas).await? {
+                    return Ok(());
+                }
+                after = found.next;
+                if after.is_none() {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn pause_all(&self, hold: &Hold, sagas: Vec<(SagaId, u64)>) -> Result<bool, StoreError> {
+        // Renewed with every page, so that nobody else works on the hold meanwhile.
+        if self.desk.claim_hold(&hold.held, self.worker, LEASE).await?.is_none()
+            || !self.desk.mark(&hold.held, self.worker, sagas.clone()).await?
+        {
+            return Ok(false);
+        }
+        let order = hold.held.pause(&hold.actor, &hold.reason);
+        // At the version it was seen at: by now it may have left what is held.
+        let given = sagas.iter().map(|(saga, version)| self.give(hold, "pause", *saga, *version, order.clone()));
+        let given = join_all(given).await;
+        let not_paused = sagas.iter().zip(&given).filter(|(_, given)| matches!(given, Given::Failed { .. }));
+        let not_paused: Vec<(SagaId, u64)> = not_paused.map(|(seen, _)| *seen).collect();
+        self.desk.unmark(&hold.held, not_paused).await?;
+        Ok(true)
+    }
+
+    async fn resume(&self, hold: &Hold, actor: &str, reason: &str) -> Result<(), StoreError> {
+        for _ in 0..PAGES {
+            if self.engine.crowded().or_else(|| self.engine.busy()).is_some()
+                || self.desk.claim_hold(&hold.held, self.worker, LEASE).await?.is_none_or(|hold| hold.release.is_none())
+            {
+                return Ok(());
+            }
+            let marked = self.desk.marked(&hold.held, PAGE).await?;
+            if marked.is_empty() {
+                return self.desk.forget_hold(&hold.held).await;
+            }
+            let order = hold.held.resume(actor, reason);
+            let mut own = Vec::new();
+            for (saga, seen) in &marked {
+                if let Some(version) = self.own_pause(hold, *saga, *seen).await? {
+                    own.push((*saga, version));
+                }
+            }
+            let given = own.iter().map(|(saga, version)| self.give(hold, "resume", *saga, *version, order.clone()));
+            let given = join_all(given).await;
+            // What moved on between the look and the order is looked at again; what cannot be read is let go.
+            let again = own
+                .iter()
+                .zip(&given)
+                .filter(|(_, given)| matches!(given, Given::Later(_) | Given::Failed { rule: "VERSION_MISMATCH", .. }));
+            let again: Vec<SagaId> = again.map(|((saga, _), _)| *saga).collect();
+            let over = marked.iter().filter(|(saga, _)| !again.contains(saga)).copied().collect();
+            self.desk.unmark(&hold.held, over).await?;
+            if !again.is_empty() {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    async fn give(&self, hold: &Hold, what: &str, saga: SagaId, version: u64, order: Order) -> Given {
+        let release = order.verb == Verb::Resume;
+        let work = format!("{} {} {what}", hold.held.name(), hold.created_at.0);
+        let request = Some(request_id(work.as_bytes(), saga, version));
+        give(&self.engine, &self.desk, Act { saga, order, version: Some(version), request, release }).await
+    }
+
+    /// The version of a saga that is paused, and by this hold: since it was marked its journal has the hold's pause, and
+    /// no order after that. Late answers may have come since; they do not make it anybody else's.
+    async fn own_pause(&self, hold: &Hold, saga: SagaId, seen: u64) -> Result<Option<u64>, StoreError> {
+        let record = match self.store.get(saga).await {
+            Ok(Some(record)) => record,
+            Ok(None) | Err(StoreError::Unreadable(_)) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        if !matches!(record.saga.state, State::Paused { .. }) {
+            return Ok(None);
+        }
+        let journal = match self.store.journal(saga, seen, ENTRIES).await {
+            Ok(journal) => journal,
+            Err(StoreError::Unreadable(_)) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let mut orders = journal.iter().filter_map(|entry| match &entry.record {
+            Recorded::Moved(Event::Order(order)) => Some(order),
+            Recorded::Moved(Event::Reply(_) | Event::Wake) | Recorded::Started { .. } => None,
+        });
+        let mark = hold.held.mark();
+        let own = orders.next().is_some_and(|order| order.verb == Verb::Pause && order.reason.starts_with(&mark));
+        Ok((own && orders.next().is_none()).then_some(record.saga.version))
+    }
+
+    /// Which sagas under way a hold concerns, one filter for each definition that this build knows.
+    fn held_sagas(&self, held: &Held) -> Vec<Expr> {
+        let text = |field, text: &str| Expr::Term(Term::Text(field, TextTest::Is, text.to_owned()));
+        let under_way = Expr::Any(vec![
+            Expr::Term(Term::State(true, StateKind::Running)),
+            Expr::Term(Term::State(true, StateKind::Compensating)),
+        ]);
+        match held {
+            Held::Definition(name) => vec![Expr::All(vec![under_way, text(TextField::Definition, name)])],
+            Held::Participant(participant) => {
+                let of_definition = |definition: &saga_core::definition::Definition| {
+                    let steps = definition.steps().iter().filter(|step| step.participant == *participant);
+                    let mut steps: Vec<Expr> = steps.map(|step| text(TextField::Step, &step.name)).collect();
+                    let step = match steps.len() {
+                        0 => return None,
+                        1 => steps.remove(0),
+                        _ => Expr::Any(steps),
+                    };
+                    let version = definition.id().version;
+                    Some(Expr::All(vec![
+                        under_way.clone(),
+                        text(TextField::Definition, &definition.id().name),
+                        Expr::Term(Term::Number(NumberField::DefinitionVersion, Compare::Equal, version)),
+                        step,
+                    ]))
+                };
+                self.registry.iter().filter_map(|saga| of_definition(saga.definition())).collect()
+            }
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! One order on behalf of an operator's larger work, given once however often it is repeated.
+
+use crate::api::admin::told;
+use crate::api::reason::SagaReason;
+use crate::desk::Desk;
+use crate::engine::handle::{EngineHandle, Rejected};
+use crate::engine::input::{Act, Verdict};
+use saga_core::saga::SagaId;
+use uuid::Uuid;
+
+/// What became of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Given {
+    /// Carried out, now or when it was given before.
+    Done,
+    /// Refused for good.
+    Failed {
+        /// The rule, or another reason of the API.
+        rule: &'static str,
+        /// The same for people.
+        message: String,
+    },
+    /// Not settled: to be given again, with the same request id.
+    Later(&'static str),
+}
+
+/// The request id of an order that is part of a larger work: the same work and saga give the same id, for ever.
+#[must_use]
+pub fn request_id(work: &[u8], saga: SagaId, nth: u64) -> Uuid {
+    let mut hasher = blake3::Hasher::new();
+    for part in [b"baton order of a work".as_slice(), work, &saga.0, &nth.to_le_bytes()] {
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part);
+    }
+    let mut id = [0; 16];
+    id.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+    uuid::Builder::from_custom_bytes(id).into_uuid()
+}
+
+/// Gives the order, which must carry a request id. If it moves nothing it may have been given before: the audit knows.
+pub async fn give(engine: &EngineHandle, desk: &Desk, act: Act) -> Given {
+    let given = match engine.order(act.clone()).await {
+        Ok(Verdict::Moved(_)) => return Given::Done,
+        Ok(verdict) => judged(&act, verdict),
+        Err(Rejected::Overloaded) => return Given::Later("the engine takes no more orders just now"),
+        Err(Rejected::Stopping) => return Given::Later("the orchestrator is shutting down"),
+    };
+    let Some(request) = act.request else { return given };
+    match desk.audited(request).await {
+        Ok(Some(row)) if row.audit.content == act.content() => Given::Done,
+        Ok(_) => given,
+        Err(error) => {
+            tracing::debug!(%error, "the audit could not be asked");
+            Given::Later("the store is unavailable")
+        }
+    }
+}
+
+fn judged(act: &Act, verdict: Verdict) -> Given {
+    let failed =
+        |reason: SagaReason, message: &str| Given::Failed { rule: reason.as_str(), message: message.to_owned() };
+    match verdict {
+        Verdict::Refused(rule) => {
+            Given::Failed { rule: told::rule(rule), message: told::sentence(act.order.verb, rule) }
+        }
+        Verdict::Held(barrier) => {
+            Given::Failed { rule: told::HELD, message: told::kept_back(act.order.verb, &barrier) }
+        }
+        Verdict::UnknownSaga => failed(SagaReason::SagaNotFound, "The saga has been forgotten since it ended."),
+        Verdict::OtherVersion { .. } => failed(SagaReason::VersionMismatch, "The saga has moved on."),
+        Verdict::UnknownDefinition(_) => {
+            failed(SagaReason::SagaUnreadable, "This build does not know the saga's definition.")
+        }
+        Verdict::Unreadable(_) => failed(SagaReason::SagaUnreadable, "The saga's row cannot be read."),
+        Verdict::RequestTaken => failed(SagaReason::RequestIdReused, "Another act has this order's request id."),
+        Verdict::Unavailable(_) | Verdict::InDoubt(_) => Given::Later("the store is unavailable"),
+        Verdict::Contended(_) => Given::Later("others hold the sagas that are next"),
+        Verdict::Moved(_) => Given::Done,
+        verdict @ (Verdict::Started(_) | Verdict::Taken { .. } | Verdict::Ignored(_) | Verdict::Poisoned(_)) => {
+            tracing::error!(saga_id = %act.saga, ?verdict, "order not settled");
+            failed(SagaReason::Internal, "The order could not be written; the server's log has the cause.")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::request_id;
+    use saga_core::saga::SagaId;
+
+    #[test]
+    fn works_sagas_and_turns_have_ids_of_their_own() {
+        let (one, two) = (SagaId([1; 16]), SagaId([2; 16]));
+        let ids =
+            [request_id(b"a", one, 0), request_id(b"b", one, 0), request_id(b"a", two, 0), request_id(b"a", one, 1)];
+        for (at, id) in ids.iter().enumerate() {
+            assert!(!ids[..at].contains(id));
+        }
+        assert_eq!(request_id(b"a", one, 0), ids[0]);
+    }
+}

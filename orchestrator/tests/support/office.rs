@@ -1,0 +1,53 @@
+//! The services as operators ask them, over each database, with an engine at work behind them.
+
+use super::{Bench, Clock, FaultyStore, RecordingBus};
+use baton_orchestrator::api::Api;
+use baton_orchestrator::desk::Desk;
+use baton_orchestrator::store::sql::SqlStore;
+use baton_orchestrator::workers::probe::NoProbe;
+use baton_sql::database::DatabaseConfig;
+use std::sync::Arc;
+use tonic::Status;
+use tonic_types::StatusExt as _;
+
+/// One of them. What a file's tests do with it stands in the file.
+#[derive(Clone)]
+pub struct Office {
+    pub api: Api,
+    pub desk: Desk,
+    pub store: Arc<FaultyStore>,
+    pub sql: Arc<SqlStore>,
+    pub bus: Arc<RecordingBus>,
+    pub clock: Clock,
+}
+
+impl Office {
+    pub async fn over(config: DatabaseConfig) -> Self {
+        let bench = Bench::over(config).await;
+        let office = Self {
+            api: bench.api(Arc::new(NoProbe)),
+            desk: bench.desk.clone().expect("a desk"),
+            store: bench.store.clone(),
+            sql: bench.sql.clone().expect("a database"),
+            bus: bench.bus.clone(),
+            clock: bench.clock.clone(),
+        };
+        tokio::spawn(bench.engine.run());
+        office
+    }
+}
+
+pub async fn both() -> [Office; 2] {
+    [Office::over(DatabaseConfig::SqliteMemory).await, Office::over(mariadb().await).await]
+}
+
+/// A schema of its own in the private server that tests share.
+pub async fn mariadb() -> DatabaseConfig {
+    let server = baton_supervisor::shared::mariadb().await;
+    DatabaseConfig::mariadb(baton_supervisor::shared::fresh_schema(server))
+}
+
+/// What a program would branch on.
+pub fn reason(status: &Status) -> String {
+    status.get_details_error_info().map(|info| info.reason).unwrap_or_default()
+}
