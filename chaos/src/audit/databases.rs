@@ -7,8 +7,10 @@
 //! Journals and ledgers only grow, and each is written before the next step of the order's path, so that what a saga row
 //! claims can always be found in what is read after it.
 
+pub mod acts;
 pub mod dossier;
 pub mod forgotten;
+pub mod letters;
 pub mod outbox;
 pub mod pages;
 pub mod shop;

@@ -8,10 +8,11 @@
 //!   saga, [`story`] folds its journal, [`laws`] judge it; [`books`] judge what belongs to no single saga, [`history`] and
 //!   [`logs`] are what clients and processes wrote down. [`provider`] fetches
 //!   a copy of the provider's ledger, [`broker`] reads the broker's own figures. [`verify`] is the whole of it, [`tally`]
-//!   its list of checks.
+//!   its list of checks. [`acts`] judges what operators did, which [`databases::acts`] reads.
 //!
 //! docs/invariants.md says for each invariant how it is checked, and what is not.
 
+pub mod acts;
 pub mod books;
 pub mod broker;
 pub mod checks;

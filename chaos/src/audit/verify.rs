@@ -2,6 +2,7 @@
 
 use super::books::{self, DeadLetter, Queue, Sums};
 use super::databases::dossier::Dossier;
+use super::databases::letters::letters;
 use super::databases::outbox::{Outbox, outbox};
 use super::databases::pages::{Coverage, Pages, of_sagas};
 use super::databases::shop::{self, Walk};
@@ -31,7 +32,7 @@ pub struct Extras {
     pub history: Option<Vec<Call>>,
     /// Depths of the broker's queues.
     pub queues: Option<Vec<Queue>>,
-    /// Messages in quarantine.
+    /// Messages in the broker's quarantine, beside those that an orchestrator has collected from it.
     pub dead_letters: Option<Vec<DeadLetter>>,
     /// Logs, scanned.
     pub logs: Option<Scan>,
@@ -82,7 +83,8 @@ pub async fn verify(
     tally.book(books::MONEY, |found| books::money(&sums, found));
     read_books(databases, &waiting, &mut tally).await?;
     read_history(databases, extras, mode, &mut tally).await?;
-    surroundings(extras, &mut tally);
+    let letters = letters(databases).await?;
+    surroundings(extras, letters, &mut tally);
     Ok(tally.report(&coverage, extras, &strangers))
 }
 
@@ -253,12 +255,14 @@ async fn read_history(databases: &Databases, extras: &Extras, mode: Mode, tally:
     Ok(())
 }
 
-fn surroundings(extras: &Extras, tally: &mut Tally) {
+/// Beside the sagas: queues, dead letters that were collected and those that were not, logs.
+fn surroundings(extras: &Extras, mut letters: Vec<DeadLetter>, tally: &mut Tally) {
     if let Some(queues) = &extras.queues {
         tally.book(books::QUEUES_EMPTY, |found| books::queues_empty(queues, found));
     }
-    if let Some(letters) = &extras.dead_letters {
-        tally.book(books::QUARANTINE, |found| books::quarantine(letters, found));
+    letters.extend(extras.dead_letters.iter().flatten().cloned());
+    if extras.dead_letters.is_some() || !letters.is_empty() {
+        tally.book(books::QUARANTINE, |found| books::quarantine(&letters, found));
     }
     if let Some(logs) = &extras.logs {
         tally.book(books::LEAKS, |found| books::leaks(logs, found));

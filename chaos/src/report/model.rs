@@ -80,6 +80,20 @@ pub struct NemesisReport {
     pub holdings: Option<(Holdings, Holdings)>,
 }
 
+impl NemesisReport {
+    /// What it broke: a line for each promise, and one for each of the first offenders. Empty if it broke nothing.
+    #[must_use]
+    pub fn broken(&self) -> Vec<String> {
+        let broken = self.invariants.iter().filter(|invariant| invariant.broken > 0);
+        broken
+            .flat_map(|Invariant { id, name, broken, offenders, .. }| {
+                let promise = format!("  {id} {name}: broken by {broken}");
+                std::iter::once(promise).chain(offenders.iter().map(|offender| format!("    {offender}")))
+            })
+            .collect()
+    }
+}
+
 /// One second of a run.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Second {
@@ -164,6 +178,23 @@ impl Campaign {
             && (self.count(&Verdict::Passed) > 0 || !self.recovery.is_empty())
     }
 
+    /// What failed and how to run it again, a line each. A log is read from its end, and what was told when a nemesis
+    /// failed stands far above the table.
+    #[must_use]
+    pub fn failures(&self) -> Vec<String> {
+        let failed = self.nemeses.iter().filter(|nemesis| nemesis.verdict == Verdict::Failed);
+        failed
+            .flat_map(|nemesis| {
+                let name = &nemesis.name;
+                let again = format!(
+                    "  again: baton storm --nemesis {name} --seed {} --seconds {} --rate {}",
+                    self.seed, self.seconds, self.rate
+                );
+                std::iter::once(format!("{name}:")).chain(nemesis.broken()).chain([again])
+            })
+            .collect()
+    }
+
     /// Nemeses with this verdict.
     #[must_use]
     pub fn count(&self, verdict: &Verdict) -> usize {
@@ -194,6 +225,32 @@ pub fn percentile<T: Copy>(sorted: &[T], share: f64) -> Option<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::storm::measure::blank;
+    use crate::storm::nemesis::named;
+
+    #[test]
+    fn what_failed_is_told_again_with_its_offenders_and_the_command() {
+        let mut campaign = Campaign {
+            version: "1".to_owned(),
+            seed: 7,
+            seconds: 45,
+            rate: 30.0,
+            began: String::new(),
+            nemeses: ["kill-all", "kill-stock"].map(|name| blank(&named(name).expect("known"), 1)).into(),
+            recovery: Vec::new(),
+        };
+        campaign.nemeses[0].verdict = Verdict::Passed;
+        let (id, name) = ("I4".to_owned(), "no effect twice".to_owned());
+        let offenders = vec!["order 12".to_owned()];
+        campaign.nemeses[1].invariants.push(Invariant { id, name, counted: "9".to_owned(), broken: 1, offenders });
+        let told = [
+            "kill-stock:",
+            "  I4 no effect twice: broken by 1",
+            "    order 12",
+            "  again: baton storm --nemesis kill-stock --seed 7 --seconds 45 --rate 30",
+        ];
+        assert_eq!(campaign.failures(), told);
+    }
 
     #[test]
     fn percentiles_are_values_that_occurred() {

@@ -49,6 +49,8 @@ impl Stage {
             Role::Orchestrator => {
                 let parts = Parts {
                     store: Arc::new(FaultyStore::new(self.store.clone(), self.world.clone(), life.clone())),
+                    desk: None,
+                    webhook: None,
                     bus,
                     coord: Arc::new(SimCoord { world: self.world.clone(), hints: self.hints.clone() }),
                     probe: Arc::new(SimProbe {
@@ -59,11 +61,10 @@ impl Stage {
                     registry: self.cast.registry.clone(),
                     settings: self.cast.settings.clone(),
                 };
-                let chance = Chance {
-                    new_id,
-                    #[cfg(feature = "planted-bugs")]
-                    plant: self.cast.plant,
-                };
+                // No literal: the orchestrator may know of planted bugs although this crate does not.
+                let chance = Chance::of(new_id);
+                #[cfg(feature = "planted-bugs")]
+                let chance = Chance { plant: self.cast.plant, ..chance };
                 let metrics = self.metrics.clone();
                 let started = runtime.block_on(async {
                     life.begin();

@@ -3,6 +3,7 @@
 use super::plant::AdapterBug;
 use super::run::Run;
 use baton_bus::bus::Destination;
+use baton_orchestrator::engine::input::Act;
 use bytes::Bytes;
 use saga_core::event::{Order, Verb};
 use saga_core::saga::{SagaId, State};
@@ -93,7 +94,7 @@ impl Run {
         self.stage.call(process, move |api, _world, _life| async move {
             let order = Order { verb, actor: "sim".to_owned(), reason: "because".to_owned() };
             // What comes of it stands in the journal.
-            let _ = api.engine.order(saga, order, None).await;
+            let _ = api.engine.order(Act::new(saga, order)).await;
         });
     }
 

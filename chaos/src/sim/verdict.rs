@@ -9,6 +9,7 @@ use super::stage::Stage;
 use super::workload::Workload;
 use crate::audit::checks::audit;
 use crate::audit::report::Report;
+use baton_operate::failure::of_journal;
 use baton_orchestrator::store::Record;
 use baton_participant_kit::participant::{CommandKey, Direction};
 use baton_sql::value::Row;
@@ -105,6 +106,10 @@ pub fn histories(stage: &Stage, records: &[Record], failures: &mut Vec<Violation
                 what: format!("saga {id} is {:?}, its journal says {:?}", record.saga.state, saga.state),
             }),
             Err(error) => failures.push(Violation { invariant: "I12", what: format!("journal of saga {id}: {error}") }),
+        }
+        if of_journal(saga_type.definition(), &journal).is_ok_and(|failure| failure != record.last_failure) {
+            let what = format!("saga {id} keeps another last failure than its journal: {:?}", record.last_failure);
+            failures.push(Violation { invariant: "I12", what });
         }
         let inner = stage.world.lock();
         if inner.seen.newest(id).is_some_and(|newest| newest != record.saga.version) {

@@ -10,7 +10,7 @@ use std::time::Duration;
 const HEALED: f64 = 0.8;
 
 /// A report of which nothing is known yet but who it is about.
-pub(super) fn blank(nemesis: &Nemesis, seed: u64) -> NemesisReport {
+pub(crate) fn blank(nemesis: &Nemesis, seed: u64) -> NemesisReport {
     NemesisReport {
         name: nemesis.name.clone(),
         what: nemesis.what(),

@@ -10,7 +10,7 @@ pub mod judge;
 pub mod links;
 pub mod load;
 pub mod logs;
-mod measure;
+pub(crate) mod measure;
 pub mod nemesis;
 pub mod node;
 pub mod quiesce;

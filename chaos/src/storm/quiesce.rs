@@ -77,7 +77,7 @@ pub async fn count(database: &Database, sql: &str) -> Result<u64> {
     Ok(u64::try_from(value).unwrap_or_default())
 }
 
-/// Messages in work queues, and in dead-letter queues.
+/// Messages in work queues, and dead letters: those in their queues and those that were collected.
 ///
 /// # Errors
 /// If the broker cannot be asked.
@@ -90,6 +90,8 @@ pub async fn depths(cluster: &Cluster) -> Result<(u64, u64)> {
             depths.0 += queue.messages;
         }
     }
+    // Orchestrators empty the dead-letter queues; what they took out stays here.
+    depths.1 += count(&cluster.sagas, "SELECT COUNT(*) FROM dead_letter").await?;
     Ok(depths)
 }
 

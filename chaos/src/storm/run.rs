@@ -264,10 +264,7 @@ impl Storm {
             "{}: {verdict}: fired {fired} times, {} orders, healed in {heal}, at rest {rest:.1} s after the load",
             report.name, report.orders
         ));
-        for broken in report.invariants.iter().filter(|invariant| invariant.broken > 0) {
-            self.voice.say(&format!("  {} {}: broken by {}", broken.id, broken.name, broken.broken));
-            broken.offenders.iter().for_each(|offender| self.voice.say(&format!("    {offender}")));
-        }
+        report.broken().iter().for_each(|line| self.voice.say(line));
         if report.verdict == Verdict::Failed {
             self.voice.say(&format!(
                 "  again: baton storm --nemesis {} --seed {} --seconds {} --rate {}; logs are in {}",

@@ -2,6 +2,7 @@
 
 use super::dossier::Pending;
 use super::{Databases, ReadError, reading};
+use baton_orchestrator::store::REPLIES;
 use baton_proto::baton::participant::v1 as wire;
 use baton_sql::value::{Row, Value};
 use prost::Message as _;
@@ -54,6 +55,10 @@ pub async fn outbox(databases: &Databases) -> Result<Outbox, ReadError> {
 fn add_message(outbox: &mut Outbox, row: &Row) -> Result<(), String> {
     let id = row.array(0).map(uuid::Uuid::from_bytes).map_err(|error| format!("an outbox row: {error}"))?;
     let participant = row.text(1).map_err(|error| format!("outbox row {id}: {error}"))?;
+    if participant == REPLIES {
+        // A reply that an operator sends again: no command waits in it.
+        return Ok(());
+    }
     let body = row.bytes(2).map_err(|error| format!("outbox row {id}: {error}"))?;
     let batch = wire::CommandBatch::decode(body).map_err(|error| format!("outbox row {id}: {error}"))?;
     if batch.commands.is_empty() {

@@ -63,7 +63,8 @@ fn around(
     let (saga, journal) = journal_of(saga_type.definition(), ID, &bytes, events);
     let number = OrderNumber::from_bytes(ORDER).to_string();
     let mut dossier = Dossier::new(ID);
-    dossier.saga = Read::Row(Record { saga, business_key: number.clone(), traceparent: String::new() });
+    dossier.saga =
+        Read::Row(Record { saga, business_key: number.clone(), traceparent: String::new(), last_failure: None });
     dossier.journal = journal;
     dossier.start_key = Some(Holder {
         key: business_start_key("order", &number),

@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result, ensure};
 use baton_bus::bus::{Destination, MAX_BODY};
 use baton_bus::rabbitmq::{RabbitBus, RabbitConfig};
 use baton_bus::topology;
+use baton_orchestrator::store::REPLIES;
 use baton_proto::baton::participant::v1 as wire;
 use baton_proto::shop::payment::v1::CancelPayment;
 use baton_proto::shop::stock::v1::{ReserveLine, ReserveStock};
@@ -289,8 +290,8 @@ async fn quarantined(cluster: &Cluster, volleys: u64) -> Result<u64> {
     let mut total = 0;
     for destination in destinations() {
         loop {
-            let letters = bus.dead_letters(&destination, LETTERS).await.unwrap_or_default();
-            let reasons: BTreeSet<&str> = letters.iter().map(|letter| letter.reason.as_str()).collect();
+            let letters = letters(cluster, &bus, &destination).await?;
+            let reasons: BTreeSet<&str> = letters.iter().map(String::as_str).collect();
             // Two of each volley: the garbled one and the one that is too long.
             if letters.len() as u64 >= 2 * volleys {
                 ensure!(!reasons.contains(""), "a dead letter of {destination:?} has no reason");
@@ -304,6 +305,22 @@ async fn quarantined(cluster: &Cluster, volleys: u64) -> Result<u64> {
         }
     }
     Ok(total)
+}
+
+/// The reason of each dead letter of a destination, in its queue or collected. One that says none is empty.
+async fn letters(cluster: &Cluster, bus: &RabbitBus, destination: &Destination) -> Result<Vec<String>> {
+    let queued = bus.dead_letters(destination, LETTERS).await.unwrap_or_default();
+    let mut reasons: Vec<String> = queued.into_iter().map(|letter| letter.reason).collect();
+    let collected = match destination {
+        Destination::Commands(participant) => participant.as_str(),
+        Destination::Replies => REPLIES,
+    };
+    let sql = "SELECT reason FROM dead_letter WHERE destination = ?";
+    for row in cluster.sagas.query(sql, vec![collected.into()]).await? {
+        let reason = row.text(0)?;
+        reasons.push(if reason == "UNKNOWN" { String::new() } else { reason.to_owned() });
+    }
+    Ok(reasons)
 }
 
 fn now_us() -> i64 {
