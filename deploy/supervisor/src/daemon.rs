@@ -1,6 +1,6 @@
 //! A stack that outlives the command that started it: what runs is written down, and found and stopped again by it.
 
-use crate::process::group_is_alive;
+use crate::process::{Process, group_is_alive};
 use crate::stack::{Endpoints, Stack};
 use anyhow::{Context, Result, ensure};
 use nix::errno::Errno;
@@ -59,17 +59,15 @@ impl State {
         fs::rename(&new, &path).with_context(|| format!("write {}", path.display()))
     }
 
-    /// Writes a whole stack down, then lets it live on. If this fails, the stack still ends with its owner.
-    pub fn adopt(dir: &Path, stack: &Stack) -> Result<Self> {
+    /// Writes a whole stack down and who kills in it on purpose, then lets them live on. If this fails, they still end with
+    /// their owner.
+    pub fn adopt(dir: &Path, stack: &Stack, chaos: &Process) -> Result<Self> {
         let baton = stack.orchestrators.iter().chain(stack.participants.values()).chain([&stack.provider]);
         let servers =
             [stack.redis.process(), stack.rabbitmq.process(), stack.rabbitmq.mapper_process(), stack.mariadb.process()];
-        let processes: Vec<_> = baton.chain(servers).collect();
-        let daemons = processes.iter().map(|process| {
-            let pid = process.pid().with_context(|| format!("{} has ended", process.name()))?;
-            let started = started(pid).with_context(|| format!("{} has ended", process.name()))?;
-            Ok(Daemon { name: process.name().to_owned(), pid, started, log: process.log_path().to_owned() })
-        });
+        // First whoever starts others: nobody may come after those that were stopped.
+        let processes: Vec<_> = std::iter::once(chaos).chain(baton).chain(servers).collect();
+        let daemons = processes.iter().map(|process| Daemon::of(process));
         let state = Self { endpoints: Some(stack.endpoints.clone()), daemons: daemons.collect::<Result<_>>()? };
         state.save(dir)?;
         for process in processes {
@@ -78,12 +76,21 @@ impl State {
         Ok(state)
     }
 
+    /// Writes down that the part of this name is another process now; the order stays.
+    pub fn replace(&mut self, dir: &Path, daemon: Daemon) -> Result<()> {
+        self.daemons.iter_mut().filter(|known| known.name == daemon.name).for_each(|known| *known = daemon.clone());
+        self.save(dir)
+    }
+
     /// Stops what still runs, in order, and forgets it. The ports are kept.
     pub fn stop(&mut self, dir: &Path) -> Result<usize> {
         let mut stopped = 0;
         while let Some(daemon) = self.daemons.first() {
             stopped += usize::from(daemon.stop()?);
-            self.daemons.remove(0);
+            let name = daemon.name.clone();
+            // The one that was stopped may have written down another process until its end.
+            *self = Self::load(dir)?;
+            self.daemons.retain(|daemon| daemon.name != name);
             self.save(dir)?;
         }
         Ok(stopped)
@@ -91,6 +98,13 @@ impl State {
 }
 
 impl Daemon {
+    /// A process as it is written down. An error if it has ended.
+    pub fn of(process: &Process) -> Result<Self> {
+        let pid = process.pid().with_context(|| format!("{} has ended", process.name()))?;
+        let started = started(pid).with_context(|| format!("{} has ended", process.name()))?;
+        Ok(Self { name: process.name().to_owned(), pid, started, log: process.log_path().to_owned() })
+    }
+
     /// True while this very process runs.
     #[must_use]
     pub fn is_running(&self) -> bool {
@@ -111,13 +125,24 @@ impl Daemon {
         while self.is_running() && Instant::now() < deadline {
             thread::sleep(POLL);
         }
+        self.end_group()?;
+        Ok(true)
+    }
+
+    /// SIGKILL to its whole group; returns when nothing of it is left, at most 10 s later. Nothing if it had ended.
+    pub fn kill(&self) -> Result<()> {
+        if self.is_running() { self.end_group() } else { Ok(()) }
+    }
+
+    fn end_group(&self) -> Result<()> {
+        let pid = Pid::from_raw(self.pid.cast_signed());
         ignore_gone(killpg(pid, Signal::SIGKILL))?;
         let deadline = Instant::now() + GONE_WITHIN;
         while group_is_alive(pid) {
             ensure!(Instant::now() < deadline, "{}: group {pid} survived SIGKILL", self.name);
             thread::sleep(POLL);
         }
-        Ok(true)
+        Ok(())
     }
 }
 
@@ -144,14 +169,20 @@ fn started(pid: u32) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::process::{Command, Stdio};
+    use std::io::{BufRead as _, BufReader};
+    use std::process::{Child, Command, Stdio};
 
-    fn sleeper() -> (std::process::Child, Daemon) {
-        use std::os::unix::process::CommandExt as _;
+    fn sleeper() -> (Child, Daemon) {
         let mut command = Command::new("sleep");
-        let child = command.arg("600").stdout(Stdio::null()).process_group(0).spawn().unwrap();
+        command.arg("600");
+        daemon("sleeper", command)
+    }
+
+    fn daemon(name: &str, mut command: Command) -> (Child, Daemon) {
+        use std::os::unix::process::CommandExt as _;
+        let child = command.stdout(Stdio::piped()).process_group(0).spawn().unwrap();
         let (pid, log) = (child.id(), PathBuf::new());
-        (child, Daemon { name: "sleeper".into(), pid, started: started(pid).unwrap(), log })
+        (child, Daemon { name: name.into(), pid, started: started(pid).unwrap(), log })
     }
 
     #[test]
@@ -175,5 +206,28 @@ mod tests {
         assert_eq!(state.stop(dir.path()).unwrap(), 1);
         child.wait().unwrap();
         assert_eq!(State::load(dir.path()).unwrap(), State::default());
+    }
+
+    #[test]
+    fn what_one_writes_down_until_its_end_is_stopped_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let ((mut old, before), (mut new, after)) = (sleeper(), sleeper());
+        // Says when it listens, and on its way out puts another process in the place of the one that was known.
+        let mut command = Command::new("sh");
+        let script = "trap 'mv later state.json; exit' TERM; echo ready; while :; do sleep 0.01; done";
+        command.args(["-c", script]).current_dir(dir.path());
+        let (mut writer, first) = daemon("chaos", command);
+        BufReader::new(writer.stdout.take().unwrap()).read_line(&mut String::new()).unwrap();
+        let state = |sleeper: &Daemon| State { endpoints: None, daemons: vec![first.clone(), sleeper.clone()] };
+        state(&after).save(dir.path()).unwrap();
+        fs::rename(path(dir.path()), dir.path().join("later")).unwrap();
+        state(&before).save(dir.path()).unwrap();
+        old.kill().unwrap();
+        old.wait().unwrap();
+
+        assert_eq!(State::load(dir.path()).unwrap().stop(dir.path()).unwrap(), 2);
+        assert!(!after.is_running());
+        writer.wait().unwrap();
+        new.wait().unwrap();
     }
 }

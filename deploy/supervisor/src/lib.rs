@@ -4,6 +4,7 @@
 //! own. An owned instance dies with the process that started it, whatever that process dies of; see [`process`].
 
 pub mod binary;
+pub mod chaos;
 pub mod daemon;
 pub mod mariadb;
 pub mod port;

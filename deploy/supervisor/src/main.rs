@@ -1,11 +1,15 @@
-//! `baton-supervisor up|down|status`: the whole real shape on this machine, as daemons.
+//! `baton-supervisor up|down|status`: the whole real shape on this machine, as daemons; `chaos` is one of them.
 
 use anyhow::{Context, Result, bail};
+use baton_supervisor::chaos::{self, daemons::Daemons};
 use baton_supervisor::daemon::State;
 use baton_supervisor::stack::{Endpoints, Stack, StackOptions};
+use baton_supervisor::{Probe, Process};
 use clap::{Args, Parser, Subcommand};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Starts private MariaDB, RabbitMQ and Redis with Baton's processes, all on loopback, and stops them again.
 #[derive(Debug, Parser)]
@@ -38,6 +42,17 @@ enum Command {
         #[command(flatten)]
         place: Place,
     },
+    /// Kill and revive participants for orchestrators that pass `baton chaos` on; `up` starts it, `down` stops it
+    Chaos {
+        #[command(flatten)]
+        place: Place,
+        /// The baton binary [default: the one beside this program]
+        #[arg(long, value_name = "PATH")]
+        baton: Option<PathBuf>,
+        /// Port on loopback
+        #[arg(long)]
+        port: u16,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -53,6 +68,7 @@ async fn main() -> ExitCode {
         Command::Up { place, baton, orchestrators } => up(&place.dir, baton, usize::from(orchestrators)).await,
         Command::Down { place } => down(&place.dir),
         Command::Status { place } => status(&place.dir),
+        Command::Chaos { place, baton, port } => kill_on_purpose(&place.dir, baton, port).await,
     };
     match outcome {
         Ok(code) => code,
@@ -75,14 +91,40 @@ async fn up(dir: &Path, baton: Option<PathBuf>, orchestrators: usize) -> Result<
     // Leftovers of a stack that died in part hold its ports and data.
     state.stop(&dir)?;
     eprintln!("starting; this takes about half a minute");
-    let options = StackOptions { orchestrators, endpoints: state.endpoints.take(), ..StackOptions::new(&baton) };
+    let endpoints = state.endpoints.take();
+    let options = StackOptions { orchestrators, endpoints, chaos: true, ..StackOptions::new(&baton) };
     // Owned until it is complete: an error or Ctrl-C on the way leaves nothing behind.
-    let stack = tokio::select! {
-        stack = Stack::start(&dir, &options) => stack?,
+    let (stack, chaos) = tokio::select! {
+        started = start(&dir, &options) => started?,
         _ = tokio::signal::ctrl_c() => bail!("interrupted"),
     };
-    let state = State::adopt(&dir, &stack)?;
+    let state = State::adopt(&dir, &stack, &chaos)?;
     print(&dir, &state, &baton);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The stack, and ourselves once more as the one who kills in it.
+async fn start(dir: &Path, options: &StackOptions) -> Result<(Stack, Process)> {
+    let stack = Stack::start(dir, options).await?;
+    let port = stack.endpoints.chaos.context("the stack has no port for chaos")?;
+    let mut command = std::process::Command::new(std::env::current_exe().context("find this program")?);
+    command.arg("chaos").arg("--dir").arg(dir).arg("--baton").arg(&options.baton).args(["--port", &port.to_string()]);
+    let chaos = Process::spawn(command, &dir.join("log"), "chaos")?;
+    chaos.wait_ready(&Probe::tcp(port)).await?;
+    Ok((stack, chaos))
+}
+
+async fn kill_on_purpose(dir: &Path, baton: Option<PathBuf>, port: u16) -> Result<ExitCode> {
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).init();
+    let (dir, baton) = (std::path::absolute(dir)?, std::path::absolute(baton.map_or_else(beside_us, Ok)?)?);
+    let mut terminate = signal(SignalKind::terminate())?;
+    let stop = async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+    };
+    chaos::serve(port, Arc::new(Daemons::new(dir, baton)), stop).await?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -136,6 +178,7 @@ fn endpoint(endpoints: &Endpoints, name: &str) -> String {
         "epmd" => format!("127.0.0.1:{}", endpoints.rabbitmq_mapper),
         "redis" => format!("redis://127.0.0.1:{}", endpoints.redis),
         "sandbox-provider" => format!("http://127.0.0.1:{}", endpoints.provider),
+        "chaos" => endpoints.chaos.map(|port| format!("grpc 127.0.0.1:{port}")).unwrap_or_default(),
         name => {
             let orchestrator = name.strip_prefix("orchestrator-").and_then(|index| index.parse::<usize>().ok());
             let listed = orchestrator.and_then(|index| endpoints.orchestrators.get(index.checked_sub(1)?));

@@ -1,7 +1,7 @@
 //! The whole real shape: private servers, and Baton's processes as separate processes of one binary.
 
 use crate::port;
-use crate::process::{Lifetime, Probe, Process};
+use crate::process::{Lifetime, Probe, Process, loopback};
 use crate::{MariaDb, RabbitMq, Redis, mariadb, rabbitmq};
 use anyhow::{Context as _, Result, ensure};
 use serde::{Deserialize, Serialize};
@@ -30,10 +30,12 @@ pub struct StackOptions {
     pub redo_log_mib: u32,
     /// `BATON_…` variables of every process, over the configuration file.
     pub environment: Vec<(String, String)>,
+    /// Whether orchestrators pass on to [`crate::chaos`], at a port of the stack's; it is served by whoever owns the stack.
+    pub chaos: bool,
 }
 
 impl StackOptions {
-    /// Two orchestrators that live as long as the caller.
+    /// Two orchestrators that live as long as the caller, and no chaos.
     #[must_use]
     pub fn new(baton: impl Into<PathBuf>) -> Self {
         Self {
@@ -44,6 +46,7 @@ impl StackOptions {
             buffer_pool_mib: 512,
             redo_log_mib: 512,
             environment: Vec::new(),
+            chaos: false,
         }
     }
 }
@@ -67,6 +70,17 @@ pub struct Endpoints {
     pub participants: BTreeMap<String, (u16, u16)>,
     /// Orchestrators: gRPC and admin HTTP.
     pub orchestrators: Vec<(u16, u16)>,
+    /// Killing and reviving on purpose, gRPC, if the stack was started for it.
+    #[serde(default)]
+    pub chaos: Option<u16>,
+}
+
+impl Endpoints {
+    /// How to tell that a participant is ready. An error if there is none of this name.
+    pub fn participant_ready(&self, name: &str) -> Result<Probe> {
+        let (_, admin) = self.participants.get(name).with_context(|| format!("there is no participant {name}"))?;
+        Ok(Probe::http(*admin, "/readyz"))
+    }
 }
 
 /// A running stack. Every part can be killed, frozen and started again on its own.
@@ -117,8 +131,10 @@ impl Stack {
             Redis::start_with(&dir, redis_port, options.lifetime.clone()),
         )?;
         let ports = rabbitmq.ports();
+        let known_chaos = known.and_then(|endpoints| endpoints.chaos);
+        let chaos = if options.chaos { Some(known_chaos.map_or_else(port::free, Ok)?) } else { None };
         let endpoints = match known {
-            Some(endpoints) => endpoints.clone(),
+            Some(endpoints) => Endpoints { chaos, ..endpoints.clone() },
             None => Endpoints {
                 mariadb: mariadb.port(),
                 rabbitmq: ports.amqp,
@@ -131,6 +147,7 @@ impl Stack {
                     .map(|name| Ok(((*name).to_owned(), pair()?)))
                     .collect::<Result<_>>()?,
                 orchestrators: (0..options.orchestrators).map(|_| pair()).collect::<Result<_>>()?,
+                chaos,
             },
         };
         let config = configure(&dir, &mariadb, &rabbitmq, &redis, &endpoints)?;
@@ -158,7 +175,7 @@ impl Stack {
     pub async fn wait_ready(&self) -> Result<()> {
         self.provider.wait_ready(&Probe::tcp(self.endpoints.provider)).await?;
         for (name, process) in &self.participants {
-            process.wait_ready(&Probe::http(self.endpoints.participants[name].1, "/readyz")).await?;
+            process.wait_ready(&self.endpoints.participant_ready(name)?).await?;
         }
         for (process, (_, admin)) in self.orchestrators.iter().zip(&self.endpoints.orchestrators) {
             process.wait_ready(&Probe::http(*admin, "/readyz")).await?;
@@ -205,11 +222,30 @@ struct Launch<'a> {
 
 impl Launch<'_> {
     fn process(&self, name: &str, arguments: &[&str], own: &[(String, String)]) -> Result<Process> {
-        let mut command = Command::new(&self.options.baton);
-        command.arg("--config").arg(self.config).args(arguments);
+        let mut command = baton(&self.options.baton, self.config, arguments);
         command.envs(self.options.environment.iter().cloned()).envs(own.iter().cloned());
-        Process::spawn_for(command, &self.dir.join("log"), name, self.options.lifetime.clone())
+        Process::spawn_for(command, &logs(self.dir), name, self.options.lifetime.clone())
     }
+}
+
+fn baton(binary: &Path, config: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(binary);
+    command.arg("--config").arg(config).args(arguments);
+    command
+}
+
+fn logs(dir: &Path) -> PathBuf {
+    dir.join("log")
+}
+
+fn config(dir: &Path) -> PathBuf {
+    dir.join("baton.toml")
+}
+
+/// Starts a participant of a stack in `dir` again, as a daemon. It is not ready yet.
+pub fn start_participant(dir: &Path, binary: &Path, name: &str) -> Result<Process> {
+    let command = baton(binary, &config(dir), &["participant", name]);
+    Process::spawn_for(command, &logs(dir), name, Lifetime::Detached)
 }
 
 fn pair() -> Result<(u16, u16)> {
@@ -250,7 +286,10 @@ fn configure(
             urls[name.as_str()]
         ));
     }
-    let path = dir.join("baton.toml");
+    if let Some(chaos) = endpoints.chaos {
+        text.push_str(&format!("\n[dev]\nchaos_endpoint = \"{}\"\n", loopback(chaos)));
+    }
+    let path = config(dir);
     fs::write(&path, text).with_context(|| format!("write {}", path.display()))?;
     Ok(path)
 }
