@@ -1,6 +1,6 @@
 # What a developer does here. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help services up down demo test fuzz fuzz-keep mutants sim sim-campaign storm storm-full storm-recovery fmt lint doc deny ci bench bench-document bench-growth bench-batching bench-micro
+.PHONY: help services browser up down demo test fuzz fuzz-keep mutants sim sim-campaign storm storm-full storm-recovery fmt lint lint-openapi doc deny ci bench bench-document bench-growth bench-batching bench-browse bench-search bench-micro
 
 CARGO ?= cargo
 
@@ -9,6 +9,9 @@ help: ## List the targets
 
 services: # Install MariaDB, RabbitMQ and Redis from Debian packages if missing
 	@sh deploy/install-services.sh
+
+browser: # Install Debian's Chromium and what drives it if missing
+	@sh deploy/install-browser.sh
 
 up: services ## Start private MariaDB, RabbitMQ, Redis, two orchestrators and every participant (state in .local)
 	$(CARGO) build --release --bin baton -p baton -p baton-supervisor --bin baton-supervisor
@@ -21,7 +24,7 @@ down: ## Stop what `make up` started
 demo: ## 1,000 concurrent orders for 800 units in one process, then the audit
 	$(CARGO) run --release --bin baton -- demo
 
-test: services ## Run every test; those that need services start private instances
+test: services browser ## Run every test; those that need services start private instances
 	$(CARGO) test --workspace --locked
 
 # How long each target of `make fuzz` runs, which ones, and the files it may invent.
@@ -67,6 +70,9 @@ lint: ## Formatting and clippy, warnings are errors
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 
+lint-openapi: ## Lint docs/openapi.json with spectral (needs npm)
+	cd console/lint && npm ci --no-audit --no-fund --ignore-scripts && npx spectral lint --fail-severity hint -r .spectral.yaml ../../docs/openapi.json
+
 doc: ## Documentation, warnings are errors
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
 
@@ -93,6 +99,14 @@ bench-document: services ## The designs Baton grew out of beside Baton: time, co
 bench-growth: services ## Sagas per second from an empty table to a million finished sagas
 	$(BENCH)
 	target/release/baton-bench growth --out $(OUT)
+
+bench-browse: services ## Orders at 2,000 a second while operators look at the page and at lists
+	$(BENCH)
+	target/release/baton-bench browse
+
+bench-search: services ## Operators' questions to a million sagas, on both stores
+	$(CARGO) build --release -p baton-bench --bins
+	target/release/baton-bench search
 
 bench-micro: services ## Measure the parts alone: machine, codec, rows, commits, buses
 	$(CARGO) bench -p baton-bench --bench micro

@@ -1,5 +1,8 @@
-//! The admin HTTP server of every process: /metrics, /livez, /readyz, /version.
+//! The admin HTTP server of every process: /metrics, /livez, /readyz, /version; an orchestrator's has the console too.
 
+pub mod connections;
+
+use crate::admin::connections::Bounds;
 use crate::failure::Failure;
 use crate::footprint;
 use axum::extract::State;
@@ -12,9 +15,13 @@ use prometheus_client::registry::Registry;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+
+/// How long requests may go on after the shutdown began; a watcher's stream could hold the process for as long as it likes.
+const DRAIN: Duration = Duration::from_secs(2);
 
 /// Ok if the process can do its work right now; otherwise why not, without secrets.
 pub type Ready = Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
@@ -48,7 +55,7 @@ impl Admin {
     }
 }
 
-/// Starts the server; it stops when `stop` is cancelled.
+/// Starts the server with `console`'s routes beside its own; it stops when `stop` is cancelled.
 ///
 /// # Errors
 /// If the address cannot be bound.
@@ -57,16 +64,21 @@ pub async fn serve(
     service: &'static str,
     metrics: Arc<Registry>,
     ready: Ready,
+    console: Router,
     stop: CancellationToken,
 ) -> Result<Admin, Failure> {
     let bound = TcpListener::bind(listen).await;
     let listener = bound.map_err(|error| Failure::Other(format!("cannot listen on {listen}: {error}")))?;
     let address = listener.local_addr()?;
-    let router = routes(Shared { service, metrics, ready });
+    let router = routes(Shared { service, metrics, ready }).merge(console);
     let task = tokio::spawn(async move {
-        let serving = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned());
-        if let Err(error) = serving.await {
-            tracing::error!(%error, "admin server ended");
+        let overdue = async {
+            stop.cancelled().await;
+            tokio::time::sleep(DRAIN).await;
+        };
+        tokio::select! {
+            () = connections::serve(listener, router, Bounds::default(), stop.clone()) => {}
+            () = overdue => tracing::warn!("admin server stopped with requests still open"),
         }
     });
     Ok(Admin { address, task })
@@ -126,7 +138,7 @@ mod tests {
         });
         let stop = CancellationToken::new();
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-        let admin = serve(listen, "test", Arc::new(registry), ready, stop.clone()).await.unwrap();
+        let admin = serve(listen, "test", Arc::new(registry), ready, Router::new(), stop.clone()).await.unwrap();
         let url = format!("http://{}", admin.address);
         crate::tls::install();
         let get = async |path: &str| {

@@ -2,14 +2,15 @@
 
 use crate::config::Client as ClientConfig;
 use crate::failure::Failure;
+use baton_proto::baton::dev::v1::chaos_service_client::ChaosServiceClient;
 use baton_proto::baton::saga::v1::saga_admin_service_client::SagaAdminServiceClient;
 use baton_proto::baton::saga::v1::saga_service_client::SagaServiceClient;
 use baton_proto::shop::order::v1::order_placement_service_client::OrderPlacementServiceClient;
 use baton_proto::shop::order::v1::order_service_client::OrderServiceClient;
 use baton_proto::shop::stock::v1::item_service_client::ItemServiceClient;
 use std::time::Duration;
-use tonic::Request;
 use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Request, Status};
 
 /// How long a connection may take to open.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -17,6 +18,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// A connection that carries calls is asked so often whether it lives, and is given up after so long without an answer.
 /// TCP alone would take a quarter of an hour to notice a peer that vanished, and every call on it would hang so long.
 const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(3));
+
+/// How long a look at an address may take that only makes an error clearer.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// A connection to an orchestrator. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -56,6 +60,12 @@ impl Client {
         request
     }
 
+    /// Kills on purpose.
+    #[must_use]
+    pub fn chaos(&self) -> ChaosServiceClient<Channel> {
+        ChaosServiceClient::new(self.channel.clone())
+    }
+
     /// Items.
     #[must_use]
     pub fn items(&self) -> ItemServiceClient<Channel> {
@@ -91,6 +101,28 @@ impl Client {
     pub fn health(&self) -> tonic_health::pb::health_client::HealthClient<Channel> {
         tonic_health::pb::health_client::HealthClient::new(self.channel.clone())
     }
+}
+
+/// Whether an answer could not be read as gRPC: what this side makes of a peer that speaks something else. One that hangs up
+/// at once, before the request is out, is a cancelled call to the transport.
+#[must_use]
+pub fn is_garbled(status: &Status) -> bool {
+    matches!(status.code(), Code::Internal | Code::Unknown | Code::Cancelled)
+}
+
+/// Whether HTTP as browsers speak it is answered at an address, which a gRPC port does not.
+pub async fn speaks_http(address: &str) -> bool {
+    let url = if address.contains("://") { address.to_owned() } else { format!("http://{address}") };
+    let Ok(client) = reqwest::Client::builder().timeout(LOOK).no_proxy().http1_only().build() else { return false };
+    client.get(url).send().await.is_ok()
+}
+
+/// What an answer is about. The wire lets it be absent; no server of ours leaves it out.
+///
+/// # Errors
+/// It is absent. `what` names it in the message.
+pub fn present<T>(answered: Option<T>, what: &str) -> Result<T, Failure> {
+    answered.ok_or_else(|| Failure::Other(format!("the server answered without {what}")))
 }
 
 /// The id as a resource name of a collection: `x` and `orders/x` both become `orders/x`.

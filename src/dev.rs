@@ -2,7 +2,7 @@
 
 use crate::cli::Dev;
 use crate::config::Config;
-use crate::embedded::Embedded;
+use crate::embedded::{Chaos, Embedded};
 use crate::failure::Failure;
 use crate::orders::pay_with_curl;
 use crate::show::Printer;
@@ -15,7 +15,7 @@ use crate::{signals, telemetry};
 pub async fn run(args: &Dev, config: &Config, printer: Printer) -> Result<(), Failure> {
     let telemetry = telemetry::start(&config.telemetry, "baton-dev", !printer.no_colour())?;
     let stop = signals::stopping()?;
-    let embedded = Embedded::start(config, &args.data_dir).await?;
+    let embedded = Embedded::start(config, &args.data_dir, Chaos::OnLoopback).await?;
     printer.text(&welcome(&embedded, args));
     stop.cancelled().await;
     printer.say("stopping");
@@ -31,8 +31,10 @@ fn welcome(embedded: &Embedded, args: &Dev) -> String {
     let pay = pay_with_curl(provider, "NUMBER", 24_000, "KRW");
     format!(
         "Baton is up, its state is in {}\n\
+         \n  page      http://{admin_address}/   find sagas, learn why they stand where they stand, set them right\
          \n  gRPC      {address}   every service, with reflection\
          \n  HTTP      http://{admin_address}/metrics  /livez  /readyz  /version\
+         \n  API       http://{admin_address}/api/docs   the same services as HTTP/JSON, for curl\
          \n  sandbox   {provider}   payment provider (PortOne V1)\
          \n\nNext, in another terminal:\n\
          \n  baton{server} items create sku-1 --price 12000 --stock 10\

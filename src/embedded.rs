@@ -1,27 +1,40 @@
 //! The embedded shape: orchestrator, participants and sandbox in one process, over SQLite files and bounded queues.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | here | everything started and stopped in order |
+//! | [`mortal`] | a participant that can be killed and started again |
+//! | [`chaos`] | how it is done, and what the port says of it |
+
+pub mod chaos;
+pub mod mortal;
 
 use crate::admin::{self, Admin};
-use crate::client::endpoint;
 use crate::config::Config;
+use crate::embedded::chaos::Cast;
+use crate::embedded::mortal::Mortal;
 use crate::failure::Failure;
 use crate::orchestrator::ready;
-use crate::wiring::{self, Made, ORCHESTRATOR_SERVICES, Work};
-use crate::{databases, sandbox_provider};
+use crate::sandbox_provider;
+use crate::wiring::{self, ORCHESTRATOR_SERVICES, Work};
 use baton_bus::bus::CommandBus;
 use baton_bus::local::{LocalBus, LocalConfig};
+use baton_console::guard::Guard;
+use baton_edge::chaos::Chaos as Killing;
 use baton_edge::server::{self, Health};
 use baton_orchestrator::coord::local::LocalCoord;
+use baton_orchestrator::desk::Desk;
 use baton_orchestrator::engine::handle::EngineHandle;
 use baton_orchestrator::metrics::Metrics;
 use baton_orchestrator::sagas::Registry as Sagas;
-use baton_orchestrator::store::SagaStore;
 use baton_orchestrator::store::sql::SqlStore;
-use baton_orchestrator::wiring::{Orchestrator, Parts};
+use baton_orchestrator::wiring::{Orchestrator, Parts, Settings};
 use baton_orchestrator::workers::probe::GrpcProbe;
 use baton_participant_kit::metrics::Metrics as ParticipantMetrics;
 use baton_participant_kit::probe;
+use baton_proto::baton::participant::v1::participant_service_server::ParticipantServiceServer;
 use baton_sandbox::server::Sandbox;
-use baton_sql::database::{Database, DatabaseConfig};
+use baton_sql::database::DatabaseConfig;
 use prometheus_client::registry::Registry;
 use std::fs::File;
 use std::net::SocketAddr;
@@ -32,6 +45,15 @@ use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
 const SERVICE: &str = "baton-embedded";
+
+/// Whether participants can be killed on purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Chaos {
+    /// Nobody can.
+    No,
+    /// Whoever reaches the port can, provided that only this machine reaches it.
+    OnLoopback,
+}
 
 /// The whole of Baton in this process. Dropping it without [`Embedded::stop`] is a crash, which it is built for: the next
 /// start on the same directory goes on where it was.
@@ -45,7 +67,7 @@ pub struct Embedded {
     pub provider: String,
     orchestrator: Orchestrator,
     serving: JoinHandle<()>,
-    workers: Vec<JoinHandle<()>>,
+    cast: Cast,
     admin: Admin,
     sandbox: Sandbox,
     stop: CancellationToken,
@@ -60,13 +82,13 @@ impl Embedded {
     ///
     /// # Errors
     /// If another process holds the directory, or an address is taken, or a file cannot be opened.
-    pub async fn start(config: &Config, directory: &Path) -> Result<Self, Failure> {
+    pub async fn start(config: &Config, directory: &Path, chaos: Chaos) -> Result<Self, Failure> {
         let lock = lock(directory)?;
         let stop = CancellationToken::new();
         let mut config = config.clone();
         let sandbox = sandbox_provider::start(&config.provider, &directory.join("sandbox.db")).await?;
         config.provider.base_url = sandbox.url();
-        let made = participants(&config, directory, &stop).await?;
+        let cast = Cast::new(Mortal::all(&config.provider, directory, &stop).await?);
         let listener = wiring::listener(config.server.listen).await?;
         let address = listener.local_addr()?;
         let bus = Arc::new(LocalBus::new(LocalConfig {
@@ -75,21 +97,26 @@ impl Embedded {
         }));
         let store = store(directory).await?;
         let mut registry = Registry::default();
-        let parts = parts(&config, address, store.clone(), bus.clone())?;
+        let webhook = crate::webhook::configured(&config.incidents)?;
+        let parts = Parts { webhook, ..parts(&config, &cast, store.clone(), bus.clone()) };
         let metrics = Arc::new(Metrics::register(&mut registry));
         let orchestrator = Orchestrator::start(parts, metrics).await.map_err(|error| Failure::other(&error))?;
-        let (routes, health) = one_port(&orchestrator, &made).await;
+        let chaos = chaos == Chaos::OnLoopback && only_this_machine(&config);
+        let (routes, health) = one_port(&orchestrator, &cast, chaos, &stop).await;
         let work = Work {
             bus: bus.clone(),
             metrics: ParticipantMetrics::register(&mut registry),
             max_commands: config.engine.max_batch,
             stop: CancellationToken::new(),
         };
-        let workers = made.into_iter().map(|made| made.work(work.clone())).collect();
+        for mortal in &cast.mortals {
+            mortal.work(work.clone()).await?;
+        }
         let admin_stop = CancellationToken::new();
         let ready = ready(store, bus, stop.clone());
         let listen = config.server.admin_listen;
-        let admin = admin::serve(listen, SERVICE, Arc::new(registry), ready, admin_stop.clone()).await?;
+        let console = baton_console::routes(&routes.clone().into_axum_router(), Guard::new(listen));
+        let admin = admin::serve(listen, SERVICE, Arc::new(registry), ready, console, admin_stop.clone()).await?;
         let engine = orchestrator.api().engine.clone();
         let serving = tokio::spawn(serve(listener, routes, health, engine, stop.clone()));
         let (admin_address, provider) = (admin.address, sandbox.url());
@@ -99,7 +126,7 @@ impl Embedded {
             provider,
             orchestrator,
             serving,
-            workers,
+            cast,
             admin,
             sandbox,
             stop,
@@ -115,8 +142,8 @@ impl Embedded {
         let _ = self.serving.await;
         // Closes the bus at the end, and with it the workers.
         self.orchestrator.shutdown().await;
-        for worker in self.workers {
-            let _ = worker.await;
+        for mortal in &self.cast.mortals {
+            mortal.ended().await;
         }
         self.sandbox.shutdown().await;
         self.admin_stop.cancel();
@@ -137,60 +164,54 @@ fn lock(directory: &Path) -> Result<File, Failure> {
     }
 }
 
-async fn store(directory: &Path) -> Result<Arc<dyn SagaStore>, Failure> {
+async fn store(directory: &Path) -> Result<Arc<SqlStore>, Failure> {
     let opened = SqlStore::open(DatabaseConfig::sqlite(directory.join("orchestrator.db"))).await;
     let store = opened.map_err(|error| Failure::other(&error))?;
     store.migrate().await.map_err(|error| Failure::other(&error))?;
     Ok(Arc::new(store))
 }
 
-/// The three participants, each on a file of its own, their schemas up to date.
-async fn participants(config: &Config, directory: &Path, stop: &CancellationToken) -> Result<Vec<Made>, Failure> {
-    let open = async |name: &str| -> Result<Database, Failure> {
-        databases::open(&DatabaseConfig::sqlite(directory.join(format!("{name}.db"))), name, stop).await
-    };
-    let made = vec![
-        wiring::order(open("order").await?),
-        wiring::payment(open("payment").await?, &config.provider)?,
-        wiring::stock(open("stock").await?),
-    ];
-    for one in &made {
-        let migrated = one.database.migrate(&one.migrations).await;
-        migrated.map_err(|error| Failure::Other(format!("{}: {error}", one.name)))?;
-    }
-    Ok(made)
-}
-
-/// Probing goes through the same port as everything: one shape of code for both shapes of process.
-fn parts(
-    config: &Config,
-    address: SocketAddr,
-    store: Arc<dyn SagaStore>,
-    bus: Arc<dyn CommandBus>,
-) -> Result<Parts, Failure> {
-    let own = endpoint(&address.to_string())?.connect_lazy();
-    let channels = ["order", "payment", "stock"].map(|name| (name.to_owned(), own.clone()));
-    Ok(Parts {
+/// Probes ask each participant's own services, so that one who is dead is not answered for by the others.
+fn parts(config: &Config, cast: &Cast, store: Arc<SqlStore>, bus: Arc<dyn CommandBus>) -> Parts {
+    let own = cast.mortals.iter().map(|mortal| (mortal.name.to_owned(), mortal.own()));
+    Parts {
+        desk: Some(Desk::new(store.clone())),
+        webhook: None,
         store,
         bus,
         coord: Arc::new(LocalCoord::new()),
-        probe: Arc::new(GrpcProbe::new(channels.into_iter().collect())),
+        probe: Arc::new(GrpcProbe::new(own.collect())),
         registry: Sagas::standard(),
-        settings: wiring::settings(config),
-    })
+        // The files have one process at a time, wherever it listens.
+        settings: Settings { address: SERVICE.to_owned(), ..wiring::settings(config) },
+    }
 }
 
 /// All services on one port, with Probe over all ledgers.
-async fn one_port(orchestrator: &Orchestrator, made: &[Made]) -> (Routes, Health) {
+async fn one_port(orchestrator: &Orchestrator, cast: &Cast, chaos: bool, stop: &CancellationToken) -> (Routes, Health) {
     let mut router = orchestrator.routes().into_axum_router();
     let mut names = probe::service_names(&ORCHESTRATOR_SERVICES);
-    for one in made {
-        // Only one of the merged routers may answer what nobody knows.
-        router = router.merge(one.routes.clone().into_axum_router().reset_fallback());
-        names.extend(one.services);
+    for mortal in &cast.mortals {
+        router = router.merge(mortal.business());
+        names.extend(mortal.services);
     }
-    let ledgers = made.iter().map(|one| one.database.clone()).collect();
-    server::with_health_and_reflection(probe::routes(Routes::from(router), ledgers), &names).await
+    let mut routes = Routes::from(router).add_service(ParticipantServiceServer::new(cast.clone()));
+    if chaos {
+        routes = routes.add_service(Killing::service(Arc::new(cast.clone())));
+    }
+    let (routes, health) = server::with_health_and_reflection(routes, &names).await;
+    cast.report_to(health.clone(), stop.clone());
+    (routes, health)
+}
+
+/// Whoever reaches the port may kill; from elsewhere nobody shall.
+fn only_this_machine(config: &Config) -> bool {
+    let reached = [config.server.listen, config.server.admin_listen];
+    let open = reached.into_iter().find(|listen| !listen.ip().is_loopback());
+    if let Some(open) = open {
+        tracing::warn!(%open, "reached from other machines too: nobody can be killed on purpose here");
+    }
+    open.is_none()
 }
 
 async fn serve(

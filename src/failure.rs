@@ -94,8 +94,8 @@ fn exit_of(code: Code) -> Exit {
         Code::InvalidArgument | Code::OutOfRange => Exit::Usage,
         Code::NotFound => Exit::NotFound,
         Code::AlreadyExists | Code::FailedPrecondition | Code::Aborted => Exit::Conflict,
-        Code::Unavailable | Code::DeadlineExceeded | Code::ResourceExhausted => Exit::Unavailable,
-        Code::Cancelled => Exit::Interrupted,
+        // Nobody cancels but the transport, when a connection ends before an answer: Ctrl-C is a failure of its own.
+        Code::Unavailable | Code::DeadlineExceeded | Code::ResourceExhausted | Code::Cancelled => Exit::Unavailable,
         Code::Ok
         | Code::Unknown
         | Code::PermissionDenied
@@ -115,6 +115,9 @@ impl fmt::Display for Refusal<'_> {
         let details = status.get_error_details();
         match details.error_info() {
             Some(info) => write!(f, "{}: {}", info.reason, status.message())?,
+            None if status.code() == Code::Cancelled => {
+                write!(f, "the connection ended before an answer came ({})", status.message())?;
+            }
             None => write!(f, "{:?}: {}", status.code(), status.message())?,
         }
         for violation in details.bad_request().map(|bad| bad.field_violations.as_slice()).unwrap_or_default() {
@@ -155,6 +158,12 @@ mod tests {
     }
 
     #[test]
+    fn a_connection_that_ended_is_no_interruption() {
+        let failure = Failure::from(Status::cancelled("operation was canceled"));
+        assert_eq!(failure.to_string(), "the connection ended before an answer came (operation was canceled)");
+    }
+
+    #[test]
     fn codes_map_to_exit_codes() {
         for (code, exit) in [
             (Code::NotFound, Exit::NotFound),
@@ -162,6 +171,7 @@ mod tests {
             (Code::FailedPrecondition, Exit::Conflict),
             (Code::Unavailable, Exit::Unavailable),
             (Code::DeadlineExceeded, Exit::Unavailable),
+            (Code::Cancelled, Exit::Unavailable),
             (Code::Internal, Exit::Error),
         ] {
             assert_eq!(Failure::from(Status::new(code, "x")).exit(), exit);

@@ -13,11 +13,8 @@ use tonic_health::pb::health_check_response::ServingStatus;
 pub async fn run(service: String, client: &Client, printer: Printer) -> Result<(), Failure> {
     let answer = client.health().check(client.request(HealthCheckRequest { service })).await?.into_inner();
     let status = answer.status();
-    if printer.json() {
-        printer.value(&serde_json::json!({ "status": status.as_str_name() }));
-    } else {
-        printer.text(status.as_str_name());
-    }
+    let name = status.as_str_name();
+    printer.either(|| serde_json::json!({ "status": name }), || name.to_owned());
     match status {
         ServingStatus::Serving => Ok(()),
         other => Err(Failure::Unreachable(format!("the server says {}", other.as_str_name()))),

@@ -1,7 +1,7 @@
 //! `baton items`: the catalogue over gRPC.
 
 use crate::cli::Items;
-use crate::client::{Client, name};
+use crate::client::{Client, name, present};
 use crate::failure::Failure;
 use crate::paging::paged;
 use crate::show::Printer;
@@ -43,6 +43,6 @@ pub async fn run(command: Items, client: &Client, printer: Printer) -> Result<()
             return Ok(());
         }
     };
-    printer.one(&item.ok_or_else(|| Failure::Other("the server answered without an item".to_owned()))?);
+    printer.one(&present(item, "an item")?);
     Ok(())
 }

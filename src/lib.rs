@@ -1,32 +1,41 @@
 //! The `baton` binary as a library, so that its tests can reach what it is made of.
 //!
-//! - [`cli`]: the command line as types. [`run`]: from the command line to an exit code.
+//! - [`cli`]: the command line as types. [`run`]: from the command line to an exit code. [`output`]: what is printed.
 //! - [`config`]: defaults, file, environment, flags. [`telemetry`], [`admin`],
 //!   [`footprint`]: what every process brings up.
 //! - [`orchestrator`], [`participant`], [`sandbox_provider`]: processes. [`embedded`], [`dev`]: all of them in one.
 //!   [`wiring`], [`databases`]: from configuration to parts. [`migrate`]: schemas.
 //! - [`demo`]: many orders at once, then the audit. [`storm`]: faults on real processes, and the audit after each.
-//!   [`verify`]: the audit of an installation by its databases.
+//!   [`verify`]: the audit of an installation by its databases. [`doctor`]: what is wrong with one, and what to do.
 //! - [`sim`]: the simulator over many seeds. [`check`]: the crash matrix of a saga.
-//! - [`items`], [`orders`], [`sagas`], [`health`]: client commands, gRPC only.
+//! - [`items`], [`orders`], [`sagas`], [`jobs`], [`holds`], [`timeline`], [`dead_letters`], [`audit`], [`installation`], [`kills`],
+//!   [`health`]: client commands, gRPC only.
 
 pub mod admin;
+pub mod audit;
 pub mod check;
 pub mod cli;
 pub mod client;
 pub mod config;
 pub mod databases;
+pub mod dead_letters;
 pub mod demo;
 pub mod dev;
+pub mod doctor;
 pub mod embedded;
 pub mod failure;
 pub mod footprint;
 pub mod health;
+pub mod holds;
+pub mod installation;
 pub mod items;
+pub mod jobs;
+pub mod kills;
 pub mod migrate;
 pub mod operate;
 pub mod orchestrator;
 pub mod orders;
+pub mod output;
 pub mod paging;
 pub mod participant;
 pub mod records;
@@ -38,6 +47,8 @@ pub mod signals;
 pub mod sim;
 pub mod storm;
 pub mod telemetry;
+pub mod timeline;
 pub mod tls;
 pub mod verify;
+pub mod webhook;
 pub mod wiring;

@@ -1,7 +1,7 @@
 //! `baton sagas list|count|explain` and the orders: what operators do, over gRPC.
 
 use crate::cli::{Act, Filter, Page};
-use crate::client::{Client, name};
+use crate::client::{Client, name, present};
 use crate::failure::Failure;
 use crate::paging::paged;
 use crate::records::{Listed, end, saga_verb, time};
@@ -11,15 +11,28 @@ use baton_proto::baton::saga::v1::{
     SagaExplanation, SagaVerb, SagaWait, SearchSagasRequest,
 };
 use serde_json::{Map, Value, json};
+use uuid::Uuid;
 
 /// `baton sagas list`.
 ///
 /// # Errors
 /// What the server refused.
-pub async fn list(client: &Client, filter: &Filter, page: &Page, printer: Printer) -> Result<(), Failure> {
+pub async fn list(
+    client: &Client,
+    filter: &Filter,
+    order_by: &str,
+    page: &Page,
+    printer: Printer,
+) -> Result<(), Failure> {
     let (text, preset) = (filter.text(), filter.preset.clone().unwrap_or_default());
     let found = paged(page.limit, async |page_size, page_token| {
-        let request = SearchSagasRequest { filter: text.clone(), preset: preset.clone(), page_size, page_token };
+        let request = SearchSagasRequest {
+            filter: text.clone(),
+            preset: preset.clone(),
+            page_size,
+            page_token,
+            order_by: order_by.to_owned(),
+        };
         let answer = client.admin().search_sagas(client.request(request)).await?.into_inner();
         Ok((Listed::page(answer.sagas, answer.unreadable), answer.next_page_token))
     });
@@ -34,11 +47,10 @@ pub async fn list(client: &Client, filter: &Filter, page: &Page, printer: Printe
 pub async fn count(client: &Client, filter: &Filter, printer: Printer) -> Result<(), Failure> {
     let request = CountSagasRequest { filter: filter.text(), preset: filter.preset.clone().unwrap_or_default() };
     let answer = client.admin().count_sagas(client.request(request)).await?.into_inner();
-    if printer.json() {
-        printer.value(&json!({ "count": answer.count, "exact": answer.exact }));
-    } else {
-        printer.text(&format!("{}{}", if answer.exact { "" } else { ">= " }, answer.count));
-    }
+    printer.either(
+        || json!({ "count": answer.count, "exact": answer.exact }),
+        || format!("{}{}", if answer.exact { "" } else { ">= " }, answer.count),
+    );
     Ok(())
 }
 
@@ -47,22 +59,30 @@ pub async fn count(client: &Client, filter: &Filter, printer: Printer) -> Result
 /// # Errors
 /// What the server refused: a rule that the order would break, another version, no such saga.
 pub async fn act(client: &Client, verb: SagaVerb, act: Act, printer: Printer) -> Result<(), Failure> {
-    let actor = act.actor.or_else(user).ok_or_else(|| Failure::Usage("say who you are with --actor".to_owned()))?;
+    let actor = actor(act.actor)?;
     let request = ActOnSagaRequest {
         name: name("sagas", &act.saga),
         verb: verb.into(),
         reason: act.reason,
         actor,
         version: act.version.unwrap_or(0),
+        request_id: act.request_id.unwrap_or_else(Uuid::now_v7).to_string(),
     };
     let answer = client.admin().act_on_saga(client.request(request)).await?.into_inner();
-    let saga = answer.saga.ok_or_else(|| Failure::Other("the server answered without a saga".to_owned()))?;
-    printer.one(&saga);
+    printer.one(&present(answer.saga, "a saga")?);
     Ok(())
 }
 
+/// Who acts: as the command says, else who is at the keyboard.
+///
+/// # Errors
+/// Nobody knows.
+pub fn actor(named: Option<String>) -> Result<String, Failure> {
+    named.or_else(user).ok_or_else(|| Failure::Usage("say who you are, with --actor or BATON_ACTOR".to_owned()))
+}
+
 /// Who is at the keyboard, as the system says.
-fn user() -> Option<String> {
+pub(crate) fn user() -> Option<String> {
     let named = ["USER", "LOGNAME", "USERNAME"].into_iter().filter_map(|variable| std::env::var(variable).ok());
     named.into_iter().find(|name| !name.is_empty())
 }
@@ -75,11 +95,7 @@ pub async fn explain(client: &Client, saga: &str, printer: Printer) -> Result<()
     let request = ExplainSagaRequest { name: name("sagas", saga) };
     let answer = client.admin().explain_saga(client.request(request)).await?.into_inner();
     let id = name("sagas", saga);
-    if printer.json() {
-        printer.value(&as_json(&id, &answer));
-    } else {
-        printer.text(&as_text(&id, &answer));
-    }
+    printer.either(|| as_json(&id, &answer), || as_text(&id, &answer));
     Ok(())
 }
 
@@ -161,7 +177,7 @@ fn as_json(id: &str, answer: &ExplainSagaResponse) -> Value {
         "history": history.collect::<Vec<_>>(),
         "gap": explanation.gap,
         "waiting": explanation.waiting.as_ref().map(|waiting| json!({
-            "wait": short(SagaWait::try_from(waiting.wait).map_or("", |wait| wait.as_str_name()), "SAGA_WAIT_"),
+            "wait": SagaWait::try_from(waiting.wait).map_or("", |it| it.as_str_name()).trim_start_matches("SAGA_WAIT_"),
             "sinceTime": time(waiting.since_time.as_ref()),
             "untilTime": time(waiting.until_time.as_ref()),
             "sentence": waiting.sentence,
@@ -172,10 +188,7 @@ fn as_json(id: &str, answer: &ExplainSagaResponse) -> Value {
         })),
         "ledger": explanation.ledger.as_ref().map(|ledger| json!({
             "participant": ledger.participant,
-            "knowledge": short(
-                LedgerKnowledge::try_from(ledger.knowledge).map_or("", |it| it.as_str_name()),
-                "LEDGER_KNOWLEDGE_",
-            ),
+            "knowledge": LedgerKnowledge::try_from(ledger.knowledge).map_or("", |it| it.as_str_name()).trim_start_matches("LEDGER_KNOWLEDGE_"),
             "reason": ledger.reason,
             "sentence": ledger.sentence,
         })),
@@ -186,8 +199,4 @@ fn as_json(id: &str, answer: &ExplainSagaResponse) -> Value {
         "acts": acts.collect::<Vec<_>>(),
         "timeline": answer.timeline,
     })
-}
-
-fn short<'a>(name: &'a str, prefix: &str) -> &'a str {
-    name.trim_start_matches(prefix)
 }

@@ -4,15 +4,17 @@ use crate::admin::{self, Ready};
 use crate::client::endpoint;
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::{databases, signals, telemetry, wiring};
+use crate::{databases, signals, telemetry, webhook, wiring};
 use baton_bus::bus::CommandBus;
+use baton_console::guard::Guard;
 use baton_edge::server;
+use baton_orchestrator::desk::Desk;
 use baton_orchestrator::metrics::Metrics;
 use baton_orchestrator::sagas::Registry as Sagas;
 use baton_orchestrator::store::SagaStore;
 use baton_orchestrator::store::migrations::MIGRATIONS;
 use baton_orchestrator::store::sql::SqlStore;
-use baton_orchestrator::wiring::{Orchestrator, Parts, forwarded};
+use baton_orchestrator::wiring::{Orchestrator, Parts, chaos, forwarded};
 use baton_orchestrator::workers::probe::GrpcProbe;
 use prometheus_client::registry::Registry;
 use std::collections::BTreeMap;
@@ -37,6 +39,8 @@ pub async fn run(config: Config, colour: bool) -> Result<(), Failure> {
     let metrics = Arc::new(Metrics::register(&mut registry));
     let parts = Parts {
         store: store.clone(),
+        desk: Some(Desk::new(store.clone())),
+        webhook: webhook::configured(&config.incidents)?,
         bus: bus.clone(),
         coord: wiring::coord(&config.coord)?,
         probe: Arc::new(GrpcProbe::new(channels.clone())),
@@ -44,13 +48,17 @@ pub async fn run(config: Config, colour: bool) -> Result<(), Failure> {
         settings: wiring::settings(&config),
     };
     let orchestrator = Orchestrator::start(parts, metrics).await.map_err(|error| Failure::other(&error))?;
-    let all = Routes::from(orchestrator.routes().into_axum_router().merge(forwarded(&channels)));
-    let (routes, health) = server::with_health_and_reflection(all, &wiring::ORCHESTRATOR_SERVICES).await;
+    let mut all = orchestrator.routes().into_axum_router().merge(forwarded(&channels));
+    if let Some(supervisor) = config.dev.chaos_endpoint {
+        all = all.merge(chaos(endpoint(&supervisor.to_string())?.connect_lazy()));
+    }
+    let (routes, health) = server::with_health_and_reflection(Routes::from(all), &wiring::ORCHESTRATOR_SERVICES).await;
+    let console = baton_console::routes(&routes.clone().into_axum_router(), Guard::new(config.server.admin_listen));
     let listener = wiring::listener(config.server.listen).await?;
     let admin_stop = CancellationToken::new();
     let ready = ready(store, bus, stop.clone());
-    let admin =
-        admin::serve(config.server.admin_listen, SERVICE, Arc::new(registry), ready, admin_stop.clone()).await?;
+    let listen = config.server.admin_listen;
+    let admin = admin::serve(listen, SERVICE, Arc::new(registry), ready, console, admin_stop.clone()).await?;
     tracing::info!(listen = %listener.local_addr()?, admin = %admin.address, "orchestrator is up");
     let (signal, engine) = (stop.clone(), orchestrator.api().engine.clone());
     let served = server::serve(listener, routes, async move {
@@ -68,7 +76,7 @@ pub async fn run(config: Config, colour: bool) -> Result<(), Failure> {
 }
 
 /// The store, once its database is there and its schema is this build's.
-async fn open(config: &Config, stop: &CancellationToken) -> Result<Arc<dyn SagaStore>, Failure> {
+async fn open(config: &Config, stop: &CancellationToken) -> Result<Arc<SqlStore>, Failure> {
     let database = wiring::database(&config.store)?;
     let probe = databases::open(&database, SERVICE, stop).await?;
     databases::check(&probe, MIGRATIONS, SERVICE, stop).await?;

@@ -1,8 +1,9 @@
 //! `baton orders`: create, pay elsewhere, place, follow, over gRPC.
 
 use crate::cli::{Line, OrderStateArg, Orders, Page};
-use crate::client::{Client, name};
+use crate::client::{Client, name, present};
 use crate::failure::Failure;
+use crate::output;
 use crate::paging::paged;
 use crate::show::Printer;
 use baton_proto::shop::order::v1::{
@@ -10,8 +11,12 @@ use baton_proto::shop::order::v1::{
     PlaceOrderRequest, WatchOrderRequest,
 };
 use baton_proto::shop::stock::v1::{GetItemRequest, Item};
+use std::time::Duration;
 use tonic::Request;
 use uuid::Uuid;
+
+/// How long the sandbox may take to say that it is there.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Carries out one `baton orders` command. `provider` is the base URL that the printed curl line pays at.
 ///
@@ -21,7 +26,7 @@ pub async fn run(command: Orders, client: &Client, provider: &str, printer: Prin
     match command {
         Orders::Create { lines, customer, currency, request_id } => {
             let order = create(client, lines, customer, currency, request_id).await?;
-            created(&order, provider, printer);
+            created(&order, provider, printer).await;
             Ok(())
         }
         Orders::Place { order, payment, no_wait, request_id } => {
@@ -65,24 +70,40 @@ async fn create(
         lines: priced,
     };
     let answer = client.orders().create_order(client.request(request)).await?.into_inner();
-    answer.order.ok_or_else(|| Failure::Other("the server answered without an order".to_owned()))
+    present(answer.order, "an order")
 }
 
 async fn item(client: &Client, id: &str) -> Result<Item, Failure> {
     let request = GetItemRequest { name: name("items", id) };
     let answer = client.items().get_item(client.request(request)).await?.into_inner();
-    answer.item.ok_or_else(|| Failure::Other("the server answered without an item".to_owned()))
+    present(answer.item, "an item")
 }
 
 /// The number is the data; how to go on is talk.
-fn created(order: &Order, provider: &str, printer: Printer) {
+async fn created(order: &Order, provider: &str, printer: Printer) {
     printer.one(order);
     let number = number(order);
-    let Some(total) = &order.total else { return };
-    printer.say(&format!("\nPay {} {} under that number at the sandbox:", total.minor_units, total.currency_code));
-    printer.say(&format!("  {}", pay_with_curl(provider, number, total.minor_units, &total.currency_code)));
+    let (Some(total), false) = (&order.total, printer.quiet()) else { return };
+    let pay = format!("\nPay {} {} under that number at the sandbox", total.minor_units, total.currency_code);
+    // The configuration need not be the one that the server runs with.
+    let url = if is_sandbox(provider).await {
+        printer.say(&format!("{pay}:"));
+        provider
+    } else {
+        printer.say(&format!(
+            "{pay}. None answers at {provider} (provider.base_url): put the URL that `baton dev` prints for URL:"
+        ));
+        "URL"
+    };
+    printer.say(&format!("  {}", pay_with_curl(url, number, total.minor_units, &total.currency_code)));
     printer.say("then place the order with the imp_uid it answers:");
     printer.say(&format!("  baton orders place --order {number} --payment IMP_UID"));
+}
+
+async fn is_sandbox(provider: &str) -> bool {
+    let Ok(client) = reqwest::Client::builder().timeout(LOOK).build() else { return false };
+    let asked = client.get(format!("{provider}/_sandbox/healthz")).send().await;
+    asked.is_ok_and(|answer| answer.status().is_success())
 }
 
 /// The bare number of an order.
@@ -102,7 +123,7 @@ pub fn pay_with_curl(provider: &str, number: &str, amount: i64, currency: &str) 
 async fn fetch(client: &Client, order: &str) -> Result<Order, Failure> {
     let request = GetOrderRequest { name: name("orders", order) };
     let answer = client.orders().get_order(client.request(request)).await?.into_inner();
-    answer.order.ok_or_else(|| Failure::Other("the server answered without an order".to_owned()))
+    present(answer.order, "an order")
 }
 
 /// Placing repeats the order's content, so it is fetched first.
@@ -124,15 +145,19 @@ async fn place(
         wait,
     };
     let answer = client.placement().place_order(client.request(request)).await?.into_inner();
-    answer.progress.ok_or_else(|| Failure::Other("the server answered without progress".to_owned()))
+    present(answer.progress, "progress")
 }
 
 /// An order that ended undone is a failed command: scripts see it by the exit code.
 fn verdict(progress: &OrderProgress) -> Result<(), Failure> {
-    if progress.done && progress.state() != OrderState::PaymentSuccess {
-        return Err(Failure::Verdict("the order was not completed"));
+    match progress.state() {
+        OrderState::PaymentSuccess => Ok(()),
+        OrderState::PaymentConfirm if progress.done => {
+            Err(Failure::Verdict("the order waits for an operator: `baton sagas explain SAGA` says why"))
+        }
+        _ if progress.done => Err(Failure::Verdict("the order was not completed")),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 async fn list(client: &Client, state: Option<OrderStateArg>, page: &Page, printer: Printer) -> Result<(), Failure> {
@@ -162,6 +187,9 @@ async fn watch(client: &Client, order: &str, printer: Printer) -> Result<(), Fai
         if let Some(progress) = answer.progress {
             printer.line(&progress, &["state", "step", "reason", "message"]);
             last = Some(progress);
+        }
+        if !output::is_open() {
+            break;
         }
     }
     last.as_ref().map_or(Ok(()), verdict)

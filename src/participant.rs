@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::failure::Failure;
 use crate::wiring::{self, Work};
 use crate::{databases, signals, telemetry};
+use axum::Router;
 use baton_edge::server;
 use baton_participant_kit::metrics::Metrics;
 use baton_participant_kit::probe;
@@ -50,7 +51,9 @@ pub async fn run(name: ParticipantName, config: Config, colour: bool) -> Result<
         })
     });
     let admin_stop = CancellationToken::new();
-    let admin = admin::serve(section.admin_listen, service, Arc::new(registry), ready, admin_stop.clone()).await?;
+    let admin =
+        admin::serve(section.admin_listen, service, Arc::new(registry), ready, Router::new(), admin_stop.clone())
+            .await?;
     let work = Work { bus: bus.clone(), metrics, max_commands: config.engine.max_batch, stop: stop.clone() };
     let worker = made.work(work);
     tracing::info!(listen = %listener.local_addr()?, admin = %admin.address, "{service} is up");

@@ -1,8 +1,9 @@
 //! Answers of the services as records to show: names as in proto JSON, states without their prefix, times in RFC 3339.
 
 use crate::show::Record;
+use baton_console::word;
 use baton_operate::moment::spoken;
-use baton_proto::baton::saga::v1::{Saga, SagaEnd, SagaEvent, SagaState, SagaVerb};
+use baton_proto::baton::saga::v1::{AuditEntry, Saga, SagaEnd, SagaEvent, SagaState, SagaVerb};
 use baton_proto::shop::order::v1::{Order, OrderProgress, OrderState};
 use baton_proto::shop::stock::v1::Item;
 use prost_types::Timestamp;
@@ -16,18 +17,22 @@ pub fn time(stamp: Option<&Timestamp>) -> Value {
     json!(text)
 }
 
-/// `PAYMENT_SUCCESS`, or the bare number of a state that this build does not know.
+/// The name of a state without its prefix, or the bare number of one that this build does not know.
 #[must_use]
-pub fn order_state(number: i32) -> String {
-    OrderState::try_from(number)
-        .map_or_else(|_| number.to_string(), |state| state.as_str_name().trim_start_matches("ORDER_STATE_").to_owned())
+pub fn state(number: i32, known: Option<&'static str>, prefix: &str) -> String {
+    known.map_or_else(|| number.to_string(), |name| name.trim_start_matches(prefix).to_owned())
 }
 
-/// `COMPLETED`, or the bare number of a state that this build does not know.
+/// `PAYMENT_SUCCESS`, or the bare number.
+#[must_use]
+pub fn order_state(number: i32) -> String {
+    state(number, OrderState::try_from(number).ok().map(|it| it.as_str_name()), "ORDER_STATE_")
+}
+
+/// `COMPLETED`, or the bare number.
 #[must_use]
 pub fn saga_state(number: i32) -> String {
-    SagaState::try_from(number)
-        .map_or_else(|_| number.to_string(), |state| state.as_str_name().trim_start_matches("SAGA_STATE_").to_owned())
+    state(number, SagaState::try_from(number).ok().map(|it| it.as_str_name()), "SAGA_STATE_")
 }
 
 /// `completed`, or nothing for an end that this build does not know.
@@ -41,19 +46,10 @@ pub fn end(number: i32) -> &'static str {
     }
 }
 
-/// The word for an order, as on the command line.
+/// The word for an order, as on the command line; nothing for one that this build does not know.
 #[must_use]
 pub fn saga_verb(verb: SagaVerb) -> &'static str {
-    match verb {
-        SagaVerb::Cancel => "cancel",
-        SagaVerb::Retry => "retry",
-        SagaVerb::Skip => "skip",
-        SagaVerb::ResolveDone => "resolve-done",
-        SagaVerb::ResolveUndone => "resolve-undone",
-        SagaVerb::Pause => "pause",
-        SagaVerb::Resume => "resume",
-        SagaVerb::Unspecified => "",
-    }
+    word::verb(verb).unwrap_or_default()
 }
 
 impl Record for Item {
@@ -108,6 +104,27 @@ impl Record for OrderProgress {
             ("reason", json!(self.reason)),
             ("message", json!(self.message)),
             ("version", json!(self.version)),
+        ]
+    }
+}
+
+impl Record for AuditEntry {
+    const COLUMNS: &'static [&'static str] =
+        &["number", "eventTime", "actor", "act", "subject", "before", "after", "reason"];
+    fn fields(&self) -> Vec<(&'static str, Value)> {
+        vec![
+            ("name", json!(self.name)),
+            ("number", json!(self.number)),
+            ("eventTime", time(self.event_time.as_ref())),
+            ("actor", json!(self.actor)),
+            ("act", json!(self.act)),
+            ("subject", json!(self.subject)),
+            ("reason", json!(self.reason)),
+            ("before", json!(self.before)),
+            ("after", json!(self.after)),
+            ("version", json!(self.version)),
+            ("requestId", json!(self.request_id)),
+            ("hash", json!(self.hash)),
         ]
     }
 }

@@ -1,14 +1,14 @@
 //! From the command line to an exit code.
 
 use crate::cli::{Cli, Command, ConfigCommand, Global};
-use crate::client::Client;
+use crate::client::{Client, is_garbled, speaks_http};
 use crate::config::layers::Layers;
 use crate::config::{Config, print};
 use crate::failure::{Exit, Failure};
 use crate::show::Printer;
 use crate::{
-    check, demo, dev, health, items, migrate, orchestrator, orders, participant, sagas, sandbox_provider, sim, storm,
-    tls, verify,
+    audit, check, dead_letters, demo, dev, doctor, health, holds, installation, items, jobs, kills, migrate,
+    orchestrator, orders, output, participant, sagas, sandbox_provider, sim, storm, tls, verify,
 };
 use clap::{CommandFactory as _, Parser as _};
 use std::process::ExitCode;
@@ -16,39 +16,41 @@ use std::process::ExitCode;
 /// Everything the binary does.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
+    let done = match Cli::try_parse() {
+        Ok(cli) => started(cli).map_or_else(failed, |()| 0),
         Err(error) => {
-            // Help and version are no failures, clap says so by its own exit code. A closed pipe is none either.
-            let _ = error.print();
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Exit::Usage as u8));
+            let printed = error.print();
+            // What cannot be told on standard error cannot be told at all.
+            if !error.use_stderr() {
+                output::keep(printed);
+            }
+            // Help and version are no failures, clap says so by its own exit code.
+            u8::try_from(error.exit_code()).unwrap_or(Exit::Usage as u8)
         }
     };
-    match started(cli) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            eprintln!("error: {failure}");
-            ExitCode::from(failure.exit() as u8)
-        }
-    }
+    let written = output::written().map_or_else(failed, |()| 0);
+    ExitCode::from(if done == 0 { written } else { done })
 }
 
-fn started(cli: Cli) -> Result<(), Failure> {
+/// Says why, and returns the exit code that follows.
+fn failed(failure: Failure) -> u8 {
+    output::talk(&format!("error: {failure}"));
+    failure.exit() as u8
+}
+
+fn started(mut cli: Cli) -> Result<(), Failure> {
+    cli.global = cli.global.or(|name| std::env::var_os(name)).map_err(Failure::Usage)?;
     let printer = Printer::new(&cli.global);
     let layers = layers(&cli)?;
     for warning in layers.warnings() {
         printer.say(&format!("warning: {warning}"));
     }
     if cli.global.print_config {
-        if printer.json() {
-            printer.value(&print::json(&layers));
-        } else {
-            printer.text(&print::toml(&layers));
-        }
+        printer.either(|| print::json(&layers), || print::toml(&layers));
         return Ok(());
     }
     let Some(command) = cli.command else {
-        Cli::command().print_help()?;
+        output::keep(Cli::command().print_help());
         return Err(Failure::Usage("say what to do".to_owned()));
     };
     let config = layers.config()?;
@@ -104,12 +106,25 @@ async fn dispatch(
             Ok(())
         }
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "baton", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "baton", &mut script);
+            output::bytes(&script);
             Ok(())
         }
         Command::Health { service } => client(&config, async |it| health::run(service, &it, printer).await).await,
         Command::Items(command) => client(&config, async |it| items::run(command, &it, printer).await).await,
+        Command::Chaos(command) => client(&config, async |it| kills::run(command, &it, printer).await).await,
+        Command::Jobs(command) => client(&config, async |it| jobs::run(command, &it, printer).await).await,
+        Command::Holds(command) => client(&config, async |it| holds::run(command, &it, printer).await).await,
         Command::Sagas(command) => client(&config, async |it| sagas::run(command, &it, printer).await).await,
+        Command::Overview => client(&config, async |it| installation::overview(&it, printer).await).await,
+        Command::Definitions(command) => {
+            client(&config, async |it| installation::definitions(command, &it, printer).await).await
+        }
+        Command::Audit(command) => client(&config, async |it| audit::run(command, &it, printer).await).await,
+        Command::DeadLetters(command) => {
+            client(&config, async |it| dead_letters::run(command, &it, printer).await).await
+        }
         Command::Orders(command) => {
             let provider = config.provider.base_url.clone();
             client(&config, async |it| orders::run(command, &it, &provider, printer).await).await
@@ -123,6 +138,7 @@ async fn dispatch(
         Command::Orchestrator(_) => orchestrator::run(config, !printer.no_colour()).await,
         Command::Participant { name, .. } => participant::run(name, config, !printer.no_colour()).await,
         Command::SandboxProvider { .. } => sandbox_provider::run(config, !printer.no_colour()).await,
+        Command::Doctor(args) => doctor::run(&args, &config, printer).await,
         Command::Verify(args) => verify::run(&args, &config, printer).await,
         Command::Migrate(command) => migrate::run(command, &config, printer).await,
     }
@@ -138,7 +154,16 @@ async fn aside(work: impl FnOnce() -> Result<(), Failure> + Send + 'static) -> R
 async fn client(config: &Config, command: impl AsyncFnOnce(Client) -> Result<(), Failure>) -> Result<(), Failure> {
     let work = async {
         let client = Client::connect(&config.client).await?;
-        command(client).await
+        match command(client).await {
+            Err(Failure::Status(status)) if is_garbled(&status) && speaks_http(&config.client.server).await => {
+                Err(Failure::Unreachable(format!(
+                    "{} speaks HTTP and not gRPC, as the page does; gRPC is at {} unless told otherwise (server.listen), \
+                     `baton dev` prints where",
+                    config.client.server, config.server.listen
+                )))
+            }
+            done => done,
+        }
     };
     tokio::select! {
         done = work => done,

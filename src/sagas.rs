@@ -1,13 +1,15 @@
 //! `baton sagas`: sagas and their journals over gRPC; what operators do with them is in [`crate::operate`].
 
 use crate::cli::{Page, Sagas};
-use crate::client::{Client, name};
+use crate::client::{Client, name, present};
 use crate::failure::Failure;
 use crate::operate;
+use crate::output;
 use crate::paging::paged;
 use crate::show::Printer;
+use crate::timeline;
 use baton_proto::baton::saga::v1::{
-    GetSagaRequest, ListSagaEventsRequest, Saga, SagaVerb, StartSagaRequest, WatchSagaRequest,
+    GetSagaRequest, ListSagaEventsRequest, SagaVerb, StartSagaRequest, WatchSagaRequest,
 };
 use std::io::Read as _;
 use std::path::Path;
@@ -30,18 +32,19 @@ pub async fn run(command: Sagas, client: &Client, printer: Printer) -> Result<()
                 input: read_input(&input)?.into(),
             };
             let answer = client.sagas().start_saga(client.request(request)).await?.into_inner();
-            printer.one(&present(answer.saga)?);
+            printer.one(&present(answer.saga, "a saga")?);
             Ok(())
         }
         Sagas::Get { saga } => {
             let request = GetSagaRequest { name: name("sagas", &saga) };
             let answer = client.sagas().get_saga(client.request(request)).await?.into_inner();
-            printer.one(&present(answer.saga)?);
+            printer.one(&present(answer.saga, "a saga")?);
             Ok(())
         }
-        Sagas::List { filter, page } => operate::list(client, &filter, &page, printer).await,
+        Sagas::List { filter, order_by, page } => operate::list(client, &filter, &order_by, &page, printer).await,
         Sagas::Count { filter } => operate::count(client, &filter, printer).await,
         Sagas::Explain { saga } => operate::explain(client, &saga, printer).await,
+        Sagas::Timeline { saga } => timeline::run(client, &saga, printer).await,
         Sagas::Events { saga, page } => events(client, &saga, &page, printer).await,
         Sagas::Watch { saga } => watch(client, &saga, printer).await,
         Sagas::Cancel(act) => operate::act(client, SagaVerb::Cancel, act, printer).await,
@@ -52,10 +55,6 @@ pub async fn run(command: Sagas, client: &Client, printer: Printer) -> Result<()
         Sagas::Pause(act) => operate::act(client, SagaVerb::Pause, act, printer).await,
         Sagas::Resume(act) => operate::act(client, SagaVerb::Resume, act, printer).await,
     }
-}
-
-fn present(saga: Option<Saga>) -> Result<Saga, Failure> {
-    saga.ok_or_else(|| Failure::Other("the server answered without a saga".to_owned()))
 }
 
 /// One byte more than allowed is read, so that the server and not the disk decides what is too large.
@@ -89,6 +88,9 @@ async fn watch(client: &Client, saga: &str, printer: Printer) -> Result<(), Fail
     while let Some(answer) = stream.message().await? {
         if let Some(saga) = answer.saga {
             printer.line(&saga, &["version", "state", "step", "direction", "reason"]);
+        }
+        if !output::is_open() {
+            break;
         }
     }
     Ok(())

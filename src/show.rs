@@ -1,10 +1,11 @@
 //! Data on standard output: one table or one JSON value for each answer.
 
 use crate::cli::{Global, Output};
+use crate::output;
+use baton_operate::inert::named;
 use comfy_table::presets::ASCII_FULL_CONDENSED;
 use comfy_table::{ContentArrangement, Table};
 use serde_json::{Map, Value};
-use std::io::Write as _;
 
 /// Something that can be shown: its fields in order, under their JSON names.
 pub trait Record {
@@ -31,7 +32,7 @@ impl Printer {
     #[must_use]
     pub fn new(global: &Global) -> Self {
         let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        Self { output: global.output, quiet: global.quiet, no_colour: global.no_color || unwanted }
+        Self { output: global.output.unwrap_or_default(), quiet: global.quiet, no_colour: global.no_color || unwanted }
     }
 
     /// Whether data is for machines.
@@ -55,29 +56,31 @@ impl Printer {
     /// One record: all its fields.
     pub fn one(&self, record: &impl Record) {
         if self.json() {
-            return out(&pretty(&Value::Object(object(record))));
+            return self.value(&Value::Object(object(record)));
         }
         let mut table = table();
         for (name, value) in record.fields() {
             table.add_row([name.to_owned(), plain(&value)]);
         }
-        out(&table.trim_fmt());
+        output::text(&table.trim_fmt());
     }
 
     /// One record as one line, for streams.
     pub fn line(&self, record: &impl Record, columns: &[&str]) {
         let object = object(record);
         if self.json() {
-            return out(&Value::Object(object).to_string());
+            return output::json(&Value::Object(object).to_string());
         }
         let cells = columns.iter().map(|name| object.get(*name).map_or_else(String::new, plain));
-        out(&cells.filter(|cell| !cell.is_empty()).collect::<Vec<_>>().join("  "));
+        let line = cells.filter(|cell| !cell.is_empty()).collect::<Vec<_>>().join("  ");
+        // A line break would make a second record of it.
+        output::text(&line.replace('\n', "[U+000A]"));
     }
 
     /// A list: its columns.
     pub fn list<R: Record>(&self, records: &[R]) {
         if self.json() {
-            return out(&pretty(&records.iter().map(|record| Value::Object(object(record))).collect()));
+            return self.value(&records.iter().map(|record| Value::Object(object(record))).collect());
         }
         let mut table = table();
         table.set_header(R::COLUMNS.iter().copied());
@@ -86,7 +89,7 @@ impl Printer {
             let cell = |name: &&str| record.shown(name).or_else(|| object.get(*name).map(plain)).unwrap_or_default();
             table.add_row(R::COLUMNS.iter().map(cell));
         }
-        out(&table.trim_fmt());
+        output::text(&table.trim_fmt());
         if records.is_empty() {
             self.say("nothing found");
         }
@@ -94,18 +97,24 @@ impl Printer {
 
     /// Any JSON value.
     pub fn value(&self, value: &Value) {
-        out(&pretty(value));
+        // A Value always has string keys, so it always encodes.
+        output::json(&serde_json::to_string_pretty(value).unwrap_or_default());
     }
 
     /// Text that is data.
     pub fn text(&self, text: &str) {
-        out(text.trim_end_matches('\n'));
+        output::text(text.trim_end_matches('\n'));
+    }
+
+    /// The same data for machines or for people, whoever asked.
+    pub fn either(&self, json: impl FnOnce() -> Value, text: impl FnOnce() -> String) {
+        if self.json() { self.value(&json()) } else { self.text(&text()) }
     }
 
     /// Talk, on standard error.
     pub fn say(&self, text: &str) {
         if !self.quiet {
-            eprintln!("{text}");
+            output::talk(text);
         }
     }
 }
@@ -123,23 +132,13 @@ fn object(record: &impl Record) -> Map<String, Value> {
     record.fields().into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-fn pretty(value: &Value) -> String {
-    // A Value always has string keys, so it always encodes.
-    serde_json::to_string_pretty(value).unwrap_or_default()
-}
-
-/// A value as one cell.
+/// A value as one cell. It is laid out as it is shown, or the table would be out of shape.
 fn plain(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
-        Value::String(text) => text.clone(),
+        Value::String(text) => named(text).into_owned(),
         Value::Array(values) => values.iter().map(plain).collect::<Vec<_>>().join(", "),
         Value::Object(fields) => fields.values().map(plain).collect::<Vec<_>>().join(" "),
         other => other.to_string(),
     }
-}
-
-/// A closed pipe (`baton … | head`) is no error.
-fn out(text: &str) {
-    let _ = writeln!(std::io::stdout(), "{text}");
 }

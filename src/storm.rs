@@ -164,6 +164,7 @@ fn show(campaign: &Campaign, printer: Printer) {
             "\n{passed} passed, {failed} failed, {not_run} not run; {orders} orders; seed {}",
             campaign.seed
         ));
+        campaign.failures().iter().for_each(|line| printer.text(line));
     }
     if !campaign.recovery.is_empty() {
         let mut rows = table();

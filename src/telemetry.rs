@@ -2,6 +2,7 @@
 
 use crate::config::{LogFormat, Telemetry};
 use crate::failure::Failure;
+use crate::output;
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_otlp::WithExportConfig as _;
 use opentelemetry_sdk::Resource;
@@ -30,7 +31,7 @@ impl Guard {
         // The flush blocks; on the runtime's own threads it could wait for itself.
         let flushed = tokio::task::spawn_blocking(move || traces.shutdown_with_timeout(FLUSH)).await;
         if let Ok(Err(error)) = flushed {
-            eprintln!("telemetry: the last spans were not sent: {error}");
+            output::talk(&format!("telemetry: the last spans were not sent: {error}"));
         }
     }
 }

@@ -4,9 +4,11 @@ use crate::cli::Verify;
 use crate::config::{BusKind, Config, Store, StoreUrl};
 use crate::failure::Failure;
 use crate::show::Printer;
-use crate::{databases, signals, wiring};
+use crate::{databases, output, signals, wiring};
 use baton_bus::bus::CommandBus as _;
+use baton_chaos::audit::acts::Acts;
 use baton_chaos::audit::broker::{self, Held};
+use baton_chaos::audit::databases::acts;
 use baton_chaos::audit::databases::{Databases, ORDER, PAYMENT, ReadError, STOCK};
 use baton_chaos::audit::history;
 use baton_chaos::audit::laws::Mode;
@@ -15,6 +17,7 @@ use baton_chaos::audit::provider;
 use baton_chaos::audit::report::Report;
 use baton_chaos::audit::verify::{Extras, verify};
 use baton_orchestrator::sagas::Registry;
+use baton_orchestrator::store::audit::hex;
 use baton_sql::database::{Database, DatabaseConfig};
 use baton_sql::error::SqlError;
 use secrecy::ExposeSecret as _;
@@ -23,6 +26,9 @@ use std::path::Path;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
+
+/// Where a `baton dev` keeps what the configuration knows nothing of.
+const DEV: &str = "what `baton dev` keeps is read with --data-dir DIR";
 
 /// Pause between two lines of progress.
 const PROGRESS: Duration = Duration::from_secs(2);
@@ -37,7 +43,12 @@ const CALL: Duration = Duration::from_secs(30);
 pub async fn run(args: &Verify, config: &Config, printer: Printer) -> Result<(), Failure> {
     let stop = signals::stopping()?;
     let work = async {
-        let databases = open(args, config, &stop).await?;
+        if args.audit {
+            let store = orchestrators(args, config, &stop, printer).await?;
+            let found = acts::acts(&store, args.head).await.map_err(failed)?;
+            return show_acts(&found, printer);
+        }
+        let databases = open(args, config, &stop, printer).await?;
         let extras = with_broker(extras(args, config)?, args, config).await?;
         let mode = if args.live { Mode::Live } else { Mode::AtRest };
         let mut progress = Progress::new(printer.quiet());
@@ -52,10 +63,15 @@ pub async fn run(args: &Verify, config: &Config, printer: Printer) -> Result<(),
 }
 
 /// The databases of a data directory, or those of the configuration.
-async fn open(args: &Verify, config: &Config, stop: &CancellationToken) -> Result<Databases, Failure> {
+async fn open(
+    args: &Verify,
+    config: &Config,
+    stop: &CancellationToken,
+    printer: Printer,
+) -> Result<Databases, Failure> {
     let mut found = match &args.data_dir {
         Some(directory) => data_directory(directory).await?,
-        None => configured(config, stop).await?,
+        None => configured(config, stop, printer).await?,
     };
     if let Some(url) = &args.provider {
         let http = reqwest::Client::builder().timeout(CALL).build().map_err(|error| Failure::other(&error))?;
@@ -63,6 +79,19 @@ async fn open(args: &Verify, config: &Config, stop: &CancellationToken) -> Resul
         found.provider = Some(copy);
     }
     Ok(found)
+}
+
+/// The orchestrator's alone.
+async fn orchestrators(
+    args: &Verify,
+    config: &Config,
+    stop: &CancellationToken,
+    printer: Printer,
+) -> Result<Database, Failure> {
+    match &args.data_dir {
+        Some(directory) => existing(&directory.join("orchestrator.db")).await,
+        None => store(&config.store, "store", stop, printer).await,
+    }
 }
 
 /// What `baton dev` keeps in its directory.
@@ -76,16 +105,16 @@ async fn data_directory(directory: &Path) -> Result<Databases, Failure> {
     Ok(found)
 }
 
-async fn configured(config: &Config, stop: &CancellationToken) -> Result<Databases, Failure> {
+async fn configured(config: &Config, stop: &CancellationToken, printer: Printer) -> Result<Databases, Failure> {
     let mut found =
-        Databases { orchestrator: Some(store(&config.store, "store", stop).await?), ..Databases::default() };
+        Databases { orchestrator: Some(store(&config.store, "store", stop, printer).await?), ..Databases::default() };
     let participants = [
         (ORDER, &config.participants.order),
         (PAYMENT, &config.participants.payment),
         (STOCK, &config.participants.stock),
     ];
     for (name, participant) in participants {
-        found.participants.insert(name.to_owned(), store(&participant.store, name, stop).await?);
+        found.participants.insert(name.to_owned(), store(&participant.store, name, stop, printer).await?);
     }
     // The sandbox's ledger is a file of this machine, if it is one at all: a real provider has none.
     let ledger = &config.provider.ledger;
@@ -95,11 +124,21 @@ async fn configured(config: &Config, stop: &CancellationToken) -> Result<Databas
     Ok(found)
 }
 
-async fn store(store: &Store, what: &str, stop: &CancellationToken) -> Result<Database, Failure> {
-    match store.parsed().map_err(Failure::Usage)? {
-        StoreUrl::Sqlite(path) => existing(&path).await,
-        StoreUrl::MariaDb(_) => databases::open(&wiring::database(store)?, what, stop).await,
+async fn store(store: &Store, what: &str, stop: &CancellationToken, printer: Printer) -> Result<Database, Failure> {
+    let database = match store.parsed().map_err(Failure::Usage)? {
+        StoreUrl::Sqlite(path) => return existing(&path).await,
+        StoreUrl::MariaDb(_) => wiring::database(store)?,
+    };
+    // Whoever meant `baton dev` shall not wait for what will never come.
+    match Database::open(database.clone()).await {
+        Ok(opened) => return Ok(opened),
+        Err(error @ SqlError::Unavailable(_)) => printer.say(&format!("{what}: {error}; waiting for it. {DEV}")),
+        Err(_) => {}
     }
+    databases::open(&database, what, stop).await.map_err(|failure| match failure {
+        Failure::Unreachable(why) => Failure::Unreachable(format!("{why}; {DEV}")),
+        other => other,
+    })
 }
 
 /// A SQLite file that is there: opening one that is missing would create it.
@@ -184,6 +223,32 @@ fn show(report: &Report, mode: Mode, printer: Printer) -> Result<(), Failure> {
     if report.passed() { Ok(()) } else { Err(Failure::Verdict("promises are broken")) }
 }
 
+fn show_acts(acts: &Acts, printer: Printer) -> Result<(), Failure> {
+    let head = acts.head.map(|head| hex(&head.hash));
+    if printer.json() {
+        printer.value(&serde_json::json!({
+            "passed": acts.passed(), "entries": acts.entries, "head": head, "forgotten": acts.forgotten,
+            "older": acts.older, "flawed": acts.flawed, "flaws": acts.flaws,
+        }));
+    } else {
+        let mut lines = acts.flaws.clone();
+        let unnamed = acts.flawed.saturating_sub(acts.flaws.len());
+        lines.extend((unnamed > 0).then(|| format!("and {unnamed} more")));
+        lines.extend((!lines.is_empty()).then(String::new));
+        lines.push(format!("{} entries, {} flaws", acts.entries, acts.flawed));
+        lines.extend((acts.forgotten > 0).then(|| {
+            format!(
+                "{} of them are about sagas that retention has deleted: their journals are not compared",
+                acts.forgotten
+            )
+        }));
+        lines.extend((acts.older > 0).then(|| format!("{} orders are older than the first entry", acts.older)));
+        lines.extend(head.map(|head| format!("head {head}")));
+        printer.text(&lines.join("\n"));
+    }
+    if acts.passed() { Ok(()) } else { Err(Failure::Verdict("the audit is not what was written")) }
+}
+
 /// A line on standard error now and then, for installations that take long to read.
 struct Progress {
     quiet: bool,
@@ -197,7 +262,7 @@ impl Progress {
 
     fn reached(&mut self, sagas: u64) {
         if !self.quiet && std::time::Instant::now() >= self.next {
-            eprintln!("{sagas} sagas looked at");
+            output::talk(&format!("{sagas} sagas looked at"));
             self.next = std::time::Instant::now() + PROGRESS;
         }
     }

@@ -104,6 +104,16 @@ pub fn settings(config: &Config) -> Settings {
         waker_pause: config.engine.waker_pause,
         drain: config.server.shutdown_timeout,
         retention: config.retention.policy(),
+        address: place(config.server.listen),
+    }
+}
+
+/// Where a process of this machine listens: nobody else does at the same time. Empty where the system does not say which
+/// machine it is, or the port is any.
+fn place(listen: std::net::SocketAddr) -> String {
+    match std::fs::read_to_string("/proc/sys/kernel/hostname") {
+        Ok(host) if listen.port() != 0 => format!("{} {listen}", host.trim()),
+        _ => String::new(),
     }
 }
 

@@ -3,6 +3,8 @@
 use baton::cli::{Cli, Command};
 use baton::config::layers::Layers;
 use clap::Parser as _;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::registry::Registry;
 use serde_norway::Value;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -166,4 +168,78 @@ fn prometheus_scrapes_the_admin_ports_of_compose() {
         served.insert(format!("{name}:{}", admin.port()));
     }
     assert_eq!(scraped, served);
+}
+
+/// Names of series that Baton's processes serve. A metric with labels is not told before it counts something; those of the
+/// participants have labels, so that their names are taken from where they are registered.
+fn served_metrics() -> BTreeSet<String> {
+    let mut registry = Registry::default();
+    baton_orchestrator::metrics::Metrics::register(&mut registry);
+    let mut text = String::new();
+    encode(&mut text, &registry).expect("it encodes");
+    let series = text.lines().filter(|line| !line.starts_with('#'));
+    let mut served: BTreeSet<String> =
+        series.filter_map(|line| line.split(['{', ' ']).next()).map(str::to_owned).collect();
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("participants/kit/src/metrics.rs");
+    let source = std::fs::read_to_string(source).expect("it is there");
+    let names = source.split('"').filter(|text| text.starts_with("saga_participant_"));
+    served.extend(names.map(|name| format!("{name}_total")));
+    served
+}
+
+/// Names of series in an expression: its words but those of the language, which take arguments or stand between two others.
+fn asked_metrics(expression: &str) -> BTreeSet<String> {
+    let mut bare = String::new();
+    let mut depth = 0;
+    for character in expression.chars() {
+        match character {
+            '{' | '[' => depth += 1,
+            '}' | ']' => depth -= 1,
+            other if depth == 0 => bare.push(other),
+            _ => {}
+        }
+    }
+    let words = bare.split(|it: char| !it.is_ascii_alphanumeric() && it != '_');
+    let names = words.filter(|word| word.starts_with(|it: char| it.is_ascii_alphabetic()));
+    const LANGUAGE: [&str; 9] = ["max", "sum", "rate", "increase", "absent", "and", "or", "unless", "offset"];
+    names.filter(|word| !LANGUAGE.contains(word)).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_alert_asks_for_what_is_served_and_leads_to_a_page() {
+    let prometheus = yaml("prometheus/prometheus.yml");
+    assert_eq!(texts(&prometheus["rule_files"]), ["alerts.yml"]);
+    let mounted = texts(&yaml("compose.yaml")["services"]["prometheus"]["volumes"]);
+    assert!(mounted.iter().any(|volume| volume.contains("/alerts.yml:/etc/prometheus/alerts.yml")), "{mounted:?}");
+    let jobs = prometheus["scrape_configs"].as_sequence().expect("jobs").iter();
+    let jobs: BTreeSet<&str> = jobs.map(|job| job["job_name"].as_str().expect("a name")).collect();
+
+    let mut served = served_metrics();
+    assert!(served.contains("saga_started_total"), "{served:?}");
+    // Prometheus's own, of each target.
+    served.insert("up".to_owned());
+    let alerts = yaml("prometheus/alerts.yml");
+    let mut names = BTreeSet::new();
+    for rule in alerts["groups"][0]["rules"].as_sequence().expect("rules") {
+        let text = |value: &Value| value.as_str().expect("a text").to_owned();
+        let (name, expression) = (text(&rule["alert"]), text(&rule["expr"]));
+        let asked = asked_metrics(&expression);
+        assert!(!asked.is_empty() && asked.is_subset(&served), "{name} asks for {:?}", &asked - &served);
+        for job in expression.split("job=\"").skip(1).filter_map(|rest| rest.split('"').next()) {
+            assert!(jobs.contains(job), "{name}: nothing is scraped as {job}");
+        }
+        assert!(["page", "ticket"].contains(&text(&rule["labels"]["severity"]).as_str()), "{name}");
+        let annotations = &rule["annotations"];
+        assert!(!text(&annotations["summary"]).is_empty() && !text(&annotations["description"]).is_empty(), "{name}");
+        let page = Path::new(env!("CARGO_MANIFEST_DIR")).join(text(&annotations["runbook"]));
+        assert!(page.is_file(), "{name} leads to {}", page.display());
+        assert!(names.insert(name.clone()), "{name} is there twice");
+    }
+    assert!(names.len() >= 7, "{names:?}");
+}
+
+#[test]
+fn what_an_alert_asks_for_is_found() {
+    let expression = "max(saga_a) > 0 and sum(rate(saga_b_total{job=\"saga_c\"}[5m])) == 0 unless up offset 15m";
+    assert_eq!(asked_metrics(expression), ["saga_a", "saga_b_total", "up"].map(str::to_owned).into());
 }

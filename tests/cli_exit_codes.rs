@@ -1,6 +1,7 @@
 //! Exit codes and streams of the binary: data on standard output, talk on standard error.
 
-use std::process::{Command, Output};
+use std::fs::File;
+use std::process::{Command, Output, Stdio};
 
 /// Runs the binary with a clean environment.
 fn baton(args: &[&str]) -> Output {
@@ -68,4 +69,48 @@ fn a_sound_configuration_is_fine_and_quiet_is_quiet() {
     assert_eq!(output.status.code(), Some(0));
     assert!(output.stdout.is_empty() && !output.stderr.is_empty());
     assert!(baton(&["config", "check", "--quiet"]).stderr.is_empty());
+}
+
+#[test]
+fn a_reader_who_has_read_enough_is_no_error_and_a_full_disk_is() {
+    for (args, fine) in
+        [(vec!["completions", "bash"], 0), (vec!["--help"], 0), (vec!["--print-config"], 0), (vec![], 2)]
+    {
+        let start = |stdout: Stdio| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_baton"));
+            command.args(&args).env_clear().stdout(stdout).stderr(Stdio::piped()).spawn().expect("the binary runs")
+        };
+        let mut process = start(Stdio::piped());
+        drop(process.stdout.take());
+        let output = process.wait_with_output().expect("it ends");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(fine), "{args:?}: {said}");
+        assert!(!said.contains("ipe") && !said.contains("panicked"), "{args:?}: {said}");
+
+        let full = File::options().write(true).open("/dev/full").expect("a device that is full");
+        let output = start(full.into()).wait_with_output().expect("it ends");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(if fine == 0 { 1 } else { fine }), "{args:?}: {said}");
+        assert!(said.contains("error: standard output cannot be written: "), "{args:?}: {said}");
+    }
+}
+
+#[test]
+fn the_environment_is_no_flag_that_must_be_written() {
+    let with = |name: &str, value: &str, args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_baton"));
+        command.args(args).env_clear().env(name, value).output().expect("the binary runs")
+    };
+    for name in ["BATON_CONFIG", "BATON_SERVER", "BATON_OUTPUT"] {
+        assert_eq!(with(name, "", &["config", "check"]).status.code(), Some(0), "{name}: empty is not set");
+        let output = with(name, "x", &["orders", "get"]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2));
+        assert!(said.contains("Usage: baton orders get <ORDER>"), "{name}: {said}");
+    }
+    let address = nobody();
+    let output = with("BATON_SERVER", &address, &["items", "list"]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains(&address));
+    assert_eq!(with("BATON_OUTPUT", "yaml", &["config", "check"]).status.code(), Some(2));
+    assert_eq!(with("BATON_CONFIG", "/nowhere/baton.toml", &["config", "check"]).status.code(), Some(2));
 }

@@ -1,7 +1,24 @@
-//! `baton storm`, `baton verify`, `baton sim`, `baton check`: what shows that the promises hold.
+//! `baton storm`, `baton verify`, `baton sim`, `baton check`, `baton chaos`: what shows that the promises hold.
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use std::path::PathBuf;
+
+/// `baton chaos`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Chaos {
+    /// List what can be killed, and who is alive
+    List,
+    /// Kill a participant at once, as SIGKILL would
+    Kill {
+        /// Whom: order, payment or stock
+        target: String,
+    },
+    /// Start it again on what it left behind
+    Revive {
+        /// Whom
+        target: String,
+    },
+}
 
 /// Arguments of `baton storm`.
 #[derive(Args, Clone, Debug)]
@@ -63,6 +80,12 @@ pub struct Verify {
     /// Logs to search for card numbers, tokens, configured secrets and panics
     #[arg(long, value_name = "DIR")]
     pub logs: Option<PathBuf>,
+    /// Check only what operators did: that nobody has changed or removed any of it since, running or at rest
+    #[arg(long, conflicts_with_all = ["live", "provider", "history", "logs"])]
+    pub audit: bool,
+    /// A head of the audit that was noted earlier: it must still be part of it
+    #[arg(long, value_name = "HASH", requires = "audit", value_parser = audit_head)]
+    pub head: Option<[u8; 32]>,
 }
 
 /// Arguments of `baton sim`.
@@ -126,4 +149,8 @@ fn seeds(text: &str) -> Result<(u64, u64), String> {
 fn rate(text: &str) -> Result<f64, String> {
     let rate: f64 = text.parse().map_err(|_| "write a number".to_owned())?;
     if (0.5..=500.0).contains(&rate) { Ok(rate) } else { Err("0.5 to 500".to_owned()) }
+}
+
+fn audit_head(text: &str) -> Result<[u8; 32], String> {
+    baton_orchestrator::store::audit::from_hex(text).ok_or_else(|| "must be 64 hexadecimal digits".to_owned())
 }

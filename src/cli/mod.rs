@@ -2,16 +2,30 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | here | the command, its global flags, Baton's own processes |
-//! | [`chaos`] | storm, simulator, crash matrix, audit |
+//! | here | the command, Baton's own processes |
+//! | [`global`] | flags of every command |
+//! | [`installation`] | overview and definitions |
+//! | [`chaos`] | storm, simulator, crash matrix, audit, kills on purpose |
+//! | [`letters`] | messages that could not be processed |
+//! | [`jobs`] | bulk jobs and holds |
 //! | [`sagas`] | sagas: list, explain, act |
 //! | [`shop`] | items and orders |
 
+pub mod audit;
 pub mod chaos;
+pub mod global;
+pub mod installation;
+pub mod jobs;
+pub mod letters;
 pub mod sagas;
 pub mod shop;
 
-pub use chaos::{Check, Sim, Storm, Verify};
+pub use audit::Audit;
+pub use chaos::{Chaos, Check, Sim, Storm, Verify};
+pub use global::{Global, Output};
+pub use installation::Definitions;
+pub use jobs::{Holds, Jobs};
+pub use letters::DeadLetters;
 pub use sagas::{Act, Filter, Sagas};
 pub use shop::{Items, Line, OrderStateArg, Orders};
 
@@ -32,50 +46,6 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Option<Command>,
-}
-
-/// Flags of every command.
-#[derive(Args, Clone, Debug, Default)]
-pub struct Global {
-    /// Configuration file (TOML)
-    #[arg(long, global = true, value_name = "FILE", env = "BATON_CONFIG", help_heading = "Global options")]
-    pub config: Option<PathBuf>,
-    /// Set one configuration key, for example engine.max_batch=1; may be repeated
-    #[arg(long, global = true, value_name = "KEY=VALUE", value_parser = key_value, help_heading = "Global options")]
-    pub set: Vec<(String, String)>,
-    /// gRPC address that client commands talk to [default: from the configuration]
-    #[arg(long, global = true, value_name = "ADDR", env = "BATON_SERVER", help_heading = "Global options")]
-    pub server: Option<String>,
-    /// How data is printed on standard output
-    #[arg(
-        long,
-        short,
-        global = true,
-        value_enum,
-        default_value_t,
-        env = "BATON_OUTPUT",
-        help_heading = "Global options"
-    )]
-    pub output: Output,
-    /// Print the configuration with the origin of each value, secrets masked, and exit
-    #[arg(long, global = true, help_heading = "Global options")]
-    pub print_config: bool,
-    /// No colours (NO_COLOR in the environment does the same)
-    #[arg(long, global = true, help_heading = "Global options")]
-    pub no_color: bool,
-    /// Say nothing on standard error but errors
-    #[arg(long, short, global = true, help_heading = "Global options")]
-    pub quiet: bool,
-}
-
-/// How data is printed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Output {
-    /// For people.
-    #[default]
-    Table,
-    /// For machines.
-    Json,
 }
 
 /// What to do.
@@ -122,6 +92,28 @@ pub enum Command {
     /// Sagas: find them, learn why they stand where they stand, set them right
     #[command(subcommand)]
     Sagas(Sagas),
+    /// One order for every saga that a filter selects
+    #[command(subcommand)]
+    Jobs(Jobs),
+    /// Definitions and participants that are halted
+    #[command(subcommand)]
+    Holds(Holds),
+    /// What operators did
+    #[command(subcommand)]
+    Audit(Audit),
+    /// How the installation is doing: rates, latencies, states, queues, who is alive
+    Overview,
+    /// Definitions: what there is, and whether a new version fits the sagas under way
+    #[command(subcommand)]
+    Definitions(Definitions),
+    /// Messages that could not be processed: read, replay or drop them
+    #[command(subcommand)]
+    DeadLetters(DeadLetters),
+    /// Look at an installation and say what must be mended: versions, durable settings, schemas, queues, clocks, rights
+    Doctor(Doctor),
+    /// Kill participants on purpose and revive them (`baton dev`, `make up`), to watch what becomes of sagas
+    #[command(subcommand)]
+    Chaos(Chaos),
     /// Ask a server whether it is healthy; for containers
     Health {
         /// Service to ask about; the whole server if left out
@@ -151,6 +143,14 @@ pub struct Dev {
     /// HTTP address of the sandbox payment provider [default: from the configuration]
     #[arg(long, value_name = "ADDR")]
     pub provider_listen: Option<SocketAddr>,
+}
+
+/// Arguments of `baton doctor`.
+#[derive(Args, Clone, Debug)]
+pub struct Doctor {
+    /// Directory of a `baton dev`, running or stopped; without it the configuration says where everything is
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
 }
 
 /// Arguments of `baton demo`.
@@ -262,13 +262,6 @@ pub struct Page {
 pub enum ConfigCommand {
     /// Read all layers, check every value, say what is wrong
     Check,
-}
-
-fn key_value(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((key, value)) if !key.is_empty() => Ok((key.trim().to_owned(), value.to_owned())),
-        _ => Err("write it as KEY=VALUE".to_owned()),
-    }
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ pub struct Filter {
     /// Only those in this state
     #[arg(long, value_parser = PossibleValuesParser::new(StateKind::ALL.map(StateKind::as_str)))]
     pub state: Option<String>,
-    /// Only those of this business key, for example an order number
+    /// Only those of this business key, for example NUMBER or orders/NUMBER of an order
     #[arg(long, value_name = "KEY")]
     pub key: Option<String>,
 }
@@ -30,9 +30,11 @@ impl Filter {
     #[must_use]
     pub fn text(&self) -> String {
         let state = self.state.as_ref().map(|state| format!("state = {state}"));
-        let key = self.key.as_ref().map(|key| {
-            let quoted = key.replace('\\', "\\\\").replace('"', "\\\"");
-            format!("order = \"{quoted}\"")
+        let is = |key: &str| format!("order = \"{}\"", key.replace('\\', "\\\\").replace('"', "\\\""));
+        // An order's name holds its number; another definition's keys may begin alike. `OR` binds tighter than `AND`.
+        let key = self.key.as_ref().map(|key| match key.strip_prefix("orders/") {
+            Some(number) => format!("{} OR {}", is(number), is(key)),
+            None => is(key),
         });
         let written = Some(self.filter.clone()).filter(|filter| !filter.trim().is_empty());
         written.into_iter().chain(state).chain(key).collect::<Vec<_>>().join(" AND ")
@@ -53,6 +55,9 @@ pub struct Act {
     /// Only if the saga is at this version; with it the command can be repeated until it is answered
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
     pub version: Option<u64>,
+    /// Makes a repetition harmless [default: a new one]
+    #[arg(long)]
+    pub request_id: Option<Uuid>,
 }
 
 /// `baton sagas`.
@@ -69,11 +74,14 @@ pub enum Sagas {
         #[arg(long)]
         request_id: Option<Uuid>,
     },
-    /// List sagas, newest first
+    /// List sagas, newest first unless asked otherwise
     List {
         /// Which ones.
         #[command(flatten)]
         filter: Filter,
+        /// create_time, update_time or wake_time; with " desc" the greatest first
+        #[arg(long, value_name = "FIELD", default_value = "", hide_default_value = true)]
+        order_by: String,
         /// How many.
         #[command(flatten)]
         page: Page,
@@ -91,6 +99,11 @@ pub enum Sagas {
     },
     /// Say why a saga stands where it stands, what it does next, and what can be done
     Explain {
+        /// Its id
+        saga: String,
+    },
+    /// Show a saga step by step over time, and what its messages said, secret and personal fields taken out
+    Timeline {
         /// Its id
         saga: String,
     },
@@ -135,6 +148,9 @@ mod tests {
         assert_eq!(filter.text(), r#"attempt >= 3 OR step:stock AND state = stuck AND order = "a\"\\b""#);
         baton_operate::filter::parse(&filter.text()).expect("a filter");
         assert_eq!(Filter::default().text(), "");
+        let named = Filter { key: Some("orders/7".to_owned()), state: Some("stuck".to_owned()), ..Filter::default() };
+        assert_eq!(named.text(), r#"state = stuck AND order = "7" OR order = "orders/7""#);
+        baton_operate::filter::parse(&named.text()).expect("a filter");
         assert_eq!(Filter { filter: " ".to_owned(), ..filter }.text(), r#"state = stuck AND order = "a\"\\b""#);
     }
 }

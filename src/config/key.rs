@@ -3,7 +3,7 @@
 use figment::value::{Dict, Value};
 
 /// Keys whose whole value is secret.
-const SECRETS: [&str; 1] = ["provider.secret"];
+const SECRETS: [&str; 3] = ["provider.secret", "incidents.secret", "incidents.webhook"];
 
 /// How far a guess may be from what was typed.
 const NEAR: f64 = 0.7;

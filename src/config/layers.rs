@@ -10,8 +10,8 @@ use std::path::Path;
 pub const DEFAULTS: &str = include_str!("../../deploy/baton.example.toml");
 
 /// Variables that begin with `BATON_` and are no configuration keys.
-const NOT_KEYS: [&str; 5] =
-    ["BATON_CONFIG", "BATON_SERVER", "BATON_OUTPUT", "BATON_DATA_DIR", baton_crash_point::VARIABLE];
+const NOT_KEYS: [&str; 6] =
+    ["BATON_CONFIG", "BATON_SERVER", "BATON_OUTPUT", "BATON_ACTOR", "BATON_DATA_DIR", baton_crash_point::VARIABLE];
 
 /// Why there is no configuration. Its text never holds a value that may be secret.
 #[derive(Debug, thiserror::Error)]
@@ -307,6 +307,19 @@ mod tests {
     }
 
     #[test]
+    fn nobody_is_killed_on_purpose_unless_told_otherwise() {
+        assert_eq!(stack(&[]).unwrap().config().unwrap().dev.chaos_endpoint, None);
+        let both = [("BATON_DEV__CHAOS_ENDPOINT", "127.0.0.1:7490"), ("BATON_SERVER__LISTEN", "0.0.0.0:7400")];
+        let endpoint = stack(&both[..1]).unwrap().config().unwrap().dev.chaos_endpoint.unwrap();
+        assert_eq!(endpoint.port(), 7490);
+        let error = stack(&both).unwrap().config().unwrap_err().to_string();
+        assert!(
+            error.starts_with("environment BATON_DEV__CHAOS_ENDPOINT: dev.chaos_endpoint: server.listen"),
+            "{error}"
+        );
+    }
+
+    #[test]
     fn unknown_keys_name_the_nearest() {
         let text = stack(&[("BATON_SERVER__LISEN", "x")]).unwrap_err().to_string();
         assert!(text.contains("BATON_SERVER__LISEN") && text.contains("`server.listen`"), "{text}");
@@ -333,6 +346,8 @@ mod tests {
             ("BATON_RETENTION__KEEP", "59s"),
             ("BATON_RETENTION__STEP", "0"),
             ("BATON_SERVER__LISTEN", "nowhere"),
+            ("BATON_DEV__CHAOS_ENDPOINT", "localhost:7490"),
+            ("BATON_DEV__CHAOS_ENDPOINT", "0.0.0.0:7490"),
             ("BATON_BUS__KIND", "pigeon"),
             ("BATON_STORE__URL", "oracle://hunter2@x"),
         ] {

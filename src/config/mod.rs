@@ -2,12 +2,16 @@
 //!
 //! The defaults are `deploy/baton.example.toml`, compiled in; there is no second list of them.
 
+pub mod dev;
 pub mod human;
+pub mod incidents;
 pub mod key;
 pub mod layers;
 pub mod print;
 pub mod retention;
 
+use dev::Dev;
+use incidents::Incidents;
 use retention::Retention;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
@@ -44,8 +48,12 @@ pub struct Config {
     pub telemetry: Telemetry,
     /// Admission.
     pub limits: Limits,
+    /// Who hears of stuck sagas.
+    pub incidents: Incidents,
     /// How long finished sagas are kept.
     pub retention: Retention,
+    /// What is there for developers only.
+    pub dev: Dev,
 }
 
 /// The orchestrator's listeners.
@@ -292,6 +300,8 @@ impl Config {
         if self.coord.kind == CoordKind::Redis && !self.coord.url.expose_secret().starts_with("redis") {
             return Err("coord.url: a Redis url begins with redis:// or rediss://".to_owned());
         }
+        self.incidents.validate()?;
+        self.dev.validate(&self.server)?;
         self.retention.validate(&[
             ("engine.relay_age", self.engine.relay_age),
             ("bus.confirm_timeout", self.bus.confirm_timeout),

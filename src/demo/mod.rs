@@ -8,7 +8,7 @@ pub mod tally;
 
 use crate::cli::Demo;
 use crate::config::Config;
-use crate::embedded::Embedded;
+use crate::embedded::{Chaos, Embedded};
 use crate::failure::Failure;
 use crate::show::Printer;
 use crate::{signals, telemetry};
@@ -52,7 +52,7 @@ async fn embedded(args: &Demo, mut config: Config, printer: Printer) -> Result<(
     let directory = tempfile::Builder::new().prefix("baton-demo-").tempdir()?;
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
     (config.server.listen, config.server.admin_listen, config.provider.listen) = (any, any, any);
-    let embedded = Embedded::start(&config, directory.path()).await?;
+    let embedded = Embedded::start(&config, directory.path(), Chaos::No).await?;
     printer.say(&format!("one process, SQLite with synchronous=FULL, in {}", directory.path().display()));
     let done = run(args, &embedded.address.to_string(), &embedded.provider, printer).await;
     embedded.stop().await;

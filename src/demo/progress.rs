@@ -1,5 +1,6 @@
 //! Progress on standard error: a bar on a terminal, a few lines elsewhere, nothing if quiet.
 
+use crate::output;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal as _;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -52,7 +53,7 @@ impl Progress {
         match &self.shown {
             Shown::Bar(bar) => bar.inc(count),
             Shown::Lines if now * LINES / self.total.max(1) > before * LINES / self.total.max(1) => {
-                eprintln!("{}: {now} of {}", self.name, self.total);
+                output::talk(&format!("{}: {now} of {}", self.name, self.total));
             }
             Shown::Lines | Shown::Nothing => {}
         }

@@ -1,0 +1,117 @@
+//! /api/docs: every route with what it does, what it takes, and the curl line to try it.
+
+use crate::equal::quoted;
+use crate::http::openapi::operation::{description, id};
+use crate::http::openapi::{ABOUT, TAGS, TEXT, comment, tag};
+use crate::http::served::{SERVED, Served};
+use askama::Template;
+use axum::response::{Html, IntoResponse, Response};
+use http::{HeaderMap, Method, StatusCode, header};
+
+const STYLE: &str = include_str!("../../templates/api_docs.css");
+
+#[derive(Template)]
+#[template(path = "api_docs.html")]
+struct Page {
+    about: &'static str,
+    groups: Vec<Group>,
+}
+
+struct Group {
+    name: &'static str,
+    about: &'static str,
+    routes: Vec<Line>,
+}
+
+struct Line {
+    id: String,
+    method: &'static str,
+    path: String,
+    about: String,
+    fields: Vec<Field>,
+    curl: String,
+}
+
+struct Field {
+    name: String,
+    place: &'static str,
+    about: &'static str,
+}
+
+/// The page. Its curl lines go to the host that the reader asked.
+pub async fn page(headers: HeaderMap) -> Response {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
+    match rendered(host) {
+        Ok(page) => Html(page).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "a page that cannot be written");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+/// How the page looks.
+pub async fn style() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], STYLE)
+}
+
+/// The OpenAPI document.
+pub async fn openapi() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], TEXT.as_str())
+}
+
+fn rendered(host: &str) -> Result<String, askama::Error> {
+    let groups = TAGS.iter().map(|(name, about)| {
+        let routes = SERVED.iter().filter(|served| tag(served.route.path) == *name);
+        Group { name, about, routes: routes.map(|served| line(served, host)).collect() }
+    });
+    Page { about: ABOUT, groups: groups.collect() }.render()
+}
+
+fn line(served: &Served, host: &str) -> Line {
+    let route = served.route;
+    let about = comment::of(served.method.parent_file().name(), served.method.path());
+    let place = if route.method == Method::GET { "query" } else { "body" };
+    let input = served.method.input();
+    let fields = input.fields().map(|field| Field {
+        name: field.json_name().to_owned(),
+        place: if field.name() == route.named { "path" } else { place },
+        about: comment::of(field.parent_message().parent_file().name(), field.path()),
+    });
+    Line {
+        id: id(served),
+        method: route.method.as_str(),
+        path: format!("/api/v1{}", route.path),
+        about: description(served, about),
+        fields: fields.collect(),
+        curl: curl(served, host),
+    }
+}
+
+/// Variables stand in capitals, to be replaced.
+fn curl(served: &Served, host: &str) -> String {
+    let capitals = served.template.variables().fold(served.route.path.to_owned(), |path, variable| {
+        path.replace(&format!("{{{variable}}}"), &variable.to_ascii_uppercase())
+    });
+    let url = quoted(&format!("http://{host}/api/v1{capitals}"));
+    let flags = if served.method.is_server_streaming() { "-sSN" } else { "-sS" };
+    match served.route.example {
+        "" => format!("curl {flags} {url}"),
+        example => format!("curl {flags} {url} --json {}", quoted(example)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::rendered;
+    use crate::http::served::SERVED;
+
+    #[test]
+    fn every_route_is_on_the_page_and_a_hostile_host_is_inert() {
+        let page = rendered("h\"><script>alert(1)</script>").expect("a page");
+        for served in SERVED.iter() {
+            assert!(page.contains(&format!("<code>/api/v1{}</code>", served.route.path)), "{}", served.route.path);
+        }
+        assert!(!page.contains("<script"), "it is escaped");
+    }
+}

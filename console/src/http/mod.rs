@@ -1,0 +1,149 @@
+//! HTTP/JSON under `/api/v1`: the gRPC services of this process, transcoded. Nothing here knows a single call; the table does.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | [`route`] | the table: method, path, call |
+//! | [`path`] | templates of paths |
+//! | [`served`] | the table with its descriptors |
+//! | [`read`] | a request read into a message |
+//! | [`strict`] | JSON without fields that come twice |
+//! | [`shape`] | what is wrong with JSON as a message |
+//! | [`condition`] | If-Match, If-None-Match, Idempotency-Key, Last-Event-ID |
+//! | [`call`] | calls to the services |
+//! | [`mod@write`] | answers written |
+//! | [`stream`] | server-sent events |
+//! | [`problem`] | refusals written |
+//! | [`openapi`] | the same as OpenAPI 3.1 |
+//! | [`docs`] | the same as a page |
+//! | [`reason`] | why HTTP itself refuses |
+
+pub mod call;
+pub mod condition;
+pub mod docs;
+pub mod openapi;
+pub mod path;
+pub mod problem;
+pub mod read;
+pub mod reason;
+pub mod route;
+pub mod served;
+pub mod shape;
+pub mod stream;
+pub mod strict;
+pub mod write;
+
+use crate::http::call::Services;
+use crate::http::problem::Problem;
+use crate::http::reason::HttpReason;
+use crate::http::route::Answer;
+use crate::http::served::{Found, Served, find};
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{any, get};
+use http::{Method, StatusCode, header};
+use std::sync::Arc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Calls at work at once; more are refused. The services have bounds of their own, this one is for what waits before them.
+const MAX_CALLS: usize = 256;
+/// Streams open at once; more are refused. One costs a task and a few kilobytes.
+const MAX_STREAMS: usize = 1_024;
+
+/// What a request needs.
+#[derive(Clone, Debug)]
+struct Shared {
+    services: Services,
+    calls: Arc<Semaphore>,
+    streams: Arc<Semaphore>,
+}
+
+/// The routes, over the gRPC services that `grpc` serves.
+pub fn routes(grpc: Router) -> Router {
+    let shared = Shared {
+        services: Services::new(grpc),
+        calls: Arc::new(Semaphore::new(MAX_CALLS)),
+        streams: Arc::new(Semaphore::new(MAX_STREAMS)),
+    };
+    Router::new()
+        .route("/api/v1", any(unknown))
+        .route("/api/v1/{*path}", any(transcode).with_state(shared))
+        .route("/api/openapi.json", get(docs::openapi))
+        .route("/api/docs", get(docs::page))
+        .route("/api/docs.css", get(docs::style))
+        .route("/api/{*path}", any(unknown))
+}
+
+async fn unknown(request: Request) -> Problem {
+    nothing(request.uri().path())
+}
+
+fn nothing(path: &str) -> Problem {
+    Problem::new(HttpReason::PathUnknown, format!("nothing is at {path}; /api/docs lists what there is"))
+}
+
+async fn transcode(State(shared): State<Shared>, request: Request) -> Response {
+    match answered(shared, request).await {
+        Ok(response) => response,
+        Err(problem) => problem.into_response(),
+    }
+}
+
+async fn answered(shared: Shared, request: Request) -> Result<Response, Problem> {
+    let path = request.uri().path();
+    match find(request.method(), path.strip_prefix("/api/v1").unwrap_or(path)) {
+        Found::Route(served, name) => call(shared, served, name, request).await,
+        Found::Methods(methods) => other_method(request.method(), &methods),
+        Found::Nothing => Err(nothing(path)),
+    }
+}
+
+/// OPTIONS is answered with what there is; no header of it lets another site in.
+fn other_method(method: &Method, there: &[&Method]) -> Result<Response, Problem> {
+    let mut allow: Vec<&str> = there.iter().map(|method| method.as_str()).collect();
+    if allow.contains(&"GET") {
+        allow.push("HEAD");
+    }
+    allow.push("OPTIONS");
+    let allow = allow.join(", ");
+    if method == Method::OPTIONS {
+        return Ok((StatusCode::NO_CONTENT, [(header::ALLOW, allow)]).into_response());
+    }
+    let detail = format!("{method} does nothing here; there are {allow}");
+    Err(Problem::new(HttpReason::MethodNotAllowed, detail).with_header(header::ALLOW, &allow))
+}
+
+async fn call(shared: Shared, served: &'static Served, name: String, request: Request) -> Result<Response, Problem> {
+    let place =
+        if matches!(served.route.answer, Answer::Once | Answer::Tagged) { &shared.calls } else { &shared.streams };
+    let permit = place.clone().try_acquire_owned();
+    let permit = permit.map_err(|_| Problem::new(HttpReason::TooManyCalls, "too many calls are open; try again"))?;
+    let (head, body) = request.into_parts();
+    let body = read::body(body).await?;
+    let asked = read::read(served, name, &head.uri, &head.headers, &body)?;
+    let refused = |status| Problem::from_status(&status, asked.conditional);
+    let (services, method) = (&shared.services, &served.method);
+    match served.route.answer {
+        Answer::Once | Answer::Tagged => {
+            let answer = services.unary(method, asked.message.clone(), &head.headers).await.map_err(refused)?;
+            write::answer(served, &answer, &head.headers)
+        }
+        Answer::Stream if head.method == Method::HEAD => Ok(nothing_yet(permit)),
+        Answer::Stream => {
+            let messages = services.stream(method, asked.message.clone(), &head.headers).await.map_err(refused)?;
+            Ok(stream::events(messages, permit))
+        }
+        Answer::Repeated => {
+            let first = services.unary(method, asked.message.clone(), &head.headers).await.map_err(refused)?;
+            let messages =
+                stream::repeated(services.clone(), served, asked.message.clone(), head.headers.clone(), first);
+            Ok(stream::events(messages, permit))
+        }
+    }
+}
+
+/// The head of a stream alone.
+fn nothing_yet(permit: OwnedSemaphorePermit) -> Response {
+    drop(permit);
+    [(header::CONTENT_TYPE, "text/event-stream")].into_response()
+}

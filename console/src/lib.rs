@@ -1,0 +1,27 @@
+//! The faces for people: HTTP/JSON under `/api/v1`, and the operators' page. Both call the gRPC services in the same process,
+//! so that they can do what the services do and nothing else.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`equal`] | for each deed the equal command line and curl line |
+//! | [`guard`] | who may ask, and what every answer carries |
+//! | [`http`] | HTTP/JSON: transcoded from the services' own descriptors |
+//! | [`page`] | the page: server-rendered, readable without scripts |
+//! | [`word`] | the words for orders |
+
+#![warn(missing_docs)]
+
+pub mod equal;
+pub mod guard;
+pub mod http;
+pub mod page;
+pub mod word;
+
+use crate::guard::Guard;
+use axum::{Router, middleware};
+
+/// Everything over HTTP, on top of the gRPC services that `grpc` serves, for a server as `guard` knows it.
+pub fn routes(grpc: &Router, guard: Guard) -> Router {
+    let all = http::routes(grpc.clone()).merge(page::routes(grpc.clone()));
+    all.layer(middleware::from_fn_with_state(guard, guard::guard))
+}

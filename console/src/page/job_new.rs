@@ -1,0 +1,115 @@
+//! `/jobs/new`: one order for many sagas is counted first, then created.
+
+use crate::equal::{Deed, Given, Which};
+use crate::page::acts::{Equal, Fields, Host, Sent};
+use crate::page::frame::{Frame, Part, html, see};
+use crate::page::label;
+use crate::page::link;
+use crate::page::services::{Services, call};
+use crate::page::trouble::Trouble;
+use crate::word;
+use askama::Template;
+use axum::Form;
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use baton_operate::filter::Preset;
+use baton_proto::baton::saga::v1::CreateJobRequest;
+use serde::Deserialize;
+
+/// What a job's form says beside why and who, as it is opened and as it is sent.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Draft {
+    /// AIP-160.
+    pub filter: String,
+    /// Its name.
+    pub preset: String,
+    /// The verb's word.
+    pub verb: String,
+    /// Orders a second; empty for the usual.
+    pub max_rate: String,
+    /// "count" or "start".
+    #[serde(rename = "do")]
+    pub step: String,
+}
+
+#[derive(Template)]
+#[template(path = "job_new.html")]
+struct NewPage {
+    frame: Frame,
+    draft: Draft,
+    verbs: Vec<(&'static str, &'static str, bool)>,
+    presets: Vec<(&'static str, bool)>,
+    counted: Option<String>,
+    fields: Fields,
+    equal: Equal,
+}
+
+/// `GET /jobs/new`: the form, with the filter of the list it was reached from.
+pub async fn fresh(State(services): State<Services>, Query(sent): Query<Sent<Draft>>, Host(host): Host) -> Response {
+    form(&services, sent, None, Fields::fresh("job"), &host).await
+}
+
+/// `POST /jobs/new`: counts, or creates.
+pub async fn create(State(services): State<Services>, Host(host): Host, Form(sent): Form<Sent<Draft>>) -> Response {
+    let counts = sent.what.step != "start";
+    let answer = match request(&sent, counts) {
+        Ok(request) => call(services.admin().create_job(request)).await,
+        Err(trouble) => Err(trouble),
+    };
+    match answer.map(|answer| answer.job.unwrap_or_default()) {
+        Ok(job) if counts => {
+            let counted = label::count(job.matched, job.matched_exact);
+            let (reason, actor) = (sent.signed.reason.clone(), sent.signed.actor.clone());
+            let fields = Fields { reason, actor, ..Fields::fresh("job") };
+            form(&services, sent, Some(counted), fields, &host).await
+        }
+        Ok(job) => see(&link::done(&link::page(&job.name), "job")),
+        Err(trouble) => {
+            let fields = Fields::again("job", &sent.signed, trouble);
+            form(&services, sent, None, fields, &host).await
+        }
+    }
+}
+
+fn request(Sent { what, signed }: &Sent<Draft>, validate_only: bool) -> Result<CreateJobRequest, Trouble> {
+    let rate = what.max_rate.trim();
+    let wrong = |_| Trouble::field("max_rate", "RATE_INVALID", "must be a whole number, or empty".to_owned());
+    Ok(CreateJobRequest {
+        filter: what.filter.clone(),
+        preset: what.preset.clone(),
+        verb: word::verb_of(&what.verb).unwrap_or_default().into(),
+        reason: signed.reason.clone(),
+        actor: signed.actor.clone(),
+        max_rate: if rate.is_empty() { 0 } else { rate.parse().map_err(wrong)? },
+        request_id: if validate_only { String::new() } else { signed.request_id.clone() },
+        validate_only,
+    })
+}
+
+async fn form(
+    services: &Services,
+    Sent { what: draft, signed }: Sent<Draft>,
+    counted: Option<String>,
+    fields: Fields,
+    host: &str,
+) -> Response {
+    let frame = Frame::new(services, Part::Jobs, "New job").await;
+    let status = fields.trouble.as_ref().map_or(StatusCode::OK, Trouble::status);
+    let deed = Deed::CreateJob {
+        which: Which { filter: &draft.filter, preset: &draft.preset },
+        verb: word::verb_of(&draft.verb).unwrap_or_default(),
+        max_rate: draft.max_rate.trim().parse().unwrap_or_default(),
+        validate_only: counted.is_none(),
+        given: Given { reason: &signed.reason, actor: &signed.actor, request_id: "" },
+    };
+    let equal = Equal::new(&deed, host);
+    let verbs = label::BUTTONS.into_iter().map(|(verb, button)| {
+        let word = label::verb(verb.into());
+        (word, button, word == draft.verb)
+    });
+    let presets = Preset::ALL.into_iter().map(|preset| (preset.name(), preset.name() == draft.preset));
+    let page = NewPage { verbs: verbs.collect(), presets: presets.collect(), frame, draft, counted, fields, equal };
+    html(status, &page)
+}

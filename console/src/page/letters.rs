@@ -1,0 +1,237 @@
+//! `/dead-letters`: messages that could not be processed: why, whose, and what shall become of them.
+
+use crate::equal::{Deed, Given};
+use crate::page::acts::{Done, Equal, Fields, Host, Refused, Sent, Signed};
+use crate::page::frame::{Frame, Part, html, instead, see};
+use crate::page::label::{self, Label};
+use crate::page::link;
+use crate::page::moment::Moment;
+use crate::page::services::{Services, call};
+use crate::page::text::{Text, cell, words};
+use crate::page::trouble::Trouble;
+use askama::Template;
+use axum::Form;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use baton_proto::baton::saga::v1 as wire;
+use serde::Deserialize;
+use wire::{
+    DeadLetter, DeadLetterState, DropDeadLetterRequest, GetDeadLetterRequest, ListDeadLettersRequest,
+    ReplayDeadLetterRequest,
+};
+
+/// Dead letters on a page.
+const PAGE: i32 = 50;
+/// Sagas named of one letter in the list.
+const MAX_NAMED: usize = 3;
+/// How often the list asks again, milliseconds.
+const REFRESH_MS: u32 = 5_000;
+
+/// What an address says.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Asked {
+    /// From the page before.
+    pub page_token: String,
+    /// "waiting", "replayed", "dropped" or empty.
+    pub state: String,
+}
+
+#[derive(Debug)]
+struct Shown {
+    link: String,
+    id: Text,
+    destination: Text,
+    message_id: Text,
+    reason: Text,
+    sentence: Text,
+    sagas: Vec<(String, String)>,
+    more: usize,
+    size: u32,
+    state: Label,
+    created: Moment,
+    decided: Moment,
+}
+
+impl Shown {
+    fn short(&self, id: &str) -> String {
+        link::short(id)
+    }
+
+    fn new(letter: &DeadLetter, named: usize, now: i64) -> Self {
+        let sagas = letter.sagas.iter().take(named);
+        Self {
+            link: link::page(&letter.name),
+            id: cell(link::id(&letter.name)),
+            destination: cell(&letter.destination),
+            message_id: cell(&letter.message_id),
+            reason: cell(&letter.reason),
+            sentence: words(&letter.sentence),
+            sagas: sagas.map(|saga| (link::page(saga), link::id(saga).to_owned())).collect(),
+            more: letter.sagas.len().saturating_sub(named),
+            size: letter.size_bytes,
+            state: label::letter(letter.state),
+            created: Moment::new(letter.create_time.as_ref(), now),
+            decided: Moment::new(letter.decide_time.as_ref(), now),
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "letters.html")]
+struct LettersPage {
+    frame: Frame,
+    letters: Vec<Shown>,
+    chips: Vec<(&'static str, String, bool)>,
+    older: String,
+    trouble: Option<Trouble>,
+}
+
+/// `GET /dead-letters`.
+pub async fn list(State(services): State<Services>, Query(asked): Query<Asked>) -> Response {
+    let frame = Frame::new(&services, Part::Letters, "Dead letters").await.every(REFRESH_MS);
+    let now = frame.now;
+    let states = [
+        ("all", "", DeadLetterState::Unspecified),
+        ("waiting", "waiting", DeadLetterState::Waiting),
+        ("replayed", "replayed", DeadLetterState::Replayed),
+        ("dropped", "dropped", DeadLetterState::Dropped),
+    ];
+    let open = states.into_iter().find(|(_, value, _)| *value == asked.state).unwrap_or(states[0]);
+    let chips = states
+        .into_iter()
+        .map(|(word, value, _)| (word, link::with("/dead-letters", &[("state", value)]), value == open.1));
+    let request = ListDeadLettersRequest { page_size: PAGE, page_token: asked.page_token, state: open.2.into() };
+    let (letters, older, trouble) = match call(services.admin().list_dead_letters(request)).await {
+        Ok(answer) => {
+            let older = link::older("/dead-letters", &[("state", open.1)], &answer.next_page_token);
+            (answer.dead_letters.iter().map(|it| Shown::new(it, MAX_NAMED, now)).collect(), older, None)
+        }
+        Err(trouble) => (Vec::new(), String::new(), Some(trouble)),
+    };
+    let status = trouble.as_ref().map_or(StatusCode::OK, Trouble::status);
+    html(status, &LettersPage { frame, letters, chips: chips.collect(), older, trouble })
+}
+
+/// What can be done with a letter.
+#[derive(Debug)]
+struct Offer {
+    word: &'static str,
+    button: &'static str,
+    sentence: &'static str,
+    action: String,
+    fields: Fields,
+    open: bool,
+    equal: Equal,
+}
+
+#[derive(Template)]
+#[template(path = "letter.html")]
+struct LetterPage {
+    frame: Frame,
+    letter: Shown,
+    json: Text,
+    flaw: Text,
+    hex: String,
+    offers: Vec<Offer>,
+    stray: Option<Trouble>,
+}
+
+/// `GET /dead-letters/{id}`.
+pub async fn page(
+    State(services): State<Services>,
+    Path(id): Path<String>,
+    Query(done): Query<Done>,
+    Host(host): Host,
+) -> Response {
+    one(&services, &id, &host, &done.did, None).await
+}
+
+/// `POST /dead-letters/{id}/replay`.
+pub async fn replay(
+    State(services): State<Services>,
+    Path(id): Path<String>,
+    Host(host): Host,
+    Form(sent): Form<Signed>,
+) -> Response {
+    let Signed { reason, actor, request_id } = sent.clone();
+    let request = ReplayDeadLetterRequest { name: format!("deadLetters/{id}"), reason, actor, request_id };
+    let answer = call(services.admin().replay_dead_letter(request)).await;
+    decided(&services, &id, &host, Sent { what: "replay", signed: sent }, answer.map(drop)).await
+}
+
+/// `POST /dead-letters/{id}/drop`.
+pub async fn give_up(
+    State(services): State<Services>,
+    Path(id): Path<String>,
+    Host(host): Host,
+    Form(sent): Form<Signed>,
+) -> Response {
+    let Signed { reason, actor, request_id } = sent.clone();
+    let request = DropDeadLetterRequest { name: format!("deadLetters/{id}"), reason, actor, request_id };
+    let answer = call(services.admin().drop_dead_letter(request)).await;
+    decided(&services, &id, &host, Sent { what: "drop", signed: sent }, answer.map(drop)).await
+}
+
+async fn decided(
+    services: &Services,
+    id: &str,
+    host: &str,
+    sent: Sent<&'static str>,
+    answer: Result<(), Trouble>,
+) -> Response {
+    match answer {
+        Ok(()) => see(&link::done(&address(id), sent.what)),
+        Err(trouble) => one(services, id, host, "", Some(sent.refused(trouble))).await,
+    }
+}
+
+fn address(id: &str) -> String {
+    format!("/dead-letters/{}", link::encoded(id))
+}
+
+async fn one(services: &Services, id: &str, host: &str, did: &str, refused: Option<Refused<&'static str>>) -> Response {
+    let name = format!("deadLetters/{id}");
+    let answer = match call(services.admin().get_dead_letter(GetDeadLetterRequest { name: name.clone() })).await {
+        Ok(answer) => answer,
+        Err(trouble) => return instead(services, Part::Letters, "Dead letter", trouble).await,
+    };
+    let letter = answer.dead_letter.unwrap_or_default();
+    let frame = Frame::new(services, Part::Letters, "Dead letter").await.noticed(did);
+    let choices = [
+        ("replay", "Replay", "Sends it again to where it was meant to go. Do it once the cause is gone."),
+        ("drop", "Drop", "Gives it up for good. It stays listed as dropped; its sagas go on by their own retries."),
+    ];
+    let waits = letter.state() == DeadLetterState::Waiting;
+    let offers = choices.into_iter().filter(|_| waits).map(|(word, button, sentence)| {
+        let refused = refused.as_ref().filter(|it| it.what == word);
+        let given = Given::default();
+        let deed = match word {
+            "replay" => Deed::ReplayDeadLetter { letter: &name, given },
+            _ => Deed::DropDeadLetter { letter: &name, given },
+        };
+        Offer {
+            word,
+            button,
+            sentence,
+            action: format!("{}/{word}", address(id)),
+            open: refused.is_some(),
+            fields: Fields::of(word, refused),
+            equal: Equal::new(&deed, host),
+        }
+    });
+    let offers: Vec<Offer> = offers.collect();
+    let status = Refused::status(refused.as_ref());
+    let stray = refused.map(|it| it.trouble).filter(|_| offers.is_empty());
+    let page = LetterPage {
+        letter: Shown::new(&letter, usize::MAX, frame.now),
+        json: words(answer.json),
+        flaw: words(answer.flaw),
+        hex: answer.hex.chars().take(1_024).collect(),
+        offers,
+        stray,
+        frame,
+    };
+    html(status, &page)
+}

@@ -1,0 +1,285 @@
+//! `/sagas`: find, with everything that was asked in the address.
+
+use crate::equal::{Deed, Which};
+use crate::page::acts::{Equal, Host};
+use crate::page::frame::{Frame, Part, html};
+use crate::page::label::{self, Label};
+use crate::page::link;
+use crate::page::moment::Moment;
+use crate::page::services::{Services, call};
+use crate::page::text::{Text, cell};
+use crate::page::trouble::Trouble;
+use askama::Template;
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use baton_operate::filter::{Field, Preset};
+use baton_proto::baton::saga::v1::{CountSagasRequest, Saga, SearchSagasRequest};
+use serde::Deserialize;
+
+/// Sagas on a page.
+const PAGE: i32 = 50;
+
+/// Earlier pages that an address remembers, for the way back.
+const TRAIL: usize = 12;
+
+/// How often the list asks again, milliseconds.
+const REFRESH_MS: u32 = 5_000;
+
+/// The orders that are offered, with their words.
+const ORDERS: [(&str, &str); 6] = [
+    ("", "newest first"),
+    ("create_time", "oldest first"),
+    ("update_time desc", "last moved first"),
+    ("update_time", "longest unmoved first"),
+    ("wake_time", "next to act first"),
+    ("wake_time desc", "last to act first"),
+];
+
+/// What an address asks for.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Asked {
+    /// AIP-160.
+    pub filter: String,
+    /// Its name.
+    pub preset: String,
+    /// AIP-132.
+    pub order_by: String,
+    /// From the page before.
+    pub page_token: String,
+    /// Tokens of the pages before that, separated by commas.
+    pub trail: String,
+}
+
+impl Asked {
+    fn link(&self, preset: &str, page_token: &str, trail: &str) -> String {
+        let query = [
+            ("filter", self.filter.as_str()),
+            ("preset", preset),
+            ("order_by", &self.order_by),
+            ("page_token", page_token),
+            ("trail", trail),
+        ];
+        link::with("/sagas", &query)
+    }
+
+    /// The page before this one, if the address remembers.
+    fn newer(&self) -> String {
+        if self.page_token.is_empty() {
+            return String::new();
+        }
+        match self.trail.rsplit_once(',') {
+            Some((trail, token)) => self.link(&self.preset, if token == "-" { "" } else { token }, trail),
+            None if self.trail.is_empty() || self.trail == "-" => self.link(&self.preset, "", ""),
+            None => self.link(&self.preset, &self.trail, ""),
+        }
+    }
+
+    fn older(&self, next: &str) -> String {
+        if next.is_empty() {
+            return String::new();
+        }
+        let own = if self.page_token.is_empty() { "-" } else { &self.page_token };
+        let mut trail: Vec<&str> = self.trail.split(',').filter(|token| !token.is_empty()).collect();
+        trail.push(own);
+        let kept = trail.len().saturating_sub(TRAIL);
+        self.link(&self.preset, next, &trail.get(kept..).unwrap_or_default().join(","))
+    }
+}
+
+/// A preset that can be chosen.
+#[derive(Debug)]
+struct Chip {
+    name: &'static str,
+    meaning: &'static str,
+    link: String,
+    open: bool,
+}
+
+/// One saga in the list.
+#[derive(Debug)]
+pub struct Row {
+    /// Its page.
+    pub link: String,
+    /// Its id.
+    pub id: Text,
+    /// Its business key.
+    pub key: Text,
+    /// Its definition and version.
+    pub definition: Text,
+    /// Its state.
+    pub state: Label,
+    /// Where it is.
+    pub step: Text,
+    /// "action" or "undo" or empty.
+    pub direction: Text,
+    /// Attempts; 0 for none.
+    pub attempt: u32,
+    /// Why.
+    pub reason: Text,
+    /// Why, for people.
+    pub message: String,
+    /// When it acts next.
+    pub wake: Moment,
+    /// When it was started.
+    pub created: Moment,
+    /// When it moved.
+    pub updated: Moment,
+}
+
+impl Row {
+    /// The id cut in its middle: its beginning tells when, its end tells which.
+    #[must_use]
+    pub fn short(&self) -> String {
+        link::short(self.id.raw())
+    }
+
+    /// The saga as a row.
+    #[must_use]
+    pub fn new(saga: &Saga, now: i64) -> Self {
+        Self {
+            link: link::page(&saga.name),
+            id: cell(link::id(&saga.name)),
+            key: cell(&saga.business_key),
+            definition: cell(format!("{} v{}", saga.definition, saga.definition_version)),
+            state: label::state(saga.state),
+            step: cell(&saga.step),
+            direction: cell(if saga.direction == "undo" { "undo" } else { "" }),
+            attempt: saga.attempt,
+            reason: cell(&saga.reason),
+            message: saga.message.chars().take(500).collect(),
+            wake: Moment::new(saga.wake_time.as_ref(), now),
+            created: Moment::new(saga.create_time.as_ref(), now),
+            updated: Moment::new(saga.update_time.as_ref(), now),
+        }
+    }
+}
+
+/// A filter that is none: what stands before the flaw, at it, and after it.
+#[derive(Debug)]
+struct Flaw {
+    before: String,
+    at: String,
+    after: String,
+    /// Spaces up to the flaw, for the caret below it.
+    indent: String,
+    nearest: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "sagas.html")]
+struct SagasPage {
+    frame: Frame,
+    asked: Asked,
+    chips: Vec<Chip>,
+    orders: Vec<(&'static str, &'static str, bool)>,
+    fields: Vec<(&'static str, &'static str)>,
+    rows: Vec<Row>,
+    unreadable: Vec<(String, Text)>,
+    count: String,
+    trouble: Option<Trouble>,
+    flaw: Option<Flaw>,
+    clear: String,
+    newer: String,
+    older: String,
+    bulk: String,
+    equal: Equal,
+}
+
+/// `GET /sagas`.
+pub async fn page(State(services): State<Services>, Query(asked): Query<Asked>, Host(host): Host) -> Response {
+    let frame = Frame::new(&services, Part::Sagas, "Sagas").await.every(REFRESH_MS);
+    let search = SearchSagasRequest {
+        filter: asked.filter.clone(),
+        preset: asked.preset.clone(),
+        page_size: PAGE,
+        page_token: asked.page_token.clone(),
+        order_by: asked.order_by.clone(),
+    };
+    let count = CountSagasRequest { filter: asked.filter.clone(), preset: asked.preset.clone() };
+    let (mut finder, mut counter) = (services.admin(), services.admin());
+    let (found, counted) = tokio::join!(call(finder.search_sagas(search)), call(counter.count_sagas(count)));
+    let counted = counted.map_or_else(|_| String::new(), |counted| label::count(counted.count, counted.exact));
+    let chips = Preset::ALL.into_iter().map(|preset| {
+        let open = asked.preset == preset.name();
+        let link = asked.link(if open { "" } else { preset.name() }, "", "");
+        Chip { name: preset.name(), meaning: preset.meaning(), link, open }
+    });
+    let which = Which { filter: &asked.filter, preset: &asked.preset };
+    let deed = Deed::Search { which, order_by: &asked.order_by };
+    let mut page = SagasPage {
+        chips: chips.collect(),
+        orders: ORDERS.into_iter().map(|(value, word)| (value, word, value == asked.order_by)).collect(),
+        fields: fields(),
+        rows: Vec::new(),
+        unreadable: Vec::new(),
+        count: counted,
+        trouble: None,
+        flaw: None,
+        clear: link::with("/sagas", &[("order_by", &asked.order_by)]),
+        newer: asked.newer(),
+        older: String::new(),
+        bulk: String::new(),
+        equal: Equal::new(&deed, &host),
+        frame,
+        asked,
+    };
+    let mut status = StatusCode::OK;
+    match found {
+        Ok(found) => {
+            let now = page.frame.now;
+            page.rows = found.sagas.iter().map(|saga| Row::new(saga, now)).collect();
+            page.unreadable = found.unreadable.iter().map(|name| (link::page(name), cell(name))).collect();
+            page.older = page.asked.older(&found.next_page_token);
+            if !(page.asked.filter.trim().is_empty() && page.asked.preset.is_empty()) {
+                let query = [("filter", page.asked.filter.as_str()), ("preset", &page.asked.preset)];
+                page.bulk = link::with("/jobs/new", &query);
+            }
+        }
+        Err(trouble) => {
+            status = trouble.status();
+            page.flaw = flaw(&page.asked.filter, &trouble);
+            page.trouble = Some(trouble);
+        }
+    }
+    html(status, &page)
+}
+
+/// The fields a filter knows, and what they mean.
+fn fields() -> Vec<(&'static str, &'static str)> {
+    Field::ALL.into_iter().map(|field| (field.name(), field.meaning())).collect()
+}
+
+/// Where the flaw is: the service counts bytes from 1.
+fn flaw(filter: &str, trouble: &Trouble) -> Option<Flaw> {
+    trouble.at("filter")?;
+    let byte = trouble.metadata("byte")?.parse::<usize>().ok()?.checked_sub(1)?;
+    let (before, rest) = filter.split_at_checked(byte)?;
+    let end = rest.char_indices().skip(1).find(|(_, it)| !it.is_alphanumeric() && *it != '_');
+    let (at, after) = rest.split_at(end.map_or(rest.len(), |(end, _)| end));
+    Some(Flaw {
+        indent: " ".repeat(before.chars().count()),
+        before: before.to_owned(),
+        at: at.to_owned(),
+        after: after.to_owned(),
+        nearest: trouble.metadata("nearest_field").map(str::to_owned),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_way_to_older_pages_leads_back() {
+        let first = Asked { filter: "a".to_owned(), ..Asked::default() };
+        assert_eq!((first.newer(), first.older("")), (String::new(), String::new()));
+        assert_eq!(first.older("t1"), "/sagas?filter=a&page_token=t1&trail=-");
+        let second = Asked { page_token: "t1".to_owned(), trail: "-".to_owned(), ..first.clone() };
+        assert_eq!(second.newer(), "/sagas?filter=a");
+        assert_eq!(second.older("t2"), "/sagas?filter=a&page_token=t2&trail=-%2Ct1");
+        let third = Asked { page_token: "t2".to_owned(), trail: "-,t1".to_owned(), ..first };
+        assert_eq!(third.newer(), "/sagas?filter=a&page_token=t1&trail=-");
+    }
+}

@@ -1,0 +1,24 @@
+//! `baton audit`: what operators did, over gRPC.
+
+use crate::cli::Audit;
+use crate::client::Client;
+use crate::failure::Failure;
+use crate::paging::paged;
+use crate::show::Printer;
+use baton_proto::baton::saga::v1::ListAuditEntriesRequest;
+
+/// Carries out one `baton audit` command.
+///
+/// # Errors
+/// What the server refused.
+pub async fn run(command: Audit, client: &Client, printer: Printer) -> Result<(), Failure> {
+    let Audit::List { subject, actor, page } = command;
+    let found = paged(page.limit, async |page_size, page_token| {
+        let (subject, actor) = (subject.clone(), actor.clone());
+        let request = ListAuditEntriesRequest { page_size, page_token, subject, actor };
+        let answer = client.admin().list_audit_entries(client.request(request)).await?.into_inner();
+        Ok((answer.entries, answer.next_page_token))
+    });
+    printer.list(&found.await?);
+    Ok(())
+}

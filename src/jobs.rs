@@ -1,0 +1,230 @@
+//! `baton jobs`: one order for many sagas, over gRPC.
+
+use crate::cli::jobs::{ControlJob, CreateJob, Jobs};
+use crate::client::{Client, name, present};
+use crate::demo::progress::Progress;
+use crate::failure::Failure;
+use crate::operate::actor;
+use crate::paging::paged;
+use crate::records::{saga_verb, state, time};
+use crate::show::{Printer, Record};
+use baton_console::word;
+use baton_proto::baton::saga::v1::{
+    ControlJobRequest, CreateJobRequest, GetJobRequest, Job, JobControl, JobFailure, JobState, ListJobFailuresRequest,
+    ListJobsRequest,
+};
+use serde_json::{Value, json};
+use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::time::Duration;
+use uuid::Uuid;
+
+/// Between two looks at a job that is followed.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// Carries out one `baton jobs` command.
+///
+/// # Errors
+/// What the server refused.
+pub async fn run(command: Jobs, client: &Client, printer: Printer) -> Result<(), Failure> {
+    match command {
+        Jobs::Create(args) => create(args, client, printer).await,
+        Jobs::Get { job } => {
+            show(&get(client, &name("jobs", &job)).await?, printer);
+            Ok(())
+        }
+        Jobs::List { page } => {
+            let jobs = paged(page.limit, async |page_size, page_token| {
+                let request = ListJobsRequest { page_size, page_token };
+                let answer = client.admin().list_jobs(client.request(request)).await?.into_inner();
+                Ok((answer.jobs, answer.next_page_token))
+            });
+            printer.list(&jobs.await?);
+            Ok(())
+        }
+        Jobs::Pause(args) => control(args, JobControl::Pause, client, printer).await,
+        Jobs::Resume(args) => control(args, JobControl::Resume, client, printer).await,
+        Jobs::Cancel(args) => control(args, JobControl::Cancel, client, printer).await,
+        Jobs::Failures { job, page } => {
+            let parent = name("jobs", &job);
+            let failures = paged(page.limit, async |page_size, page_token| {
+                let request = ListJobFailuresRequest { parent: parent.clone(), page_size, page_token };
+                let answer = client.admin().list_job_failures(client.request(request)).await?.into_inner();
+                Ok((answer.failures, answer.next_page_token))
+            });
+            printer.list(&failures.await?);
+            Ok(())
+        }
+    }
+}
+
+async fn create(args: CreateJob, client: &Client, printer: Printer) -> Result<(), Failure> {
+    let asks = !args.dry_run && !args.yes;
+    if asks && !std::io::stdin().is_terminal() {
+        let why = "nobody can be asked here, standard input is no terminal: say --yes to order it unasked, --dry-run to count";
+        return Err(Failure::Usage(why.to_owned()));
+    }
+    // The command line takes no other words than these.
+    let verb = word::verb_of(&args.verb).unwrap_or_default();
+    let request = CreateJobRequest {
+        filter: args.filter,
+        preset: args.preset.unwrap_or_default(),
+        verb: verb.into(),
+        reason: args.why.reason,
+        actor: actor(args.why.actor)?,
+        max_rate: args.max_rate,
+        request_id: args.why.request_id.unwrap_or_else(Uuid::now_v7).to_string(),
+        validate_only: true,
+    };
+    let counted = ask(client, request.clone()).await?;
+    if args.dry_run {
+        printer.one(&Counted(&counted));
+        return Ok(());
+    }
+    let sagas = format!("{}{}", if counted.matched_exact { "" } else { "at least " }, counted.matched);
+    if !asks {
+        printer.say(&format!("{} for {sagas} sagas", args.verb));
+    } else if !agreed(&format!("{} for {sagas} sagas? [y/N] ", args.verb))? {
+        return Err(Failure::Verdict("nothing was ordered"));
+    }
+    let job = ask(client, CreateJobRequest { validate_only: false, ..request }).await?;
+    let job = if args.wait { follow(client, job, printer).await? } else { job };
+    show(&job, printer);
+    Ok(())
+}
+
+fn show(job: &Job, printer: Printer) {
+    printer.one(job);
+    if let Some(passed @ 1..) = no_longer(job) {
+        printer.say(&format!("{passed} no longer matched when their page came: nothing was ordered for them"));
+    }
+}
+
+async fn ask(client: &Client, request: CreateJobRequest) -> Result<Job, Failure> {
+    present(client.admin().create_job(client.request(request)).await?.into_inner().job, "a job")
+}
+
+async fn get(client: &Client, name: &str) -> Result<Job, Failure> {
+    let request = GetJobRequest { name: name.to_owned() };
+    present(client.admin().get_job(client.request(request)).await?.into_inner().job, "a job")
+}
+
+async fn control(args: ControlJob, control: JobControl, client: &Client, printer: Printer) -> Result<(), Failure> {
+    let request = ControlJobRequest {
+        name: name("jobs", &args.job),
+        control: control.into(),
+        reason: args.why.reason,
+        actor: actor(args.why.actor)?,
+        request_id: args.why.request_id.unwrap_or_else(Uuid::now_v7).to_string(),
+    };
+    printer.one(&present(client.admin().control_job(client.request(request)).await?.into_inner().job, "a job")?);
+    Ok(())
+}
+
+/// Waits until the job has ended or is halted. What it waits for itself is said once.
+async fn follow(client: &Client, mut job: Job, printer: Printer) -> Result<Job, Failure> {
+    let progress = Progress::begin("sagas", usize::try_from(job.matched).unwrap_or(usize::MAX), printer.quiet());
+    let (mut shown, mut waits) = (0, String::new());
+    loop {
+        let so_far = job.done.saturating_add(job.failed);
+        progress.add(so_far.saturating_sub(shown));
+        shown = shown.max(so_far);
+        if job.waits != waits && !job.waits.is_empty() {
+            printer.say(&format!("waiting: {}", job.waits));
+        }
+        waits.clone_from(&job.waits);
+        if job.state() != JobState::Running {
+            progress.end();
+            return Ok(job);
+        }
+        tokio::time::sleep(LOOK).await;
+        job = get(client, &job.name).await?;
+    }
+}
+
+/// Asks at the terminal. Anything but a yes is a no.
+fn agreed(question: &str) -> Result<bool, Failure> {
+    let mut stderr = std::io::stderr();
+    write!(stderr, "{question}").and_then(|()| stderr.flush())?;
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer)?;
+    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+}
+
+/// A job that was only counted: it has no name and no state, and nothing was ordered.
+struct Counted<'a>(&'a Job);
+
+impl Record for Counted<'_> {
+    const COLUMNS: &'static [&'static str] = &["verb", "matched", "matchedExact"];
+    fn fields(&self) -> Vec<(&'static str, Value)> {
+        let counted = ["verb", "filter", "preset", "maxRate", "matched", "matchedExact"];
+        self.0.fields().into_iter().filter(|(name, _)| counted.contains(name)).collect()
+    }
+}
+
+/// Sagas that matched when the job was created and no longer did when their page came; known once it has come to its end.
+/// Where counting stopped at its bound it is not known at all.
+fn no_longer(job: &Job) -> Option<u64> {
+    let ended = job.state() == JobState::Done && job.matched_exact;
+    ended.then(|| job.matched.saturating_sub(job.done.saturating_add(job.failed)))
+}
+
+impl Record for Job {
+    const COLUMNS: &'static [&'static str] =
+        &["name", "verb", "state", "matched", "done", "failed", "actor", "reason", "createTime", "waits"];
+    fn fields(&self) -> Vec<(&'static str, Value)> {
+        let known = JobState::try_from(self.state).ok().map(|it| it.as_str_name());
+        vec![
+            ("name", json!(self.name)),
+            ("filter", json!(self.filter)),
+            ("preset", json!(self.preset)),
+            ("verb", json!(saga_verb(self.verb()))),
+            ("reason", json!(self.reason)),
+            ("actor", json!(self.actor)),
+            ("maxRate", json!(self.max_rate)),
+            ("state", json!(state(self.state, known, "JOB_STATE_"))),
+            ("matched", json!(self.matched)),
+            ("matchedExact", json!(self.matched_exact)),
+            ("done", json!(self.done)),
+            ("failed", json!(self.failed)),
+            ("noLongerMatched", json!(no_longer(self))),
+            ("createTime", time(self.create_time.as_ref())),
+            ("updateTime", time(self.update_time.as_ref())),
+            ("waits", json!(self.waits)),
+        ]
+    }
+}
+
+impl Record for JobFailure {
+    const COLUMNS: &'static [&'static str] = &["saga", "rule", "message", "eventTime"];
+    fn fields(&self) -> Vec<(&'static str, Value)> {
+        vec![
+            ("saga", json!(self.saga)),
+            ("rule", json!(self.rule)),
+            ("message", json!(self.message)),
+            ("eventTime", time(self.event_time.as_ref())),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_became_of_every_match_is_said_once_the_job_is_done() {
+        let job = Job { matched: 300, matched_exact: true, done: 94, ..Job::default() };
+        let ended = |state: JobState| Job { state: state.into(), ..job.clone() };
+        assert_eq!(no_longer(&ended(JobState::Done)), Some(206));
+        assert_eq!(no_longer(&ended(JobState::Running)), None);
+        assert_eq!(no_longer(&ended(JobState::Cancelled)), None, "those were not looked at");
+        assert_eq!(no_longer(&Job { matched_exact: false, ..ended(JobState::Done) }), None);
+        // More came to match after the count.
+        assert_eq!(no_longer(&Job { done: 400, ..ended(JobState::Done) }), Some(0));
+    }
+
+    #[test]
+    fn what_was_only_counted_shows_neither_name_nor_state() {
+        let names: Vec<&str> = Counted(&Job::default()).fields().into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["filter", "preset", "verb", "maxRate", "matched", "matchedExact"]);
+    }
+}

@@ -1,0 +1,15 @@
+//! What operators do, from one table through gRPC, the command line, HTTP and the page alike: find, explain, act.
+
+mod audit;
+mod cli;
+mod drivers;
+mod equal;
+mod http;
+mod page;
+mod people;
+mod shop;
+#[path = "../support/stuck.rs"]
+mod stuck;
+#[path = "../support/mod.rs"]
+mod support;
+mod table;
