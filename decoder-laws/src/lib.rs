@@ -7,6 +7,7 @@
 //! | [`payloads`] | the business messages inside: saga inputs and commands' payloads |
 //! | [`sagas`], [`journals`], [`ledgers`] | stored rows and blobs, which outlive builds and may be damaged |
 //! | [`pages`], [`requests`] | what gRPC callers send |
+//! | [`web`] | HTTP requests |
 //! | [`configuration`] | files and environment |
 //! | [`provider`], [`sandbox`] | HTTP answers of the payment provider, and requests to the sandbox |
 //! | [`histories`], [`streams`] | what clients wrote down, hints from Redis, a client's words to MariaDB |
@@ -27,6 +28,7 @@ pub mod requests;
 pub mod sagas;
 pub mod sandbox;
 pub mod streams;
+pub mod web;
 
 /// A law: panics if the bytes show that it is broken.
 pub type Law = fn(&[u8]);
@@ -46,4 +48,5 @@ pub const LAWS: &[(&str, Law)] = &[
     ("sagas", sagas::check),
     ("sandbox", sandbox::check),
     ("streams", streams::check),
+    ("web", web::check),
 ];
