@@ -28,6 +28,10 @@ pub enum Command {
     Growth(Growth),
     /// The document's designs beside Baton: time, cost, correctness, and what is left after kills
     Document(Document),
+    /// Orders at a steady rate while operators look at the page and at lists: how long their looks take
+    Browse(Browse),
+    /// Operators' questions to a million sagas, on SQLite and on MariaDB
+    Search(Search),
     /// The real shape with normal batching and with batch size 1, in one run; ends with `batching ratio N.N`
     Batching(Batching),
 }
@@ -183,6 +187,37 @@ pub struct Document {
     /// Programs.
     #[command(flatten)]
     pub binary: Binary,
+}
+
+/// How `browse` measures.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Browse {
+    /// Shape
+    #[arg(long, value_enum, default_value_t = Shape::Real)]
+    pub shape: Shape,
+    /// Orders that arrive each second
+    #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..=20_000))]
+    pub rate: u32,
+    /// Seconds without operators, and as many with
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=300))]
+    pub seconds: u64,
+    /// Operators, each looking again every half second
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=50))]
+    pub operators: u8,
+    /// Programs.
+    #[command(flatten)]
+    pub binary: Binary,
+}
+
+/// How `search` measures.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Search {
+    /// Sagas in the table
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(10_000..=100_000_000))]
+    pub sagas: u64,
+    /// Times each question is asked
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub times: u32,
 }
 
 /// How `batching` measures.

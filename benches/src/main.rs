@@ -9,12 +9,13 @@
 //! | [`workload`], [`measure`] | how orders come; one run: prepare, load, weigh |
 //! | [`audit`] | the end of every run |
 //! | [`suite`], [`targets`] | `all`: every workload, and the table against the targets |
-//! | [`weather`], [`growth`], [`batching`] | runs of their own kind |
+//! | [`weather`], [`growth`], [`batching`], [`browse`], [`search`] | runs of their own kind |
 //! | [`document`] | the document's designs beside Baton |
 //! | [`report`] | tables, JSON, pictures |
 
 mod audit;
 mod batching;
+mod browse;
 mod cli;
 mod document;
 mod growth;
@@ -22,6 +23,7 @@ mod load;
 mod machine;
 mod measure;
 mod report;
+mod search;
 mod shop;
 mod site;
 mod suite;
@@ -43,6 +45,8 @@ async fn main() -> Result<()> {
         Command::Weather(arguments) => suite::weather(&arguments).await,
         Command::Growth(arguments) => growth::run(&arguments).await,
         Command::Document(arguments) => document::run(&arguments).await,
+        Command::Browse(arguments) => browse::run(&arguments).await,
+        Command::Search(arguments) => search::run(&arguments).await,
         Command::Batching(arguments) => batching::run(&arguments).await,
     }
 }

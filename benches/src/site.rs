@@ -132,6 +132,8 @@ pub struct Embedded {
     provider: String,
     /// Where its databases are.
     pub data: PathBuf,
+    /// Port of its page and its HTTP interface.
+    pub admin: u16,
 }
 
 impl Embedded {
@@ -147,7 +149,7 @@ impl Embedded {
         let process = Process::spawn_for(command, &dir.join("log"), "embedded", Lifetime::Owned)?;
         process.wait_ready(&Probe::http(admin, "/readyz")).await?;
         let provider = format!("http://127.0.0.1:{provider}");
-        Ok(Self { process, address: format!("127.0.0.1:{grpc}"), provider, data })
+        Ok(Self { process, address: format!("127.0.0.1:{grpc}"), provider, data, admin })
     }
 
     /// As what is measured.
