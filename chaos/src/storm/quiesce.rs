@@ -5,6 +5,7 @@ use crate::audit::books::Queue;
 use crate::audit::broker::{is_quarantine, listed};
 use anyhow::{Context as _, Result};
 use baton_sql::database::Database;
+use baton_supervisor::rabbitmq::COUNTED_EVERY;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
@@ -62,6 +63,8 @@ async fn look(cluster: &Cluster) -> Result<Left> {
         ..Left::default()
     };
     if left.open == 0 && left.outbox == 0 {
+        // So that the broker's counts are younger than what has just been read.
+        sleep(COUNTED_EVERY).await;
         (left.queued, left.letters) = depths(cluster).await?;
     }
     Ok(left)

@@ -31,6 +31,10 @@ const ERLANG_OPTIONS: &str =
 const CONFIGURATION: &str =
     "disk_free_limit.absolute = 50MB\nheartbeat = 10\nlog.console = true\nlog.console.level = info\nlog.file = false\n";
 
+/// How old a count of [`RabbitMq::ctl`]'s `list_queues` may be: quorum queues report theirs at intervals, by default of five
+/// seconds, in which whoever waits for an empty queue may be told of one that was empty.
+pub const COUNTED_EVERY: Duration = Duration::from_millis(500);
+
 /// The ports of one node. They are part of its identity: a kept data directory must be used with the ports it had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ports {
@@ -63,7 +67,9 @@ impl RabbitMq {
         let dir = std::path::absolute(dir)?.join("rabbitmq");
         fs::create_dir_all(dir.join("home"))?;
         fs::write(dir.join("rabbitmq.conf"), CONFIGURATION)?;
-        fs::write(dir.join("advanced.config"), "[].\n")?;
+        let counted_every = COUNTED_EVERY.as_millis();
+        let advanced = format!("[{{rabbit, [{{quorum_tick_interval, {counted_every}}}]}}].\n");
+        fs::write(dir.join("advanced.config"), advanced)?;
         fs::write(dir.join("enabled_plugins"), "[].\n")?;
         fs::write(dir.join("rabbitmq-env.conf"), "")?;
         let mut attempt = 1;

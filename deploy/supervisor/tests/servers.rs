@@ -1,6 +1,7 @@
 //! Each private server starts, survives its kills with its data, and leaves nothing behind.
 
 use baton_supervisor::process::group_is_alive;
+use baton_supervisor::rabbitmq::COUNTED_EVERY;
 use baton_supervisor::{MariaDb, Probe, Process, RabbitMq, Redis};
 use nix::unistd::Pid;
 use std::process::Command;
@@ -39,6 +40,9 @@ async fn rabbitmq_answers_its_control_program_and_leaves_nothing() {
     broker.restart().await.unwrap();
     assert!(broker.ctl(&["list_vhosts"]).await.unwrap().contains("orders"));
     assert!(broker.ctl(&["no_such_command"]).await.is_err());
+    // Or who waits for empty queues is told of those of five seconds ago.
+    let counted_every = broker.ctl(&["eval", "application:get_env(rabbit, quorum_tick_interval)."]).await.unwrap();
+    assert_eq!(counted_every.trim(), format!("{{ok,{}}}", COUNTED_EVERY.as_millis()));
     let (node, mapper) = (group(broker.process()), group(broker.mapper_process()));
     drop(broker);
     assert!(!group_is_alive(node) && !group_is_alive(mapper));

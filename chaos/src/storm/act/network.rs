@@ -2,10 +2,11 @@
 
 use crate::proxy::faults::{CommitCut, CommitFault, Faults, Flip, Gate, Side};
 use crate::storm::arena::{Arena, Fired};
-use crate::storm::links::Pair;
+use crate::storm::links::{Link, Links, Pair};
 use crate::storm::nemesis::NetFault;
 use anyhow::Result;
 use std::num::{NonZeroU32, NonZeroU64};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
@@ -21,8 +22,11 @@ const UNTIL_MET: Duration = Duration::from_secs(10);
 /// Between two tries of an orderly end.
 const CLOSE_EVERY: Duration = Duration::from_secs(4);
 
-/// Between two faults of a cycle.
+/// Between two faults of a cycle, at least: whoever works says something in that time.
 const BETWEEN: Duration = Duration::from_secs(1);
+
+/// Between two looks whether it works again.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Between two resets.
 const RESET_EVERY: Duration = Duration::from_secs(1);
@@ -31,13 +35,38 @@ const RESET_EVERY: Duration = Duration::from_secs(1);
 pub(super) async fn cycle(arena: &Arena, pair: Pair) -> Result<Vec<Fired>> {
     let faults = NetFault::between(pair);
     let slice = (arena.window / u32::try_from(faults.len()).unwrap_or(1)).max(SLICE);
+    let busy = busy(&arena.cluster.links, pair).await;
     let mut fired = Vec::new();
     for fault in faults {
+        if !fired.is_empty() {
+            // The next fault needs somebody to strike. Who was reset again and again comes back only after a pause.
+            back_at_work(&busy, pair).await;
+        }
         fired.extend(one(&arena.part(slice, fault as u64), fault, pair).await?);
-        // Long enough for connections to come back, which the next fault needs.
-        sleep(BETWEEN).await;
     }
     Ok(fired)
+}
+
+/// The links that carry something while all is well. Others are for what is seldom asked.
+async fn busy(links: &Links, pair: Pair) -> Vec<&Link> {
+    let before: Vec<(&Link, u64)> = links.of(pair).map(|link| (link, carried(link))).collect();
+    sleep(BETWEEN).await;
+    before.into_iter().filter(|(link, bytes)| carried(link) > *bytes).map(|(link, _)| link).collect()
+}
+
+/// Waits until each link has carried work again, or the time is over.
+async fn back_at_work(busy: &[&Link], pair: Pair) {
+    let before: Vec<u64> = busy.iter().map(|link| carried(link)).collect();
+    let at_the_latest = Instant::now() + UNTIL_MET;
+    sleep(BETWEEN).await;
+    let is_back = || busy.iter().zip(&before).all(|(link, bytes)| carried(link) >= bytes + work(pair));
+    while !is_back() && Instant::now() < at_the_latest {
+        sleep(LOOK).await;
+    }
+}
+
+fn carried(link: &Link) -> u64 {
+    link.proxy.counts().bytes.load(Ordering::Relaxed)
 }
 
 /// One fault on every link of the pair.
@@ -94,7 +123,7 @@ fn faults_of(fault: NetFault, pair: Pair) -> Faults {
     let down = |side| Faults { down: side, ..Faults::default() };
     match fault {
         NetFault::Latency => Faults::latency(latency(pair)),
-        NetFault::Rate => Faults::rate(number(20_000)),
+        NetFault::Rate => Faults::rate(number(rate(pair))),
         NetFault::Reset | NetFault::Strand => Faults::default(),
         NetFault::HalfOpen => Faults::half_open(),
         NetFault::OneWayUp => up(Side::gate(Gate::Hold)),
@@ -126,15 +155,31 @@ fn latency(pair: Pair) -> Duration {
     Duration::from_millis(if pair.is_database() { 40 } else { 300 })
 }
 
-/// More than a handshake, so that some work gets done in between.
+/// Less than a link carries at 30 orders a second, or two messages hardly ever meet and none waits for the other.
+fn rate(pair: Pair) -> u64 {
+    match pair {
+        // Nothing but which sagas moved.
+        Pair::OrchestratorHints => 500,
+        // Of its commands and replies each instance has half.
+        Pair::ParticipantBroker => 4_000,
+        Pair::OrchestratorParticipant | Pair::PaymentProvider | Pair::ClientOrchestrator => 5_000,
+        Pair::OrchestratorDatabase | Pair::OrchestratorBroker | Pair::ParticipantDatabase => 20_000,
+    }
+}
+
+/// More than a handshake, so that some work gets done in between, and no more than a few seconds' work.
 fn cut_after(pair: Pair) -> u64 {
     match pair {
         Pair::OrchestratorHints => 400,
         Pair::OrchestratorParticipant | Pair::PaymentProvider | Pair::ClientOrchestrator => 4_000,
-        Pair::OrchestratorDatabase | Pair::OrchestratorBroker | Pair::ParticipantDatabase | Pair::ParticipantBroker => {
-            40_000
-        }
+        Pair::ParticipantBroker => 10_000,
+        Pair::OrchestratorDatabase | Pair::OrchestratorBroker | Pair::ParticipantDatabase => 40_000,
     }
+}
+
+/// Bytes that a link which works again has carried, a greeting and somewhat more.
+fn work(pair: Pair) -> u64 {
+    cut_after(pair) / 4
 }
 
 /// Bytes that belong to a handshake for sure, and to no statement, message or request.
@@ -143,5 +188,42 @@ fn handshake(pair: Pair) -> u64 {
         // HTTP/2: preface and SETTINGS.
         Pair::OrchestratorParticipant | Pair::ClientOrchestrator => 40,
         _ => 80,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proxy::Proxy;
+    use tokio::io::AsyncWriteExt as _;
+    use tokio::net::{TcpListener, TcpStream};
+
+    /// Bytes of a command on its way.
+    const COMMAND: usize = 400;
+
+    /// Half of a participant's commands at 30 orders a second.
+    const COMMANDS: Duration = Duration::from_millis(66);
+
+    /// A fault that strikes once in a while is one day not met at all.
+    #[tokio::test]
+    async fn what_a_participant_is_sent_meets_every_limit_at_once() {
+        for fault in [NetFault::Rate, NetFault::CutAfterBytes] {
+            let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+            let address = listener.local_addr().expect("an address");
+            let proxy = Proxy::start(0, vec![address], 1).await.expect("a proxy");
+            proxy.set(faults_of(fault, Pair::ParticipantBroker));
+            let mut client = TcpStream::connect(proxy.address()).await.expect("it accepts");
+            let (mut server, _) = listener.accept().await.expect("it connects");
+            tokio::spawn(async move { tokio::io::copy(&mut server, &mut tokio::io::sink()).await });
+            let mut ticks = tokio::time::interval(COMMANDS);
+            let (slices, mut sent) = (2 * SLICE, Duration::ZERO);
+            while proxy.counts().faults() == 0 {
+                assert!(sent < slices, "{fault:?} met nothing in {slices:?}");
+                ticks.tick().await;
+                // Whoever was cut off cannot write.
+                let _ = client.write_all(&[7; COMMAND]).await;
+                sent += COMMANDS;
+            }
+        }
     }
 }
