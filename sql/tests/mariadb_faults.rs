@@ -290,6 +290,28 @@ async fn a_garbled_greeting_is_a_database_that_is_away() {
     assert!(matches!(&opened, Err(SqlError::Unavailable(_))), "{opened:?}");
 }
 
+/// A login whose bits turned over on their way is answered with "Bad handshake", which is not about any statement.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_login_is_a_database_that_is_away() {
+    use tokio::io::AsyncWriteExt as _;
+    const BAD_HANDSHAKE: &[u8] = b"\x16\0\0\0\xff\x13\x04#08S01Bad handshake";
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("mysql://u:p@{}/s", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let mut open = Vec::new();
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let _ = stream.write_all(BAD_HANDSHAKE).await;
+            open.push(stream);
+        }
+    });
+    let config = DatabaseConfig::MariaDb { url, connections: 2, acquire_timeout: Duration::from_secs(5) };
+    let opened = Database::open(config).await;
+    assert!(
+        matches!(&opened, Err(SqlError::Unavailable(why)) if why.contains("Bad handshake")),
+        "whoever sees anything else gives up what it wanted to write: {opened:?}"
+    );
+}
+
 /// Its wish for a schema got lost on the way, or the schema was dropped and restored under it: nobody else's statement is to
 /// blame, and the connection must not be met again.
 #[tokio::test(flavor = "multi_thread")]

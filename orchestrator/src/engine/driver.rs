@@ -124,6 +124,9 @@ impl Engine {
         for job in jobs {
             let own: Vec<Verdict> = verdicts.by_ref().take(job.weight()).collect();
             let settling = Settling::of(&own);
+            if settling == Settling::Quarantine {
+                own.iter().for_each(tell_of_quarantine);
+            }
             store_away |= settling == Settling::Hold;
             self.notifier.settled(&own);
             match job {
@@ -234,6 +237,13 @@ impl Settling {
             Self::Quarantine => delivery.dead_letter("REPLY_NOT_APPLIED").await,
             Self::Release | Self::Hold => delivery.release().await,
         }
+    }
+}
+
+/// The dead letter holds no more than that its reply was not applied; why is the store's own word, for the log.
+fn tell_of_quarantine(verdict: &Verdict) {
+    if let Verdict::Unreadable(why) | Verdict::Poisoned(why) = verdict {
+        tracing::warn!(why, "reply quarantined: it cannot be applied");
     }
 }
 

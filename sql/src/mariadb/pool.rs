@@ -122,10 +122,18 @@ impl Pool {
         let Ok(connected) = AssertUnwindSafe(self.options.connect()).catch_unwind().await else {
             return Err(SqlError::Unavailable("the server's greeting cannot be read".to_owned()));
         };
-        let mut connection = connected.map_err(|error| codec::failure(error).error)?;
-        (&mut connection).execute(SESSION).await.map_err(|error| codec::failure(error).error)?;
+        let mut connection = connected.map_err(not_connected)?;
+        (&mut connection).execute(SESSION).await.map_err(not_connected)?;
         Ok(connection)
     }
+}
+
+/// Nothing of the caller's has been asked yet, so that nothing of it can be wrong: a login that was garbled on its way is
+/// refused, too. Only options that no login will mend are told apart.
+fn not_connected(error: sqlx::Error) -> SqlError {
+    let is_ours = matches!(error, sqlx::Error::Configuration(_));
+    let error = codec::failure(error).error;
+    if is_ours { error } else { SqlError::Unavailable(codec::reason(&error)) }
 }
 
 /// A connection out of the pool. Closed when dropped, unless given back.
