@@ -82,7 +82,8 @@ impl MariaDb {
     /// A connection for statements that are not one transaction: migrations. Never cancelled: run it in [`detached`].
     pub(crate) async fn lease(&self) -> Result<Lease, SqlError> {
         let mut lease = begin(&self.pool).await?;
-        lease.plain("ROLLBACK", self.pool.acquire_timeout()).await.map_err(|failure| failure.error())?;
+        let ended = lease.plain("ROLLBACK", self.pool.acquire_timeout()).await;
+        ended.map_err(|failure| SqlError::Unavailable(codec::reason(&failure.error)))?;
         Ok(lease)
     }
 
@@ -165,7 +166,8 @@ async fn begin(pool: &Arc<Pool>) -> Result<Lease, SqlError> {
         match lease.plain("BEGIN", pool.acquire_timeout()).await {
             Ok(()) => return Ok(lease),
             Err(failure) if failure.is_dead_connection() && !lease.is_fresh() => pool.forget_idle(),
-            Err(failure) => return Err(failure.error()),
+            // Whatever the server says, nothing of the caller's has been asked yet.
+            Err(failure) => return Err(SqlError::Unavailable(codec::reason(&failure.error))),
         }
     }
     Err(SqlError::Unavailable("every connection was closed by the server".to_owned()))
@@ -177,7 +179,7 @@ async fn commit(mut lease: Lease) -> Result<(), Ended> {
             lease.give_back();
             Ok(())
         }
-        Err(failure) if failure.retry => {
+        Err(failure) if failure.retry && !failure.lost => {
             rollback(lease).await;
             Err(Ended::Retry(failure.error))
         }

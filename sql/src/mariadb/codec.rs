@@ -32,7 +32,12 @@ impl Failure {
 
     /// The same error again, for the statements after it.
     pub(crate) fn error(&self) -> SqlError {
-        if self.retry { SqlError::Conflict(reason(&self.error)) } else { SqlError::Unavailable(reason(&self.error)) }
+        let text = reason(&self.error);
+        match &self.error {
+            _ if self.retry => SqlError::Conflict(text),
+            SqlError::Refused(_) => SqlError::Refused(text),
+            _ => SqlError::Unavailable(text),
+        }
     }
 
     pub(crate) fn repeat(&self) -> Self {
@@ -71,35 +76,45 @@ pub(crate) fn failure(error: sqlx::Error) -> Failure {
 /// Server error numbers, grouped by what the caller does next.
 fn by_number(number: u16, text: String) -> Failure {
     let plain = |error| Failure { error, retry: false, lost: false, hopeless: false };
+    let again = |error, lost| Failure { error, retry: true, lost, hopeless: false };
     match number {
-        // Snapshot conflict, lock wait timeout, deadlock.
-        1020 | 1205 | 1213 => Failure { error: SqlError::Conflict(text), retry: true, lost: false, hopeless: false },
+        // Snapshot conflict, lock wait timeout, deadlock, table altered since the snapshot, lock wait ended by an ALTER.
+        1020 | 1205 | 1213 | 1412 | 1689 => again(SqlError::Conflict(text), false),
+        // A prepared statement that the server gave up to prepare anew, or does not know: another connection has its own.
+        1243 | 1615 => again(SqlError::Conflict(text), true),
         1022 | 1062 | 1169 | 1586 => plain(SqlError::Duplicate(text)),
         // NULL refused, out of range, division by zero, wrong value, too long, foreign keys, arithmetic, CHECK.
         1048 | 1264 | 1365 | 1366 | 1406 | 1451 | 1452 | 1690 | 3819 | 4025 => plain(SqlError::Constraint(text)),
-        // No schema selected: the wish for it got lost on its way to the server, and nothing can be done on this connection.
-        1046 => Failure { error: SqlError::Unavailable(text), retry: false, lost: true, hopeless: false },
-        // Disk or table full, too many connections or users, shutdown, aborted or killed connection or statement, packet
-        // too large, network, statement time over, no more prepared statements.
-        1021
-        | 1040
-        | 1041
-        | 1053
-        | 1114
-        | 1152..=1161
-        | 1184
-        | 1203
-        | 1226
-        | 1317
-        | 1461
-        | 1927
-        | 1969
-        | 2006
-        | 2013 => Failure { error: SqlError::Unavailable(text), retry: false, lost: true, hopeless: false },
-        number if is_operational(number) => {
+        number if is_of_the_connection(number) => {
+            Failure { error: SqlError::Unavailable(text), retry: false, lost: true, hopeless: false }
+        }
+        // "Incorrect arguments to mysqld_stmt_execute": the packet was garbled on its way. Of any other function it is true.
+        1210 if text.contains("stmt_execute") => {
+            Failure { error: SqlError::Unavailable(text), retry: false, lost: true, hopeless: false }
+        }
+        number if is_operational(number) || is_damage(number) => {
             Failure { error: SqlError::Unavailable(text), retry: false, lost: true, hopeless: true }
         }
-        _ => plain(SqlError::Refused(text)),
+        // Said to be wrong. Whether it was, or was garbled, or prepared for a table that has changed since, a second try on
+        // another connection tells.
+        _ => Failure { error: SqlError::Refused(text), retry: false, lost: true, hopeless: true },
+    }
+}
+
+/// What befell this connection, or the server at this moment: another connection may fare better.
+fn is_of_the_connection(number: u16) -> bool {
+    match number {
+        // No schema selected: the wish for it got lost on its way to the server.
+        1046 => true,
+        // Unknown or malformed command, as garbled bytes are; a node that is no member of its cluster says the first, too.
+        1047 | 1835 => true,
+        // Packet too large, network.
+        1153..=1161 => true,
+        // Shutdown; aborted or killed connection or statement; statement time over.
+        1053 | 1152 | 1184 | 1317 | 1927 | 1969 | 2006 | 2013 => true,
+        // Disk, table or index full; too many connections, users or prepared statements.
+        1021 | 1040 | 1041 | 1114 | 1203 | 1226 | 1461 | 4139 => true,
+        _ => false,
     }
 }
 
@@ -109,13 +124,34 @@ fn by_number(number: u16, text: String) -> Failure {
 fn is_operational(number: u16) -> bool {
     match number {
         // Read-only: by option, transaction, or engine.
-        1036 | 1290 | 1792 | 1836 => true,
+        1036 | 1290 | 1792 | 1836 | 1874 => true,
         // Access to the schema, the account, the table, the column; by privilege, without password, expired, locked.
-        1044 | 1045 | 1142 | 1143 | 1227 | 1698 | 1820 | 1862 | 4151 => true,
+        1044 | 1045 | 1142 | 1143 | 1227 | 1698 | 1820 | 1862 | 4150 | 4151 => true,
         // No such schema or table: not migrated yet, or being restored.
         1049 | 1146 => true,
         // Host blocked after errors, host not allowed.
         1129 | 1130 => true,
+        // Out of memory: of the server, to sort in, of the engine, for a thread.
+        1037 | 1038 | 1135 | 3015 => true,
+        // Full: the lock table, the list of transactions.
+        1206 | 1637 => true,
+        _ => false,
+    }
+}
+
+/// Files that cannot be read or written, tables that are damaged, or whose files or engine are missing.
+fn is_damage(number: u16) -> bool {
+    match number {
+        // Opening, finding, reading, writing, locking a file; its end comes too early; one to sort with; a temporary one.
+        1015 | 1016 | 1017 | 1024 | 1026 | 1028 | 1039 | 1810 | 1811 | 1878 | 3000 => true,
+        // The engine's own errors, lasting and passing ones; its internal error; its next automatic number.
+        1030 | 1296 | 1297 | 1467 | 1815 => true,
+        // Table or index crashed, corrupt, or with wrong information in its file.
+        1033 | 1034 | 1035 | 1194 | 1195 | 1712 | 1728 | 1817 | 1877 => true,
+        // The tablespace missing or discarded; unknown to the engine; the engine itself missing.
+        1286 | 1812 | 1814 | 1932 => true,
+        // The binary log cannot be written.
+        1534 | 1598 => true,
         _ => false,
     }
 }
@@ -177,7 +213,10 @@ mod tests {
     /// Whoever sees `Refused` blames what it asked for; these must not look like that.
     #[test]
     fn what_operators_cause_and_end_is_unavailable() {
-        let numbers = [1290, 1792, 1836, 1044, 1045, 1142, 1143, 1049, 1146, 1129, 1130, 1040, 1203];
+        let numbers = [
+            1290, 1792, 1836, 1044, 1045, 1142, 1143, 1049, 1146, 1129, 1130, 1040, 1203, 1024, 1026, 1030, 1037, 1038,
+            1047, 1194, 1195, 1206, 1286, 1637, 1712, 1812, 1814, 1835, 1874, 1877, 1932,
+        ];
         for number in numbers {
             let failure = by_number(number, String::new());
             assert!(matches!(failure.error, SqlError::Unavailable(_)), "{number}: {failure:?}");
@@ -185,7 +224,33 @@ mod tests {
         }
         let without_schema = by_number(1046, String::new());
         assert!(without_schema.is_dead_connection(), "another connection has one: {without_schema:?}");
+    }
+
+    #[test]
+    fn a_garbled_execution_is_no_wrong_argument() {
+        let garbled = by_number(1210, "Incorrect arguments to mysqld_stmt_execute".to_owned());
+        assert!(matches!(garbled.error, SqlError::Unavailable(_)) && garbled.lost, "{garbled:?}");
+        let wrong = by_number(1210, "Incorrect arguments to LIMIT".to_owned());
+        assert!(matches!(wrong.error, SqlError::Refused(_)), "{wrong:?}");
+    }
+
+    #[test]
+    fn a_statement_that_went_stale_is_tried_again_elsewhere() {
+        for (number, lost) in [(1243, true), (1615, true), (1412, false), (1689, false)] {
+            let failure = by_number(number, String::new());
+            assert!(matches!(failure.error, SqlError::Conflict(_)), "{number}: {failure:?}");
+            assert!(failure.retry && failure.lost == lost, "{number}: {failure:?}");
+        }
+    }
+
+    #[test]
+    fn a_refused_statement_ends_its_connection_and_stays_refused() {
         let syntax = by_number(1064, String::new());
-        assert!(matches!(syntax.error, SqlError::Refused(_)) && !syntax.lost, "{syntax:?}");
+        assert!(matches!(syntax.error, SqlError::Refused(_)), "{syntax:?}");
+        assert!(syntax.lost && !syntax.is_dead_connection(), "closed alone, its neighbours stay: {syntax:?}");
+        assert!(matches!(syntax.error(), SqlError::Refused(_)), "{syntax:?}");
+        for number in [1062, 1048] {
+            assert!(!by_number(number, String::new()).lost, "{number}: a savepoint goes on from here");
+        }
     }
 }
