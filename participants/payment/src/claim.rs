@@ -186,10 +186,16 @@ impl Book {
 
     /// Notes that a payment went back, if the saga has it.
     pub fn finish_refund(&mut self, claimant: &Claimant, now_us: i64) {
-        let unfinished = |claim: &Claim| owns(claim, claimant) && claim.state != ClaimState::Refunded;
-        if self.claims.get(&claimant.payment_id).is_some_and(unfinished) {
+        if self.owes(claimant) {
             self.set(&claimant.payment_id, ClaimState::Refunded, now_us);
         }
+    }
+
+    /// True if the saga has the payment and it has not gone back: its money was seen at the provider.
+    #[must_use]
+    pub fn owes(&self, claimant: &Claimant) -> bool {
+        let unfinished = |claim: &Claim| owns(claim, claimant) && claim.state != ClaimState::Refunded;
+        self.claims.get(&claimant.payment_id).is_some_and(unfinished)
     }
 
     /// Notes that a saga has cancelled: from now on it cannot claim.
@@ -276,6 +282,7 @@ mod tests {
         let other_order = Claimant { order: OrderNumber::from_bytes([8; 16]), ..claimant(1) };
         assert_eq!(book.claim(&other_order, money(), 6), Err(ClaimRefusal::Taken));
         assert!(!book.begin_refund(&other_order, money(), 6));
+        assert!(book.owes(&claimant(1)) && !book.owes(&claimant(2)) && !book.owes(&other_order));
     }
 
     #[test]
@@ -285,8 +292,9 @@ mod tests {
         for saga in [1, 2] {
             assert_eq!(book.claim(&claimant(saga), money(), 6), Err(ClaimRefusal::Taken));
         }
-        assert!(book.begin_refund(&claimant(1), money(), 6));
+        assert!(book.begin_refund(&claimant(1), money(), 6) && book.owes(&claimant(1)));
         book.finish_refund(&claimant(1), 7);
+        assert!(!book.owes(&claimant(1)), "it went back");
         assert_eq!(state(&book), Some(ClaimState::Refunded));
         assert_eq!(book.claim(&claimant(1), money(), 8), Err(ClaimRefusal::Taken));
         assert!(book.begin_refund(&claimant(1), money(), 8));

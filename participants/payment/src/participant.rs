@@ -116,17 +116,12 @@ impl Participant for PaymentParticipant {
             .collect();
         let mut book = Book::read(tx, claimants.into_iter()).await?;
         let now_us = self.clock.now_us();
-        for (_, prepared) in batch {
-            if let Prepared::Cancel(claimant, outcome) = prepared {
-                cancelled(&mut book, claimant, outcome, now_us);
-            }
-        }
         let answers = batch
             .iter()
             .map(|(_, prepared)| match prepared {
                 Prepared::Verify(verify, found) => verified(&mut book, verify, found, now_us),
-                Prepared::Cancel(_, Outcome::Unanswered(answer)) | Prepared::Answered(answer) => answer.clone(),
-                Prepared::Cancel(_, Outcome::SentBack | Outcome::NothingToDo(_)) => Answer::done(),
+                Prepared::Cancel(claimant, outcome) => cancelled(&mut book, claimant, outcome, now_us),
+                Prepared::Answered(answer) => answer.clone(),
             })
             .collect();
         book.write(tx, now_us).await?;
@@ -134,18 +129,31 @@ impl Participant for PaymentParticipant {
     }
 }
 
-/// Books what became of a refund.
-fn cancelled(book: &mut Book, claimant: &Claimant, outcome: &Outcome, now_us: i64) {
+/// Books what became of a refund, and answers it.
+fn cancelled(book: &mut Book, claimant: &Claimant, outcome: &Outcome, now_us: i64) -> Answer {
     match outcome {
-        Outcome::SentBack => book.finish_refund(claimant, now_us),
+        Outcome::SentBack => {
+            book.finish_refund(claimant, now_us);
+            Answer::done()
+        }
+        // The provider has shown this payment paid before, so that it contradicts itself. "Done" would close the refund for
+        // ever with the money still there; so it comes again, and at last a person is called.
+        Outcome::NothingToDo(why) if book.owes(claimant) => {
+            tracing::warn!(
+                payment_id = claimant.payment_id.as_str(),
+                why,
+                "a payment that was there cannot be refunded"
+            );
+            refund::unavailable("the provider lost sight of the payment")
+        }
         Outcome::NothingToDo(why) => {
             tracing::info!(payment_id = claimant.payment_id.as_str(), why, "nothing to refund");
+            Answer::done()
         }
         // Changes nothing: the command comes again.
-        Outcome::Unanswered(_) => {}
+        Outcome::Unanswered(answer) => answer.clone(),
     }
 }
-
 /// Compares, then claims.
 fn verified(book: &mut Book, verify: &Verify, found: &Lookup, now_us: i64) -> Answer {
     let payment = match found {

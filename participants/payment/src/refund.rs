@@ -46,7 +46,7 @@ pub struct Refund {
 pub enum Outcome {
     /// Nothing of the customer's money is left at the provider.
     SentBack,
-    /// It is not ours to send back, or there is nothing; why.
+    /// It is not ours to send back, or there is nothing; why. Our own book may know better: see [`Book::owes`].
     NothingToDo(&'static str),
     /// It cannot be said now.
     Unanswered(Answer),

@@ -143,6 +143,41 @@ async fn a_refund_in_doubt_is_looked_up_before_anything_else() {
 }
 
 #[tokio::test]
+async fn a_payment_the_provider_lost_sight_of_is_still_owed() {
+    for stage in Stage::all().await {
+        // Verified, and then said not to exist.
+        stage.pay("imp_1", 1, 1_000).await;
+        assert_eq!(stage.answer(&verify(1, "imp_1", 1)).await, Answer::done());
+        once(&stage.sandbox, Fault::UnknownId, Operation::Lookup);
+        let answer = stage.answer(&cancel(1, "imp_1", 1)).await;
+        assert!(is_unavailable(&answer, "PROVIDER_UNAVAILABLE"), "{}: {answer:?}", stage.name);
+        assert_eq!(state(&stage, "imp_1").await, Some(PaymentState::Claimed), "still owed");
+        // Whoever has no claim on it is told that there is nothing to do, all the same.
+        once(&stage.sandbox, Fault::UnknownId, Operation::Lookup);
+        assert_eq!(stage.answer(&cancel(2, "imp_1", 1)).await, Answer::done());
+        assert_eq!(stage.answer(&cancel(1, "imp_1", 1)).await, Answer::done());
+        assert_eq!(
+            (stage.refunds("imp_1").await, state(&stage, "imp_1").await),
+            ((1, 1_000), Some(PaymentState::Refunded))
+        );
+
+        // On its way back, and then said not to exist.
+        stage.pay("imp_3", 3, 500).await;
+        once(&stage.sandbox, Fault::CutBeforeEffect, Operation::Cancel);
+        assert!(is_unavailable(&stage.answer(&cancel(3, "imp_3", 3)).await, "PROVIDER_UNAVAILABLE"));
+        once(&stage.sandbox, Fault::UnknownId, Operation::Lookup);
+        let answer = stage.answer(&cancel(3, "imp_3", 3)).await;
+        assert!(is_unavailable(&answer, "PROVIDER_UNAVAILABLE"), "{}: {answer:?}", stage.name);
+        assert_eq!(stage.refunds("imp_3").await, (0, 0));
+        assert_eq!(stage.answer(&cancel(3, "imp_3", 3)).await, Answer::done());
+        assert_eq!(
+            (stage.refunds("imp_3").await, state(&stage, "imp_3").await),
+            ((1, 500), Some(PaymentState::Refunded))
+        );
+    }
+}
+
+#[tokio::test]
 async fn nobody_elses_money_is_ever_sent_back() {
     for stage in Stage::all().await {
         stage.pay("imp_other", 9, 1_000).await;
