@@ -9,12 +9,14 @@ pub mod key;
 pub mod layers;
 pub mod print;
 pub mod retention;
+pub mod shop;
 
 use dev::Dev;
 use incidents::Incidents;
 use retention::Retention;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
+use shop::Shop;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -48,6 +50,8 @@ pub struct Config {
     pub telemetry: Telemetry,
     /// Admission.
     pub limits: Limits,
+    /// What the shop sells in.
+    pub shop: Shop,
     /// Who hears of stuck sagas.
     pub incidents: Incidents,
     /// How long finished sagas are kept.
@@ -209,7 +213,7 @@ pub struct Provider {
     pub key: String,
     /// The secret half.
     pub secret: SecretString,
-    /// Time limit of one HTTP call.
+    /// Time limit of one exchange over HTTP; a call is at most twice as long.
     #[serde(deserialize_with = "human::duration")]
     pub timeout: Duration,
     /// What the sandbox listens on.

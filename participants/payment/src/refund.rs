@@ -26,8 +26,10 @@ const LISTS: usize = 8;
 /// Calls to the provider begun at once for one batch; the gateway has a bound of its own.
 const CONCURRENCY: usize = 64;
 
-/// No call of a batch begins later than this after the batch; what is left is answered `Unavailable` and comes again.
-const BUDGET: Duration = Duration::from_secs(10);
+/// No call of a batch begins later than this after the batch; what is left is answered `Unavailable` and comes again. As
+/// long as one exchange may take: whoever waits behind a provider that hangs is told before its step times out (5 s), or
+/// soon after, and a batch ends within this time and one call.
+const BUDGET: Duration = Duration::from_secs(3);
 
 /// How often the rows of a batch are read again because another worker wrote one of them meanwhile.
 const BOOK_ATTEMPTS: usize = 3;
@@ -228,6 +230,10 @@ async fn send_back(gateway: &dyn PaymentGateway, refund: &Refund, payment: Provi
         Cancelled::Refused { message } => Some(message),
         Cancelled::InDoubt(_) => None,
     };
+    if budget.is_spent() {
+        // The next attempt begins with this look-up.
+        return Outcome::Unanswered(unavailable("no time left in this batch"));
+    }
     // A refusal may mean that an earlier attempt has worked after all; only the provider knows.
     match (gateway.lookup(payment_id).await, refused) {
         (Lookup::Found(payment), _) if payment.remaining().minor_units == 0 => Outcome::SentBack,
