@@ -11,7 +11,7 @@ use baton_edge::reason::CommandReason;
 use baton_sql::database::Database;
 use baton_sql::error::SqlError;
 use futures_util::FutureExt as _;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// How often a batch is planned again because another worker answered one of its commands meanwhile. Each such race
@@ -76,23 +76,14 @@ impl<P: Participant> Batches<P> {
         Self { participant, database, clock, metrics, rules, most: most.max(1) }
     }
 
-    /// One answer per command, in order; never fails. A key that comes twice is handled once and answered twice. After a
-    /// crash a command is done as a whole, ledger row included, or not at all.
+    /// One answer per command, in order; never fails. A key that comes twice is handled once, as its newest attempt asks,
+    /// and answered twice. After a crash a command is done as a whole, ledger row included, or not at all.
     pub async fn answer(&self, commands: &[Command]) -> Vec<Answer> {
-        let known = self.participant.commands();
-        let mut answers = Stored::new();
-        let mut fresh = Vec::with_capacity(commands.len());
-        let mut seen = HashSet::with_capacity(commands.len());
-        for command in commands {
-            if seen.insert(command.key) {
-                if known.contains(&command.name.as_str()) {
-                    fresh.push(command.clone());
-                } else {
-                    let text = "this build of the participant does not know the command";
-                    answers.insert(command.key, Answer::unavailable(CommandReason::UnknownCommand, text));
-                }
-            }
-        }
+        let known = |command: &Command| self.participant.commands().contains(&command.name.as_str());
+        let (mut fresh, unknown): (Vec<_>, Vec<_>) = newest(commands, known).into_iter().partition(known);
+        let text = "this build of the participant does not know the command";
+        let refusal = || Answer::unavailable(CommandReason::UnknownCommand, text);
+        let mut answers = unknown.into_iter().map(|command| (command.key, refusal())).collect::<Stored>();
         while !fresh.is_empty() {
             let rest = fresh.split_off(self.most.min(fresh.len()));
             answers.extend(self.answer_chunk(std::mem::replace(&mut fresh, rest)).await);
@@ -229,6 +220,26 @@ impl<P: Participant> Batches<P> {
         };
         commands.iter().map(|command| (command.key, answer.clone())).collect()
     }
+}
+
+/// One command per key, in the order in which the keys come: of a name that is known if there is one, then of the highest
+/// attempt, then of the latest deadline. Whoever comes back after an outage takes a command and its repetitions at once: the
+/// orchestrator waits for the newest, and the deadline of an older one, which has passed, must not answer for it.
+fn newest(commands: &[Command], known: impl Fn(&Command) -> bool) -> Vec<Command> {
+    // A deadline of 0 never passes.
+    let deadline = |command: &Command| if command.deadline_us == 0 { i64::MAX } else { command.deadline_us };
+    let rank = |command: &Command| (known(command), command.attempt, deadline(command));
+    let mut places = HashMap::with_capacity(commands.len());
+    let mut chosen: Vec<&Command> = Vec::with_capacity(commands.len());
+    for command in commands {
+        let place = *places.entry(command.key).or_insert(chosen.len());
+        match chosen.get_mut(place) {
+            None => chosen.push(command),
+            Some(other) if rank(command) > rank(other) => *other = command,
+            Some(_) => {}
+        }
+    }
+    chosen.into_iter().cloned().collect()
 }
 
 impl From<SqlError> for Failure {

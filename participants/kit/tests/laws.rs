@@ -3,7 +3,7 @@
 mod support;
 
 use baton_participant_kit::ledger;
-use baton_participant_kit::participant::{Answer, Direction};
+use baton_participant_kit::participant::{Answer, Command, Direction};
 use baton_participant_kit::plan::tombstone;
 use baton_participant_kit::single::OneAtATime;
 use baton_sql::database::Database;
@@ -118,6 +118,37 @@ async fn the_same_command_twice_in_one_batch_is_handled_once_and_answered_twice(
         again.attempt = 2;
         assert_eq!(outcomes(&worker.answer(&[add(1), again, add(2)]).await), "succeeded , succeeded , succeeded ");
         assert_eq!((effects(&database, 1).await, effects(&database, 2).await), ((1, 0), (1, 0)), "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn of_a_command_and_its_repetitions_in_one_batch_the_newest_decides() {
+    for (kind, database, _dir) in databases(&Toy::default()).await {
+        let worker = batches(&Arc::new(Toy::default()), &database);
+        let attempt = |saga, attempt, deadline_us| Command { attempt, deadline_us, ..add(saga) };
+        let unknown = |command: Command| Command { name: "toy.paint".to_owned(), ..command };
+        let (passed, ahead) = (NOW_US - 1, NOW_US + 1);
+        let done = "succeeded , succeeded ";
+        let late = "unavailable DEADLINE_PASSED, unavailable DEADLINE_PASSED";
+        let cases = [
+            (attempt(1, 1, passed), attempt(1, 8, ahead), done, "the older deadline has passed"),
+            (attempt(2, 1, passed), attempt(2, 2, 0), done, "0 never passes"),
+            (attempt(3, 2, passed), attempt(3, 2, ahead), done, "of one attempt the later deadline"),
+            (attempt(4, 2, passed), attempt(4, 2, 0), done, "which 0 is"),
+            (attempt(5, 1, ahead), attempt(5, 2, passed), late, "the newest is given up as well"),
+            (attempt(6, 1, 0), unknown(attempt(6, 2, 0)), done, "the name that is known"),
+        ];
+        for (saga, (older, newer, expected, why)) in (1..).zip(cases) {
+            let backwards = Command { key: add(saga + 50).key, ..older.clone() };
+            let pairs = [[older, newer.clone()], [Command { key: add(saga + 50).key, ..newer }, backwards]];
+            for pair in pairs {
+                assert_eq!(outcomes(&worker.answer(&pair).await), expected, "{kind}: {why}");
+            }
+            let count = i64::from(expected == done);
+            for saga in [saga, saga + 50] {
+                assert_eq!(effects(&database, saga).await, (count, 0), "{kind}: {why}");
+            }
+        }
     }
 }
 
