@@ -71,7 +71,7 @@ pub enum Answer {
         /// Kept by the saga; at most 16 KiB.
         output: Bytes,
     },
-    /// Refused for good; the participant changed nothing for this command. Stored.
+    /// Refused for good; the participant changed nothing that an undo would have to put back. Stored.
     Rejected {
         /// UPPER_SNAKE.
         reason: String,

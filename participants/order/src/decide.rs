@@ -1,4 +1,4 @@
-//! What a command does to an order, on values: the next order, or a refusal that changes nothing.
+//! What a command does to an order, on values: the next order, or a refusal.
 
 use crate::command::Payload;
 use crate::order::Order;
@@ -10,8 +10,23 @@ use baton_proto::shop::order::v1::OrderState;
 /// Longest reason stored, bytes.
 const MAX_REASON: usize = 63;
 
+/// Why a command is not carried out.
+#[derive(Debug)]
+pub struct Refusal {
+    /// What its saga hears.
+    pub answer: Answer,
+    /// The order as it is closed by being refused; mostly it stays as it is.
+    pub closed: Option<Order>,
+}
+
+impl From<Answer> for Refusal {
+    fn from(answer: Answer) -> Self {
+        Self { answer, closed: None }
+    }
+}
+
 /// Applies a command of `saga` to the order it names. `Ok(None)`: it is done already, nothing changes.
-pub fn decide(payload: Payload, saga: [u8; 16], order: Option<&Order>, now_us: i64) -> Result<Option<Order>, Answer> {
+pub fn decide(payload: Payload, saga: [u8; 16], order: Option<&Order>, now_us: i64) -> Result<Option<Order>, Refusal> {
     match (payload, order) {
         (Payload::Open { number, content, total }, None) => Ok(Some(Order {
             number,
@@ -27,11 +42,14 @@ pub fn decide(payload: Payload, saga: [u8; 16], order: Option<&Order>, now_us: i
         (Payload::Open { content, .. }, Some(order)) => {
             if !order.content.same_as(&content) {
                 let text = "the order was created with another customer, currency or other lines";
-                return Err(Answer::rejected(CommandReason::OrderMismatch, text));
+                return Err(Refusal {
+                    answer: Answer::rejected(CommandReason::OrderMismatch, text),
+                    closed: closed(order, saga, now_us),
+                });
             }
             if order.state != OrderState::PaymentPending {
                 let text = format!("the order is {}, not PAYMENT_PENDING", short(order.state));
-                return Err(Answer::rejected(CommandReason::OrderNotPending, text));
+                return Err(Answer::rejected(CommandReason::OrderNotPending, text).into());
             }
             Ok(Some(next(order, OrderState::PaymentConfirm, Some(saga), String::new(), now_us)))
         }
@@ -42,7 +60,7 @@ pub fn decide(payload: Payload, saga: [u8; 16], order: Option<&Order>, now_us: i
             }
             OrderState::PaymentOutOfStock | OrderState::PaymentNoPaymentInfo | OrderState::Cancelled => Ok(None),
             OrderState::Unspecified | OrderState::PaymentPending | OrderState::PaymentSuccess => {
-                Err(wrong_state(Some(order)))
+                Err(wrong_state(Some(order)).into())
             }
         },
         // The saga gave up before it could open the order: what was created is closed, what was not is not made.
@@ -63,10 +81,18 @@ pub fn decide(payload: Payload, saga: [u8; 16], order: Option<&Order>, now_us: i
             | OrderState::PaymentPending
             | OrderState::PaymentOutOfStock
             | OrderState::PaymentNoPaymentInfo
-            | OrderState::Cancelled => Err(wrong_state(Some(order))),
+            | OrderState::Cancelled => Err(wrong_state(Some(order)).into()),
         },
-        (Payload::Confirm { .. }, order) => Err(wrong_state(order)),
+        (Payload::Confirm { .. }, order) => Err(wrong_state(order).into()),
     }
+}
+
+/// An order's number is used up by the first saga that was started under it. If that one asks for other content, nobody will
+/// ever place the order as it was created, and a customer must not take it for one that is still to be paid.
+fn closed(order: &Order, saga: [u8; 16], now_us: i64) -> Option<Order> {
+    let reason = CommandReason::OrderMismatch.as_str().to_owned();
+    let untouched = order.state == OrderState::PaymentPending && order.saga.is_none();
+    untouched.then(|| next(order, state_after(&reason), Some(saga), reason, now_us))
 }
 
 fn next(order: &Order, state: OrderState, saga: Option<[u8; 16]>, reason: String, now_us: i64) -> Order {
@@ -134,7 +160,7 @@ mod tests {
         let outcome = |verb: &str, order: Option<&Order>| match decide(payload(verb), SAGA, order, 7) {
             Ok(Some(next)) => format!("{:?}", next.state),
             Ok(None) => "same".to_owned(),
-            Err(answer) => answer.reason().to_owned(),
+            Err(refusal) => refusal.answer.reason().to_owned(),
         };
         let states =
             [PaymentPending, PaymentConfirm, PaymentSuccess, PaymentOutOfStock, PaymentNoPaymentInfo, Cancelled];
@@ -161,7 +187,15 @@ mod tests {
     fn an_order_of_other_content_is_not_opened() {
         let other = Payload::Open { number: OrderNumber::from_bytes([9; 16]), content: content("b"), total: 10 };
         let pending = order(OrderState::PaymentPending, None);
-        assert_eq!(decide(other, SAGA, Some(&pending), 7).unwrap_err().reason(), "ORDER_MISMATCH");
+        let refusal = decide(other.clone(), SAGA, Some(&pending), 7).unwrap_err();
+        assert_eq!(refusal.answer.reason(), "ORDER_MISMATCH");
+        let closed = refusal.closed.expect("nobody can place it any more");
+        assert_eq!(
+            (closed.state, closed.saga, closed.reason.as_str()),
+            (OrderState::Cancelled, Some(SAGA), "ORDER_MISMATCH")
+        );
+        let opened = order(OrderState::PaymentConfirm, Some([2; 16]));
+        assert!(decide(other, SAGA, Some(&opened), 7).unwrap_err().closed.is_none(), "another saga is at work on it");
         let mut turned = content("a");
         turned.lines.reverse();
         let same = Payload::Open { number: OrderNumber::from_bytes([9; 16]), content: turned, total: 10 };

@@ -107,7 +107,12 @@ fn apply(payload: Payload, saga: [u8; 16], held: &mut BTreeMap<OrderNumber, Held
             entry.now = Some(next);
             Answer::done()
         }
-        Err(answer) => answer,
+        Err(refusal) => {
+            if let Some(closed) = refusal.closed {
+                entry.now = Some(closed);
+            }
+            refusal.answer
+        }
     }
 }
 

@@ -48,14 +48,35 @@ async fn the_same_request_is_the_same_order() {
         // The saga opens the order that was created, and only with the same content.
         let number = order.name.trim_start_matches("orders/");
         let worker = orders(&database);
-        let wrong = open_of(1, number, "kim", &[("book", 2, 999), ("pen", 1, 300)]);
-        assert_eq!(outcomes(&worker.answer(&[wrong]).await), "rejected ORDER_MISMATCH", "{kind}");
         let right = open_of(2, number, "kim", &[("pen", 1, 300), ("book", 2, 1_000)]);
         assert_eq!(outcomes(&worker.answer(&[right, confirm(2, number)]).await), "succeeded , succeeded ", "{kind}");
         let name = order.name.clone();
         let placed = client.get_order(GetOrderRequest { name }).await.unwrap().into_inner().order.unwrap();
         assert_eq!(placed.state(), OrderState::PaymentSuccess, "{kind}");
         assert_eq!(placed.saga, "sagas/00000000-0000-0000-0000-000000000002", "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn an_order_placed_with_other_content_is_closed() {
+    for (kind, database, _dir) in databases().await {
+        let mut client = client(&database).await;
+        let order = client.create_order(creation(1)).await.unwrap().into_inner().order.unwrap();
+        let number = order.name.trim_start_matches("orders/");
+        let worker = orders(&database);
+        let wrong = open_of(1, number, "kim", &[("book", 2, 999), ("pen", 1, 300)]);
+        for _ in 0..2 {
+            assert_eq!(
+                outcomes(&worker.answer(std::slice::from_ref(&wrong)).await),
+                "rejected ORDER_MISMATCH",
+                "{kind}"
+            );
+            let name = order.name.clone();
+            let found = client.get_order(GetOrderRequest { name }).await.unwrap().into_inner().order.unwrap();
+            assert_eq!((found.state(), found.reason.as_str()), (OrderState::Cancelled, "ORDER_MISMATCH"), "{kind}");
+            assert_eq!(found.saga, "sagas/00000000-0000-0000-0000-000000000001", "{kind}");
+            assert_eq!((found.lines, found.total), (order.lines.clone(), order.total.clone()), "{kind}");
+        }
     }
 }
 
