@@ -71,9 +71,9 @@ async fn open(
     let database = databases::open(&wiring::database(store)?, name, stop).await?;
     let migrations = match service {
         Service::All | Service::Orchestrator => MIGRATIONS.to_vec(),
-        Service::Order => wiring::order(database.clone()).migrations,
+        Service::Order => wiring::order(database.clone(), &config.shop.currencies).migrations,
         Service::Payment => wiring::payment(database.clone(), &config.provider)?.migrations,
-        Service::Stock => wiring::stock(database.clone()).migrations,
+        Service::Stock => wiring::stock(database.clone(), &config.shop.currencies).migrations,
     };
     Ok((database, migrations))
 }

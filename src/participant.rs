@@ -29,9 +29,9 @@ pub async fn run(name: ParticipantName, config: Config, colour: bool) -> Result<
     let bus = wiring::bus(&config.bus, service)?;
     let database = databases::open(&wiring::database(&section.store)?, service, &stop).await?;
     let made = match name {
-        ParticipantName::Order => wiring::order(database.clone()),
+        ParticipantName::Order => wiring::order(database.clone(), &config.shop.currencies),
         ParticipantName::Payment => wiring::payment(database.clone(), &config.provider)?,
-        ParticipantName::Stock => wiring::stock(database.clone()),
+        ParticipantName::Stock => wiring::stock(database.clone(), &config.shop.currencies),
     };
     databases::check(&database, &made.migrations, service, &stop).await?;
     let mut registry = Registry::default();

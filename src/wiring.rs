@@ -1,6 +1,6 @@
 //! From configuration to databases, buses, participants: the one place of the binary that names them.
 
-use crate::config::{Bus, BusKind, Config, Coord, CoordKind, Provider, Store, StoreUrl};
+use crate::config::{Bus, BusKind, Config, Coord, CoordKind, Provider, Store, StoreUrl, shop::Shop};
 use crate::failure::Failure;
 use baton_bus::bus::CommandBus;
 use baton_bus::rabbitmq::{RabbitBus, RabbitConfig};
@@ -8,6 +8,8 @@ use baton_edge::shop::currency::Currencies;
 use baton_orchestrator::coord::Coord as Hints;
 use baton_orchestrator::coord::local::LocalCoord;
 use baton_orchestrator::coord::redis::RedisCoord;
+use baton_orchestrator::sagas::Registry;
+use baton_orchestrator::sagas::order::OrderSaga;
 use baton_orchestrator::wiring::Settings;
 use baton_order::participant::OrderParticipant;
 use baton_order::service::Orders;
@@ -164,19 +166,25 @@ impl Made {
     }
 }
 
+/// The sagas that ship with Baton, for this shop.
+#[must_use]
+pub fn sagas(shop: &Shop) -> Registry {
+    Registry::default().with(OrderSaga::new(shop.currencies.clone()))
+}
+
 /// The order participant.
 #[must_use]
-pub fn order(database: Database) -> Made {
-    let participant = OrderParticipant::new(Currencies::default(), Clock::system());
-    let service = Orders::service(database.clone(), Currencies::default(), Clock::system());
+pub fn order(database: Database, currencies: &Currencies) -> Made {
+    let participant = OrderParticipant::new(currencies.clone(), Clock::system());
+    let service = Orders::service(database.clone(), currencies.clone(), Clock::system());
     made(participant, Routes::new(service), &["shop.order.v1.OrderService"], database)
 }
 
 /// The stock participant.
 #[must_use]
-pub fn stock(database: Database) -> Made {
-    let participant = StockParticipant::new(Currencies::default(), Clock::system());
-    let service = Items::service(database.clone(), Currencies::default(), Clock::system());
+pub fn stock(database: Database, currencies: &Currencies) -> Made {
+    let participant = StockParticipant::new(currencies.clone(), Clock::system());
+    let service = Items::service(database.clone(), currencies.clone(), Clock::system());
     made(participant, Routes::new(service), &["shop.stock.v1.ItemService"], database)
 }
 

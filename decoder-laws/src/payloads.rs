@@ -40,7 +40,7 @@ pub fn check(data: &[u8]) {
 }
 
 fn of_input(input: Bytes) {
-    let saga_type = OrderSaga::new();
+    let saga_type = OrderSaga::default();
     match saga_type.accept(&input) {
         Err(violations) => assert!(!violations.is_empty(), "a refusal says why"),
         Ok(accepted) => {

@@ -43,7 +43,7 @@ fn the_flow_is_as_written_in_its_script() {
 
 #[test]
 fn every_command_has_a_payload() {
-    let (order, saga) = (OrderSaga::new(), started());
+    let (order, saga) = (OrderSaga::default(), started());
     for (index, step) in (0_u8..).zip(definition().steps()) {
         let halves = [(Direction::Action, &step.action), (Direction::Undo, &step.undo)];
         for (direction, command) in halves {
@@ -55,7 +55,7 @@ fn every_command_has_a_payload() {
 
 #[test]
 fn the_payment_is_verified_for_the_lines_total_and_cancelled_under_its_order() {
-    let (order, saga) = (OrderSaga::new(), started());
+    let (order, saga) = (OrderSaga::default(), started());
     let verify = VerifyPayment::decode(order.payload(&saga, 2, Direction::Action).unwrap()).unwrap();
     assert_eq!((verify.amount_minor_units, verify.currency_code.as_str()), (1500, "KRW"));
     let cancel = CancelPayment::decode(order.payload(&saga, 0, Direction::Undo).unwrap()).unwrap();
@@ -75,10 +75,10 @@ fn bad_inputs_are_refused_field_by_field() {
         (OrderSagaInput { lines: vec![line("a", 0, 1)], ..input() }, "lines[0].quantity", Reason::QuantityOutOfRange),
     ];
     for (input, field, reason) in cases {
-        let violations = OrderSaga::new().accept(&input.encode_to_vec()).expect_err(field);
+        let violations = OrderSaga::default().accept(&input.encode_to_vec()).expect_err(field);
         let first = &violations.list()[0];
         assert_eq!((first.0.as_str(), first.1.reason), (field, reason));
     }
-    assert!(OrderSaga::new().accept(b"\xff\xff").is_err());
-    assert!(OrderSaga::new().accept(&input().encode_to_vec()).is_ok());
+    assert!(OrderSaga::default().accept(b"\xff\xff").is_err());
+    assert!(OrderSaga::default().accept(&input().encode_to_vec()).is_ok());
 }

@@ -20,9 +20,9 @@ type Schema = fn(&Database, &Config) -> Result<Vec<Migration>, Failure>;
 
 const SERVICES: [(&str, Schema); 4] = [
     ("orchestrator", |_, _| Ok(MIGRATIONS.to_vec())),
-    ("order", |database, _| Ok(wiring::order(database.clone()).migrations)),
+    ("order", |database, config| Ok(wiring::order(database.clone(), &config.shop.currencies).migrations)),
     ("payment", |database, config| Ok(wiring::payment(database.clone(), &config.provider)?.migrations)),
-    ("stock", |database, _| Ok(wiring::stock(database.clone()).migrations)),
+    ("stock", |database, config| Ok(wiring::stock(database.clone(), &config.shop.currencies).migrations)),
 ];
 
 /// The databases that the configuration names.

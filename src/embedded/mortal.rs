@@ -1,6 +1,6 @@
 //! A participant of the embedded shape that can be killed as SIGKILL would, and started again on its database file.
 
-use crate::config::Provider;
+use crate::config::Config;
 use crate::databases;
 use crate::failure::Failure;
 use crate::wiring::{self, Made, Work};
@@ -68,15 +68,16 @@ impl Mortal {
     /// # Errors
     /// If a file cannot be opened.
     pub async fn all(
-        provider: &Provider,
+        config: &Config,
         directory: &std::path::Path,
         stop: &CancellationToken,
     ) -> Result<Vec<Arc<Self>>, Failure> {
-        let provider = provider.clone();
+        let provider = config.provider.clone();
+        let (orders, items) = (config.shop.currencies.clone(), config.shop.currencies.clone());
         let recipes: [(&str, Recipe); 3] = [
-            ("order", Box::new(|database| Ok(wiring::order(database)))),
+            ("order", Box::new(move |database| Ok(wiring::order(database, &orders)))),
             ("payment", Box::new(move |database| wiring::payment(database, &provider))),
-            ("stock", Box::new(|database| Ok(wiring::stock(database)))),
+            ("stock", Box::new(move |database| Ok(wiring::stock(database, &items)))),
         ];
         let mut all = Vec::new();
         for (name, recipe) in recipes {

@@ -75,10 +75,10 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// The sagas that ship with Baton.
+    /// The sagas that ship with Baton, with the default currencies.
     #[must_use]
     pub fn standard() -> Self {
-        Self::default().with(order::OrderSaga::new())
+        Self::default().with(order::OrderSaga::default())
     }
 
     /// Adds one saga. A second one under the same name and version replaces the first.

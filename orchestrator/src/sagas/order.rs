@@ -40,16 +40,16 @@ pub struct OrderSaga {
 }
 
 impl OrderSaga {
-    /// With the default currencies.
+    /// For orders in these currencies.
     #[must_use]
-    pub fn new() -> Self {
-        Self { definition: definition(), currencies: Currencies::default() }
+    pub fn new(currencies: Currencies) -> Self {
+        Self { definition: definition(), currencies }
     }
 }
 
 impl Default for OrderSaga {
     fn default() -> Self {
-        Self::new()
+        Self::new(Currencies::default())
     }
 }
 

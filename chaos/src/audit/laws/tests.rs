@@ -59,7 +59,7 @@ fn around(
     refunded: bool,
 ) -> Dossier {
     let bytes = Bytes::from(input().encode_to_vec());
-    let saga_type = OrderSaga::new();
+    let saga_type = OrderSaga::default();
     let (saga, journal) = journal_of(saga_type.definition(), ID, &bytes, events);
     let number = OrderNumber::from_bytes(ORDER).to_string();
     let mut dossier = Dossier::new(ID);
@@ -134,7 +134,7 @@ fn compensated() -> Dossier {
 
 /// What each law finds, by id and text.
 fn judge(dossier: &Dossier, mode: Mode) -> Vec<(&'static str, &'static str, Found)> {
-    let saga_type = OrderSaga::new();
+    let saga_type = OrderSaga::default();
     let definition = dossier.saga.row().map(|_| saga_type.definition());
     let story = match (definition, dossier.saga.row()) {
         (Some(definition), Some(record)) => Story::of(definition, ID, &dossier.journal, record.saga.version),
