@@ -157,10 +157,10 @@ pub struct Doctor {
 #[derive(Args, Clone, Debug)]
 pub struct Demo {
     /// gRPC address of running processes to drive; without it everything runs in here, in a temporary directory
-    #[arg(long, value_name = "ADDR", requires = "provider")]
+    #[arg(long, value_name = "ADDR")]
     pub target: Option<String>,
-    /// Base URL of the sandbox payment provider those processes use
-    #[arg(long, value_name = "URL")]
+    /// Base URL of the sandbox payment provider those processes use [default: provider.base_url of the configuration]
+    #[arg(long, value_name = "URL", requires = "target")]
     pub provider: Option<String>,
     /// Orders to place at once
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000))]

@@ -34,9 +34,12 @@ pub async fn start(args: &Demo, mut config: Config, printer: Printer) -> Result<
     let telemetry = telemetry::start(&config.telemetry, "baton-demo", !printer.no_colour())?;
     let stop = signals::stopping()?;
     let work = async {
-        match (&args.target, &args.provider) {
-            (Some(target), Some(provider)) => run(args, target, provider, printer).await,
-            _ => embedded(args, config, printer).await,
+        match &args.target {
+            Some(target) => {
+                let provider = args.provider.as_ref().unwrap_or(&config.provider.base_url);
+                run(args, target, provider, printer).await
+            }
+            None => embedded(args, config, printer).await,
         }
     };
     let done = tokio::select! {
