@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::embedded::chaos::Cast;
 use crate::embedded::mortal::Mortal;
 use crate::failure::Failure;
-use crate::orchestrator::ready;
+use crate::orchestrator::{ready, wind_down};
 use crate::sandbox_provider;
 use crate::wiring::{self, ORCHESTRATOR_SERVICES, Work};
 use baton_bus::bus::CommandBus;
@@ -22,11 +22,10 @@ use baton_bus::local::{LocalBus, LocalConfig};
 use baton_console::guard::Guard;
 use baton_edge::chaos::Chaos as Killing;
 use baton_edge::server::{self, Health};
+use baton_orchestrator::api::Api;
 use baton_orchestrator::coord::local::LocalCoord;
 use baton_orchestrator::desk::Desk;
-use baton_orchestrator::engine::handle::EngineHandle;
 use baton_orchestrator::metrics::Metrics;
-use baton_orchestrator::sagas::Registry as Sagas;
 use baton_orchestrator::store::sql::SqlStore;
 use baton_orchestrator::wiring::{Orchestrator, Parts, Settings};
 use baton_orchestrator::workers::probe::GrpcProbe;
@@ -88,7 +87,7 @@ impl Embedded {
         let mut config = config.clone();
         let sandbox = sandbox_provider::start(&config.provider, &directory.join("sandbox.db")).await?;
         config.provider.base_url = sandbox.url();
-        let cast = Cast::new(Mortal::all(&config.provider, directory, &stop).await?);
+        let cast = Cast::new(Mortal::all(&config, directory, &stop).await?);
         let listener = wiring::listener(config.server.listen).await?;
         let address = listener.local_addr()?;
         let bus = Arc::new(LocalBus::new(LocalConfig {
@@ -117,8 +116,8 @@ impl Embedded {
         let listen = config.server.admin_listen;
         let console = baton_console::routes(&routes.clone().into_axum_router(), Guard::new(listen));
         let admin = admin::serve(listen, SERVICE, Arc::new(registry), ready, console, admin_stop.clone()).await?;
-        let engine = orchestrator.api().engine.clone();
-        let serving = tokio::spawn(serve(listener, routes, health, engine, stop.clone()));
+        let api = orchestrator.api().clone();
+        let serving = tokio::spawn(serve(listener, routes, health, api, stop.clone()));
         let (admin_address, provider) = (admin.address, sandbox.url());
         Ok(Self {
             address,
@@ -181,7 +180,7 @@ fn parts(config: &Config, cast: &Cast, store: Arc<SqlStore>, bus: Arc<dyn Comman
         bus,
         coord: Arc::new(LocalCoord::new()),
         probe: Arc::new(GrpcProbe::new(own.collect())),
-        registry: Sagas::standard(),
+        registry: wiring::sagas(&config.shop),
         // The files have one process at a time, wherever it listens.
         settings: Settings { address: SERVICE.to_owned(), ..wiring::settings(config) },
     }
@@ -214,17 +213,10 @@ fn only_this_machine(config: &Config) -> bool {
     open.is_none()
 }
 
-async fn serve(
-    listener: tokio::net::TcpListener,
-    routes: Routes,
-    health: Health,
-    engine: EngineHandle,
-    stop: CancellationToken,
-) {
+async fn serve(listener: tokio::net::TcpListener, routes: Routes, health: Health, api: Api, stop: CancellationToken) {
     let served = server::serve(listener, routes, async move {
         stop.cancelled().await;
-        health.set(false).await;
-        engine.stop_starts();
+        wind_down(&health, &api).await;
     });
     if let Err(error) = served.await {
         tracing::error!(%error, "gRPC server ended");

@@ -7,10 +7,10 @@ use crate::failure::Failure;
 use crate::{databases, signals, telemetry, webhook, wiring};
 use baton_bus::bus::CommandBus;
 use baton_console::guard::Guard;
-use baton_edge::server;
+use baton_edge::server::{self, Health};
+use baton_orchestrator::api::Api;
 use baton_orchestrator::desk::Desk;
 use baton_orchestrator::metrics::Metrics;
-use baton_orchestrator::sagas::Registry as Sagas;
 use baton_orchestrator::store::SagaStore;
 use baton_orchestrator::store::migrations::MIGRATIONS;
 use baton_orchestrator::store::sql::SqlStore;
@@ -19,11 +19,15 @@ use baton_orchestrator::workers::probe::GrpcProbe;
 use prometheus_client::registry::Registry;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tonic::transport::Channel;
 
 const SERVICE: &str = "baton-orchestrator";
+
+/// How long calls may go on waiting for their sagas once the process stops; half of what the port is given to end its calls.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Runs until SIGTERM or Ctrl-C, then drains: not ready, no new calls, what is in the queue committed and sent.
 ///
@@ -44,7 +48,7 @@ pub async fn run(config: Config, colour: bool) -> Result<(), Failure> {
         bus: bus.clone(),
         coord: wiring::coord(&config.coord)?,
         probe: Arc::new(GrpcProbe::new(channels.clone())),
-        registry: Sagas::standard(),
+        registry: wiring::sagas(&config.shop),
         settings: wiring::settings(&config),
     };
     let orchestrator = Orchestrator::start(parts, metrics).await.map_err(|error| Failure::other(&error))?;
@@ -60,11 +64,10 @@ pub async fn run(config: Config, colour: bool) -> Result<(), Failure> {
     let listen = config.server.admin_listen;
     let admin = admin::serve(listen, SERVICE, Arc::new(registry), ready, console, admin_stop.clone()).await?;
     tracing::info!(listen = %listener.local_addr()?, admin = %admin.address, "orchestrator is up");
-    let (signal, engine) = (stop.clone(), orchestrator.api().engine.clone());
+    let (signal, api) = (stop.clone(), orchestrator.api().clone());
     let served = server::serve(listener, routes, async move {
         signal.cancelled().await;
-        health.set(false).await;
-        engine.stop_starts();
+        wind_down(&health, &api).await;
     });
     let served = served.await;
     orchestrator.shutdown().await;
@@ -91,6 +94,18 @@ fn channels(config: &Config) -> Result<BTreeMap<String, Channel>, Failure> {
         .into_iter()
         .map(|(name, section)| Ok((name.to_owned(), endpoint(&section.endpoint)?.connect_lazy())))
         .collect()
+}
+
+/// How a stop begins: not ready, no new starts; and whoever still waits for a saga is told after [`PATIENCE`], while the
+/// connection is there to tell it on.
+pub async fn wind_down(health: &Health, api: &Api) {
+    health.set(false).await;
+    api.engine.stop_starts();
+    let stop = api.stop.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(PATIENCE).await;
+        stop.cancel();
+    });
 }
 
 /// Ready while the store can commit and the bus can carry.
