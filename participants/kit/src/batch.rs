@@ -4,7 +4,7 @@ use crate::carry_out::{Ended, Work, carry_out, handler_failed};
 use crate::clock::Clock;
 use crate::ledger;
 use crate::metrics::Metrics;
-use crate::participant::{Answer, Command, Participant};
+use crate::participant::{Answer, Command, CommandKey, Participant};
 use crate::plan::{Rules, Stored, plan};
 use baton_crash_point::{Point, hit};
 use baton_edge::reason::CommandReason;
@@ -89,6 +89,14 @@ impl<P: Participant> Batches<P> {
             answers.extend(self.answer_chunk(std::mem::replace(&mut fresh, rest)).await);
         }
         commands.iter().map(|command| answers.get(&command.key).cloned().unwrap_or_else(handler_failed)).collect()
+    }
+
+    /// What the ledger holds for these keys.
+    ///
+    /// # Errors
+    /// As [`Database::query_in`].
+    pub(crate) async fn known(&self, keys: impl Iterator<Item = CommandKey>) -> Result<Stored, SqlError> {
+        ledger::read(&self.database, keys).await
     }
 
     /// As a whole, or in ever smaller halves, so that a poisoned command holds up nobody and costs a few rounds more than

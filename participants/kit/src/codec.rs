@@ -38,7 +38,7 @@ pub enum Item {
     Malformed {
         /// Whom to answer.
         key: CommandKey,
-        /// The attempt, or 0 if it cannot be read.
+        /// The attempt, or 0 if the command cannot be decoded: then it may have been damaged on its way, attempt and all.
         attempt: u32,
         /// What is wrong, for people.
         message: &'static str,

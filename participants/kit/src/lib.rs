@@ -17,6 +17,7 @@ mod carry_out;
 pub mod clock;
 pub mod codec;
 pub mod ledger;
+mod malformed;
 pub mod metrics;
 pub mod participant;
 pub mod plan;

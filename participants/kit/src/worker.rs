@@ -3,16 +3,16 @@
 use crate::batch::Batches;
 use crate::clock::Clock;
 use crate::codec::{self, Item};
+use crate::malformed::Malformed;
 use crate::metrics::Metrics;
 use crate::participant::{Answer, Command, Participant};
-use crate::plan::Rules;
+use crate::plan::{Rules, Stored};
 use crate::settle::{self, Answered};
 use crate::trace;
 use baton_bus::bus::{CommandBus, Consumer, Delivery, Destination};
 use baton_bus::error::BusError;
-use baton_edge::reason::CommandReason;
-use baton_proto::baton::participant::v1::Reply;
 use baton_sql::database::Database;
+use baton_sql::error::SqlError;
 use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Duration;
@@ -80,7 +80,7 @@ pub struct Worker<P: Participant> {
 struct Opened {
     delivery: Option<Delivery>,
     commands: Vec<Command>,
-    malformed: Vec<Reply>,
+    malformed: Vec<Malformed>,
     unreadable: Vec<Bytes>,
 }
 
@@ -183,7 +183,10 @@ impl<P: Participant> Worker<P> {
         let spans = trace::spans(&commands);
         let answers = self.batches.answer(&commands).await;
         self.tell(&commands, &answers, spans);
-        self.reply(opened, answers).await;
+        // Last: what one of these commands is about may have been done in this very batch.
+        let malformed = opened.iter().flat_map(|one| one.malformed.iter().cloned()).collect::<Vec<_>>();
+        let known = self.known(&malformed).await;
+        self.reply(opened, answers, &known).await;
     }
 
     /// Splits a delivery; one in which nothing can be read is quarantined, in a task since the quarantine may be away. The bus
@@ -202,10 +205,7 @@ impl<P: Participant> Worker<P> {
         for item in items {
             match item {
                 Item::Command(command) => one.commands.push(command),
-                Item::Malformed { key, attempt, message } => {
-                    let answer = Answer::rejected(CommandReason::MalformedCommand, message);
-                    one.malformed.push(codec::reply(key, attempt, String::new(), answer));
-                }
+                Item::Malformed { key, attempt, message } => one.malformed.push(Malformed { key, attempt, message }),
                 Item::Unreadable(bytes) => one.unreadable.push(bytes),
             }
         }
@@ -213,13 +213,26 @@ impl<P: Participant> Worker<P> {
         Some(one)
     }
 
+    /// What the ledger says of malformed commands.
+    async fn known(&self, malformed: &[Malformed]) -> Result<Stored, SqlError> {
+        if malformed.is_empty() {
+            return Ok(Stored::new());
+        }
+        for Malformed { key, attempt, message } in malformed {
+            let saga = Uuid::from_bytes(key.saga);
+            tracing::warn!(%saga, step = key.step, direction = ?key.direction, attempt, message, "malformed command");
+        }
+        let known = self.batches.known(malformed.iter().map(|one| one.key)).await;
+        known.inspect_err(|error| tracing::warn!(%error, "store unavailable"))
+    }
+
     /// Publishes and acknowledges in a task, so that the next batch commits meanwhile; waits if too many are at it.
-    async fn reply(&self, opened: Vec<Opened>, answers: Vec<Answer>) {
+    async fn reply(&self, opened: Vec<Opened>, answers: Vec<Answer>, known: &Result<Stored, SqlError>) {
         let mut answers = answers.into_iter();
         let answered = opened.into_iter().map(|one| {
             let replies = one.commands.into_iter().zip(answers.by_ref());
             let replies = replies.map(|(c, answer)| codec::reply(c.key, c.attempt, c.traceparent, answer));
-            let replies = replies.chain(one.malformed).collect();
+            let replies = replies.chain(one.malformed.iter().map(|malformed| malformed.reply(known))).collect();
             Answered { delivery: one.delivery, replies, unreadable: one.unreadable }
         });
         let answered = answered.collect::<Vec<_>>();

@@ -17,7 +17,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 use support::NOW_US;
 use support::bus::{ObedientBus, Settled};
-use support::toy::{Mood, Toy, add, command, effects};
+use support::toy::{Mood, Toy, add, command, effects, remove};
 use tokio_util::sync::CancellationToken;
 
 struct Bench {
@@ -116,6 +116,56 @@ async fn a_bad_item_spoils_nothing_beside_it() {
     bench.bus.send(batch_of(vec![encode(&add(2))]));
     bench.step().await;
     assert_eq!(effects(&bench.database, 2).await, (1, 0));
+}
+
+/// The outcome of each reply, and its reason.
+fn told(bench: &Bench) -> Vec<(u32, String)> {
+    let replies = bench.bus.replies().into_iter().map(|reply| {
+        let outcome = match reply.outcome.expect("an outcome") {
+            wire::reply::Outcome::Succeeded(_) => "succeeded".to_owned(),
+            wire::reply::Outcome::Rejected(no) => format!("rejected {}", no.reason),
+            wire::reply::Outcome::Unavailable(no) => format!("unavailable {}", no.reason),
+        };
+        (reply.attempt, outcome)
+    });
+    replies.collect()
+}
+
+#[tokio::test]
+async fn a_malformed_command_is_refused_only_if_it_cannot_have_happened() {
+    let bench = Bench::new().await;
+    let malformed = |command: Command, attempt| encode(&Command { attempt, name: "x".repeat(65), ..command });
+    let one = |attempt, outcome: &str| vec![(attempt, outcome.to_owned())];
+    // Done, but its reply is lost; then it comes again in pieces.
+    bench.bus.send(batch_of(vec![encode(&add(1))]));
+    bench.bus.set_deaf(true);
+    bench.step().await;
+    bench.bus.set_deaf(false);
+    bench.step().await;
+    bench.bus.replies();
+    for attempt in [1, 2] {
+        bench.bus.send(batch_of(vec![malformed(add(1), attempt)]));
+        bench.step().await;
+        assert_eq!(told(&bench), one(attempt, "succeeded"));
+    }
+    // Both in one message: what is done in this batch counts.
+    bench.bus.send(batch_of(vec![malformed(add(2), 2), encode(&add(2))]));
+    bench.step().await;
+    assert_eq!(told(&bench), [(1, "succeeded".to_owned()), (2, "succeeded".to_owned())]);
+    // What the ledger has not heard of may still have happened, unless it is a first attempt; an undo must happen.
+    bench.bus.send(batch_of(vec![malformed(add(3), 1)]));
+    bench.step().await;
+    assert_eq!(told(&bench), one(1, "rejected MALFORMED_COMMAND"));
+    let mut cut = encode(&add(3));
+    cut.truncate(cut.len() - 1);
+    for (item, attempt) in
+        [(malformed(add(3), 2), 2), (cut, 0), (malformed(remove(3), 1), 1), (malformed(remove(1), 2), 2)]
+    {
+        bench.bus.send(batch_of(vec![item]));
+        bench.step().await;
+        assert_eq!(told(&bench), one(attempt, "unavailable MALFORMED_COMMAND"));
+    }
+    assert_eq!((effects(&bench.database, 1).await, effects(&bench.database, 3).await), ((1, 0), (0, 0)));
 }
 
 #[tokio::test]
