@@ -57,6 +57,12 @@ impl Committer {
     /// Settles a batch: never fails as a whole, every input gets a verdict.
     pub async fn settle(&self, inputs: Vec<Input>, confirmed: &[Uuid]) -> Settled {
         let inputs = Arc::new(inputs);
+        let mut settled = self.together(&inputs, confirmed).await;
+        self.read_again(&inputs, &mut settled).await;
+        settled
+    }
+
+    async fn together(&self, inputs: &Arc<Vec<Input>>, confirmed: &[Uuid]) -> Settled {
         match self.commit(inputs.clone(), confirmed.to_vec()).await {
             Ok(committed) => committed,
             Err(
@@ -65,7 +71,7 @@ impl Committer {
                 | StoreError::Unreadable(_)
                 | StoreError::DuplicateKey
                 | StoreError::RequestTaken,
-            ) if inputs.len() > 1 => self.one_by_one(&inputs, confirmed).await,
+            ) if inputs.len() > 1 => self.one_by_one(inputs, confirmed).await,
             Err(error) => {
                 Settled { verdicts: inputs.iter().map(|_| verdict_of(&error)).collect(), ..Settled::default() }
             }
@@ -98,9 +104,29 @@ impl Committer {
         all
     }
 
+    /// Replies whose sagas' rows could not be read are quarantined, so the rows are read once more before: what was garbled on
+    /// its way from the database is whole in its table. Nobody loses anything by an order that is answered as unreadable, or
+    /// by a wake, which comes again.
+    async fn read_again(&self, inputs: &[Input], settled: &mut Settled) {
+        let is_lost = |at: &usize| {
+            matches!((&inputs[*at], &settled.verdicts[*at]), (Input::Reply(..), Verdict::Unreadable(_)))
+        };
+        let lost: Vec<usize> = (0..inputs.len()).filter(is_lost).collect();
+        if lost.is_empty() {
+            return;
+        }
+        let again: Vec<Input> = lost.iter().map(|at| inputs[*at].clone()).collect();
+        let again = self.together(&Arc::new(again), &[]).await;
+        for (at, verdict) in lost.into_iter().zip(again.verdicts) {
+            settled.verdicts[at] = verdict;
+        }
+        settled.moved.extend(again.moved);
+        settled.outbox.extend(again.outbox);
+    }
+
     async fn commit(&self, inputs: Arc<Vec<Input>>, confirmed: Vec<Uuid>) -> Result<Settled, StoreError> {
         let mut taken = BTreeMap::new();
-        let mut in_doubt = false;
+        let (mut in_doubt, mut was_refused) = (false, false);
         let mut last = StoreError::Conflict("never tried".to_owned());
         for _ in 0..TRIES {
             let known = self.known.that_move(&self.registry, &inputs, self.store.now());
@@ -119,6 +145,15 @@ impl Committer {
                 Err(StoreError::HoldLifted(lifted)) => {
                     self.holds.lift(&lifted);
                     last = StoreError::HoldLifted(lifted);
+                    continue;
+                }
+                // A single input is given up for this, so it is tried once more, on the row itself: a server's error may be
+                // the garbled remains of another one, or be about its connection. One of several is tried alone next.
+                Err(error @ StoreError::Refused(_)) if inputs.len() == 1 && !was_refused && !in_doubt => {
+                    tracing::warn!(%error, "refused; tried once more before it is given up");
+                    was_refused = true;
+                    self.known.forget(known.keys());
+                    last = error;
                     continue;
                 }
                 Err(error @ StoreError::DuplicateKey) => last = error,

@@ -56,6 +56,8 @@ pub enum Fault {
     NotDoneAndUnanswered,
     /// Nothing is written: somebody else was faster.
     Conflict,
+    /// Nothing is written: the database refuses it.
+    Refused,
 }
 
 /// A store, in memory unless the test says otherwise, that fails on order.
@@ -63,6 +65,10 @@ pub enum Fault {
 pub struct FaultyStore {
     pub inner: Arc<dyn SagaStore>,
     faults: Mutex<Vec<Fault>>,
+    /// No move of this saga is ever taken.
+    refused: Mutex<Option<SagaId>>,
+    /// Rows of the next commits that do not decode when they are read.
+    garbled: Mutex<Vec<SagaId>>,
     pub commits: AtomicUsize,
     /// How many sagas the last commit read.
     pub read: AtomicUsize,
@@ -75,7 +81,24 @@ impl FaultyStore {
     }
 
     pub fn over(inner: Arc<dyn SagaStore>) -> Arc<Self> {
-        Arc::new(Self { inner, faults: Mutex::default(), commits: AtomicUsize::new(0), read: AtomicUsize::new(0) })
+        Arc::new(Self {
+            inner,
+            faults: Mutex::default(),
+            refused: Mutex::default(),
+            garbled: Mutex::default(),
+            commits: AtomicUsize::new(0),
+            read: AtomicUsize::new(0),
+        })
+    }
+
+    /// From now on the database refuses every move of this saga.
+    pub fn refuse(&self, id: SagaId) {
+        *self.refused.lock().unwrap() = Some(id);
+    }
+
+    /// The saga's row comes garbled from the database when it is read next; it is whole in its table.
+    pub fn garble_next(&self, id: SagaId) {
+        self.garbled.lock().unwrap().push(id);
     }
 
     /// The next commits fail like this, in this order.
@@ -98,6 +121,20 @@ impl FaultyStore {
             }
         });
         self.inner.commit(vec![id], decide).await.expect("damaged");
+    }
+
+    /// Moves a saga to where it is, under its next version.
+    pub async fn touch(&self, id: SagaId) {
+        let decide = Box::new(move |loaded: &Loaded| {
+            let mut saga = loaded.records[&id].saga.clone();
+            let loaded_version = saga.version;
+            saga.version += 1;
+            Changes {
+                updates: vec![Update { saga, last_failure: None, loaded_version, data_changed: false }],
+                ..Changes::default()
+            }
+        });
+        self.inner.commit(vec![id], decide).await.expect("touched");
     }
 
     /// Ends a saga, as another orchestrator would.
@@ -124,6 +161,32 @@ impl FaultyStore {
         self.inner.commit(ids, look).await.map(|_| ())
     }
 
+    /// Writes what the database takes of it, which is all or nothing.
+    async fn write(&self, ids: Vec<SagaId>, mut decide: Decide) -> Result<Changes, StoreError> {
+        let refused = *self.refused.lock().unwrap();
+        let garbled = {
+            let mut garbled = self.garbled.lock().unwrap();
+            let now = garbled.iter().copied().filter(|id| ids.contains(id)).collect::<Vec<_>>();
+            garbled.retain(|id| !now.contains(id));
+            now
+        };
+        let was_refused = Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let tell = was_refused.clone();
+        let judged = Box::new(move |loaded: &Loaded| {
+            let mut loaded = loaded.clone();
+            for id in &garbled {
+                loaded.records.remove(id);
+                loaded.broken.push((*id, "garbled".to_owned()));
+            }
+            let changes = decide(&loaded);
+            let is_refused = changes.updates.iter().any(|update| Some(update.saga.id) == refused);
+            tell.store(is_refused, Ordering::SeqCst);
+            if is_refused { Changes::default() } else { changes }
+        });
+        let written = self.inner.commit(ids, judged).await?;
+        if was_refused.load(Ordering::SeqCst) { Err(StoreError::Refused("told to".into())) } else { Ok(written) }
+    }
+
     fn next_fault(&self) -> Option<Fault> {
         let mut faults = self.faults.lock().unwrap();
         if faults.is_empty() { None } else { Some(faults.remove(0)) }
@@ -136,7 +199,7 @@ impl SagaStore for FaultyStore {
         self.commits.fetch_add(1, Ordering::SeqCst);
         self.read.store(ids.len(), Ordering::SeqCst);
         match self.next_fault() {
-            None => self.inner.commit(ids, decide).await,
+            None => self.write(ids, decide).await,
             Some(Fault::Away) => {
                 self.roll_back(ids, decide).await?;
                 Err(StoreError::Unavailable("told to".into()))
@@ -152,6 +215,10 @@ impl SagaStore for FaultyStore {
             Some(Fault::Conflict) => {
                 self.roll_back(ids, decide).await?;
                 Err(StoreError::Conflict("told to".into()))
+            }
+            Some(Fault::Refused) => {
+                self.roll_back(ids, decide).await?;
+                Err(StoreError::Refused("told to".into()))
             }
         }
     }
@@ -207,6 +274,7 @@ impl SagaStore for FaultyStore {
                 Err(StoreError::UnknownOutcome("told to".into()))
             }
             Some(Fault::Conflict) => Err(StoreError::Conflict("told to".into())),
+            Some(Fault::Refused) => Err(StoreError::Refused("told to".into())),
         }
     }
 
