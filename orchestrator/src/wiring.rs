@@ -1,5 +1,7 @@
 //! The one place that names concrete technologies and puts the parts together.
 
+pub mod vital;
+
 use crate::api::Api;
 use crate::api::admin::overview::Memo;
 use crate::api::forward::{Server, forward};
@@ -44,6 +46,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tonic::transport::Channel;
 use uuid::Uuid;
+use vital::Vital;
 
 /// How long a stopping orchestrator waits for the confirms of what it published last.
 const LAST_CONFIRMS: Duration = Duration::from_secs(1);
@@ -153,6 +156,7 @@ pub struct Orchestrator {
     sender: Arc<Sender>,
     stop: CancellationToken,
     closing: CancellationToken,
+    vital: Vital,
     workers: Vec<JoinHandle<()>>,
     engine: JoinHandle<()>,
 }
@@ -206,10 +210,11 @@ impl Orchestrator {
             Incidents::new(desk, store, registry, metrics.clone(), parts.webhook.clone())
         });
         let census = Census::new(parts.store.clone(), under_way, metrics);
+        let vital = Vital::until(stop.clone());
         let workers = vec![
-            tokio::spawn(until(stop.clone(), inbox.run())),
-            tokio::spawn(relay.run(stop.clone())),
-            tokio::spawn(waker.run(stop.clone())),
+            vital.spawn("inbox", until(stop.clone(), inbox.run())),
+            vital.spawn("relay", relay.run(stop.clone())),
+            vital.spawn("waker", waker.run(stop.clone())),
             tokio::spawn(census.run(stop.clone())),
             tokio::spawn(until(stop.clone(), notifier.clone().listen())),
         ];
@@ -249,7 +254,8 @@ impl Orchestrator {
             notifier,
             stop: stop.clone(),
         };
-        Ok(Self { api, parts, sender, stop, closing, workers, engine: tokio::spawn(engine.run()) })
+        let engine = vital.spawn("engine", engine.run());
+        Ok(Self { api, parts, sender, stop, closing, vital, workers, engine })
     }
 
     /// Its gRPC services.
@@ -266,11 +272,18 @@ impl Orchestrator {
         &self.api
     }
 
+    /// Whether the tasks that drive sagas run.
+    #[must_use]
+    pub fn vital(&self) -> &Vital {
+        &self.vital
+    }
+
     /// Ok if sagas can be started and driven right now.
     pub async fn ready(&self) -> Result<(), String> {
         if self.stop.is_cancelled() {
             return Err("shutting down".to_owned());
         }
+        self.vital.check()?;
         self.parts.store.ready().await.map_err(|error| error.to_string())?;
         self.parts.bus.health().map_err(|error| error.to_string())
     }
@@ -334,4 +347,36 @@ pub fn forwarded(channels: &BTreeMap<String, Channel>) -> Router {
 /// Killing and reviving on purpose, passed on to the supervisor of the processes.
 pub fn chaos(channel: Channel) -> Router {
     forward(&[chaos_service_server::SERVICE_NAME], channel, SUPERVISOR)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::coord::local::LocalCoord;
+    use crate::store::memory::MemoryStore;
+    use crate::workers::probe::NoProbe;
+    use baton_bus::local::{LocalBus, LocalConfig};
+    use saga_core::time::Micros;
+
+    #[tokio::test]
+    async fn an_orchestrator_whose_engine_has_ended_is_not_ready() {
+        let parts = Parts {
+            store: Arc::new(MemoryStore::new(Arc::new(|| Micros(1_700_000_000_000_000)))),
+            desk: None,
+            webhook: None,
+            bus: Arc::new(LocalBus::new(LocalConfig::default())),
+            coord: Arc::new(LocalCoord::new()),
+            probe: Arc::new(NoProbe),
+            registry: Registry::standard(),
+            settings: Settings::default(),
+        };
+        let metrics = Arc::new(Metrics::register(&mut prometheus_client::registry::Registry::default()));
+        let orchestrator = Orchestrator::start(parts, metrics).await.expect("started");
+        orchestrator.ready().await.expect("ready");
+        orchestrator.engine.abort();
+        orchestrator.vital().lost().await;
+        let why = orchestrator.ready().await.expect_err("nothing moves any more");
+        assert!(why.contains("engine"), "{why}");
+        orchestrator.shutdown().await;
+    }
 }

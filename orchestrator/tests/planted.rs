@@ -5,12 +5,16 @@ mod support;
 use baton_orchestrator::engine::planted::{Planted, drop_unconfirmed};
 use baton_orchestrator::engine::sender::Sender;
 use baton_orchestrator::store::SagaStore as _;
-use saga_core::event::{Outcome, Reply};
-use saga_core::saga::{Direction, SagaId};
+use saga_core::definition::Definition;
+use saga_core::event::{Event, Outcome, Reply};
+use saga_core::machine;
+use saga_core::saga::{Direction, Saga, SagaId};
+use saga_core::time::Micros;
+use saga_core::transition::Applied;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use support::{Bench, Fault, delivery, order_start};
+use support::{Bench, Fault, Settlement, delivery, order_start, wait_for};
 
 async fn start(bench: &mut Bench, n: u8) {
     let handle = bench.handle.clone();
@@ -60,6 +64,36 @@ async fn unconfirmed_rows_stay(bench: &mut Bench, plant: impl Fn(&Arc<Sender>, &
     bench.clock.pass(Duration::from_secs(2));
     let rows = bench.store.unconfirmed(Duration::from_secs(1), None, 10).await.unwrap();
     if rows.len() == 2 { Ok(()) } else { Err(format!("{} of 2 outbox rows are left", rows.len())) }
+}
+
+/// A machine with a defect in it: it panics at one reply, to the saga that is made of ones.
+fn panics_at_saga_one(definition: &Definition, saga: &Saga, event: &Event, now: Micros) -> Applied {
+    assert!(!matches!(event, Event::Reply(_)) || saga.id != SagaId([1; 16]), "planted");
+    machine::apply(definition, saga, event, now)
+}
+
+/// A saga that this process has moved itself is tried on the value it keeps, before any transaction.
+#[tokio::test]
+async fn a_machine_that_panics_costs_one_input_and_not_the_engine() {
+    let mut bench = Bench::with(|_| Some(Planted::Machine(panics_at_saga_one)));
+    for n in 1..=2 {
+        start(&mut bench, n).await;
+    }
+    let mut all = Vec::new();
+    for n in 1..=2 {
+        let (delivered, settlements) = delivery();
+        let outcome = Outcome::Succeeded { output: bytes::Bytes::new() };
+        let reply = Reply { step: 1, direction: Direction::Action, attempt: 1, outcome };
+        bench.handle.delivery(vec![(SagaId([n; 16]), reply)], delivered).await;
+        all.push(settlements);
+    }
+    assert!(bench.engine.run_once().await, "it goes on");
+    for (settlements, expected) in all.iter().zip([Settlement::DeadLettered, Settlement::Acked]) {
+        wait_for("the settlement", || *settlements.lock().unwrap() == [expected]).await;
+    }
+    for (n, version) in [(1, 1), (2, 2)] {
+        assert_eq!(bench.store.get(SagaId([n; 16])).await.unwrap().expect("a saga").saga.version, version);
+    }
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use crate::engine::input::{Input, Verdict};
 use crate::engine::known::Known;
-use crate::engine::plan::{Plan, Planning, plan};
+use crate::engine::plan::{Apply, Plan, Planning, plan};
 use crate::engine::under_way::UnderWay;
 use crate::held::Known as Holds;
 use crate::sagas::Registry;
@@ -108,9 +108,8 @@ impl Committer {
     /// its way from the database is whole in its table. Nobody loses anything by an order that is answered as unreadable, or
     /// by a wake, which comes again.
     async fn read_again(&self, inputs: &[Input], settled: &mut Settled) {
-        let is_lost = |at: &usize| {
-            matches!((&inputs[*at], &settled.verdicts[*at]), (Input::Reply(..), Verdict::Unreadable(_)))
-        };
+        let is_lost =
+            |at: &usize| matches!((&inputs[*at], &settled.verdicts[*at]), (Input::Reply(..), Verdict::Unreadable(_)));
         let lost: Vec<usize> = (0..inputs.len()).filter(is_lost).collect();
         if lost.is_empty() {
             return;
@@ -129,7 +128,7 @@ impl Committer {
         let (mut in_doubt, mut was_refused) = (false, false);
         let mut last = StoreError::Conflict("never tried".to_owned());
         for _ in 0..TRIES {
-            let known = self.known.that_move(&self.registry, &inputs, self.store.now());
+            let known = self.known.that_move(&self.registry, self.machine(), &inputs, self.store.now());
             match self.commit_once(&inputs, &confirmed, &taken, &known, in_doubt).await {
                 Ok(settled) => {
                     self.known.keep(&settled.moved);
@@ -175,6 +174,14 @@ impl Committer {
         Err(last)
     }
 
+    fn machine(&self) -> Apply {
+        #[cfg(feature = "planted-bugs")]
+        if let Some(crate::engine::planted::Planted::Machine(apply)) = self.planted {
+            return apply;
+        }
+        saga_core::machine::apply
+    }
+
     /// One transaction. Once in doubt, operators' orders are not applied again: unlike replies, wakes and starts they
     /// carry nothing that would make the second time harmless.
     async fn commit_once(
@@ -193,13 +200,7 @@ impl Committer {
         } else {
             inputs.clone()
         };
-        #[cfg(not(feature = "planted-bugs"))]
-        let apply = saga_core::machine::apply;
-        #[cfg(feature = "planted-bugs")]
-        let apply = match self.planted {
-            Some(crate::engine::planted::Planted::Machine(apply)) => apply,
-            _ => saga_core::machine::apply,
-        };
+        let apply = self.machine();
         let slot = Arc::new(Mutex::new(Plan::default()));
         let decide = {
             let (slot, committer) = (slot.clone(), self.clone());

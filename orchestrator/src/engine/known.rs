@@ -4,14 +4,15 @@
 //! has that version; whatever does not move a value from here is decided again on the row itself.
 
 use crate::engine::input::Input;
+use crate::engine::plan::Apply;
 use crate::sagas::Registry;
 use crate::store::Record;
 use saga_core::event::Event;
-use saga_core::machine;
 use saga_core::saga::{SagaId, State};
 use saga_core::time::Micros;
 use saga_core::transition::Applied;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Sagas kept at most. Those under way are as many as callers wait; beyond this the oldest are read again.
@@ -34,6 +35,7 @@ impl Known {
     pub(crate) fn that_move(
         &self,
         registry: &Registry,
+        apply: Apply,
         inputs: &[Input],
         now: Micros,
     ) -> BTreeMap<SagaId, Arc<Record>> {
@@ -64,7 +66,10 @@ impl Known {
             let Some(saga_type) = registry.pinned(&record.saga.definition) else { return false };
             let event = Event::Reply((*reply).clone());
             let now = now.max(record.saga.updated_at);
-            matches!(machine::apply(saga_type.definition(), &record.saga, &event, now), Applied::Moved(_))
+            // This runs in the engine's own task. What panics is taken for unknown: it is read, and panics again in its
+            // transaction, which costs this one input.
+            let applied = catch_unwind(AssertUnwindSafe(|| apply(saga_type.definition(), &record.saga, &event, now)));
+            matches!(applied, Ok(Applied::Moved(_)))
         });
         moved.map(|(id, _, record)| (id, record)).collect()
     }

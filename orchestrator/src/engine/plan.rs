@@ -38,6 +38,9 @@ struct Working {
     touched: bool,
 }
 
+/// What a saga's machine does with an event: [`machine::apply`].
+pub type Apply = fn(&Definition, &Saga, &Event, Micros) -> Applied;
+
 /// What planning depends on beside the inputs and the loaded sagas.
 pub struct Planning<'a> {
     /// The sagas this build knows.
@@ -51,7 +54,7 @@ pub struct Planning<'a> {
     /// Makes message ids.
     pub new_id: &'a dyn Fn() -> Uuid,
     /// The machine's table, or a broken one that a test puts in its place.
-    pub apply: fn(&Definition, &Saga, &Event, Micros) -> Applied,
+    pub apply: Apply,
 }
 
 /// Plans a batch.
@@ -86,7 +89,7 @@ enum Answer {
 struct Planner<'a> {
     registry: &'a Registry,
     holds: &'a Standing,
-    apply: fn(&Definition, &Saga, &Event, Micros) -> Applied,
+    apply: Apply,
     now: Micros,
     working: BTreeMap<SagaId, Working>,
     taken: BTreeMap<StartKey, Holder>,

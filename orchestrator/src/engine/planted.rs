@@ -2,13 +2,9 @@
 
 use crate::engine::attempt::Committer;
 use crate::engine::input::Job;
+use crate::engine::plan::Apply;
 use crate::engine::sender::Sender;
 use baton_bus::bus::Delivery;
-use saga_core::definition::Definition;
-use saga_core::event::Event;
-use saga_core::saga::Saga;
-use saga_core::time::Micros;
-use saga_core::transition::Applied;
 use std::fmt;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -25,9 +21,6 @@ pub enum Planted {
     /// Another table in place of the machine's.
     Machine(Apply),
 }
-
-/// What takes the place of [`saga_core::machine::apply`].
-pub type Apply = fn(&Definition, &Saga, &Event, Micros) -> Applied;
 
 impl fmt::Debug for Planted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

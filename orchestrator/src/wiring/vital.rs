@@ -1,0 +1,91 @@
+//! The tasks without which sagas stand still: if one of them ends before its time, the process says that it is not ready.
+
+use std::sync::{Arc, OnceLock};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// Whether those tasks run. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Vital {
+    stop: CancellationToken,
+    /// Which ended first, before its time.
+    ended: Arc<OnceLock<&'static str>>,
+    lost: CancellationToken,
+}
+
+impl Vital {
+    /// Tasks that are to run until `stop` is cancelled.
+    #[must_use]
+    pub fn until(stop: CancellationToken) -> Self {
+        Self { stop, ended: Arc::default(), lost: CancellationToken::new() }
+    }
+
+    /// Runs one of them.
+    pub fn spawn(&self, name: &'static str, work: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
+        let watch = Watch { name, vital: self.clone() };
+        tokio::spawn(async move {
+            let _watch = watch;
+            work.await;
+        })
+    }
+
+    /// Ok as long as all of them run.
+    ///
+    /// # Errors
+    /// In words, which of them has ended although nobody asked it to. That is for good.
+    pub fn check(&self) -> Result<(), String> {
+        self.ended.get().map_or(Ok(()), |name| Err(format!("the {name} has ended; the log says why")))
+    }
+
+    /// Resolves once one of them has ended before its time. Cancel-safe.
+    pub async fn lost(&self) {
+        self.lost.cancelled().await;
+    }
+}
+
+/// Dropped when its task ends, however that comes about: by itself, by a panic, or aborted.
+struct Watch {
+    name: &'static str,
+    vital: Vital,
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if !self.vital.stop.is_cancelled() {
+            tracing::error!(task = self.name, "a task that sagas need has ended; this process is not ready any more");
+            let _ = self.vital.ended.set(self.name);
+            self.vital.lost.cancel();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_task_that_ends_before_its_time_is_told_however_it_ends() {
+        let aborted = |vital: &Vital| vital.spawn("engine", std::future::pending()).abort();
+        let panics = |vital: &Vital| drop(vital.spawn("engine", async { panic!("planted") }));
+        let returns = |vital: &Vital| drop(vital.spawn("engine", async {}));
+        for end in [&aborted as &dyn Fn(&Vital), &panics, &returns] {
+            let vital = Vital::until(CancellationToken::new());
+            let other = vital.spawn("relay", std::future::pending());
+            vital.check().expect("all run");
+            end(&vital);
+            vital.lost().await;
+            assert!(vital.check().expect_err("one has ended").contains("engine"));
+            other.abort();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_task_that_was_asked_to_end_is_no_loss() {
+        let stop = CancellationToken::new();
+        let vital = Vital::until(stop.clone());
+        let task = vital.spawn("relay", stop.clone().cancelled_owned());
+        stop.cancel();
+        task.await.expect("it ends");
+        vital.check().expect("nobody is missed");
+    }
+}
