@@ -51,6 +51,8 @@ pub struct Settled {
     pub outbox: Vec<OutboxMessage>,
     /// False if the confirmed outbox rows handed in are still there.
     pub confirmed_deleted: bool,
+    /// True if the store was away at the end: until it is back there is no point in another batch.
+    pub store_away: bool,
 }
 
 impl Committer {
@@ -72,9 +74,11 @@ impl Committer {
                 | StoreError::DuplicateKey
                 | StoreError::RequestTaken,
             ) if inputs.len() > 1 => self.one_by_one(inputs, confirmed).await,
-            Err(error) => {
-                Settled { verdicts: inputs.iter().map(|_| verdict_of(&error)).collect(), ..Settled::default() }
-            }
+            Err(error) => Settled {
+                verdicts: inputs.iter().map(|_| verdict_of(&error)).collect(),
+                store_away: is_away(&error),
+                ..Settled::default()
+            },
         }
     }
 
@@ -93,8 +97,9 @@ impl Committer {
                 }
                 Err(error) => {
                     all.verdicts.push(verdict_of(&error));
-                    if matches!(error, StoreError::Unavailable(_) | StoreError::UnknownOutcome(_)) {
+                    if is_away(&error) {
                         // The store has gone away meanwhile: the rest would each wait for it in vain.
+                        all.store_away = true;
                         all.verdicts.resize(inputs.len(), Verdict::Unavailable("the store is away".to_owned()));
                         break;
                     }
@@ -121,15 +126,29 @@ impl Committer {
         }
         settled.moved.extend(again.moved);
         settled.outbox.extend(again.outbox);
+        settled.store_away |= again.store_away;
     }
 
+    /// All of them in one transaction, tried again where that may help. Once the outcome of one try is unknown every later
+    /// failure is: whoever heard of that one only would take what may have been written for undone, and order it again.
     async fn commit(&self, inputs: Arc<Vec<Input>>, confirmed: Vec<Uuid>) -> Result<Settled, StoreError> {
+        let mut doubt = None;
+        let tried = self.tries(inputs, confirmed, &mut doubt).await;
+        tried.map_err(|error| doubt.unwrap_or(error))
+    }
+
+    async fn tries(
+        &self,
+        inputs: Arc<Vec<Input>>,
+        confirmed: Vec<Uuid>,
+        doubt: &mut Option<StoreError>,
+    ) -> Result<Settled, StoreError> {
         let mut taken = BTreeMap::new();
-        let (mut in_doubt, mut was_refused) = (false, false);
+        let mut was_refused = false;
         let mut last = StoreError::Conflict("never tried".to_owned());
         for _ in 0..TRIES {
             let known = self.known.that_move(&self.registry, self.machine(), &inputs, self.store.now());
-            match self.commit_once(&inputs, &confirmed, &taken, &known, in_doubt).await {
+            match self.commit_once(&inputs, &confirmed, &taken, &known, doubt.is_some()).await {
                 Ok(settled) => {
                     self.known.keep(&settled.moved);
                     self.under_way.moved(&settled.moved);
@@ -148,7 +167,7 @@ impl Committer {
                 }
                 // A single input is given up for this, so it is tried once more, on the row itself: a server's error may be
                 // the garbled remains of another one, or be about its connection. One of several is tried alone next.
-                Err(error @ StoreError::Refused(_)) if inputs.len() == 1 && !was_refused && !in_doubt => {
+                Err(error @ StoreError::Refused(_)) if inputs.len() == 1 && !was_refused => {
                     tracing::warn!(%error, "refused; tried once more before it is given up");
                     was_refused = true;
                     self.known.forget(known.keys());
@@ -157,19 +176,15 @@ impl Committer {
                 }
                 Err(error @ StoreError::DuplicateKey) => last = error,
                 Err(error @ StoreError::UnknownOutcome(_)) => {
-                    in_doubt = true;
+                    *doubt = Some(error.clone());
                     self.known.forget(known.keys());
                     last = error;
                 }
-                Err(_) if in_doubt => return Err(last),
                 Err(error) => return Err(error),
             }
             // Whoever holds our keys now, possibly we ourselves: what a lost COMMIT did is read, never assumed.
-            taken = match self.store.find_keys(start_keys(&inputs)).await {
-                Ok(holders) => holders.into_iter().map(|holder| (holder.key, holder)).collect(),
-                Err(_) if in_doubt => return Err(last),
-                Err(error) => return Err(error),
-            };
+            let holders = self.store.find_keys(start_keys(&inputs)).await?;
+            taken = holders.into_iter().map(|holder| (holder.key, holder)).collect();
         }
         Err(last)
     }
@@ -245,7 +260,8 @@ impl Committer {
                 },
             })
             .collect();
-        Ok(Settled { verdicts, moved: planned.moved, outbox: changes.outbox, confirmed_deleted: true })
+        let (moved, outbox) = (planned.moved, changes.outbox);
+        Ok(Settled { verdicts, moved, outbox, confirmed_deleted: true, store_away: false })
     }
 }
 
@@ -262,6 +278,11 @@ fn start_keys(inputs: &[Input]) -> Vec<StartKey> {
 
 fn is_own(inputs: &[Input], id: SagaId) -> bool {
     inputs.iter().any(|input| matches!(input, Input::Start(start) if start.id == id))
+}
+
+/// Whether nothing else can be written before it is back.
+fn is_away(error: &StoreError) -> bool {
+    matches!(error, StoreError::Unavailable(_) | StoreError::UnknownOutcome(_))
 }
 
 fn verdict_of(error: &StoreError) -> Verdict {

@@ -72,11 +72,11 @@ impl Engine {
         }
         self.notifier.batch(inputs.len());
         let settled = self.committer.settle(inputs, &confirmed).await;
-        let mut store_away = !settled.confirmed_deleted;
-        if store_away {
+        if !settled.confirmed_deleted {
             self.sender.put_back(confirmed);
         }
-        store_away |= self.publish_and_answer(jobs, settled);
+        let store_away = settled.store_away;
+        self.publish_and_answer(jobs, settled);
         !store_away || self.wait_for_store().await
     }
 
@@ -109,10 +109,9 @@ impl Engine {
         Some(jobs)
     }
 
-    /// What follows a commit, in the order that matters: messages first, then callers, then acknowledgements. Returns
-    /// true if the store was away: replies are then held, since giving them back would count against their delivery
-    /// limit.
-    fn publish_and_answer(&mut self, jobs: Vec<Job>, settled: Settled) -> bool {
+    /// What follows a commit, in the order that matters: messages first, then callers, then acknowledgements. Replies that
+    /// the store was away for are held, since giving them back would count against their delivery limit.
+    fn publish_and_answer(&mut self, jobs: Vec<Job>, settled: Settled) {
         #[cfg(feature = "planted-bugs")]
         if matches!(self.committer.planted, Some(crate::engine::planted::Planted::DropUnconfirmed)) {
             crate::engine::planted::drop_unconfirmed(&self.sender, settled.outbox.iter().map(|message| message.id));
@@ -120,14 +119,12 @@ impl Engine {
         self.sender.send(settled.outbox);
         let mut verdicts = settled.verdicts.into_iter();
         let mut finished: Vec<(Delivery, Settling)> = Vec::new();
-        let mut store_away = false;
         for job in jobs {
             let own: Vec<Verdict> = verdicts.by_ref().take(job.weight()).collect();
             let settling = Settling::of(&own);
             if settling == Settling::Quarantine {
                 own.iter().for_each(tell_of_quarantine);
             }
-            store_away |= settling == Settling::Hold;
             self.notifier.settled(&own);
             match job {
                 Job::One(_, answer, _place) => {
@@ -156,7 +153,6 @@ impl Engine {
                 }
             });
         }
-        store_away
     }
 
     /// Jitter from a fresh id, whose low bits are random: a simulator that makes the ids repeats the pauses too.

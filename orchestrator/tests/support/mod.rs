@@ -58,6 +58,8 @@ pub enum Fault {
     Conflict,
     /// Nothing is written: the database refuses it.
     Refused,
+    /// Nothing is written: a start key is taken, and given back before anybody can ask whose it is.
+    DuplicateKey,
 }
 
 /// A store, in memory unless the test says otherwise, that fails on order.
@@ -67,11 +69,15 @@ pub struct FaultyStore {
     faults: Mutex<Vec<Fault>>,
     /// No move of this saga is ever taken.
     refused: Mutex<Option<SagaId>>,
+    /// Nothing that comes across this saga's row can be read.
+    sick: Mutex<Option<SagaId>>,
     /// Rows of the next commits that do not decode when they are read.
     garbled: Mutex<Vec<SagaId>>,
     pub commits: AtomicUsize,
     /// How many sagas the last commit read.
     pub read: AtomicUsize,
+    /// How often it was asked whether it is there.
+    pub looks: AtomicUsize,
 }
 
 impl FaultyStore {
@@ -85,15 +91,26 @@ impl FaultyStore {
             inner,
             faults: Mutex::default(),
             refused: Mutex::default(),
+            sick: Mutex::default(),
             garbled: Mutex::default(),
             commits: AtomicUsize::new(0),
             read: AtomicUsize::new(0),
+            looks: AtomicUsize::new(0),
         })
     }
 
     /// From now on the database refuses every move of this saga.
     pub fn refuse(&self, id: SagaId) {
         *self.refused.lock().unwrap() = Some(id);
+    }
+
+    /// From now on the database refuses to read whatever comes across this saga's row.
+    pub fn sicken(&self, id: Option<SagaId>) {
+        *self.sick.lock().unwrap() = id;
+    }
+
+    fn healthy(&self, id: SagaId) -> Result<(), StoreError> {
+        if *self.sick.lock().unwrap() == Some(id) { Err(StoreError::Refused("told to".into())) } else { Ok(()) }
     }
 
     /// The saga's row comes garbled from the database when it is read next; it is whole in its table.
@@ -220,6 +237,10 @@ impl SagaStore for FaultyStore {
                 self.roll_back(ids, decide).await?;
                 Err(StoreError::Refused("told to".into()))
             }
+            Some(Fault::DuplicateKey) => {
+                self.roll_back(ids, decide).await?;
+                Err(StoreError::DuplicateKey)
+            }
         }
     }
 
@@ -228,6 +249,7 @@ impl SagaStore for FaultyStore {
     }
 
     async fn get(&self, id: SagaId) -> Result<Option<Record>, StoreError> {
+        self.healthy(id)?;
         self.inner.get(id).await
     }
 
@@ -236,6 +258,13 @@ impl SagaStore for FaultyStore {
     }
 
     async fn search(&self, query: SearchQuery) -> Result<Found, StoreError> {
+        let sick = *self.sick.lock().unwrap();
+        if let Some(id) = sick
+            && let Some(record) = self.inner.get(id).await?
+            && query.search.matches(&record)
+        {
+            self.healthy(id)?;
+        }
         self.inner.search(query).await
     }
 
@@ -275,6 +304,7 @@ impl SagaStore for FaultyStore {
             }
             Some(Fault::Conflict) => Err(StoreError::Conflict("told to".into())),
             Some(Fault::Refused) => Err(StoreError::Refused("told to".into())),
+            Some(Fault::DuplicateKey) => Err(StoreError::DuplicateKey),
         }
     }
 
@@ -287,6 +317,7 @@ impl SagaStore for FaultyStore {
     }
 
     async fn ready(&self) -> Result<(), StoreError> {
+        self.looks.fetch_add(1, Ordering::SeqCst);
         self.inner.ready().await
     }
 }
