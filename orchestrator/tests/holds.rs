@@ -411,3 +411,30 @@ async fn a_look_that_is_late_does_not_unmark_what_the_engine_has_paused() {
         assert_eq!((seen.len(), seen[0].0), (1, saga));
     }
 }
+
+/// The first hold meets a row that cannot be read, round after round; the second one is seen to all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hold_that_cannot_be_seen_to_keeps_no_other_waiting() {
+    for office in both().await {
+        let sick = office.start(1).await;
+        office.hold(ORDERS).await.expect("held");
+        let worker = office.worker();
+        worker.run_once().await.expect("a round");
+        office.release(ORDERS).await.expect("releasing");
+        office.hold(STOCK).await.expect("held");
+        let saga = office.start(2).await;
+        for step in [1, 2] {
+            office.answer(saga, step).await;
+        }
+        office.release(STOCK).await.expect("releasing");
+        assert_eq!((office.state(sick).await, office.state(saga).await), ("paused", "paused"));
+        office.store.sicken(Some(sick));
+        worker.run_once().await.expect("a round");
+        assert_eq!(office.state(saga).await, "running");
+        office.store.sicken(None);
+        assert_eq!(office.state(sick).await, "paused");
+        worker.run_once().await.expect("a round");
+        assert_eq!(office.state(sick).await, "running");
+        assert!(office.holds().await.is_empty());
+    }
+}

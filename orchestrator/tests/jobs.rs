@@ -302,6 +302,27 @@ async fn fresh_sagas_find_room_while_a_job_of_thousands_runs() {
     }
 }
 
+/// The older job's page cannot be read; the younger one behind it is done all the same, and the older one says why it waits.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_fails_keeps_no_other_waiting() {
+    for office in both().await {
+        office.put(0, 3, &stuck()).await;
+        let sick = office.put(100, 1, &paused()).await[0];
+        let failing = office.create(request(wire::SagaVerb::Resume, "state = paused")).await.unwrap().name;
+        let behind = office.create(request(wire::SagaVerb::Retry, "state = stuck")).await.unwrap().name;
+        office.store.sicken(Some(sick));
+        let worker = office.worker();
+        let job = office.until(&behind, |job| job.state() == wire::JobState::Done).await;
+        assert_eq!((job.done, job.failed), (3, 0));
+        let waiting = office.until(&failing, |job| !job.waits.is_empty()).await;
+        assert!(waiting.waits.contains("the store refuses"), "{waiting:?}");
+        office.store.sicken(None);
+        let job = office.until(&failing, |job| job.state() == wire::JobState::Done).await;
+        worker.abort();
+        assert_eq!((job.done, job.failed, job.waits.as_str()), (1, 0, ""));
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn sagas_that_were_started_after_a_job_are_left_alone() {
     let office = Office::over(DatabaseConfig::SqliteMemory).await;

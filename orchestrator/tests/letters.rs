@@ -38,6 +38,7 @@ struct Post {
     api: Api,
     desk: Desk,
     bus: Arc<dyn CommandBus>,
+    sql: Arc<SqlStore>,
 }
 
 impl Post {
@@ -45,8 +46,9 @@ impl Post {
         let bench = Bench::over(config).await;
         let desk = bench.desk.clone().expect("a desk");
         let api = bench.api(Arc::new(NoProbe));
+        let sql = bench.sql.clone().expect("a database");
         tokio::spawn(bench.engine.run());
-        Self { api, desk, bus }
+        Self { api, desk, bus, sql }
     }
 
     /// Publishes bodies to `destination`, whose consumer can use none of them, and keeps the letters.
@@ -314,6 +316,46 @@ async fn a_letter_that_waits_is_kept_once() {
         // Decided: the same message may die again.
         assert_eq!(post.desk.keep_letters(&[letter]).await.expect("kept"), 1);
     }
+}
+
+/// It stays where it is, and those that come after it are kept, however many takes they fill.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_letter_that_the_database_refuses_holds_up_no_other() {
+    let bus = Arc::new(LocalBus::new(LocalConfig { capacity: 64, confirm_deadline: Duration::from_secs(5) }));
+    let post = Post::over(DatabaseConfig::SqliteMemory, bus.clone()).await;
+    let refuses = post.sql.database().transaction(|tx| {
+        Box::pin(async {
+            let sql = "CREATE TRIGGER refuses BEFORE INSERT ON dead_letter WHEN NEW.body = x'07' \
+                BEGIN SELECT RAISE(ABORT, 'told to'); END";
+            tx.execute(sql, Vec::new()).await.map(Verdict::Commit)
+        })
+    });
+    refuses.await.expect("a trigger");
+    let mut consumer = bus.consume(stock()).await.expect("a consumer");
+    let mut dead = bus.consume_dead_letters(stock()).await.expect("a quarantine");
+    let collector = Collector::new(post.desk.clone(), bus.clone(), stock());
+    let bodies = (7..47).map(|n| Bytes::from(vec![n]));
+    let messages = bodies.map(|body| Message { id: Uuid::new_v4(), destination: stock(), body }).collect();
+    let bury = async {
+        let mut buried = 0;
+        while buried < 40 {
+            for delivery in consumer.take(16).await.expect("deliveries") {
+                delivery.dead_letter("UNREADABLE").await;
+                buried += 1;
+            }
+        }
+    };
+    let (published, ()) = tokio::join!(bus.publish(messages), bury);
+    assert_eq!(published.len(), 40);
+    let collect = async {
+        while post.waiting().await.len() < 39 {
+            collector.run_once(&mut *dead).await.expect("collected");
+        }
+    };
+    tokio::time::timeout(PATIENCE, collect).await.expect("all but one are kept");
+    assert!(post.waiting().await.iter().all(|letter| letter.size_bytes == 1));
+    let left = bus.dead_letters();
+    assert_eq!((left.len(), left[0].body.as_ref()), (1, [7].as_slice()), "nothing is lost");
 }
 
 async fn timeline(api: &Api, name: &str) -> Result<wire::GetSagaTimelineResponse, Status> {

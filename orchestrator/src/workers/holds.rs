@@ -10,7 +10,7 @@ use crate::sagas::Registry;
 use crate::search::Search;
 use crate::store::{SagaStore, SearchQuery, StoreError};
 use crate::workers::ordering::{Given, give, request_id};
-use crate::workers::repeat;
+use crate::workers::{ends_round, repeat};
 use baton_operate::filter::{Compare, Expr, NumberField, StateKind, Term, TextField, TextTest};
 use baton_operate::order::OrderBy;
 use futures_util::future::join_all;
@@ -62,16 +62,24 @@ impl Holds {
     }
 
     /// One round. What fails, or is cut off by a crash, is done again by whoever claims the hold next, under the same
-    /// request ids.
+    /// request ids. A hold that cannot be seen to does not keep the others waiting.
     pub async fn run_once(&self) -> Result<(), StoreError> {
         for hold in self.desk.holds().await? {
-            let Some(hold) = self.desk.claim_hold(&hold.held, self.worker, LEASE).await? else { continue };
-            match &hold.release {
-                None => self.pause(&hold).await?,
-                Some((actor, reason)) => self.resume(&hold, actor, reason).await?,
+            match self.see_to(&hold.held).await {
+                Ok(()) => {}
+                Err(error) if ends_round(&error) => return Err(error),
+                Err(error) => tracing::warn!(hold = hold.held.name(), %error, "a hold could not be seen to"),
             }
         }
         Ok(())
+    }
+
+    async fn see_to(&self, held: &Held) -> Result<(), StoreError> {
+        let Some(hold) = self.desk.claim_hold(held, self.worker, LEASE).await? else { return Ok(()) };
+        match &hold.release {
+            None => self.pause(&hold).await,
+            Some((actor, reason)) => self.resume(&hold, actor, reason).await,
+        }
     }
 
     async fn pause(&self, hold: &Hold) -> Result<(), StoreError> {

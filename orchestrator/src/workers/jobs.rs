@@ -8,6 +8,7 @@ use crate::sagas::Registry;
 use crate::search::Search;
 use crate::store::audit;
 use crate::store::{Record, SagaStore, SearchQuery, StoreError};
+use crate::workers::ends_round;
 use crate::workers::ordering::{Given, give, request_id};
 use crate::workers::pace::Pace;
 use baton_operate::filter::{Expr, Preset, parse};
@@ -40,6 +41,9 @@ const MAX_ROWS: u32 = 5_000;
 
 /// Times a page is tried before a saga that others hold counts as a failure: a minute or so.
 const PATIENCE: u32 = 200;
+
+/// What a job waits for that the store refuses to be asked for.
+const FAILS: &str = "the store refuses its next page; the server's log has the cause";
 
 /// Jobs are kept for 30 days after their end.
 const KEEP_ENDED_US: i64 = 30 * 24 * 3600 * 1_000_000;
@@ -113,7 +117,8 @@ impl Jobs {
     }
 
     /// One page of every job whose turn it is; returns when the next one is due. If it fails, or the process dies, a page
-    /// that was begun is ordered again under the same request ids, here or elsewhere: nothing happens twice.
+    /// that was begun is ordered again under the same request ids, here or elsewhere: nothing happens twice. A job that fails
+    /// is looked at again a little later, and does not keep the others waiting.
     pub async fn run_once(&mut self) -> Result<Instant, StoreError> {
         let open = self.desk.open_jobs(self.worker, AT_ONCE).await?;
         self.paces.retain(|id, _| open.contains(id));
@@ -124,14 +129,30 @@ impl Jobs {
                 next = next.min(turn.pace.due());
                 continue;
             }
-            if let Some(job) = self.desk.claim_job(id, self.worker, LEASE).await? {
-                let turn = *self.paces.entry(id).or_insert(Turn { pace: Pace::new(job.max_rate, now), tries: 0 });
-                let turn = self.page(job, turn).await?;
-                next = next.min(turn.pace.due());
-                self.paces.insert(id, turn);
+            match self.turn(id, now).await {
+                Ok(None) => {}
+                Ok(Some(due)) => next = next.min(due),
+                Err(error) if ends_round(&error) => return Err(error),
+                Err(error) => {
+                    tracing::warn!(job = %id, %error, "a job could not be worked on");
+                    let turn = self.paces.entry(id).or_insert(Turn { pace: Pace::new(1, now), tries: 0 });
+                    turn.pace.held_up(Instant::now(), IDLE);
+                    if let Err(error) = self.desk.job_waits(id, self.worker, FAILS).await {
+                        tracing::debug!(job = %id, %error, "why it waits could not be written down");
+                    }
+                }
             }
         }
         Ok(next)
+    }
+
+    /// One page of a job, unless another worker has it; returns when its next one is due.
+    async fn turn(&mut self, id: Uuid, now: Instant) -> Result<Option<Instant>, StoreError> {
+        let Some(job) = self.desk.claim_job(id, self.worker, LEASE).await? else { return Ok(None) };
+        let turn = *self.paces.entry(id).or_insert(Turn { pace: Pace::new(job.max_rate, now), tries: 0 });
+        let turn = self.page(job, turn).await?;
+        self.paces.insert(id, turn);
+        Ok(Some(turn.pace.due()))
     }
 
     async fn page(&self, mut job: Job, mut turn: Turn) -> Result<Turn, StoreError> {

@@ -11,9 +11,9 @@ use bytes::Bytes;
 use prost::Message as _;
 use saga_core::saga::SagaId;
 use saga_core::time::Micros;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 /// Letters kept by one transaction.
@@ -31,6 +31,9 @@ const KEEP_DECIDED_US: i64 = 30 * 24 * 3600 * 1_000_000;
 /// Decided letters deleted at once.
 const FORGET: u32 = 256;
 
+/// Between two attempts to keep letters that the database refuses.
+const REFUSED_AGAIN: Duration = Duration::from_secs(60);
+
 /// Longest reason kept, bytes.
 const MAX_REASON: usize = 63;
 
@@ -40,13 +43,22 @@ pub struct Collector {
     desk: Desk,
     bus: Arc<dyn CommandBus>,
     destination: Destination,
+    /// Letters that the database refuses, still unacknowledged: nothing may get lost, and a broker would count every
+    /// release. Its prefetch bounds them. Tried again when the time has come.
+    refused: Mutex<Refused>,
+}
+
+#[derive(Debug, Default)]
+struct Refused {
+    letters: Vec<Delivery>,
+    again_at: Option<Instant>,
 }
 
 impl Collector {
     /// A collector for one destination.
     #[must_use]
     pub fn new(desk: Desk, bus: Arc<dyn CommandBus>, destination: Destination) -> Self {
-        Self { desk, bus, destination }
+        Self { desk, bus, destination, refused: Mutex::default() }
     }
 
     /// Runs until cancelled or until the bus is closed. Letters that are not kept yet go back to their queue then.
@@ -72,7 +84,8 @@ impl Collector {
     }
 
     /// Keeps the next letters, then acknowledges them: after a crash in between they come again, and are found to be kept.
-    /// While they cannot be kept they are held, since a broker would count every release.
+    /// While they cannot be kept they are held, since a broker would count every release. One that the database refuses is
+    /// held by itself, and the others go on.
     ///
     /// # Errors
     /// If the bus is closed.
@@ -81,39 +94,76 @@ impl Collector {
         while !matches!(self.desk.waiting_letters().await, Ok(waiting) if waiting < MAX_WAITING) {
             sleep(PAUSE).await;
         }
-        let Ok(taken) = timeout(QUIET, consumer.take(MAX_TAKE)).await else {
-            self.forget().await;
-            return Ok(());
-        };
-        let taken = taken?;
-        let letters: Vec<NewLetter> = taken.iter().map(|delivery| self.letter(delivery)).collect();
-        while let Err(error) = self.keep(&letters).await {
-            tracing::warn!(%error, "dead letters are not kept yet");
-            sleep(PAUSE).await;
-        }
-        for delivery in taken {
-            delivery.ack().await;
+        let taken = timeout(QUIET, consumer.take(MAX_TAKE)).await;
+        self.settle(self.due_again()).await;
+        match taken {
+            Ok(taken) => self.settle(taken?).await,
+            Err(_) => self.forget().await,
         }
         Ok(())
     }
 
-    /// Keeps them together, or, if the database refuses that, one by one: one that it refuses holds up as few as can be.
-    async fn keep(&self, letters: &[NewLetter]) -> Result<(), StoreError> {
-        let kept = match self.desk.keep_letters(letters).await {
-            Err(StoreError::Refused(why)) if letters.len() > 1 => {
-                tracing::error!(why, "dead letters are kept one by one");
-                let mut kept = 0;
-                for letter in letters {
-                    kept += self.desk.keep_letters(std::slice::from_ref(letter)).await?;
-                }
-                kept
-            }
-            kept => kept?,
-        };
-        if kept > 0 {
-            tracing::warn!(kept, destination = ?self.destination, "dead letters collected");
+    /// Keeps letters and acknowledges them; those that the database refuses are set aside.
+    async fn settle(&self, taken: Vec<Delivery>) {
+        if taken.is_empty() {
+            return;
         }
-        Ok(())
+        let letters: Vec<NewLetter> = taken.iter().map(|delivery| self.letter(delivery)).collect();
+        let kept = loop {
+            match self.keep(&letters).await {
+                Ok(kept) => break kept,
+                Err(error) => tracing::warn!(%error, "dead letters are not kept yet"),
+            }
+            sleep(PAUSE).await;
+        };
+        for (delivery, is_kept) in taken.into_iter().zip(kept) {
+            if is_kept { delivery.ack().await } else { self.set_aside(delivery) }
+        }
+    }
+
+    /// Keeps them together, or, if the database refuses that, one by one. Says of each whether it is kept.
+    async fn keep(&self, letters: &[NewLetter]) -> Result<Vec<bool>, StoreError> {
+        let (mut new, mut kept) = (0, vec![true; letters.len()]);
+        match self.desk.keep_letters(letters).await {
+            Err(StoreError::Refused(why)) => {
+                tracing::error!(why, "dead letters are kept one by one");
+                for (letter, is_kept) in letters.iter().zip(&mut kept) {
+                    match self.desk.keep_letters(std::slice::from_ref(letter)).await {
+                        Err(StoreError::Refused(_)) => *is_kept = false,
+                        one => new += one?,
+                    }
+                }
+            }
+            all => new = all?,
+        }
+        if new > 0 {
+            tracing::warn!(kept = new, destination = ?self.destination, "dead letters collected");
+        }
+        Ok(kept)
+    }
+
+    fn set_aside(&self, delivery: Delivery) {
+        let mut refused = self.refused();
+        // One that was set aside before a connection was lost comes again; its old delivery settles nothing any more.
+        refused.letters.retain(|one| one.message_id != delivery.message_id || one.body != delivery.body);
+        refused.letters.push(delivery);
+        refused.again_at.get_or_insert_with(|| Instant::now() + REFUSED_AGAIN);
+        let (count, destination) = (refused.letters.len(), &self.destination);
+        tracing::error!(count, ?destination, "the database refuses dead letters; they stay in their queue");
+    }
+
+    /// What was set aside, if it is time to try it again.
+    fn due_again(&self) -> Vec<Delivery> {
+        let mut refused = self.refused();
+        if refused.again_at.is_none_or(|at| at > Instant::now()) {
+            return Vec::new();
+        }
+        std::mem::take(&mut *refused).letters
+    }
+
+    fn refused(&self) -> MutexGuard<'_, Refused> {
+        // A list and a time: a panic elsewhere leaves nothing half-changed.
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn letter(&self, delivery: &Delivery) -> NewLetter {

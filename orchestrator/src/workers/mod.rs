@@ -16,6 +16,7 @@ pub mod relay;
 pub mod retention;
 pub mod waker;
 
+use crate::store::StoreError;
 use std::fmt;
 use std::future::Future;
 use std::time::Duration;
@@ -39,4 +40,10 @@ async fn repeat<E: fmt::Display, F: Future<Output = Result<(), E>>>(
             () = tokio::time::sleep(pause) => {}
         }
     }
+}
+
+/// Whether the store is away, so that a round is over. Any other failure is about the piece of work that met it, and must not
+/// keep those behind it waiting.
+fn ends_round(error: &StoreError) -> bool {
+    matches!(error, StoreError::Unavailable(_) | StoreError::UnknownOutcome(_))
 }
