@@ -13,7 +13,7 @@ use baton_operate::failure::last_failure;
 use saga_core::definition::Definition;
 use saga_core::event::{Event, Outcome, Record as Journaled, Reply};
 use saga_core::machine;
-use saga_core::saga::{Cause, Saga, SagaId};
+use saga_core::saga::{Cause, Direction, Saga, SagaId};
 use saga_core::time::Micros;
 use saga_core::transition::{Applied, Command, Transition};
 use std::collections::BTreeMap;
@@ -192,9 +192,9 @@ impl Planner<'_> {
     }
 
     /// Takes a transition over: value, journal entry, commands. Where a hold keeps its commands back the saga is paused by
-    /// the same commit, and the commands count as lost, which any may be. A command whose payload cannot be built was never
-    /// sent, so the step counts as rejected and the saga unwinds or parks by the same table as ever; each round moves the
-    /// saga down at least one half-step, so this ends.
+    /// the same commit, and the commands count as lost, which any may be. A command whose payload cannot be built is answered
+    /// by [`unsendable`], and the saga backs off, unwinds or parks by the same table as ever; each round leaves it without a
+    /// command or moves it down at least one half-step, so this ends.
     fn record(&mut self, id: SagaId, saga_type: &Arc<dyn SagaType>, transition: Transition) {
         let mut next = Some(transition);
         while let Some(Transition { saga, entry, commands }) = next.take() {
@@ -245,8 +245,8 @@ impl Planner<'_> {
     ) {
         let step = &saga_type.definition().steps()[usize::from(command.id.step)];
         let name = match command.id.direction {
-            saga_core::saga::Direction::Action => step.action.clone(),
-            saga_core::saga::Direction::Undo => step.undo.clone(),
+            Direction::Action => step.action.clone(),
+            Direction::Undo => step.undo.clone(),
         };
         self.commands.push(Outgoing {
             participant: step.participant.clone(),
@@ -260,12 +260,14 @@ impl Planner<'_> {
     }
 }
 
-/// A command that could not be built did not happen.
+/// What a command that cannot be built comes to. It was never sent, but attempts before it may have been, and done: so only the
+/// first attempt at an action counts as rejected, and a later one as lost, which unwinds from the step itself in the end. An
+/// undo that is rejected parks its saga, whatever came before.
 fn unsendable(command: Command, message: String) -> Event {
-    Event::Reply(Reply {
-        step: command.id.step,
-        direction: command.id.direction,
-        attempt: command.attempt,
-        outcome: Outcome::Rejected { reason: "PAYLOAD_REFUSED".to_owned(), message },
-    })
+    let reason = "PAYLOAD_REFUSED".to_owned();
+    let outcome = match (command.id.direction, command.attempt) {
+        (Direction::Action, 2..) => Outcome::Unavailable { reason, message },
+        (Direction::Action, _) | (Direction::Undo, _) => Outcome::Rejected { reason, message },
+    };
+    Event::Reply(Reply { step: command.id.step, direction: command.id.direction, attempt: command.attempt, outcome })
 }
