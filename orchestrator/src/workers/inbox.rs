@@ -2,7 +2,8 @@
 
 use crate::engine::handle::EngineHandle;
 use crate::metrics::Metrics;
-use baton_bus::bus::{Consumer, Delivery};
+use async_trait::async_trait;
+use baton_bus::bus::{Consumer, Delivery, Settle};
 use baton_bus::error::BusError;
 use baton_crash_point::{Point, hit};
 use baton_proto::baton::participant::v1 as wire;
@@ -20,6 +21,9 @@ const MAX_REPLIES: usize = 1024;
 
 /// Longest output of a success. The wire protocol's bound: outputs stay in the saga's row, which every batch reads.
 const MAX_OUTPUT: usize = 16 * 1024;
+
+/// Why a reply is quarantined that lacks what it must have.
+const MALFORMED: &str = "MALFORMED_REPLY";
 
 /// Takes replies from the bus.
 #[derive(Debug)]
@@ -51,23 +55,24 @@ impl Inbox {
     }
 }
 
-/// Replies that can be read go to the engine. If none can, the message is quarantined with the reason; a message with
-/// some bad items is kept for its good ones, and the sagas of the others move on by their deadlines.
+/// Replies that can be read go to the engine. If none can, the message is quarantined with the reason; of a message with some
+/// bad items those alone are, once the good ones are settled. The sagas of the bad ones move on by their deadlines.
 async fn hand_over(engine: &EngineHandle, metrics: &Metrics, delivery: Delivery) {
-    match decode(&delivery.body) {
-        Ok((replies, bad)) => {
-            metrics.quarantined.inc_by(bad);
-            if bad > 0 {
-                tracing::warn!(bad, good = replies.len(), "reply message holds items that cannot be read");
+    match split(&delivery.body) {
+        Ok(Split { replies, bad }) => {
+            metrics.quarantined.inc_by(bad.len() as u64);
+            if !bad.is_empty() {
+                tracing::warn!(bad = bad.len(), good = replies.len(), "reply message holds items that cannot be read");
             }
-            if replies.is_empty() && bad > 0 {
+            match (replies.is_empty(), bad.is_empty()) {
                 // Aside: quarantine may take as long as the broker likes, the queue behind it must not. What is aside is
                 // unacknowledged, so the prefetch bounds it.
-                tokio::spawn(quarantine(delivery, "MALFORMED_REPLY"));
-            } else if replies.is_empty() {
-                delivery.ack().await;
-            } else {
-                engine.delivery(replies, delivery).await;
+                (true, false) => {
+                    tokio::spawn(quarantine(delivery, MALFORMED));
+                }
+                (true, true) => delivery.ack().await,
+                (false, true) => engine.delivery(replies, delivery).await,
+                (false, false) => engine.delivery(replies, with_bad_items(delivery, bad)).await,
             }
         }
         Err(reason) => {
@@ -75,6 +80,39 @@ async fn hand_over(engine: &EngineHandle, metrics: &Metrics, delivery: Delivery)
             tracing::warn!(reason, "reply message quarantined");
             tokio::spawn(quarantine(delivery, reason));
         }
+    }
+}
+
+/// The same delivery; when it is acknowledged, its bad items are quarantined.
+fn with_bad_items(delivery: Delivery, bad: Vec<Bytes>) -> Delivery {
+    let (body, id, redelivered) = (delivery.body.clone(), delivery.message_id, delivery.redelivered);
+    let bad = RawBatch { items: bad }.encode_to_vec().into();
+    Delivery::new(body, id, redelivered, Box::new(WithBadItems { delivery, bad }))
+}
+
+#[derive(Debug)]
+struct WithBadItems {
+    delivery: Delivery,
+    /// A message of the bad items alone.
+    bad: Bytes,
+}
+
+#[async_trait]
+impl Settle for WithBadItems {
+    async fn ack(self: Box<Self>) {
+        // Aside, as above.
+        let Self { mut delivery, bad } = *self;
+        delivery.body = bad;
+        tokio::spawn(quarantine(delivery, MALFORMED));
+    }
+
+    async fn dead_letter(mut self: Box<Self>, body: Bytes, reason: &str) {
+        self.delivery.body = body;
+        self.delivery.dead_letter(reason).await;
+    }
+
+    async fn release(self: Box<Self>) {
+        self.delivery.release().await;
     }
 }
 
@@ -96,19 +134,30 @@ pub type Decoded = (Vec<(SagaId, Reply)>, u64);
 
 /// Decodes a reply message. An error is the reason to quarantine it whole.
 pub fn decode(body: &Bytes) -> Result<Decoded, &'static str> {
+    split(body).map(|Split { replies, bad }| (replies, bad.len() as u64))
+}
+
+/// A message taken apart.
+struct Split {
+    replies: Vec<(SagaId, Reply)>,
+    /// Items that cannot be read.
+    bad: Vec<Bytes>,
+}
+
+fn split(body: &Bytes) -> Result<Split, &'static str> {
     let batch = RawBatch::decode(body.clone()).map_err(|_| "UNDECODABLE")?;
     if batch.items.len() > MAX_REPLIES {
         return Err("TOO_MANY_REPLIES");
     }
-    let mut bad = 0;
+    let mut bad = Vec::new();
     let mut replies = Vec::with_capacity(batch.items.len());
     for item in batch.items {
-        match wire::Reply::decode(item).ok().and_then(reply_of) {
+        match wire::Reply::decode(item.clone()).ok().and_then(reply_of) {
             Some(reply) => replies.push(reply),
-            None => bad += 1,
+            None => bad.push(item),
         }
     }
-    Ok((replies, bad))
+    Ok(Split { replies, bad })
 }
 
 /// A wire reply as a core event; `None` if it lacks what it must have, or its output breaks the bound.
@@ -147,6 +196,11 @@ fn cut(mut text: String, max: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::input::Job;
+    use crate::engine::under_way::UnderWay;
+    use baton_bus::bus::{CommandBus as _, Destination, Message};
+    use baton_bus::local::{LocalBus, LocalConfig};
+    use uuid::Uuid;
 
     fn good() -> wire::Reply {
         wire::Reply {
@@ -170,9 +224,47 @@ mod tests {
             Bytes::from(lacking_outcome.encode_to_vec()),
             Bytes::from(short_id.encode_to_vec()),
         ];
-        let (replies, bad) = decode(&Bytes::from(RawBatch { items }.encode_to_vec())).expect("decodes");
-        assert_eq!((replies.len(), bad), (1, 3));
+        let body = RawBatch { items: items.clone() }.encode_to_vec();
+        let Split { replies, bad } = split(&Bytes::from(body)).expect("decodes");
+        assert_eq!((replies.len(), bad), (1, items[1..].to_vec()));
         assert_eq!(replies[0].0, SagaId([7; 16]));
+    }
+
+    /// A bus whose quarantine can be read, an inbox on its replies, and the queue the engine would take from.
+    #[tokio::test]
+    async fn bad_items_are_quarantined_once_the_good_ones_are_settled() {
+        let bus = LocalBus::new(LocalConfig::default());
+        let (engine, mut jobs) = EngineHandle::new(8, 8, UnderWay::new(8));
+        let metrics = Arc::new(Metrics::register(&mut prometheus_client::registry::Registry::default()));
+        let consumer = bus.consume(Destination::Replies).await.expect("a consumer");
+        let mut inbox = Inbox::new(consumer, engine, metrics.clone());
+        let mut died = bus.consume_dead_letters(Destination::Replies).await.expect("a quarantine");
+        let bad = Bytes::from_static(b"\xff\xff\xff");
+        let body: Bytes = RawBatch { items: vec![good().encode_to_vec().into(), bad.clone()] }.encode_to_vec().into();
+        let message =
+            |body: &Bytes| Message { id: Uuid::now_v7(), destination: Destination::Replies, body: body.clone() };
+        // What the engine could not apply is quarantined as a whole, with the engine's reason.
+        for (applied, reason, left) in [
+            (true, MALFORMED, Bytes::from(RawBatch { items: vec![bad.clone()] }.encode_to_vec())),
+            (false, "REPLY_NOT_APPLIED", body.clone()),
+        ] {
+            let settled = async {
+                inbox.run_once().await.expect("the bus is open");
+                let Some(Job::Delivery(replies, delivery)) = jobs.recv().await else { panic!("a delivery") };
+                assert_eq!(replies.len(), 1);
+                assert!(bus.dead_letters().is_empty(), "not before the good one is settled");
+                if applied {
+                    delivery.ack().await
+                } else {
+                    delivery.dead_letter(reason).await
+                }
+                died.take(1).await.expect("a dead letter").remove(0)
+            };
+            let (_, letter) = tokio::join!(bus.publish(vec![message(&body)]), settled);
+            assert_eq!((letter.body.clone(), letter.reason.as_str()), (left, reason));
+            letter.ack().await;
+        }
+        assert_eq!(metrics.quarantined.get(), 2);
     }
 
     #[test]
@@ -200,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_fields_survive_reading() {
+    fn unknown_fields_spoil_nothing() {
         let mut bytes = good().encode_to_vec();
         bytes.extend_from_slice(b"\xfa\x3e\x03new");
         let (replies, bad) =
