@@ -30,9 +30,10 @@ pub enum DatabaseConfig {
     MariaDb {
         /// The URL; holds a secret, never logged.
         url: String,
-        /// Connections in the pool, at least 2.
+        /// Connections in the pool, at least 2. Reads outside transactions hold at most all but a quarter of them, and all
+        /// but one at least, so that a flood of reads never keeps a transaction from beginning.
         connections: u32,
-        /// How long to wait for a connection before `Unavailable`.
+        /// How long to wait for a connection, a read for its turn too, before `Unavailable`.
         acquire_timeout: Duration,
     },
     /// A file; WAL, synchronous=FULL.

@@ -65,7 +65,7 @@ impl MariaDb {
         let (pool, sql) = (Arc::clone(&self.pool), sql.to_owned());
         detached(async move {
             for _ in 0..DEAD_CONNECTIONS {
-                let mut lease = pool.acquire().await?;
+                let mut lease = pool.acquire_for_read().await?;
                 let result = lease.query(&sql, args.clone()).await;
                 if lease.failure().is_some_and(codec::Failure::is_dead_connection) && !lease.is_fresh() {
                     pool.forget_idle();

@@ -36,9 +36,14 @@ const MAX_IDLE: Duration = Duration::from_secs(5 * 60);
 pub(crate) struct Pool {
     options: MySqlConnectOptions,
     permits: Arc<Semaphore>,
+    /// Reads hold one of these beside their permit, so that a flood of them leaves connections to transactions.
+    reads: Arc<Semaphore>,
     idle: Mutex<Vec<Parked>>,
     acquire_timeout: Duration,
 }
+
+/// The place of a connection in use, and that of a read.
+type Permits = (OwnedSemaphorePermit, Option<OwnedSemaphorePermit>);
 
 struct Parked {
     connection: MySqlConnection,
@@ -49,7 +54,10 @@ struct Parked {
 impl fmt::Debug for Pool {
     /// Leaves the options out: they hold a password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pool").field("free", &self.permits.available_permits()).finish_non_exhaustive()
+        f.debug_struct("Pool")
+            .field("free", &self.permits.available_permits())
+            .field("free_for_reads", &self.reads.available_permits())
+            .finish_non_exhaustive()
     }
 }
 
@@ -63,8 +71,10 @@ impl Pool {
             .timezone(None)
             .set_names(false)
             .disable_statement_logging();
-        let permits = Arc::new(Semaphore::new(connections.max(2) as usize));
-        Self { options, permits, idle: Mutex::new(Vec::new()), acquire_timeout }
+        let connections = connections.max(2) as usize;
+        let permits = Arc::new(Semaphore::new(connections));
+        let reads = Arc::new(Semaphore::new(most_reads(connections)));
+        Self { options, permits, reads, idle: Mutex::new(Vec::new()), acquire_timeout }
     }
 
     pub(crate) fn acquire_timeout(&self) -> Duration {
@@ -74,17 +84,27 @@ impl Pool {
     /// A connection outside any transaction, within the acquire timeout. An idle one may be dead: its first statement
     /// tells.
     pub(crate) async fn acquire(self: &Arc<Self>) -> Result<Lease, SqlError> {
-        let deadline = tokio::time::Instant::now() + self.acquire_timeout;
-        let permit = match timeout_at(deadline, Arc::clone(&self.permits).acquire_owned()).await {
-            Ok(Ok(permit)) => permit,
-            Ok(Err(_)) => return Err(SqlError::Unavailable("the connection pool is closed".to_owned())),
-            Err(_) => return Err(SqlError::Unavailable("no free connection in time".to_owned())),
-        };
+        self.acquire_by(Instant::now() + self.acquire_timeout, None).await
+    }
+
+    /// The same for one read. At most all but a quarter of the connections are lent to reads.
+    pub(crate) async fn acquire_for_read(self: &Arc<Self>) -> Result<Lease, SqlError> {
+        let deadline = Instant::now() + self.acquire_timeout;
+        let read = permit(&self.reads, deadline, "too many reads are under way").await?;
+        self.acquire_by(deadline, Some(read)).await
+    }
+
+    async fn acquire_by(
+        self: &Arc<Self>,
+        deadline: Instant,
+        read: Option<OwnedSemaphorePermit>,
+    ) -> Result<Lease, SqlError> {
+        let permits = (permit(&self.permits, deadline, "no free connection in time").await?, read);
         if let Some(parked) = self.pop_idle() {
-            return Ok(self.lease(parked.connection, parked.born, false, permit));
+            return Ok(self.lease(parked.connection, parked.born, false, permits));
         }
-        match timeout_at(deadline, self.connect()).await {
-            Ok(connected) => Ok(self.lease(connected?, Instant::now(), true, permit)),
+        match timeout_at(deadline.into(), self.connect()).await {
+            Ok(connected) => Ok(self.lease(connected?, Instant::now(), true, permits)),
             Err(_) => Err(SqlError::Unavailable("the database did not answer a new connection in time".to_owned())),
         }
     }
@@ -94,14 +114,8 @@ impl Pool {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    fn lease(
-        self: &Arc<Self>,
-        connection: MySqlConnection,
-        born: Instant,
-        fresh: bool,
-        permit: OwnedSemaphorePermit,
-    ) -> Lease {
-        Lease { connection, born, fresh, failure: None, pool: Arc::clone(self), _permit: permit }
+    fn lease(self: &Arc<Self>, connection: MySqlConnection, born: Instant, fresh: bool, permits: Permits) -> Lease {
+        Lease { connection, born, fresh, failure: None, pool: Arc::clone(self), _permits: permits }
     }
 
     fn pop_idle(&self) -> Option<Parked> {
@@ -128,6 +142,19 @@ impl Pool {
     }
 }
 
+/// All but a quarter of the connections, and all but one at least.
+fn most_reads(connections: usize) -> usize {
+    connections - (connections / 4).max(1)
+}
+
+async fn permit(of: &Arc<Semaphore>, deadline: Instant, late: &str) -> Result<OwnedSemaphorePermit, SqlError> {
+    match timeout_at(deadline.into(), Arc::clone(of).acquire_owned()).await {
+        Ok(Ok(permit)) => Ok(permit),
+        Ok(Err(_)) => Err(SqlError::Unavailable("the connection pool is closed".to_owned())),
+        Err(_) => Err(SqlError::Unavailable(late.to_owned())),
+    }
+}
+
 /// Nothing of the caller's has been asked yet, so that nothing of it can be wrong: a login that was garbled on its way is
 /// refused, too. Only options that no login will mend are told apart.
 fn not_connected(error: sqlx::Error) -> SqlError {
@@ -143,7 +170,7 @@ pub(crate) struct Lease {
     fresh: bool,
     failure: Option<Failure>,
     pool: Arc<Pool>,
-    _permit: OwnedSemaphorePermit,
+    _permits: Permits,
 }
 
 impl Lease {
@@ -238,5 +265,15 @@ async fn bounded<T>(within: Duration, statement: impl Future<Output = Result<T, 
     match timeout(within, statement).await {
         Ok(result) => result.map_err(codec::failure),
         Err(_) => Err(Failure::timed_out(within)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::most_reads;
+
+    #[test]
+    fn reads_leave_a_quarter_of_the_connections_and_one_at_least() {
+        assert_eq!([2, 3, 4, 8, 9, 32].map(most_reads), [1, 2, 3, 6, 7, 24]);
     }
 }
