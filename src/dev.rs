@@ -15,7 +15,10 @@ use crate::{signals, telemetry};
 pub async fn run(args: &Dev, config: &Config, printer: Printer) -> Result<(), Failure> {
     let telemetry = telemetry::start(&config.telemetry, "baton-dev", !printer.no_colour())?;
     let stop = signals::stopping()?;
-    let embedded = Embedded::start(config, &args.data_dir, Chaos::OnLoopback).await?;
+    let embedded = tokio::select! {
+        embedded = Embedded::start(config, &args.data_dir, Chaos::OnLoopback) => embedded?,
+        () = stop.cancelled() => return Err(Failure::Interrupted),
+    };
     printer.text(&welcome(&embedded, args));
     stop.cancelled().await;
     printer.say("stopping");

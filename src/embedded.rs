@@ -26,6 +26,7 @@ use baton_orchestrator::api::Api;
 use baton_orchestrator::coord::local::LocalCoord;
 use baton_orchestrator::desk::Desk;
 use baton_orchestrator::metrics::Metrics;
+use baton_orchestrator::store::StoreError;
 use baton_orchestrator::store::sql::SqlStore;
 use baton_orchestrator::wiring::{Orchestrator, Parts, Settings};
 use baton_orchestrator::workers::probe::GrpcProbe;
@@ -87,7 +88,7 @@ impl Embedded {
         let mut config = config.clone();
         let sandbox = sandbox_provider::start(&config.provider, &directory.join("sandbox.db")).await?;
         config.provider.base_url = sandbox.url();
-        let cast = Cast::new(Mortal::all(&config, directory, &stop).await?);
+        let cast = Cast::new(Mortal::all(&config, directory).await?);
         let listener = wiring::listener(config.server.listen).await?;
         let address = listener.local_addr()?;
         let bus = Arc::new(LocalBus::new(LocalConfig {
@@ -164,9 +165,10 @@ fn lock(directory: &Path) -> Result<File, Failure> {
 }
 
 async fn store(directory: &Path) -> Result<Arc<SqlStore>, Failure> {
-    let opened = SqlStore::open(DatabaseConfig::sqlite(directory.join("orchestrator.db"))).await;
-    let store = opened.map_err(|error| Failure::other(&error))?;
-    store.migrate().await.map_err(|error| Failure::other(&error))?;
+    let path = directory.join("orchestrator.db");
+    let broken = |error: StoreError| Failure::Other(format!("orchestrator: {}: {error}", path.display()));
+    let store = SqlStore::open(DatabaseConfig::sqlite(&path)).await.map_err(broken)?;
+    store.migrate().await.map_err(broken)?;
     Ok(Arc::new(store))
 }
 

@@ -35,5 +35,6 @@ pub async fn start(provider: &Provider, ledger: &Path) -> Result<Sandbox, Failur
     let config =
         SandboxConfig { database, imp_key: provider.key.clone(), imp_secret: provider.secret.clone(), seed: SEED };
     let listener = wiring::listener(provider.listen).await?;
-    Sandbox::start(listener, config).await.map_err(|error| Failure::other(&error))
+    let broken = |error| Failure::Other(format!("{}: {}", ledger.display(), Failure::other(&error)));
+    Sandbox::start(listener, config).await.map_err(broken)
 }

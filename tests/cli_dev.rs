@@ -160,6 +160,24 @@ fn one_directory_belongs_to_one_process_and_sigterm_is_graceful() {
     assert!(status.success(), "{status}");
 }
 
+#[test]
+fn a_damaged_file_is_named_at_once() {
+    for name in ["orchestrator", "order", "payment", "stock", "sandbox"] {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join(format!("{name}.db"));
+        std::fs::write(&path, "no database, whatever it is called; ".repeat(300)).expect("it is written");
+        let output = baton()
+            .args(["dev", "--listen", ANY, "--admin-listen", ANY, "--provider-listen", ANY, "--data-dir"])
+            .arg(directory.path())
+            .output()
+            .expect("it runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains(&path.display().to_string()), "{said}");
+        assert!(!said.contains("not there yet"), "nobody waits for it to heal: {said}");
+    }
+}
+
 /// Two addresses that were free a moment ago; the restarted process must be where the first one was.
 fn addresses() -> (String, String) {
     let free = || TcpListener::bind(ANY).expect("a free port");

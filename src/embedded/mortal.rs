@@ -1,7 +1,6 @@
 //! A participant of the embedded shape that can be killed as SIGKILL would, and started again on its database file.
 
 use crate::config::Config;
-use crate::databases;
 use crate::failure::Failure;
 use crate::wiring::{self, Made, Work};
 use axum::Router;
@@ -13,6 +12,7 @@ use baton_edge::server;
 use baton_orchestrator::api::reason::SagaReason;
 use baton_participant_kit::probe;
 use baton_sql::database::{Database, DatabaseConfig};
+use baton_sql::error::SqlError;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::Mutex;
@@ -67,11 +67,7 @@ impl Mortal {
     ///
     /// # Errors
     /// If a file cannot be opened.
-    pub async fn all(
-        config: &Config,
-        directory: &std::path::Path,
-        stop: &CancellationToken,
-    ) -> Result<Vec<Arc<Self>>, Failure> {
+    pub async fn all(config: &Config, directory: &std::path::Path) -> Result<Vec<Arc<Self>>, Failure> {
         let provider = config.provider.clone();
         let (orders, items) = (config.shop.currencies.clone(), config.shop.currencies.clone());
         let recipes: [(&str, Recipe); 3] = [
@@ -81,13 +77,13 @@ impl Mortal {
         ];
         let mut all = Vec::new();
         for (name, recipe) in recipes {
-            all.push(Arc::new(Self::new(name, directory.join(format!("{name}.db")), recipe, stop).await?));
+            all.push(Arc::new(Self::new(name, directory.join(format!("{name}.db")), recipe).await?));
         }
         Ok(all)
     }
 
-    async fn new(name: &str, path: PathBuf, recipe: Recipe, stop: &CancellationToken) -> Result<Self, Failure> {
-        let made = made(name, &path, &recipe, stop).await?;
+    async fn new(name: &str, path: PathBuf, recipe: Recipe) -> Result<Self, Failure> {
+        let made = made(name, &path, &recipe).await?;
         Ok(Self {
             name: made.name,
             services: made.services,
@@ -147,7 +143,7 @@ impl Mortal {
         }
         let made = match worker.fresh.take() {
             Some(made) => made,
-            None => made(self.name, &self.path, &self.recipe, &CancellationToken::new()).await?,
+            None => made(self.name, &self.path, &self.recipe).await?,
         };
         let life = Life::of(made.own_routes(), made.services, made.database.clone()).await;
         if let Some(work) = worker.work.clone() {
@@ -191,10 +187,11 @@ impl Life {
     }
 }
 
-async fn made(name: &str, path: &std::path::Path, recipe: &Recipe, stop: &CancellationToken) -> Result<Made, Failure> {
-    let made = recipe(databases::open(&DatabaseConfig::sqlite(path), name, stop).await?)?;
-    let migrated = made.database.migrate(&made.migrations).await;
-    migrated.map_err(|error| Failure::Other(format!("{name}: {error}")))?;
+async fn made(name: &str, path: &std::path::Path, recipe: &Recipe) -> Result<Made, Failure> {
+    // A file is there or it is not: what is wrong with it does not heal by waiting.
+    let broken = |error: SqlError| Failure::Other(format!("{name}: {}: {error}", path.display()));
+    let made = recipe(Database::open(DatabaseConfig::sqlite(path)).await.map_err(broken)?)?;
+    made.database.migrate(&made.migrations).await.map_err(broken)?;
     Ok(made)
 }
 
