@@ -29,13 +29,33 @@ pub struct Client {
     timeout: Duration,
 }
 
-/// The endpoint for `host:port` or a URL.
+/// The endpoint for `host:port` or `http://host:port`. Nothing else is an address: gRPC has no TLS of its own yet, and whoever
+/// writes https must not be served in the clear.
 ///
 /// # Errors
-/// If the text is no address.
+/// If the text is no address; what may be a password in it is not repeated.
 pub fn endpoint(address: &str) -> Result<Endpoint, Failure> {
+    let wrong = |why: &str| Err(Failure::Usage(why.to_owned()));
+    if address.contains('@') {
+        return wrong("an address holds no user and no password; write host:port");
+    }
+    match address.split_once("://") {
+        None | Some(("http", _)) => {}
+        Some(("https", _)) => {
+            return wrong(&format!(
+                "`{address}`: gRPC is spoken without TLS here; write host:port, and encrypt on the way"
+            ));
+        }
+        Some(_) => return wrong(&format!("`{address}` is no address; write host:port")),
+    }
     let url = if address.contains("://") { address.to_owned() } else { format!("http://{address}") };
     let endpoint = Endpoint::from_shared(url).map_err(|_| Failure::Usage(format!("`{address}` is no address")))?;
+    if endpoint.uri().port_u16().is_none() {
+        return wrong(&format!("`{address}` has no port, or none from 0 to 65535; write host:port"));
+    }
+    if !matches!(endpoint.uri().path(), "" | "/") {
+        return wrong(&format!("`{address}`: an address has no path; write host:port"));
+    }
     let endpoint = endpoint.connect_timeout(CONNECT_TIMEOUT).tcp_nodelay(true);
     Ok(endpoint.http2_keep_alive_interval(KEEPALIVE.0).keep_alive_timeout(KEEPALIVE.1))
 }
@@ -130,4 +150,29 @@ pub fn present<T>(answered: Option<T>, what: &str) -> Result<T, Failure> {
 pub fn name(collection: &str, id: &str) -> String {
     let prefix = format!("{collection}/");
     if id.starts_with(&prefix) { id.to_owned() } else { prefix + id }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::endpoint;
+
+    #[test]
+    fn an_address_is_host_and_port_in_the_clear() {
+        for good in ["127.0.0.1:7400", "orchestrator:7400", "http://[::1]:7400", "http://orchestrator:7400/"] {
+            assert!(endpoint(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "https://h:7400",
+            "ftp://h:7400",
+            "h",
+            "127.0.0.1:99999",
+            "http://h:7400/path",
+            "http://u:hunter2@h:1",
+            "",
+            "::",
+        ] {
+            let told = endpoint(bad).expect_err(bad).to_string();
+            assert!(!told.contains("hunter2"), "{told}");
+        }
+    }
 }

@@ -162,6 +162,10 @@ async fn client(config: &Config, command: impl AsyncFnOnce(Client) -> Result<(),
                     config.client.server, config.server.listen
                 )))
             }
+            Err(Failure::Status(status)) if is_garbled(&status) && status.details().is_empty() => {
+                let (server, why) = (&config.client.server, status.message());
+                Err(Failure::Unreachable(format!("{server} gave no answer that is gRPC; is that its gRPC port? {why}")))
+            }
             done => done,
         }
     };

@@ -1,6 +1,7 @@
 //! Exit codes and streams of the binary: data on standard output, talk on standard error.
 
 use std::fs::File;
+use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 
 /// Runs the binary with a clean environment.
@@ -26,12 +27,15 @@ fn usage_is_two() {
         vec!["orders", "create", "--line", "sku"],
         vec!["participant", "cook"],
         vec!["items", "create", "sku", "--price", "much"],
-        vec!["demo", "--target", "127.0.0.1:1"],
+        vec!["demo", "--provider", "http://127.0.0.1:1"],
         vec!["demo", "--orders", "0"],
         vec!["verify", "--live", "--provider", "http://127.0.0.1:1"],
         vec!["--set", "novalue", "config", "check"],
         vec!["--config", "/nowhere/baton.toml", "config", "check"],
         vec!["--server", "not an address", "items", "list"],
+        vec!["--server", "https://127.0.0.1:1", "items", "list"],
+        vec!["--set", "provider.base_url=ftp://127.0.0.1:1", "config", "check"],
+        vec!["--set", "shop.currencies=won", "config", "check"],
     ] {
         assert_eq!(code(&args), 2, "{args:?}");
     }
@@ -49,6 +53,21 @@ fn help_and_version_are_fine() {
     assert_eq!(code(&["--help"]), 0);
     assert_eq!(code(&["--version"]), 0);
     assert_eq!(code(&["orders", "place", "--help"]), 0);
+}
+
+#[test]
+fn somebody_else_there_is_five_too() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("an address").to_string();
+    std::thread::spawn(move || {
+        for mut peer in listener.incoming().flatten() {
+            let _ = peer.write_all(b"-ERR unknown command\r\n");
+        }
+    });
+    let output = baton(&["--server", &address, "items", "list"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(5), "{said}");
+    assert!(said.contains(&format!("{address} gave no answer that is gRPC")), "{said}");
 }
 
 #[test]

@@ -29,7 +29,7 @@ fn collect(tree: &Dict, prefix: &str, found: &mut Vec<(String, Value)>) {
 /// True if the key may be read from a file named by `…_FILE`: it holds, or may hold, a secret.
 #[must_use]
 pub fn may_hold_secret(key: &str) -> bool {
-    SECRETS.contains(&key) || key == "url" || key.ends_with(".url")
+    SECRETS.contains(&key) || key.ends_with("url") || key.ends_with("_endpoint")
 }
 
 /// The value as it may be shown: secrets become `***`, in URLs only the password does.
@@ -92,6 +92,8 @@ mod tests {
         assert_eq!(masked("store.url", "mysql://h/s?password=p@x"), "mysql://h/s:***@x");
         assert_eq!(masked("bus.url", "amqp:u:pw@h"), "amqp:***@h");
         assert_eq!(masked("store.url", "sqlite:/a@b.db"), "sqlite:/a@b.db");
+        assert_eq!(masked("provider.base_url", "https://u:pw@h/p"), "https://u:***@h/p");
+        assert_eq!(masked("telemetry.otlp_endpoint", "http://u:pw@h:4317"), "http://u:***@h:4317");
         assert_eq!(masked("provider.secret", "abc"), "***");
         assert_eq!(masked("server.listen", "a:b@c"), "a:b@c");
     }

@@ -304,6 +304,9 @@ impl Config {
         if self.coord.kind == CoordKind::Redis && !self.coord.url.expose_secret().starts_with("redis") {
             return Err("coord.url: a Redis url begins with redis:// or rediss://".to_owned());
         }
+        if !self.provider.base_url.starts_with("http://") && !self.provider.base_url.starts_with("https://") {
+            return Err("provider.base_url: an address of HTTP begins with http:// or https://".to_owned());
+        }
         self.incidents.validate()?;
         self.dev.validate(&self.server)?;
         self.retention.validate(&[

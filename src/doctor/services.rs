@@ -3,7 +3,7 @@
 use super::finding::Finding;
 use super::{PATIENCE, within};
 use crate::client::endpoint;
-use crate::config::{Config, CoordKind};
+use crate::config::{Config, CoordKind, key};
 use baton_orchestrator::coord::redis;
 use secrecy::ExposeSecret as _;
 use tonic_health::pb::HealthCheckRequest;
@@ -67,10 +67,11 @@ async fn provider(url: &str) -> Finding {
         Ok(client) => client,
         Err(error) => return Finding::bad("provider", "reachable", error.to_string(), ""),
     };
+    let shown = key::masked("provider.base_url", url);
     match within(client.get(url).send()).await {
-        Ok(answer) => Finding::ok("provider", "reachable", format!("{url} answers {}", answer.status().as_u16())),
+        Ok(answer) => Finding::ok("provider", "reachable", format!("{shown} answers {}", answer.status().as_u16())),
         Err(_) => {
-            let found = format!("nobody answers at {url}");
+            let found = format!("nobody answers at {shown}");
             let mend = "payments can be neither looked up nor refunded: mend provider.base_url or the network";
             Finding::bad("provider", "reachable", found, mend)
         }
