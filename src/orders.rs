@@ -2,6 +2,7 @@
 
 use crate::cli::{Line, OrderStateArg, Orders, Page};
 use crate::client::{Client, name, present};
+use crate::config::key;
 use crate::failure::Failure;
 use crate::output;
 use crate::paging::paged;
@@ -57,7 +58,11 @@ async fn create(
             (Some(price), Some(_)) => price,
             (price, _) => {
                 let item = item(client, &line.item).await?;
-                currency_code.get_or_insert(item.currency_code);
+                let currency = currency_code.get_or_insert_with(|| item.currency_code.clone());
+                if price.is_none() && *currency != item.currency_code {
+                    let sold = item.currency_code;
+                    return Err(Failure::Usage(format!("{} is sold in {sold}, not in {currency}", line.item)));
+                }
                 price.unwrap_or(item.unit_price_minor_units)
             }
         };
@@ -84,14 +89,16 @@ async fn created(order: &Order, provider: &str, printer: Printer) {
     printer.one(order);
     let number = number(order);
     let (Some(total), false) = (&order.total, printer.quiet()) else { return };
-    let pay = format!("\nPay {} {} under that number at the sandbox", total.minor_units, total.currency_code);
+    let amount = baton_sandbox::amount::to_json(total.minor_units, &total.currency_code);
+    let pay = format!("\nPay {amount} {} under that number at the sandbox", total.currency_code);
     // The configuration need not be the one that the server runs with.
     let url = if is_sandbox(provider).await {
         printer.say(&format!("{pay}:"));
         provider
     } else {
         printer.say(&format!(
-            "{pay}. None answers at {provider} (provider.base_url): put the URL that `baton dev` prints for URL:"
+            "{pay}. None answers at {} (provider.base_url): put the URL that `baton dev` prints for URL:",
+            key::masked("provider.base_url", provider)
         ));
         "URL"
     };
