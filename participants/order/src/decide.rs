@@ -16,7 +16,7 @@ pub struct Refusal {
     /// What its saga hears.
     pub answer: Answer,
     /// The order as it is closed by being refused; mostly it stays as it is.
-    pub closed: Option<Order>,
+    pub closed: Option<Box<Order>>,
 }
 
 impl From<Answer> for Refusal {
@@ -89,10 +89,10 @@ pub fn decide(payload: Payload, saga: [u8; 16], order: Option<&Order>, now_us: i
 
 /// An order's number is used up by the first saga that was started under it. If that one asks for other content, nobody will
 /// ever place the order as it was created, and a customer must not take it for one that is still to be paid.
-fn closed(order: &Order, saga: [u8; 16], now_us: i64) -> Option<Order> {
+fn closed(order: &Order, saga: [u8; 16], now_us: i64) -> Option<Box<Order>> {
     let reason = CommandReason::OrderMismatch.as_str().to_owned();
     let untouched = order.state == OrderState::PaymentPending && order.saga.is_none();
-    untouched.then(|| next(order, state_after(&reason), Some(saga), reason, now_us))
+    untouched.then(|| Box::new(next(order, state_after(&reason), Some(saga), reason, now_us)))
 }
 
 fn next(order: &Order, state: OrderState, saga: Option<[u8; 16]>, reason: String, now_us: i64) -> Order {

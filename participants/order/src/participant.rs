@@ -109,7 +109,7 @@ fn apply(payload: Payload, saga: [u8; 16], held: &mut BTreeMap<OrderNumber, Held
         }
         Err(refusal) => {
             if let Some(closed) = refusal.closed {
-                entry.now = Some(closed);
+                entry.now = Some(*closed);
             }
             refusal.answer
         }
