@@ -1,4 +1,5 @@
-//! Gives the two errors that the gRPC library makes on its own, a late call and a large message, the form of all others.
+//! Gives the errors that the gRPC library makes on its own the form of all others: a late call, a message that is too large or
+//! cannot be read, a method that is not there.
 
 use crate::errors;
 use crate::reason::Reason;
@@ -77,18 +78,43 @@ fn explained(mut response: Response<Body>) -> Response<Body> {
     })
 }
 
-/// Nobody but the library says `OUT_OF_RANGE`, and it does so without details.
+/// Every status of ours has details; one without was made by the library, or by health and reflection, whose clients know
+/// them as they are.
 fn explain(headers: &mut HeaderMap) {
-    if headers.get("grpc-status").is_none_or(|code| code != "11") {
+    if headers.get("grpc-status").is_none_or(|code| !matches!(code.as_bytes(), b"11" | b"12" | b"13")) {
         return;
     }
-    if let Some(status) = Status::from_header_map(headers).filter(|status| status.details().is_empty()) {
-        let told = errors::status(Code::InvalidArgument, Reason::MessageTooLarge.as_str(), status.message());
-        if let Err(error) = told.add_header(headers) {
-            tracing::error!(%error, "a status that is no header");
-        }
+    let Some(status) = Status::from_header_map(headers).filter(|status| status.details().is_empty()) else { return };
+    let Some((code, reason)) = library_meant(status.code(), status.message()) else { return };
+    if reason == Reason::Internal {
+        tracing::error!(message = status.message(), "the gRPC library failed");
+    }
+    let message = if status.message().is_empty() { reason.meaning() } else { status.message() };
+    if let Err(error) = errors::status(code, reason.as_str(), message).add_header(headers) {
+        tracing::error!(%error, "a status that is no header");
     }
 }
+
+/// What the library means by one of its own errors. It calls a request that cannot be read its own defect, as the gRPC
+/// specification asks of it; told apart by their texts, because nothing else differs.
+fn library_meant(code: Code, message: &str) -> Option<(Code, Reason)> {
+    match code {
+        Code::OutOfRange => Some((Code::InvalidArgument, Reason::MessageTooLarge)),
+        Code::Internal if UNREADABLE.iter().any(|text| message.starts_with(text)) => {
+            Some((Code::InvalidArgument, Reason::MessageMalformed))
+        }
+        Code::Internal => Some((Code::Internal, Reason::Internal)),
+        Code::Unimplemented if message.starts_with("Content is compressed") => {
+            Some((Code::Unimplemented, Reason::CompressionUnsupported))
+        }
+        Code::Unimplemented => Some((Code::Unimplemented, Reason::UnknownMethod)),
+        _ => None,
+    }
+}
+
+/// How the library's words begin when the bytes of a request are not a message.
+const UNREADABLE: [&str; 4] =
+    ["failed to decode Protobuf message", "protocol error", "Unexpected EOF", "Missing request message"];
 
 fn too_late() -> Status {
     let text = "the call took too long; whether anything was done is not known";
@@ -197,6 +223,15 @@ mod tests {
         assert_eq!(refusal(&channel, 0).await.code(), Code::DeadlineExceeded);
         reporter.set_service_status("", ServingStatus::NotServing).await;
         assert_eq!(stream.message().await.unwrap().unwrap().status, 2);
+    }
+
+    #[test]
+    fn what_the_library_says_on_its_own_has_a_reason() {
+        use crate::reason::Reason;
+        let meant = |code, message| super::library_meant(code, message);
+        assert_eq!(meant(Code::Internal, "Error encoding: x"), Some((Code::Internal, Reason::Internal)));
+        assert_eq!(meant(Code::Unimplemented, ""), Some((Code::Unimplemented, Reason::UnknownMethod)));
+        assert_eq!(meant(Code::NotFound, ""), None, "health does not know a service");
     }
 
     #[test]

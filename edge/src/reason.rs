@@ -72,6 +72,9 @@ reasons! {
         PaymentNotFound = "PAYMENT_NOT_FOUND", "There is no such payment.";
         ItemNotFound = "ITEM_NOT_FOUND", "There is no such item.";
         MessageTooLarge = "MESSAGE_TOO_LARGE", "A request, or the answer it asks for, is longer than 4 MiB.";
+        MessageMalformed = "MESSAGE_MALFORMED", "A request's bytes are not the message that its method takes; text that is not UTF-8, for example.";
+        CompressionUnsupported = "COMPRESSION_UNSUPPORTED", "A request is compressed in a way this server does not read.";
+        UnknownMethod = "UNKNOWN_METHOD", "No service of this port has this method.";
         DeadlineExceeded = "DEADLINE_EXCEEDED", "The call took longer than its caller or the server waits; its outcome is not known.";
         StoreUnavailable = "STORE_UNAVAILABLE", "The database is away or busy; nothing is known to have changed. Retry.";
         Overloaded = "OVERLOADED", "Too many requests wait; nothing was done. Retry.";
