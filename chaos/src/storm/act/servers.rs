@@ -219,7 +219,7 @@ pub(super) async fn provider_down(arena: &Arena) -> Result<Vec<Fired>> {
     Ok(vec![Fired::new("provider away", 1)])
 }
 
-/// One call in five fails, one in five has its effect and loses its answer, refunds are late.
+/// One call in five fails, one in five has its effect and loses its answer, refunds are late, some are refused and some denied.
 pub(super) async fn provider_faults(arena: &Arena) -> Result<Vec<Fired>> {
     let faults = [
         json!({ "fault": "status", "value": 500, "rate": 0.2 }),
@@ -227,6 +227,9 @@ pub(super) async fn provider_faults(arena: &Arena) -> Result<Vec<Fired>> {
         json!({ "fault": "cut_before_effect", "rate": 0.1 }),
         json!({ "fault": "latency_ms", "value": 400, "rate": 0.2 }),
         json!({ "fault": "expired_token", "rate": 0.05 }),
+        // Only of refunds: a provider that denies a payment when it is verified lies, which nobody is promised to survive.
+        json!({ "fault": "cancel_refused", "rate": 0.05 }),
+        json!({ "fault": "unknown_id", "operation": "cancel", "rate": 0.05 }),
     ];
     for fault in &faults {
         let answer = arena.shop.sandbox("faults", Some(fault)).await?;
