@@ -8,6 +8,7 @@
 use super::connection::{Broker, Slot, lock, lost};
 use super::declare::{Declarer, message_id};
 use super::outgoing::Outgoing;
+use super::waiting::{Round, Waiting, next_round, requests};
 use crate::bus::Destination;
 use futures_util::future::join_all;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
@@ -16,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot};
+use tokio::sync::{Mutex as AsyncMutex, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::DropGuard;
@@ -24,12 +25,8 @@ use uuid::Uuid;
 
 /// Channels that publish at once: one waits for its confirms while another writes.
 const LANES: usize = 4;
-/// Messages of one request; larger calls are cut.
-const MAX_REQUEST: usize = 256;
 /// Requests that wait for a lane; a caller beyond it waits for room until its deadline.
 const MAX_WAITING: usize = 1_024;
-/// Messages of a round, at which a lane stops taking further requests.
-const MAX_ROUND: usize = 1_024;
 
 /// A queue that went missing is not declared again before its consumers have heard of its end: declared at once, the
 /// broker could take the old consumers for consumers of the new queue and send them messages they never see.
@@ -41,17 +38,10 @@ const DECLARE_WITHIN: Duration = Duration::from_secs(1);
 /// For this long nothing is published to a destination that could not be declared.
 const FAILED_FOR: Duration = Duration::from_secs(2);
 
-#[derive(Debug)]
-struct Request {
-    messages: Vec<Outgoing>,
-    /// The ids taken over for good. Closed if the caller gave up.
-    answer: oneshot::Sender<Vec<Uuid>>,
-}
-
 /// Hands messages to the publishing connection. Clones share it.
 #[derive(Clone, Debug)]
 pub(super) struct Publisher {
-    requests: mpsc::Sender<Request>,
+    requests: mpsc::Sender<Waiting>,
     deadline: Duration,
     /// Whoever can still publish or settle holds this; the last one to drop it closes the bus.
     _open: Arc<DropGuard>,
@@ -75,16 +65,16 @@ impl Publisher {
     /// Publishes and waits for the confirms until the deadline; returns the ids taken over for good.
     pub(super) async fn publish(&self, messages: Vec<Outgoing>) -> Vec<Uuid> {
         let deadline = Instant::now() + self.deadline;
-        let requests = messages.chunks(MAX_REQUEST).map(|chunk| self.request(chunk.to_vec(), deadline));
+        let requests = requests(messages).into_iter().map(|request| self.request(request, deadline));
         join_all(requests).await.concat()
     }
 
     async fn request(&self, messages: Vec<Outgoing>, deadline: Instant) -> Vec<Uuid> {
         let answered = timeout_at(deadline, async {
-            let (answer, receiver) = oneshot::channel();
+            let (waiting, answer) = Waiting::new(messages);
             // Refused once the bus is closed; unanswered if the connection broke. Either way nothing is known.
-            self.requests.send(Request { messages, answer }).await.ok()?;
-            receiver.await.ok()
+            self.requests.send(waiting).await.ok()?;
+            answer.received().await
         });
         answered.await.ok().flatten().unwrap_or_default()
     }
@@ -96,7 +86,7 @@ struct Lanes {
     broker: Arc<Broker>,
     declarer: Arc<Declarer>,
     deadline: Duration,
-    waiting: AsyncMutex<mpsc::Receiver<Request>>,
+    waiting: AsyncMutex<mpsc::Receiver<Waiting>>,
     /// What was declared on this connection, could not be, or was seen missing since.
     known: Mutex<BTreeMap<Destination, Known>>,
 }
@@ -133,11 +123,8 @@ impl Lanes {
     /// Runs rounds on one channel until something fails; returns quietly when nobody can ask any more.
     async fn lane(&self, channel: &Channel) -> Result<(), String> {
         loop {
-            let requests = self.next_round().await;
-            if requests.is_empty() {
-                return Ok(());
-            }
-            let mut round = pin!(self.round(channel, requests));
+            let Some(round) = next_round(&mut *self.waiting.lock().await).await else { return Ok(()) };
+            let mut round = pin!(self.publish_round(channel, round));
             loop {
                 match timeout(self.deadline, &mut round).await {
                     Ok(outcome) => break outcome.map_err(|error| error.to_string())?,
@@ -150,24 +137,7 @@ impl Lanes {
         }
     }
 
-    /// Whatever waits, without lingering. Empty once nobody can ask any more.
-    async fn next_round(&self) -> Vec<Request> {
-        let mut waiting = self.waiting.lock().await;
-        let mut requests: Vec<Request> = waiting.recv().await.into_iter().collect();
-        let mut count: usize = requests.iter().map(|request| request.messages.len()).sum();
-        while count < MAX_ROUND
-            && let Ok(request) = waiting.try_recv()
-        {
-            // After an outage most callers are gone, and their messages will come again.
-            if !request.answer.is_closed() {
-                count += request.messages.len();
-                requests.push(request);
-            }
-        }
-        requests
-    }
-
-    async fn round(&self, channel: &Channel, requests: Vec<Request>) -> lapin::Result<()> {
+    async fn publish_round(&self, channel: &Channel, requests: Round) -> lapin::Result<()> {
         let destinations: BTreeSet<&Destination> =
             requests.iter().flat_map(|request| &request.messages).map(|message| &message.destination).collect();
         let declared = join_all(destinations.into_iter().map(async |destination| {
