@@ -7,10 +7,11 @@ use crate::fields::{Fields, is_id};
 use crate::ledger::{Cancel, Reference, now_us};
 use crate::line::Line;
 use crate::payment::{Payment, Status};
+use crate::query::{Parameters, sorting_of, status_of};
 use crate::server::App;
 use axum::Router;
 use axum::extract::connect_info::ConnectInfo;
-use axum::extract::{DefaultBodyLimit, FromRequestParts, Path, RawQuery, State};
+use axum::extract::{DefaultBodyLimit, FromRequestParts, Path, Query, RawQuery, State};
 use axum::http::StatusCode;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
@@ -32,6 +33,7 @@ pub(crate) fn routes() -> Router<App> {
         .route("/users/getToken", post(get_token))
         .route("/payments", get(list_payments))
         .route("/payments/{imp_uid}", get(get_payment))
+        .route("/payments/{imp_uid}/balance", get(balance))
         .route("/payments/find/{merchant_uid}", get(find_payment))
         .route("/payments/find/{merchant_uid}/", get(find_payment))
         .route("/payments/find/{merchant_uid}/{status}", get(find_payment_of_status))
@@ -73,7 +75,13 @@ where
 }
 
 /// The same with a plan that is made already.
-async fn run<F>(app: &App, caller: &Caller, operation: Operation, plan: Plan, effect: impl FnOnce() -> F) -> Response
+pub(crate) async fn run<F>(
+    app: &App,
+    caller: &Caller,
+    operation: Operation,
+    plan: Plan,
+    effect: impl FnOnce() -> F,
+) -> Response
 where
     F: Future<Output = Result<Value, Refusal>>,
 {
@@ -109,7 +117,7 @@ fn cut(caller: &Caller) -> Response {
 }
 
 /// A payment as the plan wants it shown.
-fn shown_as(payment: &Payment, plan: Plan) -> Value {
+pub(crate) fn shown_as(payment: &Payment, plan: Plan) -> Payment {
     let mut shown = payment.clone();
     if plan.wrong_currency {
         shown.currency = if payment.currency == "JPY" { "VND" } else { "JPY" }.to_owned();
@@ -117,7 +125,7 @@ fn shown_as(payment: &Payment, plan: Plan) -> Value {
     if plan.wrong_amount {
         shown.amount += 10_i64.pow(exponent(&shown.currency).unwrap_or(0));
     }
-    shown.to_api()
+    shown
 }
 
 async fn get_token(State(app): State<App>, caller: Caller, fields: Fields) -> Response {
@@ -135,10 +143,18 @@ async fn get_token(State(app): State<App>, caller: Caller, fields: Fields) -> Re
 }
 
 async fn get_payment(State(app): State<App>, caller: Caller, Path(imp_uid): Path<String>) -> Response {
-    serve(&app, &caller, Operation::Lookup, Some(&imp_uid), |plan| lookup(&app, &imp_uid, plan)).await
+    let (app, imp_uid) = (&app, imp_uid.as_str());
+    let show = |plan| async move { Ok(lookup(app, imp_uid, plan).await?.to_api()) };
+    serve(app, &caller, Operation::Lookup, Some(imp_uid), show).await
 }
 
-async fn lookup(app: &App, imp_uid: &str, plan: Plan) -> Result<Value, Refusal> {
+async fn balance(State(app): State<App>, caller: Caller, Path(imp_uid): Path<String>) -> Response {
+    let (app, imp_uid) = (&app, imp_uid.as_str());
+    let show = |plan| async move { Ok(lookup(app, imp_uid, plan).await?.balance_to_api()) };
+    serve(app, &caller, Operation::Lookup, Some(imp_uid), show).await
+}
+
+async fn lookup(app: &App, imp_uid: &str, plan: Plan) -> Result<Payment, Refusal> {
     if plan.unknown_id || !is_id(imp_uid) {
         return Err(Refusal::not_found());
     }
@@ -162,36 +178,52 @@ async fn list_payments(State(app): State<App>, caller: Caller, RawQuery(query): 
         let found = app.ledger.find_many(&ids).await?;
         let plan_of = |payment: &Payment| ids.iter().position(|id| *id == payment.imp_uid).map(|at| each[at]);
         let shown = found.iter().filter_map(|payment| Some((payment, plan_of(payment)?)));
-        Ok(shown.filter(|(_, plan)| !plan.unknown_id).map(|(payment, plan)| shown_as(payment, plan)).collect())
+        Ok(shown.filter(|(_, plan)| !plan.unknown_id).map(|(payment, plan)| shown_as(payment, plan).to_api()).collect())
     })
     .await
 }
 
-async fn find_payment(State(app): State<App>, caller: Caller, Path(merchant_uid): Path<String>) -> Response {
-    find(&app, &caller, &merchant_uid, None).await
+async fn find_payment(
+    State(app): State<App>,
+    caller: Caller,
+    Path(merchant_uid): Path<String>,
+    Query(query): Query<Parameters>,
+) -> Response {
+    find(&app, &caller, &merchant_uid, Ok(None), &query).await
 }
 
 async fn find_payment_of_status(
     State(app): State<App>,
     caller: Caller,
     Path((merchant_uid, status)): Path<(String, String)>,
+    Query(query): Query<Parameters>,
 ) -> Response {
-    match Status::parse(&status) {
-        Some(status) => find(&app, &caller, &merchant_uid, Some(status)).await,
-        None => Refusal::bad_request("the status is one of ready, paid, failed, cancelled").into_response(),
-    }
+    find(&app, &caller, &merchant_uid, status_of(&status), &query).await
 }
 
-async fn find(app: &App, caller: &Caller, merchant_uid: &str, status: Option<Status>) -> Response {
+async fn find(
+    app: &App,
+    caller: &Caller,
+    merchant_uid: &str,
+    status: Result<Option<Status>, Refusal>,
+    query: &Parameters,
+) -> Response {
     if !is_id(merchant_uid) {
         return Refusal::not_found().into_response();
     }
-    let imp_uid = match app.ledger.find_by_merchant(merchant_uid, status).await {
+    let found = async {
+        let sorting = sorting_of(query)?;
+        Ok::<_, Refusal>(app.ledger.find_by_merchant(merchant_uid, status?, sorting).await?)
+    };
+    let imp_uid = match found.await {
         Ok(imp_uid) => imp_uid,
-        Err(error) => return Refusal::from(error).into_response(),
+        Err(refusal) => return refusal.into_response(),
     };
     let imp_uid = imp_uid.as_deref();
-    serve(app, caller, Operation::Lookup, imp_uid, |plan| lookup(app, imp_uid.unwrap_or(""), plan)).await
+    serve(app, caller, Operation::Lookup, imp_uid, |plan| async move {
+        Ok(lookup(app, imp_uid.unwrap_or(""), plan).await?.to_api())
+    })
+    .await
 }
 
 async fn cancel(State(app): State<App>, caller: Caller, fields: Fields) -> Response {
@@ -201,7 +233,7 @@ async fn cancel(State(app): State<App>, caller: Caller, fields: Fields) -> Respo
     };
     let imp_uid = match &cancel.payment {
         Reference::ImpUid(imp_uid) => Some(imp_uid.clone()),
-        Reference::MerchantUid(number) => app.ledger.find_by_merchant(number, None).await.ok().flatten(),
+        Reference::MerchantUid(number) => app.ledger.find_by_merchant(number, None, None).await.ok().flatten(),
     };
     let ledger = &app.ledger;
     serve(&app, &caller, Operation::Cancel, imp_uid.as_deref(), |plan| async move {
@@ -212,7 +244,7 @@ async fn cancel(State(app): State<App>, caller: Caller, fields: Fields) -> Respo
             return Err(Refusal::business("the payment gateway refuses this cancellation"));
         }
         let payment = ledger.cancel(cancel).await?;
-        Ok(shown_as(&payment, plan))
+        Ok(shown_as(&payment, plan).to_api())
     })
     .await
 }

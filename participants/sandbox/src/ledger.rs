@@ -108,7 +108,7 @@ pub struct Totals {
 /// The ledger. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Ledger {
-    database: Database,
+    pub(crate) database: Database,
 }
 
 impl Ledger {
@@ -185,30 +185,6 @@ impl Ledger {
         Ok(payments)
     }
 
-    /// The id of a number's newest payment, captured ones first; `None` if there is none (of this status).
-    ///
-    /// # Errors
-    /// As [`Database::query`].
-    pub async fn find_by_merchant(
-        &self,
-        merchant_uid: &str,
-        status: Option<Status>,
-    ) -> Result<Option<String>, SqlError> {
-        let rows = self
-            .database
-            .query(
-                "SELECT imp_uid FROM sandbox_payment WHERE merchant_uid = ? AND (? = '' OR status = ?) \
-                 ORDER BY CASE WHEN paid_merchant_uid IS NULL THEN 1 ELSE 0 END, started_us DESC, imp_uid LIMIT 1",
-                vec![
-                    merchant_uid.into(),
-                    status.map_or("", Status::as_str).into(),
-                    status.map_or("", Status::as_str).into(),
-                ],
-            )
-            .await?;
-        rows.first().map(|row| Ok(row.text(0)?.to_owned())).transpose()
-    }
-
     /// Refunds, unless the payment's state or the checksum forbids it; returns the payment as it is then.
     ///
     /// # Errors
@@ -218,7 +194,7 @@ impl Ledger {
         let imp_uid = match &cancel.payment {
             Reference::ImpUid(imp_uid) => imp_uid.clone(),
             Reference::MerchantUid(number) => {
-                self.find_by_merchant(number, None).await?.ok_or_else(Refusal::not_found)?
+                self.find_by_merchant(number, None, None).await?.ok_or_else(Refusal::not_found)?
             }
         };
         self.database

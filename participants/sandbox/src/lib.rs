@@ -3,11 +3,12 @@
 //!
 //! - [`server`]: start it on a listener, or take its router.
 //! - `api`: the calls of the real API; `control`: what the real API does not have, all under `/_sandbox`;
-//!   `guard`: no page of another site does it.
+//!   `lists`: those calls that answer with pages; `guard`: no page of another site does it.
 //! - [`ledger`]: payments, cancellations and append-only entries; every change is one durable transaction, so a killed
 //!   provider comes back with everything it ever answered for.
+//! - [`search`]: payments by number, status and time, in an order.
 //! - [`faults`]: what goes wrong on request.
-//! - [`amount`], [`envelope`], [`fields`], [`payment`]: the API's notation.
+//! - [`amount`], [`envelope`], [`fields`], [`payment`], `query`: the API's notation.
 
 pub mod amount;
 mod api;
@@ -18,9 +19,12 @@ pub mod fields;
 mod guard;
 pub mod ledger;
 mod line;
+mod lists;
 pub mod payment;
+mod query;
 mod record;
 mod refund;
 mod schema;
+pub mod search;
 pub mod server;
 mod token;

@@ -149,6 +149,31 @@ impl Payment {
         payment
     }
 
+    /// The API's `PaymentBalance`: what can still be refunded, and how it came to be, oldest first. The sandbox knows one means
+    /// of payment and no taxes, so that all of it is the supply value of the first means.
+    #[must_use]
+    pub fn balance_to_api(&self) -> Value {
+        let of = |minor: i64| {
+            let (value, none) = (to_json(minor, &self.currency), to_json(0, &self.currency));
+            json!({ "tax_free": none, "supply": value, "vat": none, "service": none })
+        };
+        let entry = |minor: i64, at_us: i64| {
+            json!({ "cash_receipt": of(0), "primary": of(minor), "secondary": of(0), "discount": of(0),
+                    "created": at_us / 1_000_000 })
+        };
+        let mut left = self.amount;
+        let mut histories: Vec<Value> = Vec::new();
+        if self.status.is_captured() {
+            histories.push(entry(left, self.paid_us));
+            histories.extend(self.history.iter().map(|cancellation| {
+                left -= cancellation.amount;
+                entry(left, cancellation.cancelled_us)
+            }));
+        }
+        json!({ "amount": to_json(self.remaining(), &self.currency), "cash_receipt": of(0), "primary": of(self.remaining()),
+                "secondary": of(0), "discount": of(0), "histories": histories })
+    }
+
     fn cancellation_to_api(&self, cancellation: &Cancellation) -> Value {
         json!({
             "pg_tid": format!("sandbox_{}_{}", self.imp_uid, cancellation.ordinal),

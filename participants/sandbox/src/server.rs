@@ -4,7 +4,7 @@ use crate::faults::Faults;
 use crate::ledger::Ledger;
 use crate::line::{Line, Lines};
 use crate::token::Tokens;
-use crate::{api, control};
+use crate::{api, control, lists};
 use axum::Router;
 use baton_sql::database::DatabaseConfig;
 use baton_sql::error::SqlError;
@@ -157,7 +157,12 @@ async fn open(config: SandboxConfig) -> Result<App, SandboxError> {
 }
 
 fn routes(app: App) -> Router {
-    Router::new().merge(api::routes()).merge(control::routes()).fallback(no_such_call).with_state(app)
+    Router::new()
+        .merge(api::routes())
+        .merge(lists::routes())
+        .merge(control::routes())
+        .fallback(no_such_call)
+        .with_state(app)
 }
 
 async fn no_such_call() -> crate::envelope::Refusal {

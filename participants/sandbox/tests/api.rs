@@ -354,3 +354,111 @@ async fn a_page_of_another_site_changes_nothing() {
         assert_eq!(asked(Method::POST, "/_sandbox/faults", name, value).await, 200, "{name}: {value}");
     }
 }
+
+/// The ids on a page, in its order.
+fn ids(answer: &Value) -> Vec<&str> {
+    let list = answer["response"]["list"].as_array().expect("a list");
+    list.iter().map(|payment| payment["imp_uid"].as_str().expect("an id")).collect()
+}
+
+#[tokio::test]
+async fn the_balance_says_what_is_left_and_how_it_came_to_be() {
+    let provider = Provider::memory().await;
+    provider.pay("imp_1", "order-1", 1000).await;
+    for amount in [300, 200] {
+        provider.post("/payments/cancel", json!({ "imp_uid": "imp_1", "amount": amount })).await;
+    }
+    let (status, answer) = provider.get("/payments/imp_1/balance").await;
+    let balance = &answer["response"];
+    assert_eq!((status, &balance["amount"], &balance["primary"]["supply"]), (200, &json!(500), &json!(500)));
+    assert_eq!((&balance["secondary"]["supply"], &balance["primary"]["vat"]), (&json!(0), &json!(0)));
+    let histories = balance["histories"].as_array().expect("a list");
+    let left: Vec<&Value> = histories.iter().map(|entry| &entry["primary"]["supply"]).collect();
+    assert_eq!(left, [&json!(1000), &json!(700), &json!(500)]);
+    assert!(histories.iter().all(|entry| entry["created"].as_i64() > Some(0)));
+
+    let unpaid =
+        json!({ "imp_uid": "imp_2", "merchant_uid": "order-2", "amount": 7, "currency": "KRW", "status": "ready" });
+    provider.post("/_sandbox/pay", unpaid).await;
+    let balance = &provider.get("/payments/imp_2/balance").await.1["response"];
+    assert_eq!((&balance["amount"], &balance["histories"]), (&json!(0), &json!([])));
+    assert_eq!(provider.get("/payments/imp_none/balance").await.0, 404);
+}
+
+#[tokio::test]
+async fn payments_of_a_status_are_listed_by_pages_in_an_order() {
+    let provider = Provider::memory().await;
+    assert_eq!(
+        provider.get("/payments/status/all").await.1["response"],
+        json!({ "total": 0, "previous": 0, "next": 0, "list": [] })
+    );
+    for index in 0..45 {
+        provider.pay(&format!("imp_{index:02}"), &format!("order-{index}"), 10).await;
+    }
+    provider.post("/payments/cancel", json!({ "imp_uid": "imp_07" })).await;
+    let (_, first) = provider.get("/payments/status/paid").await;
+    let page = &first["response"];
+    assert_eq!((&page["total"], &page["previous"], &page["next"]), (&json!(44), &json!(0), &json!(2)));
+    assert_eq!((ids(&first).len(), ids(&first)[0]), (20, "imp_44"), "twenty, the newest first");
+    let (_, last) = provider.get("/payments/status/paid?page=3").await;
+    assert_eq!((&last["response"]["previous"], &last["response"]["next"]), (&json!(2), &json!(0)));
+    assert_eq!(ids(&last), ["imp_03", "imp_02", "imp_01", "imp_00"]);
+    let (_, all) = provider.get("/payments/status/all?limit=1000&sorting=started").await;
+    assert_eq!((ids(&all).len(), ids(&all)[0]), (45, "imp_00"));
+    let (_, updated) = provider.get("/payments/status/all?limit=1&sorting=-updated").await;
+    assert_eq!(ids(&updated), ["imp_07"], "refunded last of all");
+    let (_, cancelled) = provider.get("/payments/status/cancelled").await;
+    assert_eq!(cancelled["response"]["list"][0]["cancel_history"][0]["amount"], 10);
+    let started = all["response"]["list"][0]["started_at"].as_i64().expect("a time");
+    for (query, total) in [
+        (format!("from={started}&to={}", started + 3_600), 45),
+        (format!("from={}&to={}", started - 200, started - 100), 0),
+        (format!("to={}", started - 100), 0),
+    ] {
+        let (_, answer) = provider.get(&format!("/payments/status/all?{query}")).await;
+        assert_eq!(answer["response"]["total"], total, "{query}");
+    }
+    let too_long = format!("/payments/status/all?from={}&to={started}", started - 91 * 24 * 3_600);
+    for bad in [
+        "/payments/status/none_such",
+        "/payments/status/all?page=4",
+        "/payments/status/all?page=0",
+        "/payments/status/all?limit=1001",
+        "/payments/status/all?sorting=amount",
+        "/payments/status/all?from=2&to=1",
+        &too_long,
+    ] {
+        let (status, answer) = provider.get(bad).await;
+        assert_eq!((status, &answer["response"]), (400, &Value::Null), "{bad}");
+    }
+}
+
+#[tokio::test]
+async fn every_payment_of_a_number_is_listed() {
+    let mut provider = Provider::memory().await;
+    let pay = |imp_uid: &str, status: &str| json!({ "imp_uid": imp_uid, "merchant_uid": "order-1", "amount": 10, "currency": "KRW", "status": status });
+    for (imp_uid, status) in [("imp_1", "failed"), ("imp_2", "paid"), ("imp_3", "ready")] {
+        assert_eq!(provider.post("/_sandbox/pay", pay(imp_uid, status)).await.0, 200);
+    }
+    for path in ["/payments/findAll/order-1", "/payments/findAll/order-1/", "/payments/findAll/order-1/all"] {
+        assert_eq!(ids(&provider.get(path).await.1), ["imp_3", "imp_2", "imp_1"], "{path}");
+    }
+    assert_eq!(ids(&provider.get("/payments/findAll/order-1?sorting=started").await.1), ["imp_1", "imp_2", "imp_3"]);
+    assert_eq!(ids(&provider.get("/payments/findAll/order-1/failed").await.1), ["imp_1"]);
+    assert_eq!(provider.get("/payments/find/order-1").await.1["response"]["imp_uid"], "imp_2", "the captured one");
+    let newest = provider.get("/payments/find/order-1/all?sorting=-started").await.1;
+    assert_eq!(newest["response"]["imp_uid"], "imp_3");
+    for (path, expected) in [
+        ("/payments/findAll/order-2", 404),
+        ("/payments/findAll/order-1/cancelled", 404),
+        ("/payments/findAll/order-1/none_such", 400),
+        ("/payments/findAll/order-1?page=2", 400),
+        ("/payments/find/order-1?sorting=amount", 400),
+    ] {
+        assert_eq!(provider.get(path).await.0, expected, "{path}");
+    }
+    provider.fault(json!({ "fault": "unknown_id", "imp_uid": "imp_2", "count": 1 })).await;
+    assert_eq!(ids(&provider.get("/payments/findAll/order-1").await.1), ["imp_3", "imp_1"]);
+    provider.token = "not-a-token".to_owned();
+    assert_eq!(provider.get("/payments/findAll/order-1").await.0, 401);
+}
