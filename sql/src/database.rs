@@ -112,8 +112,9 @@ impl Engine {
 }
 
 impl Database {
-    /// Opens the database; checks its durable settings and refuses to run on unsafe ones: MariaDB older than 10.6 or with
-    /// `innodb_flush_log_at_trx_commit` other than 1 is `Refused`. A SQLite file is created if it is missing.
+    /// Opens the database; checks its settings and refuses to run on unsafe ones: MariaDB older than 10.6, with
+    /// `innodb_flush_log_at_trx_commit` other than 1, or with a `max_allowed_packet` below 5 MiB, in which a full batch has no
+    /// room, is `Refused`. A SQLite file is created if it is missing.
     pub async fn open(config: DatabaseConfig) -> Result<Self, SqlError> {
         let engine = match config {
             DatabaseConfig::MariaDb { url, connections, acquire_timeout } => {

@@ -6,6 +6,7 @@ pub(crate) mod pool;
 use crate::database::{Session, Tx, Verdict};
 use crate::error::SqlError;
 use crate::sqlite::panicked;
+use crate::statement;
 use crate::value::{Row, Value};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -23,6 +24,10 @@ const TRIES: u32 = 5;
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(8);
 /// Idle connections that may turn out dead before one transaction gives up.
 const DEAD_CONNECTIONS: u32 = 3;
+
+/// Least `max_allowed_packet`: the largest statement of several rows, and 1 MiB for what stands around its values and for
+/// keys that are bound twice. A single row, which is never split, is smaller: bodies end at 256 KiB.
+const LEAST_PACKET: i64 = statement::MAX_BYTES as i64 + 1024 * 1024;
 
 /// A MariaDB schema. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -47,18 +52,24 @@ impl MariaDb {
     }
 
     async fn check(&self) -> Result<(), SqlError> {
-        let rows = self.query("SELECT VERSION(), @@innodb_flush_log_at_trx_commit", Vec::new()).await?;
+        let sql = "SELECT VERSION(), @@innodb_flush_log_at_trx_commit, CAST(@@max_allowed_packet AS SIGNED)";
+        let rows = self.query(sql, Vec::new()).await?;
         let row = rows.first().ok_or_else(|| SqlError::decode(0, "text", None))?;
-        let version = row.text(0)?;
+        let (version, flush, packet) = (row.text(0)?, row.int(1)?, row.int(2)?);
         if !is_supported(version) {
             return Err(SqlError::Refused(format!("MariaDB 10.6 or newer is needed, this server is {version}")));
         }
-        match row.int(1)? {
-            1 => Ok(()),
-            other => Err(SqlError::Refused(format!(
-                "innodb_flush_log_at_trx_commit is {other}: commits could be lost in a crash; set it to 1"
-            ))),
+        if flush != 1 {
+            return Err(SqlError::Refused(format!(
+                "innodb_flush_log_at_trx_commit is {flush}: commits could be lost in a crash; set it to 1"
+            )));
         }
+        if packet < LEAST_PACKET {
+            return Err(SqlError::Refused(format!(
+                "max_allowed_packet is {packet}: a full batch would be refused for ever; set it to {LEAST_PACKET} or more"
+            )));
+        }
+        Ok(())
     }
 
     pub(crate) async fn query(&self, sql: &str, args: Vec<Value>) -> Result<Vec<Row>, SqlError> {

@@ -16,7 +16,8 @@ const EXACT: usize = 32;
 const GRAIN: usize = 8;
 /// Most bound parameters in one statement.
 pub const MAX_PARAMS: usize = 4096;
-/// Most bytes bound to one statement of several rows; stays well under MariaDB's default `max_allowed_packet` of 16 MiB.
+/// Most bytes bound to one statement of several rows; stays well under MariaDB's default `max_allowed_packet` of 16 MiB. A
+/// server that takes less than this and 1 MiB is refused when it is opened.
 pub const MAX_BYTES: usize = 4 * 1024 * 1024;
 
 /// Splits `rows` rows of `columns` parameters into chunk sizes: any up to 32, multiples of eight above, descending, none above
