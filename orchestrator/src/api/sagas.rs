@@ -25,8 +25,10 @@ use std::sync::Arc;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-/// Journal entries read at most to show one page; a saga whose policies allow more is shown from its newest end.
-const MAX_JOURNAL: u32 = 20_000;
+/// Journal entries read at once. No store gives less than it is asked for unless the journal ends, as long as it is asked for
+/// so few. A page far behind is reached by replaying what is before it, for a saga's state is nowhere but there; what is read
+/// is let go at once, so that the longest journal costs time, and never memory.
+const ENTRIES: u32 = 1_000;
 
 #[tonic::async_trait]
 impl SagaService for Api {
@@ -102,14 +104,10 @@ impl SagaService for Api {
             })?),
         };
         self.existing(id).await?;
-        let entries = self.store.journal(id, 0, MAX_JOURNAL).await.map_err(|error| of_store(&error))?;
-        let shown = show(&self.registry, &entries);
-        let page: Vec<wire::SagaEvent> =
-            shown.into_iter().filter(|event| event.version > after).take(size as usize).collect();
-        let last = page.last().map_or(after, |event| event.version);
-        let more = entries.last().is_some_and(|entry| entry.version > last);
+        let (events, more) = self.events(id, after, size as usize).await?;
+        let last = events.last().map_or(after, |event| event.version);
         let next_page_token = if more { page::token(&query, &last.to_be_bytes()) } else { String::new() };
-        Ok(Response::new(wire::ListSagaEventsResponse { events: page, next_page_token }))
+        Ok(Response::new(wire::ListSagaEventsResponse { events, next_page_token }))
     }
 
     type WatchSagaStream = BoxStream<'static, Result<wire::WatchSagaResponse, Status>>;
@@ -135,6 +133,26 @@ impl Api {
         match self.store.get(id).await.map_err(|error| of_store(&error))? {
             Some(record) => Ok(record),
             None => Err(self.not_found(id).await),
+        }
+    }
+
+    /// At most `size` events behind version `after`, and whether there are more.
+    async fn events(&self, id: SagaId, after: u64, size: usize) -> Result<(Vec<wire::SagaEvent>, bool), Status> {
+        let mut timeline = Timeline::default();
+        let (mut events, mut reached) = (Vec::new(), 0);
+        loop {
+            let entries = self.store.journal(id, reached, ENTRIES).await.map_err(|error| of_store(&error))?;
+            for entry in &entries {
+                if events.len() == size {
+                    return Ok((events, true));
+                }
+                let event = timeline.show(&self.registry, entry);
+                events.extend((entry.version > after).then_some(event));
+            }
+            match entries.last() {
+                Some(last) if entries.len() >= ENTRIES as usize => reached = last.version,
+                Some(_) | None => return Ok((events, false)),
+            }
         }
     }
 
@@ -206,22 +224,24 @@ fn states(code: i32) -> Result<Vec<StateCode>, Flaw> {
     }
 }
 
-/// The journal with the states between its entries, as far as this build can replay it. An entry that does not replay is
-/// shown without states, and so are those after it: the timeline never goes blank.
-fn show(registry: &Registry, entries: &[Entry]) -> Vec<wire::SagaEvent> {
-    let mut saga: Option<Saga> = None;
-    let mut broken = false;
-    entries
-        .iter()
-        .map(|entry| {
-            let before = saga.take();
-            let after = if broken { None } else { step(registry, before.as_ref(), entry) };
-            broken |= after.is_none();
-            let event = view::event(registry, entry, before.as_ref(), after.as_ref());
-            saga = after;
-            event
-        })
-        .collect()
+/// The states between a journal's entries, as far as this build can replay it. An entry that does not replay is shown without
+/// states, and so are those after it: the timeline never goes blank.
+#[derive(Default)]
+struct Timeline {
+    saga: Option<Saga>,
+    broken: bool,
+}
+
+impl Timeline {
+    /// The next entry.
+    fn show(&mut self, registry: &Registry, entry: &Entry) -> wire::SagaEvent {
+        let before = self.saga.take();
+        let after = if self.broken { None } else { step(registry, before.as_ref(), entry) };
+        self.broken |= after.is_none();
+        let event = view::event(registry, entry, before.as_ref(), after.as_ref());
+        self.saga = after;
+        event
+    }
 }
 
 fn step(registry: &Registry, before: Option<&Saga>, entry: &Entry) -> Option<Saga> {
