@@ -2,18 +2,19 @@
 
 use crate::batch::Batches;
 use crate::clock::Clock;
-use crate::codec::{self, Item};
+use crate::codec;
 use crate::malformed::Malformed;
 use crate::metrics::Metrics;
+use crate::opened::Opened;
 use crate::participant::{Answer, Command, Participant};
 use crate::plan::{Rules, Stored};
 use crate::settle::{self, Answered};
 use crate::trace;
+use crate::under_way::UnderWay;
 use baton_bus::bus::{CommandBus, Consumer, Delivery, Destination};
 use baton_bus::error::BusError;
 use baton_sql::database::Database;
 use baton_sql::error::SqlError;
-use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -24,6 +25,9 @@ use uuid::Uuid;
 
 /// Settling tasks at work at once. One waits for confirms while the next batch commits; more only hide a slow broker.
 const MAX_SETTLING: usize = 4;
+/// Batches under way at once while they are slow. With [`MAX_SETTLING`] more that wait for confirms, each of 64 messages, they
+/// hold as many messages as a consumer is handed unacknowledged by default (512); with a smaller prefetch fewer begin.
+const MAX_UNDER_WAY: usize = 4;
 /// How long a stopping worker waits for the confirms of its last batches. What is left over comes again.
 const DRAIN: Duration = Duration::from_secs(10);
 /// How long it waits before it asks the bus for a consumer again.
@@ -76,14 +80,6 @@ pub struct Worker<P: Participant> {
     killed: CancellationToken,
 }
 
-/// A delivery, decoded.
-struct Opened {
-    delivery: Option<Delivery>,
-    commands: Vec<Command>,
-    malformed: Vec<Malformed>,
-    unreadable: Vec<Bytes>,
-}
-
 impl<P: Participant> Worker<P> {
     /// A worker that does nothing yet. The database must be migrated with [`crate::ledger::MIGRATIONS`] and
     /// [`Participant::migrations`].
@@ -110,22 +106,17 @@ impl<P: Participant> Worker<P> {
         Self { participant, batches, bus, metrics, options, settling, tasks, killed: CancellationToken::new() }
     }
 
-    /// Works until `stop`, then finishes the batch in hand and waits, at most 10 s, for its replies to be confirmed.
+    /// Works until `stop`, then finishes the batches in hand and waits, at most 10 s, for their replies to be confirmed.
     /// Returns early only when the bus is closed. After a crash every unacknowledged command comes again. Dropped before its
     /// end it is such a crash: replies that wait for their confirm are dropped with it.
+    ///
+    /// Batches follow each other. If one is slow because of what the participant asks elsewhere ([`Participant::PREPARES`]),
+    /// others begin beside it, so that a provider that hangs on one command holds up no other.
     pub async fn run(&self, stop: CancellationToken) -> Result<(), BusError> {
         let _alive = self.killed.clone().drop_guard();
-        let mut consumer = self.consumer(&stop).await?;
-        let ended = loop {
-            match consumer.as_mut() {
-                Some(consumer) => match self.run_once(consumer.as_mut(), &stop).await {
-                    Ok(true) => {}
-                    Ok(false) => break Ok(()),
-                    Err(BusError::Closed) => break Err(BusError::Closed),
-                    Err(BusError::Unavailable(_)) => tokio::time::sleep(CONSUME_AGAIN).await,
-                },
-                None => break Ok(()),
-            }
+        let ended = match self.consumer(&stop).await? {
+            Some(mut consumer) => self.work(consumer.as_mut(), &stop).await,
+            None => Ok(()),
         };
         if tokio::time::timeout(DRAIN, self.tasks.wait()).await.is_err() {
             tracing::warn!("stopped before all replies were confirmed; their commands come again");
@@ -135,16 +126,13 @@ impl<P: Participant> Worker<P> {
 
     /// Takes what waits and answers it. `false` once `stop` is cancelled and nothing was taken.
     pub async fn run_once(&self, consumer: &mut dyn Consumer, stop: &CancellationToken) -> Result<bool, BusError> {
-        let deliveries = tokio::select! {
-            biased;
-            () = stop.cancelled() => return Ok(false),
-            taken = consumer.take(self.options.max_messages.min(self.options.max_commands)) => taken?,
-        };
-        let again = deliveries.iter().filter(|delivery| delivery.redelivered).count();
-        self.metrics.redelivered(self.participant.name(), again);
-        let span = tracing::info_span!("batch", participant = self.participant.name(), messages = deliveries.len());
-        self.process(deliveries).instrument(span).await;
-        Ok(true)
+        match self.take(consumer, stop).await? {
+            Some(deliveries) => {
+                self.process(deliveries).await;
+                Ok(true)
+            }
+            None => Ok(false),
+        }
     }
 
     /// Waits until every reply and every quarantine so far is confirmed or given up.
@@ -167,7 +155,45 @@ impl<P: Participant> Worker<P> {
         }
     }
 
+    /// Two batches under way may hold the same command, as two processes may: the ledger's key lets one of them do it, and
+    /// gives the other its answer.
+    async fn work(&self, consumer: &mut dyn Consumer, stop: &CancellationToken) -> Result<(), BusError> {
+        let mut under_way = UnderWay::new(if P::PREPARES { MAX_UNDER_WAY } else { 1 });
+        let ended = loop {
+            match under_way.until(self.take(consumer, stop)).await {
+                Ok(Some(deliveries)) => under_way.begin(self.process(deliveries)).await,
+                Ok(None) => break Ok(()),
+                Err(BusError::Closed) => break Err(BusError::Closed),
+                Err(BusError::Unavailable(_)) => under_way.until(tokio::time::sleep(CONSUME_AGAIN)).await,
+            }
+        };
+        under_way.finish().await;
+        ended
+    }
+
+    /// What waits, or what comes first. `None` once `stop` is cancelled.
+    async fn take(
+        &self,
+        consumer: &mut dyn Consumer,
+        stop: &CancellationToken,
+    ) -> Result<Option<Vec<Delivery>>, BusError> {
+        let deliveries = tokio::select! {
+            biased;
+            () = stop.cancelled() => return Ok(None),
+            taken = consumer.take(self.options.max_messages.min(self.options.max_commands)) => taken?,
+        };
+        let again = deliveries.iter().filter(|delivery| delivery.redelivered).count();
+        self.metrics.redelivered(self.participant.name(), again);
+        Ok(Some(deliveries))
+    }
+
     async fn process(&self, deliveries: Vec<Delivery>) {
+        let span = tracing::info_span!("batch", participant = self.participant.name(), messages = deliveries.len());
+        // Boxed: with all that a batch is made of, its type would be nested too deep for the compiler.
+        Box::pin(self.answer(deliveries)).instrument(span).await;
+    }
+
+    async fn answer(&self, deliveries: Vec<Delivery>) {
         let mut opened = Vec::with_capacity(deliveries.len());
         for delivery in deliveries {
             opened.extend(self.open(delivery));
@@ -192,25 +218,18 @@ impl<P: Participant> Worker<P> {
     /// Splits a delivery; one in which nothing can be read is quarantined, in a task since the quarantine may be away. The bus
     /// hands out only so many deliveries that are not settled.
     fn open(&self, delivery: Delivery) -> Option<Opened> {
-        let items = codec::decode(delivery.body.clone());
-        let nothing_readable =
-            |items: &Vec<Item>| !items.is_empty() && items.iter().all(|item| matches!(item, Item::Unreadable(_)));
-        let Some(items) = items.filter(|items| !nothing_readable(items)) else {
-            self.metrics.quarantined(self.participant.name(), 1);
-            tracing::error!(bytes = delivery.body.len(), "message quarantined");
-            self.tasks.spawn(settle::quarantine(delivery, settle::NO_BATCH));
-            return None;
-        };
-        let mut one = Opened { delivery: Some(delivery), commands: vec![], malformed: vec![], unreadable: vec![] };
-        for item in items {
-            match item {
-                Item::Command(command) => one.commands.push(command),
-                Item::Malformed { key, attempt, message } => one.malformed.push(Malformed { key, attempt, message }),
-                Item::Unreadable(bytes) => one.unreadable.push(bytes),
+        match Opened::of(delivery) {
+            Ok(one) => {
+                self.metrics.quarantined(self.participant.name(), one.unreadable.len());
+                Some(one)
+            }
+            Err(delivery) => {
+                self.metrics.quarantined(self.participant.name(), 1);
+                tracing::error!(bytes = delivery.body.len(), "message quarantined");
+                self.tasks.spawn(settle::quarantine(delivery, settle::NO_BATCH));
+                None
             }
         }
-        self.metrics.quarantined(self.participant.name(), one.unreadable.len());
-        Some(one)
     }
 
     /// What the ledger says of malformed commands.

@@ -2,69 +2,16 @@
 
 mod support;
 
-use baton_participant_kit::clock::Clock;
-use baton_participant_kit::codec::{batch_of, key_to_wire};
-use baton_participant_kit::ledger;
-use baton_participant_kit::metrics::Metrics;
+use baton_participant_kit::codec::batch_of;
 use baton_participant_kit::participant::{Command, Direction};
-use baton_participant_kit::worker::{Worker, WorkerOptions};
 use baton_proto::baton::participant::v1 as wire;
-use baton_sql::database::{Database, DatabaseConfig};
 use bytes::Bytes;
-use prost::Message as _;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use support::NOW_US;
-use support::bus::{ObedientBus, Settled};
-use support::toy::{Mood, Toy, add, command, effects, remove};
-use tokio_util::sync::CancellationToken;
-
-struct Bench {
-    toy: Arc<Toy>,
-    bus: ObedientBus,
-    database: Database,
-    worker: Arc<Worker<Toy>>,
-    stop: CancellationToken,
-}
-
-impl Bench {
-    async fn new() -> Self {
-        let toy = Arc::new(Toy::default());
-        let database = Database::open(DatabaseConfig::SqliteMemory).await.unwrap();
-        database.migrate(&ledger::migrations(toy.as_ref())).await.unwrap();
-        let bus = ObedientBus::default();
-        let worker = Worker::new(
-            Arc::clone(&toy),
-            database.clone(),
-            Arc::new(bus.clone()),
-            Clock::from_fn(|| NOW_US),
-            Metrics::default(),
-            WorkerOptions::default(),
-        );
-        Self { toy, bus, database, worker: Arc::new(worker), stop: CancellationToken::new() }
-    }
-
-    async fn step(&self) {
-        let mut consumer = self.bus.clone();
-        assert!(self.worker.run_once(&mut consumer, &self.stop).await.unwrap());
-        self.worker.settled().await;
-    }
-}
-
-fn encode(command: &Command) -> Bytes {
-    let wire = wire::Command {
-        key: Some(key_to_wire(command.key)),
-        attempt: command.attempt,
-        name: command.name.clone(),
-        payload: command.payload.clone(),
-        deadline_us: command.deadline_us,
-        traceparent: command.traceparent.clone(),
-        effect_before_saga: command.effect_before_saga,
-        definition: "toy/1".to_owned(),
-    };
-    wire.encode_to_vec().into()
-}
+use support::bench::{Bench, encode};
+use support::bus::Settled;
+use support::toy::{Mood, add, command, effects, remove};
 
 #[tokio::test]
 async fn all_waiting_messages_are_one_batch_and_each_is_answered_and_acknowledged() {

@@ -26,6 +26,7 @@ struct Inner {
     deaf: AtomicBool,
     full: watch::Sender<bool>,
     changed: Notify,
+    published: Notify,
 }
 
 /// What became of a delivery.
@@ -58,6 +59,18 @@ impl ObedientBus {
         std::mem::take(&mut self.inner.replies.lock().unwrap())
     }
 
+    /// Waits for replies and takes them.
+    pub async fn next_replies(&self) -> Vec<Reply> {
+        loop {
+            let published = self.inner.published.notified();
+            let replies = self.replies();
+            if !replies.is_empty() {
+                return replies;
+            }
+            published.await;
+        }
+    }
+
     /// Takes what became of deliveries so far.
     pub fn settled(&self) -> Vec<Settled> {
         std::mem::take(&mut self.inner.settled.lock().unwrap())
@@ -80,6 +93,7 @@ impl CommandBus for ObedientBus {
             let batch = ReplyBatch::decode(message.body.clone()).unwrap();
             self.inner.replies.lock().unwrap().extend(batch.replies);
         }
+        self.inner.published.notify_waiters();
         messages.iter().map(|message| message.id).collect()
     }
 

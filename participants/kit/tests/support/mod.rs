@@ -1,6 +1,7 @@
 //! What the kit's tests share: databases, a toy participant, a bus that obeys.
 #![allow(dead_code, reason = "each test file uses a part")]
 
+pub mod bench;
 pub mod bus;
 pub mod toy;
 

@@ -9,6 +9,7 @@ use baton_sql::error::SqlError;
 use baton_sql::migration::Migration;
 use bytes::Bytes;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 use tokio::sync::Notify;
 
 /// What a command's payload asks the toy to do.
@@ -24,7 +25,12 @@ pub enum Mood {
     LongOutput = 6,
     /// Waits in prepare until the test lets it go.
     Wait = 7,
+    /// Takes [`DOZE`] in prepare.
+    Doze = 8,
 }
+
+/// As long as a provider's answer may take that is no trouble. For tests whose clock is turned.
+pub const DOZE: Duration = Duration::from_millis(200);
 
 const MIGRATIONS: &[Migration] = &[Migration {
     id: "0001_effect",
@@ -42,6 +48,9 @@ pub struct Toy {
     pub batches: AtomicUsize,
     /// Commands that were prepared.
     pub prepared: AtomicUsize,
+    /// Batches that are being prepared, and the most there were at once.
+    pub preparing: AtomicUsize,
+    pub most_preparing: AtomicUsize,
     /// Refusals turn into successes, to see which refusals were stored.
     pub changed_its_mind: AtomicBool,
     /// A command in [`Mood::Wait`] has begun to wait.
@@ -76,10 +85,16 @@ impl Participant for Toy {
         self.prepared.fetch_add(commands.len(), Ordering::SeqCst);
         let moods = commands.iter().map(mood).collect::<Vec<_>>();
         assert!(!moods.contains(&Mood::PanicInPrepare), "planned panic in prepare");
+        let preparing = self.preparing.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most_preparing.fetch_max(preparing, Ordering::SeqCst);
         if moods.contains(&Mood::Wait) {
             self.waiting.notify_one();
             self.go.notified().await;
         }
+        if moods.contains(&Mood::Doze) {
+            tokio::time::sleep(DOZE).await;
+        }
+        self.preparing.fetch_sub(1, Ordering::SeqCst);
         moods
     }
 
@@ -142,13 +157,14 @@ fn mood(command: &Command) -> Mood {
         Mood::PanicInPrepare,
         Mood::LongOutput,
         Mood::Wait,
+        Mood::Doze,
     ];
     moods[usize::from(command.payload.first().copied().unwrap_or(0))]
 }
 
 fn act(mood: Mood) -> Answer {
     match mood {
-        Mood::Succeed | Mood::BreakConstraint | Mood::PanicInPrepare | Mood::Wait => {
+        Mood::Succeed | Mood::BreakConstraint | Mood::PanicInPrepare | Mood::Wait | Mood::Doze => {
             Answer::Succeeded { output: Bytes::from_static(b"done") }
         }
         Mood::Reject => Answer::rejected(CommandReason::OutOfStock, "planned"),
