@@ -7,10 +7,12 @@ use baton_edge::shop::identifier::RequestId;
 use baton_orchestrator::api::Api;
 use baton_orchestrator::api::begin::{Asked, new_saga_id};
 use baton_orchestrator::desk::Desk;
+use baton_orchestrator::desk::holds::Hold;
 use baton_orchestrator::engine::input::{Act, Input};
 use baton_orchestrator::held::Held;
 use baton_orchestrator::sagas::Registry;
-use baton_orchestrator::store::SagaStore as _;
+use baton_orchestrator::store::audit::NewAudit;
+use baton_orchestrator::store::{Fingerprint, SagaStore as _};
 use baton_orchestrator::workers::holds::Holds;
 use baton_proto::baton::saga::v1 as wire;
 use baton_proto::baton::saga::v1::saga_admin_service_server::SagaAdminService as _;
@@ -19,7 +21,7 @@ use saga_core::event::{Event, Order, Outcome, Record as Recorded, Reply, Verb};
 use saga_core::saga::{Direction, Resume, SagaId, State};
 use std::time::Duration;
 use support::office::Office;
-use support::{order_start, wait_for};
+use support::{Bench, order_start, wait_for};
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt as _;
 use uuid::Uuid;
@@ -409,6 +411,63 @@ async fn a_look_that_is_late_does_not_unmark_what_the_engine_has_paused() {
         office.desk.unmark(&held, late).await.unwrap();
         assert_eq!(office.desk.marked(&held, 10).await.unwrap(), seen);
         assert_eq!((seen.len(), seen[0].0), (1, saga));
+    }
+}
+
+/// A worker stalls between its mark and its pause for longer than its claim lasts, and another one sees the release through.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pause_that_comes_after_its_hold_was_released_is_not_given() {
+    for config in [DatabaseConfig::SqliteMemory, mariadb().await] {
+        let mut bench = Bench::over(config).await;
+        let handle = bench.handle.clone();
+        let started = tokio::spawn(async move { handle.start(order_start(1)).await });
+        while !started.is_finished() {
+            bench.engine.run_once().await;
+            tokio::task::yield_now().await;
+        }
+        let saga = SagaId([1; 16]);
+        let worker =
+            |desk: &Desk| Holds::new(desk.clone(), bench.store.clone(), bench.handle.clone(), Registry::standard());
+        // The engine stands still, and with it whoever waits for a pause.
+        let desk = bench.desk.clone().expect("a desk");
+        let held = Held::parse(ORDERS).expect("a name");
+        let act = |verb: &str| NewAudit {
+            at: desk.now(),
+            actor: "ada".into(),
+            act: verb.into(),
+            subject: ORDERS.into(),
+            reason: "the warehouse burns".into(),
+            before: String::new(),
+            after: String::new(),
+            saga: None,
+            version: 0,
+            request: None,
+            content: Fingerprint([0; 32]),
+        };
+        let hold = Hold {
+            held: held.clone(),
+            reason: "the warehouse burns".into(),
+            actor: "ada".into(),
+            created_at: desk.now(),
+            release: None,
+            paused: 0,
+        };
+        desk.hold(hold, act("hold")).await.expect("held");
+        let stalled = worker(&desk);
+        let stalled = tokio::spawn(async move { stalled.run_once().await });
+        wait_for("the pause to queue", || bench.handle.waiting() == 1).await;
+        assert_eq!(desk.marked(&held, 10).await.expect("marks"), [(saga, 1)]);
+
+        bench.clock.pass(Duration::from_secs(11));
+        let neighbour = Desk::new(bench.sql.clone().expect("a database"));
+        neighbour.release(held.clone(), act("release")).await.expect("releasing");
+        worker(&neighbour).run_once().await.expect("a round");
+        assert!(neighbour.holds().await.expect("a list").is_empty(), "seen through");
+
+        bench.engine.run_once().await;
+        stalled.await.expect("no panic").expect("a round");
+        let saga = bench.store.get(saga).await.unwrap().expect("a saga").saga;
+        assert_eq!((saga.state.name(), saga.version), ("running", 1), "nobody is left to resume it");
     }
 }
 

@@ -4,7 +4,7 @@ use crate::engine::input::{Input, Verdict};
 use crate::engine::known::Known;
 use crate::engine::plan::{Apply, Plan, Planning, plan};
 use crate::engine::under_way::UnderWay;
-use crate::held::Known as Holds;
+use crate::held::{Held, Known as Holds};
 use crate::sagas::Registry;
 use crate::store::{Holder, Loaded, OutboxMessage, Record, SagaStore, StartKey, StoreError};
 use baton_crash_point::{Point, hit};
@@ -109,9 +109,8 @@ impl Committer {
         all
     }
 
-    /// Replies whose sagas' rows could not be read are quarantined, so the rows are read once more before: what was garbled on
-    /// its way from the database is whole in its table. Nobody loses anything by an order that is answered as unreadable, or
-    /// by a wake, which comes again.
+    /// Before a reply is quarantined because its saga's row could not be read, the row is read once more: what was garbled on
+    /// its way is whole in its table. Orders and wakes lose nothing by being unreadable.
     async fn read_again(&self, inputs: &[Input], settled: &mut Settled) {
         let is_lost =
             |at: &usize| matches!((&inputs[*at], &settled.verdicts[*at]), (Input::Reply(..), Verdict::Unreadable(_)));
@@ -143,12 +142,12 @@ impl Committer {
         confirmed: Vec<Uuid>,
         doubt: &mut Option<StoreError>,
     ) -> Result<Settled, StoreError> {
-        let mut taken = BTreeMap::new();
+        let (mut taken, mut lifted) = (BTreeMap::new(), BTreeSet::new());
         let mut was_refused = false;
         let mut last = StoreError::Conflict("never tried".to_owned());
         for _ in 0..TRIES {
             let known = self.known.that_move(&self.registry, self.machine(), &inputs, self.store.now());
-            match self.commit_once(&inputs, &confirmed, &taken, &known, doubt.is_some()).await {
+            match self.commit_once(&inputs, &confirmed, &taken, &lifted, &known, doubt.is_some()).await {
                 Ok(settled) => {
                     self.known.keep(&settled.moved);
                     self.under_way.moved(&settled.moved);
@@ -160,13 +159,14 @@ impl Committer {
                     last = error;
                     continue;
                 }
-                Err(StoreError::HoldLifted(lifted)) => {
-                    self.holds.lift(&lifted);
-                    last = StoreError::HoldLifted(lifted);
+                Err(StoreError::HoldLifted(holds)) => {
+                    self.holds.lift(&holds);
+                    lifted.extend(holds.iter().cloned());
+                    last = StoreError::HoldLifted(holds);
                     continue;
                 }
-                // A single input is given up for this, so it is tried once more, on the row itself: a server's error may be
-                // the garbled remains of another one, or be about its connection. One of several is tried alone next.
+                // A single input is given up for this, so it is tried once more, on the row itself: the server's error may be
+                // a garbled one, or be about its connection. One of several is tried alone next.
                 Err(error @ StoreError::Refused(_)) if inputs.len() == 1 && !was_refused => {
                     tracing::warn!(%error, "refused; tried once more before it is given up");
                     was_refused = true;
@@ -204,6 +204,7 @@ impl Committer {
         inputs: &Arc<Vec<Input>>,
         confirmed: &[Uuid],
         taken: &BTreeMap<StartKey, Holder>,
+        lifted: &BTreeSet<Held>,
         known: &BTreeMap<SagaId, Arc<Record>>,
         in_doubt: bool,
     ) -> Result<Settled, StoreError> {
@@ -220,12 +221,13 @@ impl Committer {
         let decide = {
             let (slot, committer) = (slot.clone(), self.clone());
             let (inputs, taken, confirmed, known) = (effective, taken.clone(), confirmed.to_vec(), known.clone());
-            let holds = self.holds.standing();
+            let (holds, lifted) = (self.holds.standing(), lifted.clone());
             Box::new(move |loaded: &Loaded| {
                 let planning = Planning {
                     registry: &committer.registry,
                     known: &known,
                     holds: &holds,
+                    lifted: &lifted,
                     taken: &taken,
                     new_id: &*committer.new_id,
                     apply,

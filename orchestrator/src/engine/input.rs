@@ -1,6 +1,6 @@
 //! What can be handed to the engine, and what comes back.
 
-use crate::held::Barrier;
+use crate::held::{Barrier, Held};
 use crate::store::audit::content;
 use crate::store::{Fingerprint, Record, StartKey};
 use baton_bus::bus::Delivery;
@@ -45,13 +45,16 @@ pub struct Act {
     /// True for the resume of a hold that is released: if another one stands in the way, that takes the saga over. Everybody
     /// else is refused.
     pub release: bool,
+    /// The hold whose pause this is. It is given only if the hold still stands when it is committed, and marked there: nobody
+    /// would resume it otherwise.
+    pub hold: Option<Held>,
 }
 
 impl Act {
     /// An order for a saga at any version, without a request id.
     #[must_use]
     pub fn new(saga: SagaId, order: Order) -> Self {
-        Self { saga, order, version: None, request: None, release: false }
+        Self { saga, order, version: None, request: None, release: false, hold: None }
     }
 
     /// Digest of what is asked: equal for a repetition, different for another act under the same request id.

@@ -6,7 +6,7 @@ mod holds;
 use crate::engine::audited::audited;
 use crate::engine::input::{Act, Input, Start, Verdict};
 use crate::engine::outgoing::Outgoing;
-use crate::held::Standing;
+use crate::held::{Held, Mark, Standing};
 use crate::sagas::{Registry, SagaType};
 use crate::store::{Changes, Holder, Loaded, Record, StartKey};
 use baton_operate::failure::last_failure;
@@ -16,7 +16,7 @@ use saga_core::machine;
 use saga_core::saga::{Cause, Direction, Saga, SagaId};
 use saga_core::time::Micros;
 use saga_core::transition::{Applied, Command, Transition};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -49,6 +49,8 @@ pub struct Planning<'a> {
     pub known: &'a BTreeMap<SagaId, Arc<Record>>,
     /// What operators hold.
     pub holds: &'a Standing,
+    /// Holds of which the store has said that they do not stand any more.
+    pub lifted: &'a BTreeSet<Held>,
     /// Start keys known to be held by sagas outside this batch.
     pub taken: &'a BTreeMap<StartKey, Holder>,
     /// Makes message ids.
@@ -63,6 +65,7 @@ pub fn plan(planning: &Planning<'_>, inputs: &[Input], loaded: &Loaded) -> Plan 
     let mut planner = Planner {
         registry: planning.registry,
         holds: planning.holds,
+        lifted: planning.lifted,
         apply: planning.apply,
         now: loaded.now,
         working: BTreeMap::new(),
@@ -89,6 +92,7 @@ enum Answer {
 struct Planner<'a> {
     registry: &'a Registry,
     holds: &'a Standing,
+    lifted: &'a BTreeSet<Held>,
     apply: Apply,
     now: Micros,
     working: BTreeMap<SagaId, Working>,
@@ -148,6 +152,9 @@ impl Planner<'_> {
         if act.request.is_some() && audits.iter().any(|audit| audit.request == act.request) {
             return Answer::Ready(Verdict::RequestTaken);
         }
+        if act.hold.as_ref().is_some_and(|held| self.lifted.contains(held)) {
+            return Answer::Ready(Verdict::Contended("the hold does not stand any more".to_owned()));
+        }
         let before = self.working.get(&act.saga).map(|working| working.now.clone());
         let (entries, acts) = (self.changes.journal.len(), audits.len());
         let answer = self.event(act.saga, &Event::Order(act.order.clone()), Some(act), loaded);
@@ -158,6 +165,8 @@ impl Planner<'_> {
             let audit = audited(act, definition, &before.saga.state, &after.saga.state, entry);
             // Before the act of a hold that it may have led to.
             self.changes.audits.insert(acts, audit);
+            let mark = |held: &Held| Mark { held: held.clone(), saga: act.saga, seen: before.saga.version };
+            self.changes.marks.extend(act.hold.as_ref().map(mark));
         }
         answer
     }

@@ -168,7 +168,10 @@ impl Holds {
         let release = order.verb == Verb::Resume;
         let work = format!("{} {} {what}", hold.held.name(), hold.created_at.0);
         let request = Some(request_id(work.as_bytes(), saga, version));
-        give(&self.engine, &self.desk, Act { saga, order, version: Some(version), request, release }).await
+        // Whoever has the claim may be another one by the time the pause is committed, and the hold be gone.
+        let pauses = (order.verb == Verb::Pause).then(|| hold.held.clone());
+        let act = Act { version: Some(version), request, release, hold: pauses, ..Act::new(saga, order) };
+        give(&self.engine, &self.desk, act).await
     }
 
     /// The version of a saga that is paused, and by this hold: since it was marked its journal has the hold's pause, and

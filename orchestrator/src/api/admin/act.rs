@@ -60,7 +60,7 @@ impl Api {
             Verdict::InDoubt(_) => self.acted(&act).await.unwrap_or_default(),
             _ => self.acted(&act).await?,
         };
-        let Act { saga: id, order, version, request: _, release: _ } = act;
+        let Act { saga: id, order, version, request: _, release: _, hold: _ } = act;
         if let Some(at) = repeated {
             return Ok(answer(view::saga(&self.registry, &self.existing(id).await?), at));
         }
