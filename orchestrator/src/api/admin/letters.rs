@@ -253,7 +253,7 @@ fn sentence(letter: &Letter) -> String {
         "COMMAND_UNREADABLE" => {
             format!("{who} could not read these commands; others of the same message were carried out.")
         }
-        "MALFORMED_REPLY" => format!("{who} could not read these replies; others of the same message were taken."),
+        "MALFORMED_REPLY" => format!("{who} could not read these replies; any others of the same message were taken."),
         "TOO_MANY_REPLIES" => format!("{who} takes no message with so many replies."),
         "TOO_LARGE" => format!("{who} takes no message of {} bytes.", letter.size),
         "DELIVERY_LIMIT" => format!("{who} was given this message again and again and never settled it."),
