@@ -90,12 +90,17 @@ async fn in_time<T>(call: impl Future<Output = Result<T, Status>>) -> Result<T, 
     }
 }
 
-/// Nobody but the gRPC library says `OUT_OF_RANGE`, and it does so without details.
+/// What the gRPC library says on its own has no details: of a message that is too large, and of what this process does not serve.
 fn explained(status: Status) -> Status {
-    if status.code() == Code::OutOfRange && status.details().is_empty() {
-        return errors::status(Code::InvalidArgument, Reason::MessageTooLarge.as_str(), status.message());
+    match status.code() {
+        Code::OutOfRange if status.details().is_empty() => {
+            errors::status(Code::InvalidArgument, Reason::MessageTooLarge.as_str(), status.message())
+        }
+        Code::Unimplemented if status.details().is_empty() => {
+            errors::status(Code::Unimplemented, Reason::UnknownMethod.as_str(), "this process does not serve that call")
+        }
+        _ => status,
     }
-    status
 }
 
 fn path(method: &MethodDescriptor) -> Result<PathAndQuery, Status> {
