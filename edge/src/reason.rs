@@ -85,7 +85,7 @@ reasons! {
 reasons! {
     /// Why a command was refused for good (`Rejected`) or not answered this time (`Unavailable`).
     CommandReason {
-        MalformedCommand = "MALFORMED_COMMAND", "Rejected, not stored: the command breaks the wire protocol's bounds.";
+        MalformedCommand = "MALFORMED_COMMAND", "The command breaks the wire protocol's bounds. Not stored. Rejected if it is an action's first attempt, otherwise unavailable.";
         MalformedPayload = "MALFORMED_PAYLOAD", "Rejected: the payload is not what the command's name asks for.";
         UnknownCommand = "UNKNOWN_COMMAND", "Unavailable: this build of the participant does not know the command.";
         UndoneBeforeAction = "UNDONE_BEFORE_ACTION", "Rejected: the undo came before the action, which must not run any more.";
