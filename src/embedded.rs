@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::embedded::chaos::Cast;
 use crate::embedded::mortal::Mortal;
 use crate::failure::Failure;
-use crate::orchestrator::{ready, wind_down};
+use crate::orchestrator::{ready, serving, wind_down};
 use crate::sandbox_provider;
 use crate::wiring::{self, ORCHESTRATOR_SERVICES, Work};
 use baton_bus::bus::CommandBus;
@@ -28,6 +28,7 @@ use baton_orchestrator::desk::Desk;
 use baton_orchestrator::metrics::Metrics;
 use baton_orchestrator::store::StoreError;
 use baton_orchestrator::store::sql::SqlStore;
+use baton_orchestrator::wiring::vital::Vital;
 use baton_orchestrator::wiring::{Orchestrator, Parts, Settings};
 use baton_orchestrator::workers::probe::GrpcProbe;
 use baton_participant_kit::metrics::Metrics as ParticipantMetrics;
@@ -113,12 +114,12 @@ impl Embedded {
             mortal.work(work.clone()).await?;
         }
         let admin_stop = CancellationToken::new();
-        let ready = ready(store, bus, stop.clone());
+        let ready = ready(store, bus, stop.clone(), orchestrator.vital().clone());
         let listen = config.server.admin_listen;
         let console = baton_console::routes(&routes.clone().into_axum_router(), Guard::new(listen));
         let admin = admin::serve(listen, SERVICE, Arc::new(registry), ready, console, admin_stop.clone()).await?;
-        let api = orchestrator.api().clone();
-        let serving = tokio::spawn(serve(listener, routes, health, api, stop.clone()));
+        let (api, vital) = (orchestrator.api().clone(), orchestrator.vital().clone());
+        let serving = tokio::spawn(serve(listener, routes, health, (api, vital), stop.clone()));
         let (admin_address, provider) = (admin.address, sandbox.url());
         Ok(Self {
             address,
@@ -215,9 +216,15 @@ fn only_this_machine(config: &Config) -> bool {
     open.is_none()
 }
 
-async fn serve(listener: tokio::net::TcpListener, routes: Routes, health: Health, api: Api, stop: CancellationToken) {
+async fn serve(
+    listener: tokio::net::TcpListener,
+    routes: Routes,
+    health: Health,
+    (api, vital): (Api, Vital),
+    stop: CancellationToken,
+) {
     let served = server::serve(listener, routes, async move {
-        stop.cancelled().await;
+        serving(&health, &vital, &stop).await;
         wind_down(&health, &api).await;
     });
     if let Err(error) = served.await {

@@ -14,6 +14,7 @@ use baton_orchestrator::metrics::Metrics;
 use baton_orchestrator::store::SagaStore;
 use baton_orchestrator::store::migrations::MIGRATIONS;
 use baton_orchestrator::store::sql::SqlStore;
+use baton_orchestrator::wiring::vital::Vital;
 use baton_orchestrator::wiring::{Orchestrator, Parts, chaos, forwarded};
 use baton_orchestrator::workers::probe::GrpcProbe;
 use prometheus_client::registry::Registry;
@@ -60,13 +61,13 @@ pub async fn run(config: Config, colour: bool) -> Result<(), Failure> {
     let console = baton_console::routes(&routes.clone().into_axum_router(), Guard::new(config.server.admin_listen));
     let listener = wiring::listener(config.server.listen).await?;
     let admin_stop = CancellationToken::new();
-    let ready = ready(store, bus, stop.clone());
+    let ready = ready(store, bus, stop.clone(), orchestrator.vital().clone());
     let listen = config.server.admin_listen;
     let admin = admin::serve(listen, SERVICE, Arc::new(registry), ready, console, admin_stop.clone()).await?;
     tracing::info!(listen = %listener.local_addr()?, admin = %admin.address, "orchestrator is up");
-    let (signal, api) = (stop.clone(), orchestrator.api().clone());
+    let (signal, api, vital) = (stop.clone(), orchestrator.api().clone(), orchestrator.vital().clone());
     let served = server::serve(listener, routes, async move {
-        signal.cancelled().await;
+        serving(&health, &vital, &signal).await;
         wind_down(&health, &api).await;
     });
     let served = served.await;
@@ -96,6 +97,17 @@ fn channels(config: &Config) -> Result<BTreeMap<String, Channel>, Failure> {
         .collect()
 }
 
+/// Serves until `stop`; without the tasks that drive sagas it is there, but not healthy.
+pub async fn serving(health: &Health, vital: &Vital, stop: &CancellationToken) {
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = vital.lost() => {
+            health.set(false).await;
+            stop.cancelled().await;
+        }
+    }
+}
+
 /// How a stop begins: not ready, no new starts; and whoever still waits for a saga is told after [`PATIENCE`], while the
 /// connection is there to tell it on.
 pub async fn wind_down(health: &Health, api: &Api) {
@@ -108,14 +120,15 @@ pub async fn wind_down(health: &Health, api: &Api) {
     });
 }
 
-/// Ready while the store can commit and the bus can carry.
-pub fn ready(store: Arc<dyn SagaStore>, bus: Arc<dyn CommandBus>, stop: CancellationToken) -> Ready {
+/// Ready while the store can commit, the bus can carry, and the tasks run that drive sagas.
+pub fn ready(store: Arc<dyn SagaStore>, bus: Arc<dyn CommandBus>, stop: CancellationToken, vital: Vital) -> Ready {
     Arc::new(move || {
-        let (store, bus, stop) = (store.clone(), bus.clone(), stop.clone());
+        let (store, bus, stop, vital) = (store.clone(), bus.clone(), stop.clone(), vital.clone());
         Box::pin(async move {
             if stop.is_cancelled() {
                 return Err("shutting down".to_owned());
             }
+            vital.check()?;
             store.ready().await.map_err(|error| error.to_string())?;
             bus.health().map_err(|error| error.to_string())
         })

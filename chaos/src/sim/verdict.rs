@@ -129,7 +129,10 @@ fn unanswered(entry: &Entry, was_answered: impl Fn(CommandKey, Answered, u32) ->
     let Journaled::Moved(Event::Reply(reply)) = &entry.record else { return None };
     let how = match &reply.outcome {
         Outcome::Succeeded { .. } => Answered::Done,
-        Outcome::Rejected { reason, .. } if reason == "PAYLOAD_REFUSED" => return None,
+        // The orchestrator's own word for a command that it could not build.
+        Outcome::Rejected { reason, .. } | Outcome::Unavailable { reason, .. } if reason == "PAYLOAD_REFUSED" => {
+            return None;
+        }
         Outcome::Rejected { .. } => Answered::Refused,
         Outcome::Unavailable { .. } => Answered::Not,
     };
