@@ -174,7 +174,8 @@ fn install(dir: &Path, data: &Path) -> Result<()> {
         .env("TMPDIR", &scratch)
         .arg("--no-defaults")
         .arg(format!("--datadir={}", data.display()))
-        .args(["--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"])
+        // Forced: it would look this machine's own name up, which a fresh machine need not have anywhere, and no use is made of it.
+        .args(["--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve", "--force"])
         .args(user_option())
         .stdin(Stdio::null())
         .output()
