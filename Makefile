@@ -13,12 +13,15 @@ services: # Install MariaDB, RabbitMQ and Redis from Debian packages if missing
 browser: # Install Debian's Chromium and what drives it if missing
 	@sh deploy/install-browser.sh
 
+# What `make up` starts and `make down` stops with; built together, since alone each would have its dependencies built anew.
+STACK = $(CARGO) build --release --bin baton -p baton -p baton-supervisor --bin baton-supervisor
+
 up: services ## Start private MariaDB, RabbitMQ, Redis, two orchestrators and every participant (state in .local)
-	$(CARGO) build --release --bin baton -p baton -p baton-supervisor --bin baton-supervisor
+	$(STACK)
 	target/release/baton-supervisor up --dir .local
 
 down: ## Stop what `make up` started
-	$(CARGO) build --release -p baton-supervisor --bin baton-supervisor
+	@test -x target/release/baton-supervisor || $(STACK)
 	target/release/baton-supervisor down --dir .local
 
 demo: ## 1,000 concurrent orders for 800 units in one process, then the audit
