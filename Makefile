@@ -79,9 +79,10 @@ lint-openapi: ## Lint docs/openapi.json with spectral (needs npm)
 doc: ## Documentation, warnings are errors
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
 
-deny: ## Licences, bans and sources, offline; skipped if cargo-deny is not installed
+# It reads what every platform would need, which a build on one of them has not fetched.
+deny: ## Licences, bans and sources; skipped if cargo-deny is not installed
 	@if command -v cargo-deny >/dev/null 2>&1; then \
-		cargo-deny --offline check bans licenses sources; \
+		$(CARGO) fetch --locked --quiet && cargo-deny --offline check bans licenses sources; \
 	else echo "cargo-deny is not installed: skipped"; fi
 
 ci: ## What CI runs
