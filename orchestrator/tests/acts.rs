@@ -19,8 +19,9 @@ use saga_core::event::{Entry, Event, Order, Record as Recorded, Verb};
 use saga_core::saga::SagaId;
 use saga_core::time::Micros;
 use std::sync::Arc;
+use support::faulty::{Fault, FaultyStore};
 use support::office::{mariadb, reason};
-use support::{Bench, Fault, FaultyStore, order_start};
+use support::{Bench, order_start};
 use tonic::{Code, Request, Status};
 use uuid::Uuid;
 

@@ -13,7 +13,8 @@ use baton_orchestrator::store::SagaStore as _;
 use saga_core::event::{Order, Outcome, Reply, Verb};
 use saga_core::saga::{Direction, SagaId, State};
 use std::time::Duration;
-use support::{Bench, Fault, Settlement, delivery, order_start, wait_for};
+use support::faulty::Fault;
+use support::{Bench, Settlement, delivery, order_start, start, wait_for};
 
 fn succeeded(step: u8) -> Reply {
     Reply {
@@ -22,16 +23,6 @@ fn succeeded(step: u8) -> Reply {
         attempt: 1,
         outcome: Outcome::Succeeded { output: bytes::Bytes::new() },
     }
-}
-
-async fn start(bench: &mut Bench, n: u8) -> Verdict {
-    let handle = bench.handle.clone();
-    let started = tokio::spawn(async move { handle.start(order_start(n)).await.expect("queued") });
-    while !started.is_finished() {
-        bench.engine.run_once().await;
-        tokio::task::yield_now().await;
-    }
-    started.await.expect("no panic")
 }
 
 #[tokio::test]

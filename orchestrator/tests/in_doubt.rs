@@ -7,19 +7,10 @@ use baton_orchestrator::store::SagaStore as _;
 use saga_core::event::{Order, Outcome, Reply, Verb};
 use saga_core::saga::{Direction, SagaId};
 use std::sync::atomic::Ordering;
-use support::{Bench, Fault, order_start, wait_for};
+use support::faulty::Fault;
+use support::{Bench, order_start, start, wait_for};
 
 const SAGA: SagaId = SagaId([1; 16]);
-
-async fn start(bench: &mut Bench, n: u8) -> Verdict {
-    let handle = bench.handle.clone();
-    let started = tokio::spawn(async move { handle.start(order_start(n)).await.expect("queued") });
-    while !started.is_finished() {
-        bench.engine.run_once().await;
-        tokio::task::yield_now().await;
-    }
-    started.await.expect("no panic")
-}
 
 #[tokio::test]
 async fn only_a_store_that_is_away_is_waited_for() {

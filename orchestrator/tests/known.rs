@@ -12,7 +12,8 @@ use saga_core::event::{Outcome, Reply};
 use saga_core::saga::{Direction, SagaId, State};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use support::{Bench, Fault, FaultyStore, order_start};
+use support::faulty::{Fault, FaultyStore};
+use support::{Bench, order_start};
 use uuid::Uuid;
 
 const SAGA: SagaId = SagaId([1; 16]);

@@ -15,7 +15,8 @@ use saga_core::definition::Definition;
 use saga_core::saga::{Direction, Saga, SagaId, State, StepIndex};
 use std::sync::Arc;
 use std::time::Duration;
-use support::{Bench, FaultyStore, order_start};
+use support::faulty::FaultyStore;
+use support::{Bench, order_start};
 use uuid::Uuid;
 
 const SAGA: SagaId = SagaId([1; 16]);

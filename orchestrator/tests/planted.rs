@@ -14,16 +14,8 @@ use saga_core::transition::Applied;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use support::{Bench, Fault, Settlement, delivery, order_start, wait_for};
-
-async fn start(bench: &mut Bench, n: u8) {
-    let handle = bench.handle.clone();
-    let started = tokio::spawn(async move { handle.start(order_start(n)).await });
-    while !started.is_finished() {
-        bench.engine.run_once().await;
-        tokio::task::yield_now().await;
-    }
-}
+use support::faulty::Fault;
+use support::{Bench, Settlement, delivery, start, wait_for};
 
 /// I14: a command on the bus has a committed saga that ordered it.
 async fn no_command_without_a_commit(bench: &mut Bench) -> Result<(), String> {

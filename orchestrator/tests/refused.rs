@@ -7,21 +7,16 @@ use baton_orchestrator::store::SagaStore as _;
 use saga_core::event::{Outcome, Reply};
 use saga_core::saga::{Direction, SagaId};
 use std::sync::{Arc, Mutex};
-use support::{Bench, Fault, Settlement, delivery, order_start, wait_for};
+use support::faulty::Fault;
+use support::{Bench, Settlement, delivery, start, wait_for};
 
 fn succeeded() -> Reply {
     let outcome = Outcome::Succeeded { output: bytes::Bytes::new() };
     Reply { step: 1, direction: Direction::Action, attempt: 1, outcome }
 }
 
-async fn start(bench: &mut Bench, n: u8) {
-    let handle = bench.handle.clone();
-    let started = tokio::spawn(async move { handle.start(order_start(n)).await.expect("queued") });
-    while !started.is_finished() {
-        bench.engine.run_once().await;
-        tokio::task::yield_now().await;
-    }
-    assert!(matches!(started.await.expect("no panic"), Verdict::Started(_)));
+async fn started(bench: &mut Bench, n: u8) {
+    assert!(matches!(start(bench, n).await, Verdict::Started(_)));
 }
 
 /// Queues a reply to each of these sagas, every one in a delivery of its own.
@@ -47,7 +42,7 @@ async fn version(bench: &Bench, n: u8) -> u64 {
 #[tokio::test]
 async fn a_reply_that_is_refused_once_is_applied() {
     let mut bench = Bench::new();
-    start(&mut bench, 1).await;
+    started(&mut bench, 1).await;
     bench.store.fail_next([Fault::Refused]);
     let settlements = answer(&bench, &[1]).await;
     bench.engine.run_once().await;
@@ -59,7 +54,7 @@ async fn a_reply_that_is_refused_once_is_applied() {
 async fn one_of_several_that_is_refused_once_alone_is_applied() {
     let mut bench = Bench::new();
     for n in 1..=3 {
-        start(&mut bench, n).await;
+        started(&mut bench, n).await;
     }
     // Together, then the first of them alone.
     bench.store.fail_next([Fault::Refused, Fault::Refused]);
@@ -75,7 +70,7 @@ async fn one_of_several_that_is_refused_once_alone_is_applied() {
 async fn a_saga_that_is_always_refused_is_quarantined_and_only_it() {
     let mut bench = Bench::new();
     for n in 1..=3 {
-        start(&mut bench, n).await;
+        started(&mut bench, n).await;
     }
     bench.store.refuse(SagaId([2; 16]));
     let settlements = answer(&bench, &[1, 2, 3]).await;
@@ -90,7 +85,7 @@ async fn a_saga_that_is_always_refused_is_quarantined_and_only_it() {
 async fn a_row_that_was_garbled_on_its_way_is_read_again() {
     let mut bench = Bench::new();
     for n in 1..=2 {
-        start(&mut bench, n).await;
+        started(&mut bench, n).await;
     }
     // Behind the engine's back, so that it has to read them.
     for n in 1..=2 {

@@ -32,6 +32,12 @@ fn start(bench: &Bench) -> JoinHandle<()> {
     tokio::spawn(async move { worker.run(stop).await.unwrap() })
 }
 
+/// Tells the worker to stop, and waits until it has.
+async fn stopped(bench: &Bench, running: JoinHandle<()>) {
+    bench.stop.cancel();
+    timeout(NEVER, running).await.expect("stopped").unwrap();
+}
+
 fn waiting(saga: u32) -> Command {
     command(saga, Direction::Action, Mood::Wait)
 }
@@ -75,7 +81,7 @@ async fn a_provider_that_hangs_on_one_command_holds_up_no_other() {
     assert_eq!(effects(&bench.database, 1).await, (0, 0));
     bench.stop.cancel();
     bench.toy.go.notify_one();
-    timeout(NEVER, running).await.expect("stopped").unwrap();
+    stopped(&bench, running).await;
     assert_eq!(answered(&bench, 1).await, BTreeSet::from([1]), "a stopping worker finishes what it took");
     assert_eq!(bench.bus.settled(), vec![Settled::Acked; 11]);
 }
@@ -89,8 +95,7 @@ async fn quick_batches_follow_each_other() {
     let running = start(&bench);
     assert_eq!(answered(&bench, 20).await.len(), 20);
     assert_eq!(bench.toy.most_preparing.load(Ordering::SeqCst), 1);
-    bench.stop.cancel();
-    timeout(NEVER, running).await.expect("stopped").unwrap();
+    stopped(&bench, running).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -105,7 +110,7 @@ async fn no_more_than_four_batches_are_under_way() {
     assert_eq!((bench.bus.waiting(), bench.toy.most_preparing.load(Ordering::SeqCst)), (2, 4));
     bench.stop.cancel();
     bench.toy.go.notify_waiters();
-    timeout(NEVER, running).await.expect("stopped").unwrap();
+    stopped(&bench, running).await;
     assert_eq!((bench.bus.settled(), bench.bus.waiting()), (vec![Settled::Acked; 4], 2));
 }
 
@@ -120,8 +125,7 @@ async fn a_command_in_two_batches_under_way_is_done_once_and_answered_twice() {
     bench.toy.go.notify_one();
     assert_eq!(answered(&bench, 1).await, BTreeSet::from([1]));
     assert_eq!(effects(&bench.database, 1).await, (1, 0));
-    bench.stop.cancel();
-    timeout(NEVER, running).await.expect("stopped").unwrap();
+    stopped(&bench, running).await;
 }
 
 #[tokio::test(start_paused = true)]
