@@ -108,7 +108,7 @@ pub async fn serving(health: &Health, vital: &Vital, stop: &CancellationToken) {
     }
 }
 
-/// How a stop begins: not ready, no new starts; and whoever still waits for a saga is told after [`PATIENCE`], while the
+/// How a stop begins: not ready, no new starts; and whoever still waits for a saga is told after a second, while the
 /// connection is there to tell it on.
 pub async fn wind_down(health: &Health, api: &Api) {
     health.set(false).await;
