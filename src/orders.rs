@@ -7,11 +7,14 @@ use crate::failure::Failure;
 use crate::output;
 use crate::paging::paged;
 use crate::show::Printer;
+use baton_edge::shop::currency::Currency;
+use baton_payment::money::Money;
 use baton_proto::shop::order::v1::{
     CreateOrderRequest, GetOrderRequest, ListOrdersRequest, Order, OrderLine, OrderProgress, OrderState,
     PlaceOrderRequest, WatchOrderRequest,
 };
 use baton_proto::shop::stock::v1::{GetItemRequest, Item};
+use serde_json::Number;
 use std::time::Duration;
 use tonic::Request;
 use uuid::Uuid;
@@ -69,7 +72,7 @@ async fn create(
         priced.push(OrderLine { item_id: line.item, quantity: line.quantity, unit_price_minor_units });
     }
     let request = CreateOrderRequest {
-        request_id: request_id.unwrap_or_else(Uuid::now_v7).to_string(),
+        request_id: client.request_id(request_id),
         customer_id,
         currency_code: currency_code.unwrap_or_default(),
         lines: priced,
@@ -89,7 +92,7 @@ async fn created(order: &Order, provider: &str, printer: Printer) {
     printer.one(order);
     let number = number(order);
     let (Some(total), false) = (&order.total, printer.quiet()) else { return };
-    let amount = baton_sandbox::amount::to_json(total.minor_units, &total.currency_code);
+    let amount = in_units(total.minor_units, &total.currency_code);
     let pay = format!("\nPay {amount} {} under that number at the sandbox", total.currency_code);
     // The configuration need not be the one that the server runs with.
     let url = if is_sandbox(provider).await {
@@ -118,11 +121,16 @@ fn number(order: &Order) -> &str {
     order.name.trim_start_matches("orders/")
 }
 
+/// The amount as the provider writes it, in the currency's units: 12.34 for 1234 cents, 1234 for 1234 won.
+fn in_units(minor_units: i64, code: &str) -> Number {
+    let money = Currency::from_code(code).ok().map(|currency| Money { currency, minor_units });
+    money.and_then(|money| money.to_number()).unwrap_or_else(|| Number::from(minor_units))
+}
+
 /// A line for a shell that pays an order at the sandbox.
 #[must_use]
 pub fn pay_with_curl(provider: &str, number: &str, amount: i64, currency: &str) -> String {
-    // The provider writes amounts in major units: 12.34 for 1234 cents, 1234 for 1234 won.
-    let amount = baton_sandbox::amount::to_json(amount, currency);
+    let amount = in_units(amount, currency);
     let body = serde_json::json!({ "merchant_uid": number, "amount": amount, "currency": currency });
     format!("curl -s -H 'content-type: application/json' -d '{body}' {provider}/_sandbox/pay")
 }
@@ -143,7 +151,7 @@ async fn place(
 ) -> Result<OrderProgress, Failure> {
     let order = fetch(client, order).await?;
     let request = PlaceOrderRequest {
-        request_id: request_id.unwrap_or_else(Uuid::now_v7).to_string(),
+        request_id: client.request_id(request_id),
         order: order.name,
         payment_id,
         customer_id: order.customer_id,
@@ -200,4 +208,18 @@ async fn watch(client: &Client, order: &str, printer: Printer) -> Result<(), Fai
         }
     }
     last.as_ref().map_or(Ok(()), verdict)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::pay_with_curl;
+
+    #[test]
+    fn an_amount_is_written_in_the_units_of_its_currency() {
+        for (minor_units, code, expected) in [(1_234, "CHF", "12.34"), (1_234, "KRW", "1234"), (1_234, "KWD", "1.234")]
+        {
+            let line = pay_with_curl("http://h:1", "N", minor_units, code);
+            assert!(line.contains(&format!("\"amount\":{expected},")), "{line}");
+        }
+    }
 }

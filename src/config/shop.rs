@@ -20,7 +20,8 @@ fn currencies<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Currencies, 
 
 fn parse(text: &str) -> Result<Currencies, String> {
     let codes: Vec<&str> = text.split(',').map(str::trim).collect();
-    Currencies::new(codes).map_err(|_| format!("`{text}` is no list of ISO 4217 codes; write it like \"KRW, USD\""))
+    Currencies::new(codes)
+        .map_err(|_| format!("`{text}` is no list of ISO 4217 codes of currencies in use; write it like \"KRW, USD\""))
 }
 
 #[cfg(test)]
@@ -31,7 +32,7 @@ mod tests {
     fn a_list_of_codes() {
         let list = parse("GBP,  KRW").expect("a list");
         assert!(list.parse("GBP").is_ok() && list.parse("KRW").is_ok() && list.parse("USD").is_err());
-        for wrong in ["", "krw", "KRW USD", "KRW,", "won"] {
+        for wrong in ["", "krw", "KRW USD", "KRW,", "won", "KRW, QQQ"] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }
     }

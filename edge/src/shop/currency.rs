@@ -8,6 +8,22 @@ use std::fmt;
 /// The currencies an installation sells in unless its settings say otherwise.
 pub const DEFAULT_CURRENCIES: [&str; 4] = ["KRW", "USD", "EUR", "JPY"];
 
+/// Currencies in use by the decimal places of their smallest unit (ISO 4217, funds and metals left out). An amount in
+/// minor units means nothing without it: what stands in no row cannot be sold in.
+const BY_DECIMALS: [(u32, &str); 4] = [
+    (0, "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"),
+    (
+        2,
+        "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CNY \
+         COP CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS \
+         INR IRR JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR \
+         MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD \
+         SSP STN SVC SYP SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD UZS VED VES WST XCD XCG YER ZAR ZMW ZWG",
+    ),
+    (3, "BHD IQD JOD KWD LYD OMR TND"),
+    (4, "CLF UYW"),
+];
+
 /// A currency on the list: three capital letters.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Currency([u8; 3]);
@@ -19,6 +35,13 @@ impl Currency {
             &[a, b, c] if [a, b, c].iter().all(u8::is_ascii_uppercase) => Ok(Self([a, b, c])),
             _ => Err(Flaw::new(Reason::CurrencyNotAllowed, "must be an ISO 4217 code of three capital letters")),
         }
+    }
+
+    /// Decimal places of its smallest unit: 0 for KRW, 2 for USD. `None` if it is no currency in use.
+    #[must_use]
+    pub fn decimals(self) -> Option<u32> {
+        let row = BY_DECIMALS.iter().find(|(_, codes)| codes.split(' ').any(|code| code == self.as_str()));
+        row.map(|(decimals, _)| *decimals)
     }
 
     /// The code.
@@ -46,9 +69,15 @@ impl fmt::Debug for Currency {
 pub struct Currencies(BTreeSet<Currency>);
 
 impl Currencies {
-    /// The list of these codes.
+    /// The list of these codes; each must be of a currency in use.
     pub fn new<'a>(codes: impl IntoIterator<Item = &'a str>) -> Result<Self, Flaw> {
-        codes.into_iter().map(Currency::from_code).collect::<Result<_, _>>().map(Self)
+        let in_use = |code| {
+            let currency = Currency::from_code(code)?;
+            let unknown =
+                || Flaw::new(Reason::CurrencyNotAllowed, format!("{currency} is no currency in use (ISO 4217)"));
+            currency.decimals().map(|_| currency).ok_or_else(unknown)
+        };
+        codes.into_iter().map(in_use).collect::<Result<_, _>>().map(Self)
     }
 
     /// A code that must be on the list.
@@ -68,7 +97,8 @@ impl Default for Currencies {
 
 #[cfg(test)]
 mod tests {
-    use super::Currencies;
+    use super::{BY_DECIMALS, Currencies, Currency, DEFAULT_CURRENCIES};
+    use std::collections::BTreeSet;
 
     #[test]
     fn only_listed_codes_pass() {
@@ -79,5 +109,21 @@ mod tests {
         }
         assert!(Currencies::new(["GBP"]).unwrap().parse("GBP").is_ok());
         assert!(Currencies::new(["gbp"]).is_err());
+        assert!(Currencies::new(["KRW", "QQQ"]).is_err(), "nobody knows its smallest unit");
+    }
+
+    #[test]
+    fn every_currency_has_one_smallest_unit() {
+        let decimals = |code| Currency::from_code(code).unwrap().decimals();
+        for (code, expected) in
+            [("KRW", 0), ("XPF", 0), ("USD", 2), ("CHF", 2), ("KWD", 3), ("TND", 3), ("CLF", 4), ("UYW", 4)]
+        {
+            assert_eq!(decimals(code), Some(expected), "{code}");
+        }
+        assert_eq!(decimals("QQQ"), None);
+        let codes: Vec<&str> = BY_DECIMALS.iter().flat_map(|(_, codes)| codes.split(' ')).collect();
+        assert_eq!(codes.iter().collect::<BTreeSet<_>>().len(), codes.len(), "none stands twice");
+        assert!(Currencies::new(codes).is_ok());
+        assert_eq!(Currencies::new(DEFAULT_CURRENCIES).unwrap(), Currencies::default());
     }
 }

@@ -7,13 +7,6 @@ use std::fmt;
 /// More digits than this are refused: up to 15, a double's shortest text is the decimal it was read from.
 const DIGITS_MAX: usize = 15;
 
-/// Currencies whose smallest unit is the whole one (ISO 4217).
-const WHOLE: [&str; 16] =
-    ["BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF"];
-
-/// Currencies with thousandths (ISO 4217).
-const THOUSANDTHS: [&str; 7] = ["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"];
-
 /// An amount of a currency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Money {
@@ -30,25 +23,26 @@ impl fmt::Display for Money {
 }
 
 impl Money {
-    /// The API's number: 1234 of a currency with cents is 12.34. `None` if it is negative or has too many digits for a
-    /// number that every JSON library reads exactly.
+    /// The API's number: 1234 of a currency with cents is 12.34. `None` if it is negative, has too many digits for a
+    /// number that every JSON library reads exactly, or is of no currency in use.
     #[must_use]
     pub fn to_number(&self) -> Option<Number> {
-        let unit = 10_i64.pow(exponent(self.currency));
+        let decimals = self.currency.decimals()?;
+        let unit = 10_i64.pow(decimals);
         if self.minor_units < 0 || self.minor_units.to_string().len() > DIGITS_MAX {
             return None;
         }
         if self.minor_units % unit == 0 {
             return Some(Number::from(self.minor_units / unit));
         }
-        let places = usize::try_from(exponent(self.currency)).ok()?;
+        let places = usize::try_from(decimals).ok()?;
         let text = format!("{}.{:0places$}", self.minor_units / unit, self.minor_units % unit);
         Number::from_f64(text.parse().ok()?)
     }
 }
 
 /// The API's number in minor units of `currency`, exactly. `None` if it is negative, finer than the currency's smallest
-/// unit, or has more digits than a double carries.
+/// unit, has more digits than a double carries, or if the currency is not in use.
 #[must_use]
 pub fn from_number(number: &Number, currency: Currency) -> Option<i64> {
     let text = number.to_string();
@@ -58,19 +52,8 @@ pub fn from_number(number: &Number, currency: Currency) -> Option<i64> {
     if whole.is_empty() || !is_number(whole) || !is_number(fraction) || whole.len() + fraction.len() > DIGITS_MAX {
         return None;
     }
-    let shift = exponent(currency).checked_sub(u32::try_from(fraction.len()).ok()?)?;
+    let shift = currency.decimals()?.checked_sub(u32::try_from(fraction.len()).ok()?)?;
     format!("{whole}{fraction}").parse::<i64>().ok()?.checked_mul(10_i64.pow(shift))
-}
-
-/// Decimal places of a currency.
-fn exponent(currency: Currency) -> u32 {
-    if WHOLE.contains(&currency.as_str()) {
-        0
-    } else if THOUSANDTHS.contains(&currency.as_str()) {
-        3
-    } else {
-        2
-    }
 }
 
 #[cfg(test)]
@@ -95,6 +78,8 @@ mod tests {
         assert_eq!(read("12.3", "USD"), Some(1_230));
         assert_eq!(read("12.345", "USD"), None);
         assert_eq!(read("1.234", "KWD"), Some(1_234));
+        assert_eq!(read("10", "XPF"), Some(10));
+        assert_eq!(read("10", "QQQ"), None);
         assert_eq!(read("-1", "KRW"), None);
         assert_eq!(read("1e20", "KRW"), None);
         assert_eq!(read("9999999999999999", "KRW"), None);

@@ -2,9 +2,10 @@
 
 mod stage;
 
+use baton_edge::shop::currency::Currency;
 use baton_payment::gateway::{Cancelled, Lookup, PaymentGateway, ProviderState};
 use baton_payment::portone_v1::PortOneV1;
-use baton_sandbox::amount::Decimal;
+use baton_sandbox::amount::{Decimal, exponent};
 use baton_sandbox::faults::{Fault, Operation, Rule};
 use baton_sandbox::ledger::{Cancel, Ledger, NewPayment, Reference};
 use baton_sandbox::payment::{Details, Status};
@@ -15,6 +16,19 @@ use stage::{at_provider, gateway, id, krw, once, pay, provider};
 use std::time::{Duration, Instant};
 
 const SOON: Duration = Duration::from_secs(3);
+
+/// The sandbox has a table of its own, so that it notices a mistake in ours.
+#[test]
+fn client_and_provider_agree_on_every_smallest_unit() {
+    let letters = || 'A'..='Z';
+    let codes = letters().flat_map(|a| letters().flat_map(move |b| letters().map(move |c| format!("{a}{b}{c}"))));
+    let known = codes.filter_map(|code| exponent(&code).map(|decimals| (code, decimals)));
+    let known: Vec<(String, u32)> = known.collect();
+    assert!(known.len() >= 12, "{known:?}");
+    for (code, decimals) in known {
+        assert_eq!(Currency::from_code(&code).expect("a code").decimals(), Some(decimals), "{code}");
+    }
+}
 
 async fn paid() -> (Sandbox, PortOneV1) {
     let (sandbox, gateway) = provider(SOON).await;
