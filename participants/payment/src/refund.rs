@@ -77,7 +77,11 @@ pub(crate) async fn look_up_all<'a>(
     let ids: Vec<PaymentId> = payments.map(|claimant| claimant.payment_id.clone()).collect();
     let mut found: Vec<Option<Lookup>> = Vec::with_capacity(ids.len());
     if ids.len() > 1 {
-        let lists: Vec<_> = ids.chunks(LIST_MAX).map(|ids| gateway.lookup_many(ids)).collect();
+        let lists = ids.chunks(LIST_MAX).map(|ids| async move {
+            // Alone they would not be asked either.
+            if budget.is_spent() { vec![None; ids.len()] } else { gateway.lookup_many(ids).await }
+        });
+        let lists: Vec<_> = lists.collect();
         found.extend(stream::iter(lists).buffered(LISTS).collect::<Vec<_>>().await.into_iter().flatten());
     }
     found.resize(ids.len(), None);
