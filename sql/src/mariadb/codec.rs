@@ -92,6 +92,8 @@ fn by_number(number: u16, text: String) -> Failure {
         1210 if text.contains("stmt_execute") => {
             Failure { error: SqlError::Unavailable(text), retry: false, lost: true, hopeless: false }
         }
+        // Statement time over: it would take as long on another connection.
+        1969 => Failure { error: SqlError::Unavailable(text), retry: false, lost: true, hopeless: true },
         number if is_operational(number) || is_damage(number) => {
             Failure { error: SqlError::Unavailable(text), retry: false, lost: true, hopeless: true }
         }
@@ -110,8 +112,8 @@ fn is_of_the_connection(number: u16) -> bool {
         1047 | 1835 => true,
         // Packet too large, network.
         1153..=1161 => true,
-        // Shutdown; aborted or killed connection or statement; statement time over.
-        1053 | 1152 | 1184 | 1317 | 1927 | 1969 | 2006 | 2013 => true,
+        // Shutdown; aborted or killed connection or statement.
+        1053 | 1152 | 1184 | 1317 | 1927 | 2006 | 2013 => true,
         // Disk, table or index full; too many connections, users or prepared statements.
         1021 | 1040 | 1041 | 1114 | 1203 | 1226 | 1461 | 4139 => true,
         _ => false,
@@ -225,6 +227,8 @@ mod tests {
             assert!(matches!(failure.error, SqlError::Unavailable(_)), "{number}: {failure:?}");
             assert!(failure.lost, "{number}: the connection may be better elsewhere");
         }
+        let too_slow = by_number(1969, String::new());
+        assert!(matches!(too_slow.error, SqlError::Unavailable(_)) && !too_slow.is_dead_connection(), "{too_slow:?}");
         let without_schema = by_number(1046, String::new());
         assert!(without_schema.is_dead_connection(), "another connection has one: {without_schema:?}");
     }
