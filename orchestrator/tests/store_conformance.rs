@@ -289,6 +289,38 @@ impl Hold {
     }
 }
 
+/// The engine goes on by these: it would take a crowd of readers for a store that is away.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_engine_asks_does_not_wait_behind_readers() {
+    let url = baton_supervisor::shared::fresh_schema(baton_supervisor::shared::mariadb().await);
+    let watcher = open(DatabaseConfig::mariadb(url.clone())).await;
+    let crowded = DatabaseConfig::MariaDb { url, connections: 4, acquire_timeout: Duration::from_secs(1) };
+    let store = SqlStore::open(crowded).await.unwrap();
+    let reads: Vec<_> = (0..12)
+        .map(|_| {
+            let database = store.database().clone();
+            tokio::spawn(
+                async move { database.query("SELECT SLEEP(3) AS a_crowd_of_readers", Vec::new()).await.is_ok() },
+            )
+        })
+        .collect();
+    let counted = "SELECT COUNT(*) FROM information_schema.processlist \
+                   WHERE state = 'User sleep' AND info LIKE '%a_crowd_of%' AND db = DATABASE()";
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
+    while watcher.database().query(counted, Vec::new()).await.unwrap()[0].int(0).unwrap() < 3 {
+        assert!(tokio::time::Instant::now() < deadline, "the reads never began");
+    }
+    store.ready().await.expect("the store is there");
+    assert!(store.find_keys(vec![sample::key(1, 1)]).await.expect("keys").is_empty());
+    assert!(store.unconfirmed(Duration::ZERO, None, 10).await.expect("messages").is_empty());
+    assert_eq!(store.under_way(10).await.expect("a count"), 0);
+    let mut answered = 0;
+    for read in reads {
+        answered += u32::from(read.await.unwrap());
+    }
+    assert_eq!(answered, 3, "the crowd was there all the time, and some of it in vain");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_clock_is_the_databases() {
     let store = mariadb().await;

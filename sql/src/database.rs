@@ -89,6 +89,16 @@ pub enum Verdict<T> {
 pub struct Database {
     pub(crate) engine: Engine,
     faults: Option<Arc<dyn Faults>>,
+    line: Line,
+}
+
+/// Whom a read waits behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Line {
+    /// Other reads; a part of the connections is kept from all of them.
+    Reads,
+    /// Transactions only.
+    Transactions,
 }
 
 /// The two drivers.
@@ -123,13 +133,20 @@ impl Database {
             DatabaseConfig::SqliteFile { path } => Engine::Sqlite(Sqlite::open_file(path)?),
             DatabaseConfig::SqliteMemory => Engine::Sqlite(Sqlite::open_memory()?),
         };
-        Ok(Self { engine, faults: None })
+        Ok(Self { engine, faults: None, line: Line::Reads })
     }
 
     /// The same database with faults around its work, for simulators: the handle it is made from stays sound.
     #[must_use]
     pub fn with_faults(&self, faults: Arc<dyn Faults>) -> Self {
-        Self { engine: self.engine.clone(), faults: Some(faults) }
+        Self { faults: Some(faults), ..self.clone() }
+    }
+
+    /// The same database for reads that must not stand in line with everybody's: they take their connection as transactions
+    /// do. For the few short ones that what is written depends on.
+    #[must_use]
+    pub fn ahead(&self) -> Self {
+        Self { line: Line::Transactions, ..self.clone() }
     }
 
     /// The dialect, for the few statements that differ.
@@ -191,8 +208,8 @@ impl Database {
             faults.at(Point::Read).await?;
         }
         match &self.engine {
-            Engine::MariaDb(mariadb) => mariadb.query(sql, args).await,
-            Engine::Sqlite(sqlite) => sqlite.query(sql, args).await,
+            Engine::MariaDb(mariadb) => mariadb.query(sql, args, self.line).await,
+            Engine::Sqlite(sqlite) => sqlite.query(sql, args, self.line).await,
         }
     }
 
@@ -210,7 +227,8 @@ impl Database {
     pub async fn now_us(&self) -> Result<i64, SqlError> {
         match &self.engine {
             Engine::MariaDb(mariadb) => {
-                let rows = mariadb.query("SELECT CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED)", Vec::new()).await?;
+                let now = "SELECT CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED)";
+                let rows = mariadb.query(now, Vec::new(), self.line).await?;
                 rows.first().map_or(Err(SqlError::decode(0, "int", None)), |row| row.int(0))
             }
             Engine::Sqlite(_) => Ok(process_clock_us()),

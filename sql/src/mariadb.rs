@@ -3,7 +3,7 @@
 mod codec;
 pub(crate) mod pool;
 
-use crate::database::{Session, Tx, Verdict};
+use crate::database::{Line, Session, Tx, Verdict};
 use crate::error::SqlError;
 use crate::sqlite::panicked;
 use crate::statement;
@@ -53,7 +53,7 @@ impl MariaDb {
 
     async fn check(&self) -> Result<(), SqlError> {
         let sql = "SELECT VERSION(), @@innodb_flush_log_at_trx_commit, CAST(@@max_allowed_packet AS SIGNED)";
-        let rows = self.query(sql, Vec::new()).await?;
+        let rows = self.query(sql, Vec::new(), Line::Reads).await?;
         let row = rows.first().ok_or_else(|| SqlError::decode(0, "text", None))?;
         let (version, flush, packet) = (row.text(0)?, row.int(1)?, row.int(2)?);
         if !is_supported(version) {
@@ -72,11 +72,14 @@ impl MariaDb {
         Ok(())
     }
 
-    pub(crate) async fn query(&self, sql: &str, args: Vec<Value>) -> Result<Vec<Row>, SqlError> {
+    pub(crate) async fn query(&self, sql: &str, args: Vec<Value>, line: Line) -> Result<Vec<Row>, SqlError> {
         let (pool, sql) = (Arc::clone(&self.pool), sql.to_owned());
         detached(async move {
             for _ in 0..DEAD_CONNECTIONS {
-                let mut lease = pool.acquire_for_read().await?;
+                let mut lease = match line {
+                    Line::Reads => pool.acquire_for_read().await?,
+                    Line::Transactions => pool.acquire().await?,
+                };
                 let result = lease.query(&sql, args.clone()).await;
                 if lease.failure().is_some_and(codec::Failure::is_dead_connection) && !lease.is_fresh() {
                     pool.forget_idle();

@@ -3,7 +3,7 @@
 mod codec;
 mod connection;
 
-use crate::database::{Session, Tx, Verdict};
+use crate::database::{Line, Session, Tx, Verdict};
 use crate::error::SqlError;
 use crate::value::{Row, Value};
 use codec::{decode_row, sql_error};
@@ -84,15 +84,16 @@ impl Sqlite {
         self.on_writer(move |slot| run_transaction(slot, &mut body)).await
     }
 
-    pub(crate) async fn query(&self, sql: &str, args: Vec<Value>) -> Result<Vec<Row>, SqlError> {
+    pub(crate) async fn query(&self, sql: &str, args: Vec<Value>, line: Line) -> Result<Vec<Row>, SqlError> {
         let sql = sql.to_owned();
-        let read = move |slot: &mut Slot| match slot.connection.as_ref() {
-            Some(connection) => query_plain(connection, &sql, &args),
-            None => Err(SqlError::Unavailable("the database file could not be opened again".to_owned())),
+        let read = move |slot: &mut Slot| {
+            let connection = slot.take()?;
+            query_plain(slot.connection.insert(connection), &sql, &args)
         };
-        match self {
-            Self::Inline(slot) => inline(slot, read),
-            Self::Threads { readers, .. } => submit(readers, read).await,
+        match (self, line) {
+            (Self::Inline(slot), _) => inline(slot, read),
+            (Self::Threads { readers, .. }, Line::Reads) => submit(readers, read).await,
+            (Self::Threads { writer, .. }, Line::Transactions) => submit(writer, read).await,
         }
     }
 

@@ -44,6 +44,8 @@ async fn a_flood_of_reads_keeps_no_transaction_from_beginning() {
         })
         .await;
     assert!(matches!(done, Ok(7)), "{done:?}");
+    let read = db.ahead().query("SELECT 7", Vec::new()).await;
+    assert!(matches!(read.as_deref(), Ok([row]) if row.int(0).unwrap() == 7), "{read:?}");
     assert!(begun.elapsed() < PATIENCE, "at once: {:?}", begun.elapsed());
     let mut answered = 0;
     for read in reads {

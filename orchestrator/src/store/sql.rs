@@ -81,7 +81,7 @@ impl SagaStore for SqlStore {
     }
 
     async fn find_keys(&self, keys: Vec<StartKey>) -> Result<Vec<Holder>, StoreError> {
-        read::find_keys(&self.db, keys).await
+        read::find_keys(&self.db.ahead(), keys).await
     }
 
     async fn get(&self, id: SagaId) -> Result<Option<Record>, StoreError> {
@@ -109,7 +109,7 @@ impl SagaStore for SqlStore {
     }
 
     async fn under_way(&self, limit: u32) -> Result<u64, StoreError> {
-        read::under_way(&self.db, limit).await
+        read::under_way(&self.db.ahead(), limit).await
     }
 
     async fn unconfirmed(
@@ -119,7 +119,7 @@ impl SagaStore for SqlStore {
         limit: u32,
     ) -> Result<Vec<OutboxMessage>, StoreError> {
         let age_us = i64::try_from(age.as_micros()).unwrap_or(i64::MAX);
-        read::unconfirmed(&self.db, self.now().0.saturating_sub(age_us), after, limit).await
+        read::unconfirmed(&self.db.ahead(), self.now().0.saturating_sub(age_us), after, limit).await
     }
 
     async fn forget(&self, before: Micros, after: Option<SagaId>, limit: u32) -> Result<Sweep, StoreError> {
@@ -135,10 +135,12 @@ impl SagaStore for SqlStore {
     }
 
     async fn ready(&self) -> Result<(), StoreError> {
-        self.clock.measure(&self.db).await.map_err(store_error)?;
-        match self.db.dialect() {
+        // A crowd of readers is no outage: the engine asks this before it goes on.
+        let db = self.db.ahead();
+        self.clock.measure(&db).await.map_err(store_error)?;
+        match db.dialect() {
             Dialect::MariaDb => {
-                let rows = self.db.query("SELECT @@global.read_only", Vec::new()).await.map_err(store_error)?;
+                let rows = db.query("SELECT @@global.read_only", Vec::new()).await.map_err(store_error)?;
                 match rows.first().map(|row| row.int(0)) {
                     Some(Ok(0)) => Ok(()),
                     _ => Err(StoreError::Unavailable("the database is read-only".to_owned())),
