@@ -8,9 +8,11 @@ use baton_proto::baton::saga::v1::saga_service_client::SagaServiceClient;
 use baton_proto::shop::order::v1::order_placement_service_client::OrderPlacementServiceClient;
 use baton_proto::shop::order::v1::order_service_client::OrderServiceClient;
 use baton_proto::shop::stock::v1::item_service_client::ItemServiceClient;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
+use uuid::Uuid;
 
 /// How long a connection may take to open.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -27,6 +29,7 @@ const LOOK: Duration = Duration::from_secs(1);
 pub struct Client {
     channel: Channel,
     timeout: Duration,
+    made: Arc<OnceLock<Uuid>>,
 }
 
 /// The endpoint for `host:port` or `http://host:port`. Nothing else is an address: gRPC has no TLS of its own yet, and whoever
@@ -70,7 +73,7 @@ impl Client {
             let Failure::Other(why) = Failure::other(&error) else { return Failure::Other(error.to_string()) };
             Failure::Unreachable(format!("nobody answers at {}: {why}", config.server))
         })?;
-        Ok(Self { channel, timeout: config.timeout })
+        Ok(Self { channel, timeout: config.timeout, made: Arc::default() })
     }
 
     /// A request with the deadline that every call gets.
@@ -78,6 +81,23 @@ impl Client {
         let mut request = Request::new(message);
         request.set_timeout(self.timeout);
         request
+    }
+
+    /// The id under which the command's request is carried out once, however often it is sent: the given one, else one
+    /// that is made here and remembered, so that [`Self::in_doubt`] can tell it.
+    #[must_use]
+    pub fn request_id(&self, given: Option<Uuid>) -> String {
+        given.unwrap_or_else(|| *self.made.get_or_init(Uuid::now_v7)).to_string()
+    }
+
+    /// A failure after which a request may have been carried out all the same: it says how to repeat that without doing it
+    /// twice, if the command made its id.
+    #[must_use]
+    pub fn in_doubt(&self, failure: Failure) -> Failure {
+        match self.made.get() {
+            Some(made) => Failure::InDoubt(Box::new(failure), *made),
+            None => failure,
+        }
     }
 
     /// Kills on purpose.
@@ -121,6 +141,13 @@ impl Client {
     pub fn health(&self) -> tonic_health::pb::health_client::HealthClient<Channel> {
         tonic_health::pb::health_client::HealthClient::new(self.channel.clone())
     }
+}
+
+/// Whether the end of a call was not heard. Some of these calls were surely not carried out; repeating those under their id
+/// does no harm either.
+#[must_use]
+pub fn leaves_doubt(status: &Status) -> bool {
+    matches!(status.code(), Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled | Code::Unknown)
 }
 
 /// Whether an answer could not be read as gRPC: what this side makes of a peer that speaks something else. One that hangs up

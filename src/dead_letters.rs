@@ -12,7 +12,6 @@ use baton_proto::baton::saga::v1::{
     ListDeadLettersRequest, ReplayDeadLetterRequest,
 };
 use serde_json::{Map, Value, json};
-use uuid::Uuid;
 
 /// Carries out one `baton dead-letters` command.
 ///
@@ -37,8 +36,7 @@ pub async fn run(command: DeadLetters, client: &Client, printer: Printer) -> Res
         }
         DeadLetters::Replay(decide) => {
             let Decide { letter, reason, actor, request_id } = decide;
-            let (name, request_id) =
-                (name("deadLetters", &letter), request_id.unwrap_or_else(Uuid::now_v7).to_string());
+            let (name, request_id) = (name("deadLetters", &letter), client.request_id(request_id));
             let request = ReplayDeadLetterRequest { name, reason, actor: self::actor(actor)?, request_id };
             let answer = client.admin().replay_dead_letter(client.request(request)).await?.into_inner();
             printer.one(&present(answer.dead_letter, "a dead letter")?);
@@ -46,8 +44,7 @@ pub async fn run(command: DeadLetters, client: &Client, printer: Printer) -> Res
         }
         DeadLetters::Drop(decide) => {
             let Decide { letter, reason, actor, request_id } = decide;
-            let (name, request_id) =
-                (name("deadLetters", &letter), request_id.unwrap_or_else(Uuid::now_v7).to_string());
+            let (name, request_id) = (name("deadLetters", &letter), client.request_id(request_id));
             let request = DropDeadLetterRequest { name, reason, actor: self::actor(actor)?, request_id };
             let answer = client.admin().drop_dead_letter(client.request(request)).await?.into_inner();
             printer.one(&present(answer.dead_letter, "a dead letter")?);

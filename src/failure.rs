@@ -4,6 +4,7 @@ use crate::config::layers::ConfigError;
 use std::fmt;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
+use uuid::Uuid;
 
 /// Exit codes, the same for every command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +36,9 @@ pub enum Failure {
     /// The server refused or could not be reached.
     #[error("{}", Refusal(.0))]
     Status(#[from] Box<Status>),
+    /// The failure of a request that may have been carried out all the same, under an id that the command made.
+    #[error("{0}\n  to repeat it without doing it twice, add --request-id {1}")]
+    InDoubt(Box<Self>, Uuid),
     /// Nobody answers at an address.
     #[error("{0}")]
     Unreachable(String),
@@ -81,6 +85,7 @@ impl Failure {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Usage(_) | Self::Config(_) => Exit::Usage,
+            Self::InDoubt(failure, _) => failure.exit(),
             Self::Status(status) => exit_of(status.code()),
             Self::Unreachable(_) => Exit::Unavailable,
             Self::Interrupted => Exit::Interrupted,

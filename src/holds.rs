@@ -8,7 +8,6 @@ use crate::records::time;
 use crate::show::{Printer, Record};
 use baton_proto::baton::saga::v1::{CreateHoldRequest, Hold, ListHoldsRequest, ReleaseHoldRequest};
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 /// Carries out one `baton holds` command.
 ///
@@ -21,7 +20,7 @@ pub async fn run(command: Holds, client: &Client, printer: Printer) -> Result<()
                 name: name("holds", &hold),
                 reason: why.reason,
                 actor: actor(why.actor)?,
-                request_id: why.request_id.unwrap_or_else(Uuid::now_v7).to_string(),
+                request_id: client.request_id(why.request_id),
             };
             let (reason, actor) = (request.reason.clone(), request.actor.clone());
             let answer = client.admin().create_hold(client.request(request)).await?.into_inner();
@@ -40,7 +39,7 @@ pub async fn run(command: Holds, client: &Client, printer: Printer) -> Result<()
                 name: name("holds", &hold),
                 reason: why.reason,
                 actor: actor(why.actor)?,
-                request_id: why.request_id.unwrap_or_else(Uuid::now_v7).to_string(),
+                request_id: client.request_id(why.request_id),
             };
             let answer = client.admin().release_hold(client.request(request)).await?.into_inner();
             printer.one(&present(answer.hold, "a hold")?);

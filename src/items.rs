@@ -6,7 +6,6 @@ use crate::failure::Failure;
 use crate::paging::paged;
 use crate::show::Printer;
 use baton_proto::shop::stock::v1::{CreateItemRequest, GetItemRequest, ListItemsRequest, RestockItemRequest};
-use uuid::Uuid;
 
 /// Carries out one `baton items` command.
 ///
@@ -29,7 +28,7 @@ pub async fn run(command: Items, client: &Client, printer: Printer) -> Result<()
             items.get_item(client.request(GetItemRequest { name: name("items", &id) })).await?.into_inner().item
         }
         Items::Restock { id, quantity, request_id } => {
-            let request_id = request_id.unwrap_or_else(Uuid::now_v7).to_string();
+            let request_id = client.request_id(request_id);
             let request = RestockItemRequest { name: name("items", &id), request_id, quantity };
             items.restock_item(client.request(request)).await?.into_inner().item
         }

@@ -16,7 +16,6 @@ use baton_proto::baton::saga::v1::{
 use serde_json::{Value, json};
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::time::Duration;
-use uuid::Uuid;
 
 /// Between two looks at a job that is followed.
 const LOOK: Duration = Duration::from_millis(500);
@@ -72,7 +71,7 @@ async fn create(args: CreateJob, client: &Client, printer: Printer) -> Result<()
         reason: args.why.reason,
         actor: actor(args.why.actor)?,
         max_rate: args.max_rate,
-        request_id: args.why.request_id.unwrap_or_else(Uuid::now_v7).to_string(),
+        request_id: client.request_id(args.why.request_id),
         validate_only: true,
     };
     let counted = ask(client, request.clone()).await?;
@@ -114,7 +113,7 @@ async fn control(args: ControlJob, control: JobControl, client: &Client, printer
         control: control.into(),
         reason: args.why.reason,
         actor: actor(args.why.actor)?,
-        request_id: args.why.request_id.unwrap_or_else(Uuid::now_v7).to_string(),
+        request_id: client.request_id(args.why.request_id),
     };
     printer.one(&present(client.admin().control_job(client.request(request)).await?.into_inner().job, "a job")?);
     Ok(())

@@ -11,7 +11,6 @@ use baton_proto::baton::saga::v1::{
     SagaExplanation, SagaVerb, SagaWait, SearchSagasRequest,
 };
 use serde_json::{Map, Value, json};
-use uuid::Uuid;
 
 /// `baton sagas list`.
 ///
@@ -66,7 +65,7 @@ pub async fn act(client: &Client, verb: SagaVerb, act: Act, printer: Printer) ->
         reason: act.reason,
         actor,
         version: act.version.unwrap_or(0),
-        request_id: act.request_id.unwrap_or_else(Uuid::now_v7).to_string(),
+        request_id: client.request_id(act.request_id),
     };
     let answer = client.admin().act_on_saga(client.request(request)).await?.into_inner();
     printer.one(&present(answer.saga, "a saga")?);

@@ -1,7 +1,7 @@
 //! From the command line to an exit code.
 
 use crate::cli::{Cli, Command, ConfigCommand, Global};
-use crate::client::{Client, is_garbled, speaks_http};
+use crate::client::{Client, is_garbled, leaves_doubt, speaks_http};
 use crate::config::layers::Layers;
 use crate::config::{Config, print};
 use crate::failure::{Exit, Failure};
@@ -154,7 +154,7 @@ async fn aside(work: impl FnOnce() -> Result<(), Failure> + Send + 'static) -> R
 async fn client(config: &Config, command: impl AsyncFnOnce(Client) -> Result<(), Failure>) -> Result<(), Failure> {
     let work = async {
         let client = Client::connect(&config.client).await?;
-        match command(client).await {
+        match command(client.clone()).await {
             Err(Failure::Status(status)) if is_garbled(&status) && speaks_http(&config.client.server).await => {
                 Err(Failure::Unreachable(format!(
                     "{} speaks HTTP and not gRPC, as the page does; gRPC is at {} unless told otherwise (server.listen), \
@@ -164,8 +164,11 @@ async fn client(config: &Config, command: impl AsyncFnOnce(Client) -> Result<(),
             }
             Err(Failure::Status(status)) if is_garbled(&status) && status.details().is_empty() => {
                 let (server, why) = (&config.client.server, status.message());
-                Err(Failure::Unreachable(format!("{server} gave no answer that is gRPC; is that its gRPC port? {why}")))
+                let told =
+                    Failure::Unreachable(format!("{server} gave no answer that is gRPC; is that its gRPC port? {why}"));
+                Err(if leaves_doubt(&status) { client.in_doubt(told) } else { told })
             }
+            Err(Failure::Status(status)) if leaves_doubt(&status) => Err(client.in_doubt(Failure::Status(status))),
             done => done,
         }
     };

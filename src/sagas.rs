@@ -14,7 +14,6 @@ use baton_proto::baton::saga::v1::{
 use std::io::Read as _;
 use std::path::Path;
 use tonic::Request;
-use uuid::Uuid;
 
 /// Largest input a saga may have, as the server has it.
 const LARGEST_INPUT: u64 = 64 * 1024;
@@ -27,7 +26,7 @@ pub async fn run(command: Sagas, client: &Client, printer: Printer) -> Result<()
     match command {
         Sagas::Start { definition, input, request_id } => {
             let request = StartSagaRequest {
-                request_id: request_id.unwrap_or_else(Uuid::now_v7).to_string(),
+                request_id: client.request_id(request_id),
                 definition,
                 input: read_input(&input)?.into(),
             };

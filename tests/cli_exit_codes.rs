@@ -71,6 +71,20 @@ fn somebody_else_there_is_five_too() {
 }
 
 #[test]
+fn who_does_not_hear_the_end_of_an_order_is_told_how_to_repeat_it() {
+    let address = baton_supervisor::hangup::on_calls().expect("a free port").to_string();
+    let restock = ["--server", &address, "items", "restock", "apple", "--quantity", "10"];
+    let output = baton(&restock);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(5), "{said}");
+    let (_, id) = said.trim_end().rsplit_once("to repeat it without doing it twice, add --request-id ").expect(&said);
+    let given = baton(&[&restock[..], &["--request-id", id]].concat());
+    let said = String::from_utf8_lossy(&given.stderr);
+    assert_eq!(given.status.code(), Some(5), "it is one that the command takes: {said}");
+    assert!(!said.contains("--request-id"), "who gave it knows it: {said}");
+}
+
+#[test]
 fn nobody_there_is_five_and_names_the_address() {
     let address = nobody();
     for command in [vec!["items", "list"], vec!["orders", "get", "x"], vec!["sagas", "list"], vec!["health"]] {

@@ -14,6 +14,10 @@ pub const DOMAIN: &str = "baton.dev";
 /// Most violations told in one answer; a caller who sends worse input learns the rest after fixing these.
 pub const MAX_VIOLATIONS: usize = 100;
 
+/// Bytes of paths, reasons and descriptions told in one answer. They travel in a header, base64-coded; many clients take no
+/// more than 8 KiB of headers, and blame the server with RESOURCE_EXHAUSTED for more.
+pub const MAX_VIOLATION_BYTES: usize = 4 * 1024;
+
 /// How long a caller should wait before it tries again when the store is away.
 pub const RETRY_AFTER: Duration = Duration::from_secs(1);
 
@@ -35,7 +39,10 @@ impl Flaw {
 
 /// The flaws of one request, each with the path of its field.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Violations(Vec<(String, Flaw)>);
+pub struct Violations {
+    list: Vec<(String, Flaw)>,
+    bytes: usize,
+}
 
 impl Violations {
     /// None yet.
@@ -44,10 +51,13 @@ impl Violations {
         Self::default()
     }
 
-    /// Notes a flaw of the field at `path`, for example `lines[3].quantity`.
+    /// Notes a flaw of the field at `path`, for example `lines[3].quantity`. The first is always noted, later ones within
+    /// the bounds of an answer.
     pub fn add(&mut self, path: impl Into<String>, flaw: Flaw) {
-        if self.0.len() < MAX_VIOLATIONS {
-            self.0.push((path.into(), flaw));
+        let path = path.into();
+        self.bytes = self.bytes.saturating_add(path.len() + flaw.reason.as_str().len() + flaw.description.len());
+        if self.list.is_empty() || (self.list.len() < MAX_VIOLATIONS && self.bytes <= MAX_VIOLATION_BYTES) {
+            self.list.push((path, flaw));
         }
     }
 
@@ -59,13 +69,13 @@ impl Violations {
     /// True if nothing is wrong.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.list.is_empty()
     }
 
     /// The violations: path and flaw, in the order they were found.
     #[must_use]
     pub fn list(&self) -> &[(String, Flaw)] {
-        &self.0
+        &self.list
     }
 
     /// `INVALID_ARGUMENT`: the reason is that of the first flaw, all flaws are told as field violations.
@@ -77,9 +87,10 @@ impl Violations {
     /// The same, with what programs may read beside the reason as `ErrorInfo.metadata`.
     #[must_use]
     pub fn into_status_with(self, metadata: HashMap<String, String>) -> Status {
-        let reason = self.0.first().map_or(Reason::Internal, |(_, flaw)| flaw.reason);
-        let message = self.0.first().map_or_else(String::new, |(path, flaw)| format!("{path}: {}", flaw.description));
-        let fields = self.0.into_iter().map(|(path, flaw)| {
+        let reason = self.list.first().map_or(Reason::Internal, |(_, flaw)| flaw.reason);
+        let message =
+            self.list.first().map_or_else(String::new, |(path, flaw)| format!("{path}: {}", flaw.description));
+        let fields = self.list.into_iter().map(|(path, flaw)| {
             let mut violation = FieldViolation::new(path, flaw.description);
             violation.reason = flaw.reason.as_str().to_owned();
             violation
@@ -141,12 +152,17 @@ pub fn already_exists(reason: Reason, message: impl Into<String>) -> Status {
     status(Code::AlreadyExists, reason.as_str(), message)
 }
 
-/// What a caller is told when the store fails: weather is `UNAVAILABLE` with `RetryInfo`, a defect is `INTERNAL`. The
-/// cause goes to the log only, since a database's own words may hold addresses or values.
+/// What a caller is told when the store fails: weather is `UNAVAILABLE` with `RetryInfo`, and of a lost commit that its
+/// outcome is not known; a defect is `INTERNAL`. The cause goes to the log only, since a database's own words may hold addresses or values.
 #[must_use]
 pub fn store(error: &SqlError) -> Status {
     match error {
-        SqlError::Unavailable(_) | SqlError::UnknownOutcome(_) | SqlError::Conflict(_) => {
+        SqlError::UnknownOutcome(_) => {
+            tracing::warn!(%error, "store lost at commit");
+            let text = "the outcome is unknown; repeat the same request, with its request_id if it has one";
+            retry_later(Code::Unavailable, Reason::OutcomeUnknown.as_str(), text, RETRY_AFTER)
+        }
+        SqlError::Unavailable(_) | SqlError::Conflict(_) => {
             tracing::warn!(%error, "store unavailable");
             let reason = Reason::StoreUnavailable.as_str();
             retry_later(Code::Unavailable, reason, "the store is unavailable; try again", RETRY_AFTER)
@@ -193,6 +209,33 @@ mod tests {
         assert_eq!((info.domain.as_str(), info.reason.as_str()), (DOMAIN, "QUANTITY_OUT_OF_RANGE"));
         let fields = status.get_details_bad_request().unwrap().field_violations;
         assert_eq!(fields[1].field, "customer_id");
+    }
+
+    #[test]
+    fn what_is_told_of_much_bad_input_fits_into_the_headers_that_clients_take() {
+        let mut violations = Violations::new();
+        for line in 0..1_000 {
+            let flaw = Flaw::new(Reason::PriceOutOfRange, "must be 0 to 1000000000000");
+            violations.add(format!("lines[{line}].expected_unit_price"), flaw);
+        }
+        let status = violations.into_status();
+        // Base64 makes four bytes of three.
+        assert!(status.details().len() * 4 / 3 < 7 * 1024, "{}", status.details().len());
+        let fields = status.get_details_bad_request().unwrap().field_violations;
+        assert_eq!(fields[0].field, "lines[0].expected_unit_price");
+        assert!(fields.len() > 30, "{}", fields.len());
+        let mut long = Violations::new();
+        long.add("input", Flaw::new(Reason::FilterInvalid, "x".repeat(5_000)));
+        long.add("page_size", Flaw::new(Reason::PageSizeNegative, "must not be negative"));
+        assert_eq!(long.list().len(), 1, "the first is told whatever its length");
+    }
+
+    #[test]
+    fn a_commit_in_doubt_is_not_told_as_one_that_failed() {
+        let status = store(&SqlError::UnknownOutcome("connection reset by 10.0.0.7".to_owned()));
+        assert_eq!(status.code(), Code::Unavailable);
+        assert_eq!(status.get_details_error_info().unwrap().reason, "OUTCOME_UNKNOWN");
+        assert!(!format!("{status:?}").contains("10.0.0.7"));
     }
 
     #[test]

@@ -76,7 +76,8 @@ reasons! {
         CompressionUnsupported = "COMPRESSION_UNSUPPORTED", "A request is compressed in a way this server does not read.";
         UnknownMethod = "UNKNOWN_METHOD", "No service of this port has this method.";
         DeadlineExceeded = "DEADLINE_EXCEEDED", "The call took longer than its caller or the server waits; its outcome is not known.";
-        StoreUnavailable = "STORE_UNAVAILABLE", "The database is away or busy; nothing is known to have changed. Retry.";
+        StoreUnavailable = "STORE_UNAVAILABLE", "The database is away or busy; nothing was written. Retry.";
+        OutcomeUnknown = "OUTCOME_UNKNOWN", "The database was lost at commit. Repeat the same request, with its request id if it has one, to learn the outcome.";
         Overloaded = "OVERLOADED", "Too many requests wait; nothing was done. Retry.";
         Internal = "INTERNAL", "A defect of this server; its log has the cause.";
     }

@@ -6,6 +6,7 @@
 pub mod binary;
 pub mod chaos;
 pub mod daemon;
+pub mod hangup;
 pub mod mariadb;
 pub mod port;
 pub mod process;

@@ -32,10 +32,8 @@ async fn pass_on(
     request: Request<axum::body::Body>,
 ) -> Response<tonic::body::Body> {
     let request = request.map(tonic::body::Body::new);
-    let unreachable = || {
-        let why = format!("the {} that serves this cannot be reached; try again", server.name);
-        server.away.status(why).into_http()
-    };
+    let away = |why: String| server.away.status(why).into_http();
+    let unreachable = || away(format!("the {} that serves this cannot be reached; try again", server.name));
     if std::future::poll_fn(|context| channel.poll_ready(context)).await.is_err() {
         return unreachable();
     }
@@ -43,9 +41,28 @@ async fn pass_on(
         Ok(response) => response,
         Err(error) => {
             tracing::warn!(%error, "{} not reached", server.name);
-            unreachable()
+            if never_left(&error) {
+                return unreachable();
+            }
+            away(format!(
+                "the {} that serves this was lost before it answered; whether it was done is not known; repeat it with the \
+                 same request_id, if it has one",
+                server.name
+            ))
         }
     }
+}
+
+/// Whether a call failed because there was no connection to send it on.
+fn never_left(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if error.is::<tonic::ConnectError>() {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 #[cfg(test)]
@@ -69,5 +86,20 @@ mod tests {
         let details = status.get_error_details();
         assert_eq!(details.error_info().unwrap().reason, "SUPERVISOR_UNAVAILABLE");
         assert!(details.retry_info().is_some());
+    }
+
+    /// A server that takes the call and dies: what it did with it nobody knows.
+    #[tokio::test]
+    async fn a_call_that_was_sent_is_not_told_as_one_that_was_not() {
+        let address = baton_supervisor::hangup::on_calls().unwrap();
+        let channel = Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy();
+        let routes =
+            forward(&["a.Service"], channel, Server { name: "participant", away: SagaReason::ParticipantUnavailable });
+        let request = Request::post("/a.Service/Call").body(axum::body::Body::empty()).unwrap();
+        let answer = routes.oneshot(request).await.unwrap();
+        let status = Status::from_header_map(answer.headers()).unwrap();
+        assert_eq!(status.code(), Code::Unavailable);
+        assert!(status.message().contains("whether it was done is not known"), "{}", status.message());
+        assert_eq!(status.get_error_details().error_info().unwrap().reason, "PARTICIPANT_UNAVAILABLE");
     }
 }

@@ -155,8 +155,12 @@ impl SagaReason {
             Self::DefinitionHeld => {
                 "An operator has halted the definition: no saga of it is started. ErrorInfo has who and why."
             }
-            Self::ParticipantUnavailable => "The participant that serves this cannot be reached. Retry.",
-            Self::SupervisorUnavailable => "The supervisor that kills and revives here cannot be reached. Retry.",
+            Self::ParticipantUnavailable => {
+                "The participant that serves this cannot be reached, or was lost before it answered. Repeat with the same request id."
+            }
+            Self::SupervisorUnavailable => {
+                "The supervisor that kills and revives here cannot be reached, or was lost before it answered. Retry."
+            }
             Self::Internal => "A defect of this server; its log has the cause.",
         }
     }
