@@ -156,6 +156,9 @@ fn the_image_runs_the_binary_as_nobody_and_checks_itself() {
     assert!(matches!(Cli::try_parse_from(&health).expect("it parses").command, Some(Command::Health { .. })));
     assert!(dockerfile.lines().any(|line| line.starts_with("USER 65532")), "not root");
     assert!(dockerfile.contains("\nFROM scratch\n"), "no shell in the image");
+    // What is copied onto a directory that is there leaves that directory to its owner, whatever --chown says.
+    assert!(dockerfile.contains("\nCOPY --from=build --chown=65532:65532 /state /data\n"), "state has an owner");
+    assert!(!dockerfile.contains("/image/data"), "and no other copy makes its directory first");
 }
 
 #[test]

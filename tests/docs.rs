@@ -2,6 +2,7 @@
 //! operators' page shows beside its forms too.
 
 use baton::cli::Cli;
+use baton::config::layers::Layers;
 use baton_console::equal::{Deed, Given, Which};
 use baton_console::word::{CONTROLS, VERBS};
 use baton_operate::filter::Preset;
@@ -93,6 +94,20 @@ fn filled(line: &str) -> Vec<String> {
             _ => word,
         })
         .collect()
+}
+
+#[test]
+fn the_sandbox_of_the_pages_is_where_one_listens() {
+    let defaults = Layers::stack(None, None, &[]).expect("the defaults");
+    let listen = defaults.config().expect("sound").provider.listen;
+    let lines: Vec<String> = pages()
+        .iter()
+        .flat_map(|(_, text)| {
+            text.lines().filter_map(|line| line.strip_prefix("SANDBOX=http://").map(str::to_owned)).collect::<Vec<_>>()
+        })
+        .collect();
+    assert!(!lines.is_empty());
+    assert!(lines.iter().all(|line| *line == listen.to_string()), "{lines:?}, not {listen}");
 }
 
 #[test]
