@@ -4,6 +4,7 @@ use super::plan::{CURRENCY, PRICE, Pays, Plan, Planned, amount};
 use super::progress::Progress;
 use super::retry::persist;
 use crate::client::endpoint;
+use crate::config::key;
 use crate::failure::Failure;
 use baton_chaos::audit::evidence::Acknowledged;
 use baton_chaos::audit::gather::{Scope, Sources};
@@ -162,7 +163,11 @@ impl Driver {
     }
 
     async fn pay_batch(&self, batch: &[serde_json::Value]) -> Result<(), tonic::Status> {
-        let away = |error: reqwest::Error| tonic::Status::unavailable(format!("provider: {}", error.without_url()));
+        let away = |error: reqwest::Error| {
+            let at = key::masked("provider.base_url", &self.provider);
+            let why = error.without_url();
+            tonic::Status::unavailable(format!("the sandbox at {at} (--provider, or provider.base_url) is away: {why}"))
+        };
         let answer = self.http.post(format!("{}/_sandbox/pay", self.provider)).json(batch).send().await;
         let answer = answer.and_then(reqwest::Response::error_for_status).map_err(away)?;
         let envelope: serde_json::Value = answer.json().await.map_err(away)?;
