@@ -237,12 +237,14 @@ async fn a_dropped_caller_does_not_stop_its_transaction(db: &Database) {
 }
 
 async fn defects_are_refused(db: &Database) {
-    for (sql, args) in [("SELECT nothing FROM item", vec![]), ("SELECT COUNT(*) FROM item WHERE id = ?", vec![])] {
+    for (sql, args) in [("SELECT id FROM item WHERE", vec![]), ("SELECT COUNT(*) FROM item WHERE id = ?", vec![])] {
         let refused = db.query(sql, args).await;
         assert!(matches!(refused, Err(SqlError::Refused(_))), "{refused:?}");
     }
-    let missing = db.query("SELECT id FROM nowhere", vec![]).await;
-    assert!(matches!(missing, Err(SqlError::Unavailable(_))), "not migrated yet, or restored just now: {missing:?}");
+    for other in ["SELECT id FROM nowhere", "SELECT absent FROM item", "INSERT INTO item (absent) VALUES (1)"] {
+        let missing = db.query(other, vec![]).await;
+        assert!(matches!(missing, Err(SqlError::Unavailable(_))), "a schema of another version, {other}: {missing:?}");
+    }
     let ragged = insert(db, vec![vec![id(60).into()]]).await;
     assert!(matches!(ragged, Err(SqlError::Refused(_))), "{ragged:?}");
 }

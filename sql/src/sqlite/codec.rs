@@ -39,8 +39,9 @@ fn undecodable(column: usize, expected: &'static str, found: &str) -> SqlError {
 
 pub(super) fn sql_error(error: &rusqlite::Error) -> SqlError {
     let text = error.to_string();
-    // SQLite has no code of its own for it; the same class as on MariaDB: not migrated yet, or another file.
-    if text.starts_with("no such table") {
+    // SQLite has no code of its own for them; the same class as on MariaDB: not migrated yet, or another file.
+    let other_schema = ["no such table", "no such column"].iter().any(|start| text.starts_with(start));
+    if other_schema || text.contains(" has no column named ") {
         return SqlError::Unavailable(text);
     }
     let rusqlite::Error::SqliteFailure(failure, _) = error else {
