@@ -11,6 +11,7 @@ mod declare;
 pub mod greeting;
 mod outgoing;
 mod publisher;
+mod settle;
 mod waiting;
 
 use crate::bus::{CommandBus, Consumer, Depth, Destination, Message};

@@ -365,6 +365,26 @@ async fn a_destination_that_cannot_be_declared_holds_up_no_other() {
     bus.health().unwrap();
 }
 
+/// The connection is as good as ever, and yet not one message would be taken: whoever looks at the process must hear of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_queue_that_cannot_be_consumed_is_not_healthy() {
+    let (bus, url) = fresh().await;
+    let (_connection, channel) = plain(&url).await;
+    let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
+    channel.queue_declare("saga.cmd.stock.v1".into(), options, FieldTable::default()).await.unwrap();
+    let mut consumer = bus.consume(stock()).await.unwrap();
+    let taking = tokio::spawn(async move { consumer.take(10).await.map(|taken| taken.len()) });
+    let start = Instant::now();
+    while !bus.health().is_err_and(|error| error.to_string().contains("saga.cmd.stock.v1 is not consumed")) {
+        assert!(start.elapsed() < WITHIN, "{:?}", bus.health());
+        tokio::task::yield_now().await;
+    }
+    channel.queue_delete("saga.cmd.stock.v1".into(), QueueDeleteOptions::default()).await.unwrap();
+    publish_all(&bus, commands(1)).await;
+    assert_eq!(timeout(WITHIN, taking).await.expect("consumed again").unwrap().unwrap(), 1);
+    until_healthy(&bus, true).await;
+}
+
 /// Why commands and replies have no alternate exchange: with one, the broker confirms a message that reaches no
 /// participant, and returns nothing, mandatory or not.
 #[tokio::test(flavor = "multi_thread")]

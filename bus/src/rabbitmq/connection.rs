@@ -48,7 +48,7 @@ impl Broker {
 
     /// A place for one connection, which counts for the health as long as it is held.
     pub(super) fn slot(self: &Arc<Self>, role: &'static str) -> Arc<Slot> {
-        let state = State { connection: None, failures: 0, reason: "not connected yet".to_owned() };
+        let state = State { connection: None, failures: 0, reason: "not connected yet".to_owned(), stalled: None };
         let slot = Slot { role, broker: self.clone(), state: Mutex::new(state), connecting: AsyncMutex::default() };
         let slot = Arc::new(slot);
         tokio::spawn(keep(Arc::downgrade(&slot), self.clone()));
@@ -131,6 +131,8 @@ struct State {
     failures: u32,
     /// Why there is no connection.
     reason: String,
+    /// Why the connection is of no use although it is there.
+    stalled: Option<String>,
 }
 
 impl std::fmt::Debug for Slot {
@@ -171,7 +173,14 @@ impl Slot {
 
     /// Something on this connection worked, so the next failure is the first of its row.
     pub(super) fn worked(&self) {
-        lock(&self.state).failures = 0;
+        let mut state = lock(&self.state);
+        state.failures = 0;
+        state.stalled = None;
+    }
+
+    /// What the connection is for does not come about although it is there; until something works on it, it is not healthy.
+    pub(super) fn stalled(&self, reason: &str) {
+        lock(&self.state).stalled = Some(reason.to_owned());
     }
 
     /// True while the broker holds this connection back because it is short of memory or disk.
@@ -183,7 +192,10 @@ impl Slot {
         let state = lock(&self.state);
         let reason = match &state.connection {
             Some(connection) if connection.status().blocked() => "the broker is short of memory or disk",
-            Some(connection) if connection.status().connected() => return Ok(()),
+            Some(connection) if connection.status().connected() => match &state.stalled {
+                Some(reason) => reason,
+                None => return Ok(()),
+            },
             Some(_) => GONE,
             None => &state.reason,
         };

@@ -1,39 +1,35 @@
-//! Consumes one queue over a connection of its own, and settles deliveries.
+//! Consumes one queue over a connection of its own.
 
 use super::connection::{Broker, Slot};
 use super::declare::{Declarer, message_id, reason};
-use super::outgoing::Outgoing;
 use super::publisher::Publisher;
-use crate::bus::{Consumer, Delivery, Destination, MAX_BODY, Settle};
+use super::settle::{RabbitSettle, delivery_count};
+use crate::bus::{Consumer, Delivery, Destination, MAX_BODY};
 use crate::error::BusError;
 use crate::topology;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt};
 use lapin::message::Delivery as RawDelivery;
-use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions};
-use lapin::types::{AMQPValue, FieldTable};
-use lapin::{Acker, BasicProperties, Channel, Connection};
+use lapin::options::{BasicConsumeOptions, BasicQosOptions};
+use lapin::types::FieldTable;
+use lapin::{Channel, Connection};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::time::{Instant, timeout, timeout_at};
-use uuid::Uuid;
 
 /// Opening a channel and a consumer; a broker that needs longer is away.
 const OPEN_WITHIN: Duration = Duration::from_secs(5);
 
-/// Pause before the next attempt, beside that of a connection that failed: a broker that refuses a queue answers at once.
+/// First and longest pause before the next attempt, beside that of a connection that failed: a broker that refuses a queue
+/// answers at once.
 const OPEN_AGAIN: Duration = Duration::from_millis(100);
+const OPEN_AGAIN_AT_LAST: Duration = Duration::from_secs(2);
 
 /// A consumer that was idle for this long opens a new channel. If a queue is deleted and declared again at once, the
 /// broker may not tell the consumers of the old one; messages then go to a consumer that exists in its books only.
 const RENEW_AFTER: Duration = Duration::from_secs(20);
-
-/// First and longest time a released message is held before it goes back: a participant whose database is away would
-/// otherwise spin, and spend the delivery limit in a second.
-const FIRST_RELEASE: Duration = Duration::from_millis(100);
-const LONGEST_RELEASE: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
 pub(super) struct RabbitConsumer {
@@ -47,6 +43,8 @@ pub(super) struct RabbitConsumer {
     is_quarantine: bool,
     prefetch: u16,
     open: Option<Open>,
+    /// Attempts to open it since it was open last.
+    in_vain: u32,
     /// Deliveries in somebody's hands.
     held: Arc<AtomicUsize>,
     /// When an idle consumer is renewed.
@@ -71,9 +69,22 @@ impl RabbitConsumer {
     ) -> Result<Self, BusError> {
         let queue = topology::route(&source)?.queue;
         let (slot, broker) = (broker.slot("consume"), broker.clone());
+        let (is_quarantine, open, in_vain) = (false, None, 0);
         let (held, renew_at) = (Arc::default(), Instant::now());
-        let (is_quarantine, open) = (false, None);
-        Ok(Self { slot, broker, declarer, publisher, source, queue, is_quarantine, prefetch, open, held, renew_at })
+        Ok(Self {
+            slot,
+            broker,
+            declarer,
+            publisher,
+            source,
+            queue,
+            is_quarantine,
+            prefetch,
+            open,
+            in_vain,
+            held,
+            renew_at,
+        })
     }
 
     /// The same for the dead letters of its source.
@@ -98,6 +109,7 @@ impl RabbitConsumer {
                 self.open = Some(Open { connection, _channel: channel, deliveries });
                 self.renew_at = Instant::now() + RENEW_AFTER;
                 self.slot.worked();
+                self.in_vain = 0;
                 return Ok(());
             }
             Ok(Err(error)) => error.to_string(),
@@ -116,8 +128,8 @@ impl RabbitConsumer {
                 if matches!(error, BusError::Closed) {
                     return Err(error);
                 }
-                tracing::debug!(queue = self.queue, %error, "consumer not open");
-                tokio::time::sleep(OPEN_AGAIN).await;
+                let pause = self.not_open(&error);
+                tokio::time::sleep(pause).await;
                 continue;
             }
             let Some(open) = &mut self.open else { continue };
@@ -140,6 +152,21 @@ impl RabbitConsumer {
             };
             self.fail(&reason);
         }
+    }
+
+    /// Tells who looks after the process, and returns how long to wait before the next attempt. The connection may be as good
+    /// as ever: somebody has made the queue with other arguments, or taken our rights to it.
+    fn not_open(&mut self, error: &BusError) -> Duration {
+        self.in_vain = self.in_vain.saturating_add(1);
+        // The first and then ever fewer: an outage is one event, not thousands.
+        if self.in_vain.is_power_of_two() {
+            tracing::warn!(queue = self.queue, attempts = self.in_vain, %error, "the queue is not consumed");
+        }
+        // Work goes on without dead letters being read.
+        if !self.is_quarantine {
+            self.slot.stalled(&format!("{} is not consumed: {error}", self.queue));
+        }
+        OPEN_AGAIN.saturating_mul(1 << self.in_vain.saturating_sub(1).min(10)).min(OPEN_AGAIN_AT_LAST)
     }
 
     fn fail(&mut self, reason: &str) {
@@ -213,81 +240,4 @@ impl Consumer for RabbitConsumer {
             taken = self.take_open(max.max(1)) => taken,
         }
     }
-}
-
-#[derive(Debug)]
-struct RabbitSettle {
-    /// Empty once settled.
-    acker: Option<Acker>,
-    held: Arc<AtomicUsize>,
-    /// How often it was delivered before.
-    deliveries: u32,
-    publisher: Publisher,
-    source: Destination,
-    queue: String,
-    is_quarantine: bool,
-    message_id: Option<Uuid>,
-}
-
-#[async_trait]
-impl Settle for RabbitSettle {
-    async fn ack(mut self: Box<Self>) {
-        if let Some(acker) = self.acker.take() {
-            ack(&acker);
-        }
-    }
-
-    async fn dead_letter(mut self: Box<Self>, body: Bytes, reason: &str) {
-        if self.is_quarantine {
-            // It is where it belongs: as if dropped.
-            return;
-        }
-        // A message without an id gets one here: settling goes by id.
-        let id = self.message_id.unwrap_or_else(Uuid::new_v4);
-        let (source, queue) = (self.source.clone(), self.queue.clone());
-        let letter = Outgoing::dead_letter(source, queue, id, body, reason);
-        // Not in the dead-letter queue for sure, it comes again, as if dropped.
-        if !self.publisher.publish(vec![letter]).await.is_empty()
-            && let Some(acker) = self.acker.take()
-        {
-            ack(&acker);
-        }
-    }
-
-    async fn release(self: Box<Self>) {
-        // As if dropped.
-    }
-}
-
-impl Drop for RabbitSettle {
-    fn drop(&mut self) {
-        self.held.fetch_sub(1, Ordering::Relaxed);
-        if let (Some(acker), Ok(runtime)) = (self.acker.take(), tokio::runtime::Handle::try_current()) {
-            runtime.spawn(put_back(acker, self.deliveries));
-        }
-    }
-}
-
-/// Queues the acknowledgement in the library and does not wait for the socket: a failure means that the message comes
-/// again, which the caller could not prevent anyway.
-fn ack(acker: &Acker) {
-    let _ = acker.ack(BasicAckOptions::default()).now_or_never();
-}
-
-async fn put_back(acker: Acker, deliveries: u32) {
-    let pause = FIRST_RELEASE.saturating_mul(1 << deliveries.min(10)).min(LONGEST_RELEASE);
-    tokio::time::sleep(pause).await;
-    let _ = acker.nack(BasicNackOptions { requeue: true, multiple: false }).now_or_never();
-}
-
-/// What the broker counted, for quorum queues.
-fn delivery_count(properties: &BasicProperties) -> u32 {
-    let headers = properties.headers().as_ref().map(FieldTable::inner);
-    let count = match headers.and_then(|headers| headers.get("x-delivery-count")) {
-        Some(AMQPValue::LongLongInt(count)) => *count,
-        Some(AMQPValue::LongInt(count)) => i64::from(*count),
-        Some(AMQPValue::ShortShortUInt(count)) => i64::from(*count),
-        _ => 0,
-    };
-    count.clamp(0, i64::from(u32::MAX)).try_into().unwrap_or(u32::MAX)
 }
