@@ -404,12 +404,12 @@ async fn a_look_that_is_late_does_not_unmark_what_the_engine_has_paused() {
         let (held, worker) = (Held::parse(STOCK).expect("a name"), Uuid::from_u128(7));
         office.desk.claim_hold(&held, worker, Duration::from_secs(10)).await.unwrap().expect("claimed");
         // The worker has seen it one version earlier, and its pause is refused.
-        let seen = office.desk.marked(&held, 10).await.unwrap();
+        let seen = office.desk.marked(&held, None, 10).await.unwrap();
         let late: Vec<_> = seen.iter().map(|(saga, version)| (*saga, version - 1)).collect();
         assert!(office.desk.mark(&held, worker, late.clone()).await.unwrap());
-        assert_eq!(office.desk.marked(&held, 10).await.unwrap(), seen);
+        assert_eq!(office.desk.marked(&held, None, 10).await.unwrap(), seen);
         office.desk.unmark(&held, late).await.unwrap();
-        assert_eq!(office.desk.marked(&held, 10).await.unwrap(), seen);
+        assert_eq!(office.desk.marked(&held, None, 10).await.unwrap(), seen);
         assert_eq!((seen.len(), seen[0].0), (1, saga));
     }
 }
@@ -456,7 +456,7 @@ async fn a_pause_that_comes_after_its_hold_was_released_is_not_given() {
         let stalled = worker(&desk);
         let stalled = tokio::spawn(async move { stalled.run_once().await });
         wait_for("the pause to queue", || bench.handle.waiting() == 1).await;
-        assert_eq!(desk.marked(&held, 10).await.expect("marks"), [(saga, 1)]);
+        assert_eq!(desk.marked(&held, None, 10).await.expect("marks"), [(saga, 1)]);
 
         bench.clock.pass(Duration::from_secs(11));
         let neighbour = Desk::new(bench.sql.clone().expect("a database"));
@@ -494,6 +494,47 @@ async fn a_hold_that_cannot_be_seen_to_keeps_no_other_waiting() {
         assert_eq!(office.state(sick).await, "paused");
         worker.run_once().await.expect("a round");
         assert_eq!(office.state(sick).await, "running");
+        assert!(office.holds().await.is_empty());
+    }
+}
+
+/// While a fleet is being upgraded an older build sees sagas that only a newer one can resume.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_build_cannot_resume_is_left_to_another() {
+    for office in both().await {
+        let sagas = [office.start(1).await, office.start(2).await];
+        office.hold(ORDERS).await.expect("held");
+        let newer = office.worker();
+        newer.run_once().await.expect("a round");
+        office.release(ORDERS).await.expect("releasing");
+        let (desk, store, engine) = (office.desk.clone(), office.store.clone(), office.api.engine.clone());
+        let older = Holds::new(desk, store, engine, Registry::default());
+        // The newer one has the claim until it lapses; the older one does not keep it.
+        office.clock.pass(Duration::from_secs(11));
+        older.run_once().await.expect("a round");
+        assert_eq!(office.holds().await[0].paused, 2);
+        newer.run_once().await.expect("a round");
+        for saga in sagas {
+            assert_eq!(office.state(saga).await, "running");
+        }
+        assert!(office.holds().await.is_empty());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_came_garbled_once_is_resumed_later() {
+    for office in both().await {
+        let (garbled, whole) = (office.start(1).await, office.start(2).await);
+        office.hold(ORDERS).await.expect("held");
+        let worker = office.worker();
+        worker.run_once().await.expect("a round");
+        office.release(ORDERS).await.expect("releasing");
+        office.store.garble_next(garbled);
+        worker.run_once().await.expect("a round");
+        assert_eq!((office.state(garbled).await, office.state(whole).await), ("paused", "running"));
+        office.clock.pass(Duration::from_secs(11));
+        worker.run_once().await.expect("a round");
+        assert_eq!(office.state(garbled).await, "running");
         assert!(office.holds().await.is_empty());
     }
 }

@@ -153,6 +153,13 @@ impl Desk {
         claimed.await.map_err(store_error)
     }
 
+    /// Ends a claim before its time, so that another worker need not wait for it to lapse.
+    pub async fn leave_hold(&self, held: &Held, worker: Uuid) -> Result<(), StoreError> {
+        let sql = "UPDATE hold SET claimed_until = 0 WHERE name = ? AND claimed_by = ?";
+        self.update(sql, vec![held.name().into(), (*worker.as_bytes()).into()]).await?;
+        Ok(())
+    }
+
     /// Marks sagas that a hold is about to pause, with the versions they were seen at. False, and nothing is written, if
     /// another worker has the hold by now, or it is being released.
     pub async fn mark(&self, held: &Held, worker: Uuid, sagas: Vec<(SagaId, u64)>) -> Result<bool, StoreError> {
@@ -189,10 +196,16 @@ impl Desk {
         done.await.map_err(store_error)
     }
 
-    /// Marked sagas with the versions they were seen at, oldest first, at most `limit`.
-    pub async fn marked(&self, held: &Held, limit: u32) -> Result<Vec<(SagaId, u64)>, StoreError> {
-        let sql = "SELECT saga_id, seen_version FROM hold_saga WHERE hold = ? ORDER BY saga_id LIMIT ?";
-        let args = vec![held.name().into(), limit.into()];
+    /// Marked sagas after one with the versions they were seen at, oldest first, at most `limit`.
+    pub async fn marked(
+        &self,
+        held: &Held,
+        after: Option<SagaId>,
+        limit: u32,
+    ) -> Result<Vec<(SagaId, u64)>, StoreError> {
+        let sql = "SELECT saga_id, seen_version FROM hold_saga WHERE hold = ? AND saga_id > ? ORDER BY saga_id LIMIT ?";
+        let after = after.map_or([0; 16], |saga| saga.0);
+        let args = vec![held.name().into(), after.into(), limit.into()];
         let rows = self.store.database().query(sql, args).await.map_err(store_error)?;
         rows.iter().map(marks::decode).collect::<Result<_, _>>().map_err(store_error)
     }

@@ -16,7 +16,9 @@ use baton_operate::order::OrderBy;
 use futures_util::future::join_all;
 use saga_core::event::{Event, Order, Record as Recorded, Verb};
 use saga_core::saga::{SagaId, State};
-use std::sync::Arc;
+use saga_core::time::Micros;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -47,13 +49,25 @@ pub struct Holds {
     engine: EngineHandle,
     registry: Registry,
     worker: Uuid,
+    /// Holds whose last sagas this build cannot resume, and until when they are left to others.
+    left: Mutex<BTreeMap<Held, Micros>>,
+}
+
+/// Whose pause it is that a marked saga stands in.
+enum Pause {
+    /// The hold's, at this version of the saga.
+    Own(u64),
+    /// Somebody else's, or there is none any more.
+    Other,
+    /// This build cannot tell.
+    Unclear,
 }
 
 impl Holds {
     /// A worker with a name of its own.
     #[must_use]
     pub fn new(desk: Desk, store: Arc<dyn SagaStore>, engine: EngineHandle, registry: Registry) -> Self {
-        Self { desk, store, engine, registry, worker: Uuid::now_v7() }
+        Self { desk, store, engine, registry, worker: Uuid::now_v7(), left: Mutex::default() }
     }
 
     /// Runs until cancelled, which a page that was begun is waited for. While the store is away the holds known last stand.
@@ -75,6 +89,9 @@ impl Holds {
     }
 
     async fn see_to(&self, held: &Held) -> Result<(), StoreError> {
+        if self.leaves(held) {
+            return Ok(());
+        }
         let Some(hold) = self.desk.claim_hold(held, self.worker, LEASE).await? else { return Ok(()) };
         match &hold.release {
             None => self.pause(&hold).await,
@@ -130,38 +147,73 @@ impl Holds {
     }
 
     async fn resume(&self, hold: &Hold, actor: &str, reason: &str) -> Result<(), StoreError> {
+        let (mut after, mut unclear) = (None, 0);
         for _ in 0..PAGES {
             if self.engine.crowded().or_else(|| self.engine.busy()).is_some()
                 || self.desk.claim_hold(&hold.held, self.worker, LEASE).await?.is_none_or(|hold| hold.release.is_none())
             {
                 return Ok(());
             }
-            let marked = self.desk.marked(&hold.held, PAGE).await?;
-            if marked.is_empty() {
-                return self.desk.forget_hold(&hold.held).await;
-            }
+            let marked = self.desk.marked(&hold.held, after, PAGE).await?;
+            let Some((last, _)) = marked.last() else {
+                return if unclear == 0 {
+                    self.desk.forget_hold(&hold.held).await
+                } else {
+                    self.leave(hold, unclear).await
+                };
+            };
+            after = Some(*last);
             let order = hold.held.resume(actor, reason);
-            let mut own = Vec::new();
+            let (mut own, mut kept) = (Vec::new(), Vec::new());
             for (saga, seen) in &marked {
-                if let Some(version) = self.own_pause(hold, *saga, *seen).await? {
-                    own.push((*saga, version));
+                match self.whose_pause(hold, *saga, *seen).await? {
+                    Pause::Own(version) => own.push((*saga, version)),
+                    Pause::Other => {}
+                    Pause::Unclear => {
+                        unclear += 1;
+                        kept.push(*saga);
+                    }
                 }
             }
             let given = own.iter().map(|(saga, version)| self.give(hold, "resume", *saga, *version, order.clone()));
             let given = join_all(given).await;
-            // What moved on between the look and the order is looked at again; what cannot be read is let go.
-            let again = own
-                .iter()
-                .zip(&given)
-                .filter(|(_, given)| matches!(given, Given::Later(_) | Given::Failed { rule: "VERSION_MISMATCH", .. }));
-            let again: Vec<SagaId> = again.map(|((saga, _), _)| *saga).collect();
-            let over = marked.iter().filter(|(saga, _)| !again.contains(saga)).copied().collect();
+            let mut is_settled = true;
+            for ((saga, _), given) in own.iter().zip(&given) {
+                match given {
+                    // It moved on between the look and the order, which is looked at again.
+                    Given::Later(_) | Given::Failed { rule: "VERSION_MISMATCH", .. } => is_settled = false,
+                    Given::Failed { rule: "SAGA_UNREADABLE" | "INTERNAL", .. } => unclear += 1,
+                    Given::Done | Given::Failed { .. } => continue,
+                }
+                kept.push(*saga);
+            }
+            let over = marked.iter().filter(|(saga, _)| !kept.contains(saga)).copied().collect();
             self.desk.unmark(&hold.held, over).await?;
-            if !again.is_empty() {
+            if !is_settled {
                 return Ok(());
             }
         }
         Ok(())
+    }
+
+    /// Lets another orchestrator have a hold, for as long as a claim would last. A saga that this one cannot read, or whose
+    /// definition it does not know, may be no riddle to a newer one beside it: nobody else would ever resume it.
+    async fn leave(&self, hold: &Hold, unclear: usize) -> Result<(), StoreError> {
+        tracing::warn!(
+            hold = hold.held.name(),
+            sagas = unclear,
+            "released, but this build cannot resume what it paused"
+        );
+        let until = Micros(self.desk.now().0.saturating_add(i64::try_from(LEASE.as_micros()).unwrap_or(i64::MAX)));
+        self.left.lock().unwrap_or_else(PoisonError::into_inner).insert(hold.held.clone(), until);
+        self.desk.leave_hold(&hold.held, self.worker).await
+    }
+
+    fn leaves(&self, held: &Held) -> bool {
+        let now = self.desk.now();
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        left.retain(|_, until| *until > now);
+        left.contains_key(held)
     }
 
     async fn give(&self, hold: &Hold, what: &str, saga: SagaId, version: u64, order: Order) -> Given {
@@ -174,20 +226,24 @@ impl Holds {
         give(&self.engine, &self.desk, act).await
     }
 
-    /// The version of a saga that is paused, and by this hold: since it was marked its journal has the hold's pause, and
-    /// no order after that. Late answers may have come since; they do not make it anybody else's.
-    async fn own_pause(&self, hold: &Hold, saga: SagaId, seen: u64) -> Result<Option<u64>, StoreError> {
+    /// A saga is paused by this hold if since it was marked its journal has the hold's pause, and no order after that. Late
+    /// answers may have come since; they do not make it anybody else's.
+    async fn whose_pause(&self, hold: &Hold, saga: SagaId, seen: u64) -> Result<Pause, StoreError> {
         let record = match self.store.get(saga).await {
             Ok(Some(record)) => record,
-            Ok(None) | Err(StoreError::Unreadable(_)) => return Ok(None),
+            Ok(None) => return Ok(Pause::Other),
+            Err(StoreError::Unreadable(_)) => return Ok(Pause::Unclear),
             Err(error) => return Err(error),
         };
         if !matches!(record.saga.state, State::Paused { .. }) {
-            return Ok(None);
+            return Ok(Pause::Other);
+        }
+        if self.registry.pinned(&record.saga.definition).is_none() {
+            return Ok(Pause::Unclear);
         }
         let journal = match self.store.journal(saga, seen, ENTRIES).await {
             Ok(journal) => journal,
-            Err(StoreError::Unreadable(_)) => return Ok(None),
+            Err(StoreError::Unreadable(_)) => return Ok(Pause::Unclear),
             Err(error) => return Err(error),
         };
         let mut orders = journal.iter().filter_map(|entry| match &entry.record {
@@ -196,7 +252,7 @@ impl Holds {
         });
         let mark = hold.held.mark();
         let own = orders.next().is_some_and(|order| order.verb == Verb::Pause && order.reason.starts_with(&mark));
-        Ok((own && orders.next().is_none()).then_some(record.saga.version))
+        Ok(if own && orders.next().is_none() { Pause::Own(record.saga.version) } else { Pause::Other })
     }
 
     /// Which sagas under way a hold concerns, one filter for each definition that this build knows.
