@@ -19,6 +19,8 @@ use saga_core::time::Micros;
 use serde_json::Value;
 use std::sync::{Arc, Mutex};
 use support::order_start;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 /// Hears everything, and says so unless it was told not to.
 #[derive(Debug, Default)]
@@ -133,6 +135,34 @@ async fn each_is_told_once_and_under_one_id() {
         assert_eq!(data["path"], format!("/sagas/{}", uuid::Uuid::from_bytes([1; 16])), "{name}");
         let told = body.to_string();
         assert!(!told.contains("words that nobody") && !told.contains("customer"), "{name}: {told}");
+    }
+}
+
+/// Says nothing, ever; lets others know that it was asked.
+#[derive(Debug, Default)]
+struct Mute(Notify);
+
+#[async_trait]
+impl Webhook for Mute {
+    async fn tell(&self, _id: &str, _at: i64, _body: Vec<u8>) -> Result<(), String> {
+        self.0.notify_one();
+        std::future::pending().await
+    }
+}
+
+#[tokio::test]
+async fn who_shuts_down_does_not_wait_for_a_webhook_that_hangs() {
+    for (name, store) in stores().await {
+        let changes = Changes { inserts: vec![sample::insert(stuck(1, store.now()))], ..Changes::default() };
+        store.commit(Vec::new(), sample::always(changes)).await.expect(name);
+        let metrics = Arc::new(Metrics::register(&mut prometheus_client::registry::Registry::default()));
+        let (mute, desk) = (Arc::new(Mute::default()), Desk::new(store.clone()));
+        let incidents = Incidents::new(desk, store.clone(), Registry::standard(), metrics, Some(mute.clone()));
+        let stop = CancellationToken::new();
+        let running = tokio::spawn(incidents.run(stop.clone()));
+        mute.0.notified().await;
+        stop.cancel();
+        running.await.expect(name);
     }
 }
 

@@ -60,9 +60,14 @@ impl Incidents {
         Self { desk, store, registry, metrics, webhook }
     }
 
-    /// Runs until cancelled.
+    /// Runs until cancelled. A webhook that answers late is not waited for then: whoever looks next tells the same again, under
+    /// the same id.
     pub async fn run(self, stop: CancellationToken) {
-        repeat(&stop, PAUSE, "incidents could not be looked for", || self.run_once()).await;
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => {}
+            () = repeat(&stop, PAUSE, "incidents could not be looked for", || self.run_once()) => {}
+        }
     }
 
     /// Counts, and tells those whose time has come.
