@@ -57,9 +57,10 @@ mutants: ## Mutate saga-core and the participants' kit, and see whether their te
 # One binary for simulator and storm, with the crash points that only a storm arms.
 CHAOS = $(CARGO) build --release --features crash-points --bin baton
 
-sim: ## Simulate 10,000 seeds with faults, then try every crash at every step of the order saga
+SEEDS ?= 10000
+sim: ## Simulate SEEDS (10,000) seeds with faults, then try every crash at every step of the order saga
 	$(CHAOS)
-	target/release/baton sim --seeds 0..10000
+	target/release/baton sim --seeds 0..$(SEEDS)
 	target/release/baton check order
 
 sim-campaign: ## Simulate FROM..TO and append the totals to docs/sim-campaign.csv
