@@ -12,6 +12,7 @@ use crate::{
 };
 use clap::{CommandFactory as _, Parser as _};
 use std::process::ExitCode;
+use std::sync::OnceLock;
 
 /// Everything the binary does.
 #[must_use]
@@ -150,10 +151,13 @@ async fn aside(work: impl FnOnce() -> Result<(), Failure> + Send + 'static) -> R
     ended.unwrap_or_else(|_| Err(Failure::Other("the command panicked".to_owned())))
 }
 
-/// Connects and runs one client command; Ctrl-C ends it at once, which is safe: the server holds all state.
+/// Connects and runs one client command; Ctrl-C ends it at once, which is safe: the server holds all state, and a request that
+/// is under way can be repeated under its id.
 async fn client(config: &Config, command: impl AsyncFnOnce(Client) -> Result<(), Failure>) -> Result<(), Failure> {
+    let asked = OnceLock::new();
     let work = async {
         let client = Client::connect(&config.client).await?;
+        let client = asked.get_or_init(|| client);
         match command(client.clone()).await {
             Err(Failure::Status(status)) if is_garbled(&status) && speaks_http(&config.client.server).await => {
                 Err(Failure::Unreachable(format!(
@@ -174,6 +178,9 @@ async fn client(config: &Config, command: impl AsyncFnOnce(Client) -> Result<(),
     };
     tokio::select! {
         done = work => done,
-        _ = tokio::signal::ctrl_c() => Err(Failure::Interrupted),
+        _ = tokio::signal::ctrl_c() => Err(match asked.get() {
+            Some(client) => client.in_doubt(Failure::Interrupted),
+            None => Failure::Interrupted,
+        }),
     }
 }

@@ -12,7 +12,8 @@ use baton_orchestrator::engine::input::{Act, Input};
 use baton_orchestrator::held::Held;
 use baton_orchestrator::sagas::Registry;
 use baton_orchestrator::store::audit::NewAudit;
-use baton_orchestrator::store::{Fingerprint, SagaStore as _};
+use baton_orchestrator::store::conformance::sample as sample_store;
+use baton_orchestrator::store::{Changes, Fingerprint, SagaStore as _};
 use baton_orchestrator::workers::holds::Holds;
 use baton_proto::baton::saga::v1 as wire;
 use baton_proto::baton::saga::v1::saga_admin_service_server::SagaAdminService as _;
@@ -532,9 +533,48 @@ async fn a_row_that_came_garbled_once_is_resumed_later() {
         office.store.garble_next(garbled);
         worker.run_once().await.expect("a round");
         assert_eq!((office.state(garbled).await, office.state(whole).await), ("paused", "running"));
+        // Left alone is the release, not the hold.
+        office.hold(ORDERS).await.expect("held again");
+        worker.run_once().await.expect("a round");
+        assert_eq!(office.state(whole).await, "paused");
+        office.release(ORDERS).await.expect("releasing");
         office.clock.pass(Duration::from_secs(11));
         worker.run_once().await.expect("a round");
-        assert_eq!(office.state(garbled).await, "running");
+        assert_eq!((office.state(garbled).await, office.state(whole).await), ("running", "running"));
         assert!(office.holds().await.is_empty());
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_than_one_round_looks_at_is_left_as_well() {
+    let office = Office::over(DatabaseConfig::SqliteMemory).await;
+    let first = office.start(1).await;
+    office.hold(ORDERS).await.expect("held");
+    let newer = office.worker();
+    newer.run_once().await.expect("a round");
+    let sample = office.store.get(first).await.unwrap().expect("a saga");
+    let copies: Vec<_> = (0..1_000_u128)
+        .map(|n| {
+            let mut copy = sample.clone();
+            copy.saga.id = SagaId(Uuid::from_u128(u128::MAX - n).into_bytes());
+            copy
+        })
+        .collect();
+    let (held, dead) = (Held::parse(ORDERS).expect("a name"), Uuid::from_u128(7));
+    let marks = copies.iter().map(|copy| (copy.saga.id, copy.saga.version)).collect();
+    let changes = Changes { inserts: copies.into_iter().map(sample_store::insert).collect(), ..Changes::default() };
+    office.store.inner.commit(Vec::new(), sample_store::always(changes)).await.expect("copied");
+    office.clock.pass(Duration::from_secs(11));
+    office.desk.claim_hold(&held, dead, Duration::from_secs(10)).await.unwrap().expect("claimed");
+    assert!(office.desk.mark(&held, dead, marks).await.unwrap());
+    office.release(ORDERS).await.expect("releasing");
+    office.clock.pass(Duration::from_secs(11));
+    let (desk, store, engine) = (office.desk.clone(), office.store.clone(), office.api.engine.clone());
+    Holds::new(desk, store, engine, Registry::default()).run_once().await.expect("a round");
+    newer.run_once().await.expect("a round");
+    assert_eq!(
+        office.state(first).await,
+        "running",
+        "the newer build need not wait for the older one's claim to lapse"
+    );
 }

@@ -8,7 +8,8 @@ use std::fmt;
 /// The currencies an installation sells in unless its settings say otherwise.
 pub const DEFAULT_CURRENCIES: [&str; 4] = ["KRW", "USD", "EUR", "JPY"];
 
-/// Currencies in use by the decimal places of their smallest unit (ISO 4217, funds and metals left out). An amount in
+/// Currencies in use, and two that went out of it of late and old orders have, by the decimal places of their smallest unit (ISO
+/// 4217, funds and metals left out). An amount in
 /// minor units means nothing without it: what stands in no row cannot be sold in.
 const BY_DECIMALS: [(u32, &str); 4] = [
     (0, "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"),
@@ -18,7 +19,7 @@ const BY_DECIMALS: [(u32, &str); 4] = [
          COP CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS \
          INR IRR JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR \
          MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD \
-         SSP STN SVC SYP SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD UZS VED VES WST XCD XCG YER ZAR ZMW ZWG",
+         SSP STN SVC SYP SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD UYU UZS VED VES WST XCD XCG YER ZAR ZMW ZWG",
     ),
     (3, "BHD IQD JOD KWD LYD OMR TND"),
     (4, "CLF UYW"),
@@ -116,7 +117,7 @@ mod tests {
     fn every_currency_has_one_smallest_unit() {
         let decimals = |code| Currency::from_code(code).unwrap().decimals();
         for (code, expected) in
-            [("KRW", 0), ("XPF", 0), ("USD", 2), ("CHF", 2), ("KWD", 3), ("TND", 3), ("CLF", 4), ("UYW", 4)]
+            [("KRW", 0), ("XPF", 0), ("USD", 2), ("UYU", 2), ("KWD", 3), ("TND", 3), ("CLF", 4), ("UYW", 4)]
         {
             assert_eq!(decimals(code), Some(expected), "{code}");
         }

@@ -105,7 +105,7 @@ impl SagaStore for SqlStore {
     }
 
     async fn due(&self, known: Vec<DefinitionId>, limit: u32) -> Result<Vec<Record>, StoreError> {
-        read::due(&self.db, known, self.now(), limit).await
+        read::due(&self.db.ahead(), known, self.now(), limit).await
     }
 
     async fn under_way(&self, limit: u32) -> Result<u64, StoreError> {

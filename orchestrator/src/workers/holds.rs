@@ -79,6 +79,9 @@ impl Holds {
     /// request ids. A hold that cannot be seen to does not keep the others waiting.
     pub async fn run_once(&self) -> Result<(), StoreError> {
         for hold in self.desk.holds().await? {
+            if hold.release.is_some() && self.leaves(&hold.held) {
+                continue;
+            }
             match self.see_to(&hold.held).await {
                 Ok(()) => {}
                 Err(error) if ends_round(&error) => return Err(error),
@@ -89,9 +92,6 @@ impl Holds {
     }
 
     async fn see_to(&self, held: &Held) -> Result<(), StoreError> {
-        if self.leaves(held) {
-            return Ok(());
-        }
         let Some(hold) = self.desk.claim_hold(held, self.worker, LEASE).await? else { return Ok(()) };
         match &hold.release {
             None => self.pause(&hold).await,
@@ -193,7 +193,8 @@ impl Holds {
                 return Ok(());
             }
         }
-        Ok(())
+        // So many that this round has not come to the end: another build may see to them meanwhile.
+        if unclear == 0 { Ok(()) } else { self.leave(hold, unclear).await }
     }
 
     /// Lets another orchestrator have a hold, for as long as a claim would last. A saga that this one cannot read, or whose
