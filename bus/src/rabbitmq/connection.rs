@@ -20,7 +20,7 @@ const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 /// An idle connection is looked at this often.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 const GONE: &str = "the connection is gone";
-/// First and longest pause between attempts to connect.
+/// First and longest pause between attempts to connect, or to open what needs the connection.
 const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(5);
 
@@ -269,7 +269,7 @@ async fn close_politely(connection: &Connection) {
 }
 
 /// Doubles from 100 ms to 5 s; the random half keeps a fleet from returning in step.
-fn backoff(failures: u32) -> Duration {
+pub(super) fn backoff(failures: u32) -> Duration {
     let doubled = FIRST_BACKOFF.saturating_mul(1 << failures.saturating_sub(1).min(10)).min(LONGEST_BACKOFF);
     doubled.mul_f64(rand::random_range(0.5..=1.0))
 }

@@ -1,6 +1,6 @@
 //! Consumes one queue over a connection of its own.
 
-use super::connection::{Broker, Slot};
+use super::connection::{Broker, Slot, backoff};
 use super::declare::{Declarer, message_id, reason};
 use super::publisher::Publisher;
 use super::settle::{RabbitSettle, delivery_count};
@@ -21,11 +21,6 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 /// Opening a channel and a consumer; a broker that needs longer is away.
 const OPEN_WITHIN: Duration = Duration::from_secs(5);
-
-/// First and longest pause before the next attempt, beside that of a connection that failed: a broker that refuses a queue
-/// answers at once.
-const OPEN_AGAIN: Duration = Duration::from_millis(100);
-const OPEN_AGAIN_AT_LAST: Duration = Duration::from_secs(2);
 
 /// A consumer that was idle for this long opens a new channel. If a queue is deleted and declared again at once, the
 /// broker may not tell the consumers of the old one; messages then go to a consumer that exists in its books only.
@@ -166,7 +161,7 @@ impl RabbitConsumer {
         if !self.is_quarantine {
             self.slot.stalled(&format!("{} is not consumed: {error}", self.queue));
         }
-        OPEN_AGAIN.saturating_mul(1 << self.in_vain.saturating_sub(1).min(10)).min(OPEN_AGAIN_AT_LAST)
+        backoff(self.in_vain)
     }
 
     fn fail(&mut self, reason: &str) {

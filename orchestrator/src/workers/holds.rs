@@ -147,7 +147,7 @@ impl Holds {
     }
 
     async fn resume(&self, hold: &Hold, actor: &str, reason: &str) -> Result<(), StoreError> {
-        let (mut after, mut unclear) = (None, 0);
+        let (mut after, mut unclear) = (None, Vec::new());
         for _ in 0..PAGES {
             if self.engine.crowded().or_else(|| self.engine.busy()).is_some()
                 || self.desk.claim_hold(&hold.held, self.worker, LEASE).await?.is_none_or(|hold| hold.release.is_none())
@@ -156,11 +156,7 @@ impl Holds {
             }
             let marked = self.desk.marked(&hold.held, after, PAGE).await?;
             let Some((last, _)) = marked.last() else {
-                return if unclear == 0 {
-                    self.desk.forget_hold(&hold.held).await
-                } else {
-                    self.leave(hold, unclear).await
-                };
+                break;
             };
             after = Some(*last);
             let order = hold.held.resume(actor, reason);
@@ -170,7 +166,7 @@ impl Holds {
                     Pause::Own(version) => own.push((*saga, version)),
                     Pause::Other => {}
                     Pause::Unclear => {
-                        unclear += 1;
+                        unclear.push(*saga);
                         kept.push(*saga);
                     }
                 }
@@ -179,11 +175,12 @@ impl Holds {
             let given = join_all(given).await;
             let mut is_settled = true;
             for ((saga, _), given) in own.iter().zip(&given) {
-                match given {
-                    // It moved on between the look and the order, which is looked at again.
-                    Given::Later(_) | Given::Failed { rule: "VERSION_MISMATCH", .. } => is_settled = false,
-                    Given::Failed { rule: "SAGA_UNREADABLE" | "INTERNAL", .. } => unclear += 1,
-                    Given::Done | Given::Failed { .. } => continue,
+                if given.is_unclear() {
+                    unclear.push(*saga);
+                } else if matches!(given, Given::Later(_)) || given.came_late() {
+                    is_settled = false;
+                } else {
+                    continue;
                 }
                 kept.push(*saga);
             }
@@ -193,18 +190,18 @@ impl Holds {
                 return Ok(());
             }
         }
-        // So many that this round has not come to the end: another build may see to them meanwhile.
-        if unclear == 0 { Ok(()) } else { self.leave(hold, unclear).await }
+        match unclear.first() {
+            // If there are more than a round looks at, it stays until the last of them.
+            None => self.desk.forget_hold(&hold.held).await,
+            Some(first) => self.leave(hold, unclear.len(), *first).await,
+        }
     }
 
     /// Lets another orchestrator have a hold, for as long as a claim would last. A saga that this one cannot read, or whose
     /// definition it does not know, may be no riddle to a newer one beside it: nobody else would ever resume it.
-    async fn leave(&self, hold: &Hold, unclear: usize) -> Result<(), StoreError> {
-        tracing::warn!(
-            hold = hold.held.name(),
-            sagas = unclear,
-            "released, but this build cannot resume what it paused"
-        );
+    async fn leave(&self, hold: &Hold, sagas: usize, first: SagaId) -> Result<(), StoreError> {
+        let hold_name = hold.held.name();
+        tracing::warn!(hold = hold_name, sagas, %first, "released, but this build cannot resume what it paused");
         let until = Micros(self.desk.now().0.saturating_add(i64::try_from(LEASE.as_micros()).unwrap_or(i64::MAX)));
         self.left.lock().unwrap_or_else(PoisonError::into_inner).insert(hold.held.clone(), until);
         self.desk.leave_hold(&hold.held, self.worker).await

@@ -24,6 +24,24 @@ pub enum Given {
     Later(&'static str),
 }
 
+impl Given {
+    /// Whether the saga had got another version between the look at it and the order.
+    #[must_use]
+    pub fn came_late(&self) -> bool {
+        self.failed_with(SagaReason::VersionMismatch)
+    }
+
+    /// Whether it says more about this build, or about one read, than about the saga.
+    #[must_use]
+    pub fn is_unclear(&self) -> bool {
+        self.failed_with(SagaReason::SagaUnreadable) || self.failed_with(SagaReason::Internal)
+    }
+
+    fn failed_with(&self, reason: SagaReason) -> bool {
+        matches!(self, Self::Failed { rule, .. } if *rule == reason.as_str())
+    }
+}
+
 /// The request id of an order that is part of a larger work: the same work and saga give the same id, for ever.
 #[must_use]
 pub fn request_id(work: &[u8], saga: SagaId, nth: u64) -> Uuid {

@@ -1,0 +1,220 @@
+//! What is being released: no pause comes too late, nothing is forgotten, and one that cannot be seen to hinders no other.
+
+use super::support::office::{Office, both, mariadb};
+use super::support::{Bench, order_start, wait_for};
+use super::{ORDERS, STOCK};
+use baton_orchestrator::desk::Desk;
+use baton_orchestrator::desk::holds::Hold;
+use baton_orchestrator::held::Held;
+use baton_orchestrator::sagas::Registry;
+use baton_orchestrator::store::audit::NewAudit;
+use baton_orchestrator::store::conformance::sample;
+use baton_orchestrator::store::{Changes, Fingerprint, SagaStore as _};
+use baton_orchestrator::workers::holds::Holds;
+use baton_sql::database::DatabaseConfig;
+use saga_core::saga::SagaId;
+use std::time::Duration;
+use uuid::Uuid;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hold_that_another_orchestrator_has_released_catches_nobody() {
+    for office in both().await {
+        office.hold(STOCK).await.expect("held");
+        let saga = office.start(1).await;
+        office.answer(saga, 1).await;
+        // This process has not heard of it when the saga comes there.
+        let neighbour = office.neighbour();
+        neighbour.release(STOCK).await.expect("releasing");
+        neighbour.worker().run_once().await.expect("a round");
+        assert!(neighbour.holds().await.is_empty());
+        office.answer(saga, 2).await;
+        assert_eq!(office.state(saga).await, "running");
+        office.sends_to("stock", 1).await;
+        assert!(office.orders(saga).await.is_empty());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_look_that_is_late_does_not_unmark_what_the_engine_has_paused() {
+    for office in both().await {
+        office.hold(STOCK).await.expect("held");
+        let saga = office.start(1).await;
+        for step in [1, 2] {
+            office.answer(saga, step).await;
+        }
+        let (held, worker) = (Held::parse(STOCK).expect("a name"), Uuid::from_u128(7));
+        office.desk.claim_hold(&held, worker, Duration::from_secs(10)).await.unwrap().expect("claimed");
+        // The worker has seen it one version earlier, and its pause is refused.
+        let seen = office.desk.marked(&held, None, 10).await.unwrap();
+        let late: Vec<_> = seen.iter().map(|(saga, version)| (*saga, version - 1)).collect();
+        assert!(office.desk.mark(&held, worker, late.clone()).await.unwrap());
+        assert_eq!(office.desk.marked(&held, None, 10).await.unwrap(), seen);
+        office.desk.unmark(&held, late).await.unwrap();
+        assert_eq!(office.desk.marked(&held, None, 10).await.unwrap(), seen);
+        assert_eq!((seen.len(), seen[0].0), (1, saga));
+    }
+}
+
+/// A worker stalls between its mark and its pause for longer than its claim lasts, and another one sees the release through.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pause_that_comes_after_its_hold_was_released_is_not_given() {
+    for config in [DatabaseConfig::SqliteMemory, mariadb().await] {
+        let mut bench = Bench::over(config).await;
+        let handle = bench.handle.clone();
+        let started = tokio::spawn(async move { handle.start(order_start(1)).await });
+        while !started.is_finished() {
+            bench.engine.run_once().await;
+            tokio::task::yield_now().await;
+        }
+        let saga = SagaId([1; 16]);
+        let worker =
+            |desk: &Desk| Holds::new(desk.clone(), bench.store.clone(), bench.handle.clone(), Registry::standard());
+        // The engine stands still, and with it whoever waits for a pause.
+        let desk = bench.desk.clone().expect("a desk");
+        let held = Held::parse(ORDERS).expect("a name");
+        let act = |verb: &str| NewAudit {
+            at: desk.now(),
+            actor: "ada".into(),
+            act: verb.into(),
+            subject: ORDERS.into(),
+            reason: "the warehouse burns".into(),
+            before: String::new(),
+            after: String::new(),
+            saga: None,
+            version: 0,
+            request: None,
+            content: Fingerprint([0; 32]),
+        };
+        let hold = Hold {
+            held: held.clone(),
+            reason: "the warehouse burns".into(),
+            actor: "ada".into(),
+            created_at: desk.now(),
+            release: None,
+            paused: 0,
+        };
+        desk.hold(hold, act("hold")).await.expect("held");
+        let stalled = worker(&desk);
+        let stalled = tokio::spawn(async move { stalled.run_once().await });
+        wait_for("the pause to queue", || bench.handle.waiting() == 1).await;
+        assert_eq!(desk.marked(&held, None, 10).await.expect("marks"), [(saga, 1)]);
+
+        bench.clock.pass(Duration::from_secs(11));
+        let neighbour = Desk::new(bench.sql.clone().expect("a database"));
+        neighbour.release(held.clone(), act("release")).await.expect("releasing");
+        worker(&neighbour).run_once().await.expect("a round");
+        assert!(neighbour.holds().await.expect("a list").is_empty(), "seen through");
+
+        bench.engine.run_once().await;
+        stalled.await.expect("no panic").expect("a round");
+        let saga = bench.store.get(saga).await.unwrap().expect("a saga").saga;
+        assert_eq!((saga.state.name(), saga.version), ("running", 1), "nobody is left to resume it");
+    }
+}
+
+/// The first hold meets a row that cannot be read, round after round; the second one is seen to all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hold_that_cannot_be_seen_to_keeps_no_other_waiting() {
+    for office in both().await {
+        let sick = office.start(1).await;
+        office.hold(ORDERS).await.expect("held");
+        let worker = office.worker();
+        worker.run_once().await.expect("a round");
+        office.release(ORDERS).await.expect("releasing");
+        office.hold(STOCK).await.expect("held");
+        let saga = office.start(2).await;
+        for step in [1, 2] {
+            office.answer(saga, step).await;
+        }
+        office.release(STOCK).await.expect("releasing");
+        assert_eq!((office.state(sick).await, office.state(saga).await), ("paused", "paused"));
+        office.store.sicken(Some(sick));
+        worker.run_once().await.expect("a round");
+        assert_eq!(office.state(saga).await, "running");
+        office.store.sicken(None);
+        assert_eq!(office.state(sick).await, "paused");
+        worker.run_once().await.expect("a round");
+        assert_eq!(office.state(sick).await, "running");
+        assert!(office.holds().await.is_empty());
+    }
+}
+
+/// While a fleet is being upgraded an older build sees sagas that only a newer one can resume.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_build_cannot_resume_is_left_to_another() {
+    for office in both().await {
+        let sagas = [office.start(1).await, office.start(2).await];
+        office.hold(ORDERS).await.expect("held");
+        let newer = office.worker();
+        newer.run_once().await.expect("a round");
+        office.release(ORDERS).await.expect("releasing");
+        let (desk, store, engine) = (office.desk.clone(), office.store.clone(), office.api.engine.clone());
+        let older = Holds::new(desk, store, engine, Registry::default());
+        // The newer one has the claim until it lapses; the older one does not keep it.
+        office.clock.pass(Duration::from_secs(11));
+        older.run_once().await.expect("a round");
+        assert_eq!(office.holds().await[0].paused, 2);
+        newer.run_once().await.expect("a round");
+        for saga in sagas {
+            assert_eq!(office.state(saga).await, "running");
+        }
+        assert!(office.holds().await.is_empty());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_came_garbled_once_is_resumed_later() {
+    for office in both().await {
+        let (garbled, whole) = (office.start(1).await, office.start(2).await);
+        office.hold(ORDERS).await.expect("held");
+        let worker = office.worker();
+        worker.run_once().await.expect("a round");
+        office.release(ORDERS).await.expect("releasing");
+        office.store.garble_next(garbled);
+        worker.run_once().await.expect("a round");
+        assert_eq!((office.state(garbled).await, office.state(whole).await), ("paused", "running"));
+        // Left alone is the release, not the hold.
+        office.hold(ORDERS).await.expect("held again");
+        worker.run_once().await.expect("a round");
+        assert_eq!(office.state(whole).await, "paused");
+        office.release(ORDERS).await.expect("releasing");
+        office.clock.pass(Duration::from_secs(11));
+        worker.run_once().await.expect("a round");
+        assert_eq!((office.state(garbled).await, office.state(whole).await), ("running", "running"));
+        assert!(office.holds().await.is_empty());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_than_one_round_looks_at_is_left_as_well() {
+    let office = Office::over(DatabaseConfig::SqliteMemory).await;
+    let first = office.start(1).await;
+    office.hold(ORDERS).await.expect("held");
+    let newer = office.worker();
+    newer.run_once().await.expect("a round");
+    let original = office.store.get(first).await.unwrap().expect("a saga");
+    let copies: Vec<_> = (0..1_000_u128)
+        .map(|n| {
+            let mut copy = original.clone();
+            copy.saga.id = SagaId(Uuid::from_u128(u128::MAX - n).into_bytes());
+            copy
+        })
+        .collect();
+    let (held, dead) = (Held::parse(ORDERS).expect("a name"), Uuid::from_u128(7));
+    let marks = copies.iter().map(|copy| (copy.saga.id, copy.saga.version)).collect();
+    let changes = Changes { inserts: copies.into_iter().map(sample::insert).collect(), ..Changes::default() };
+    office.store.inner.commit(Vec::new(), sample::always(changes)).await.expect("copied");
+    office.clock.pass(Duration::from_secs(11));
+    office.desk.claim_hold(&held, dead, Duration::from_secs(10)).await.unwrap().expect("claimed");
+    assert!(office.desk.mark(&held, dead, marks).await.unwrap());
+    office.release(ORDERS).await.expect("releasing");
+    office.clock.pass(Duration::from_secs(11));
+    let (desk, store, engine) = (office.desk.clone(), office.store.clone(), office.api.engine.clone());
+    Holds::new(desk, store, engine, Registry::default()).run_once().await.expect("a round");
+    newer.run_once().await.expect("a round");
+    assert_eq!(
+        office.state(first).await,
+        "running",
+        "the newer build need not wait for the older one's claim to lapse"
+    );
+}
