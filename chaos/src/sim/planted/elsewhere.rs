@@ -11,8 +11,6 @@ pub struct Elsewhere {
     pub breaks: &'static str,
     /// The package the test is in.
     pub package: &'static str,
-    /// The test target.
-    pub target: &'static str,
     /// Its file, from the root of the repository.
     pub file: &'static str,
     /// The test.
@@ -23,8 +21,7 @@ impl Elsewhere {
     /// The command that shows it.
     #[must_use]
     pub fn command(&self) -> String {
-        let test = self.test;
-        format!("cargo test -p {} --test {} {test}", self.package, self.target)
+        format!("cargo test -p {} --test it {}", self.package, self.test)
     }
 }
 
@@ -36,13 +33,13 @@ const fn trap(
     file: &'static str,
     test: &'static str,
 ) -> Elsewhere {
-    Elsewhere { name, what, breaks, package: "baton-chaos", target: "traps", file, test }
+    Elsewhere { name, what, breaks, package: "baton-chaos", file, test }
 }
 
 /// A wrong table, caught by the exhaustive walk.
 const fn table(name: &'static str, what: &'static str, breaks: &'static str, test: &'static str) -> Elsewhere {
-    let file = "saga-core/tests/exhaust.rs";
-    Elsewhere { name, what, breaks, package: "saga-core", target: "exhaust", file, test }
+    let file = "saga-core/tests/it/exhaust.rs";
+    Elsewhere { name, what, breaks, package: "saga-core", file, test }
 }
 
 /// Every one of them.
@@ -51,28 +48,28 @@ pub const ELSEWHERE: &[Elsewhere] = &[
         "real dropped-begin",
         "MariaDB through the driver's own pool: a `begin` whose caller went away leaves the next one in its transaction",
         "I1",
-        "chaos/tests/traps/database.rs",
+        "chaos/tests/it/traps/database.rs",
         "a_dropped_begin_swallows_no_write",
     ),
     trap(
         "real lost-update",
         "MariaDB at its default REPEATABLE READ, read without a lock",
         "I13",
-        "chaos/tests/traps/database.rs",
+        "chaos/tests/it/traps/database.rs",
         "no_update_is_lost_to_repeatable_read",
     ),
     trap(
         "real trust-unroutable",
         "RabbitMQ through the driver: each confirm is believed, that of a message without a queue too",
         "I14",
-        "chaos/tests/traps/broker.rs",
+        "chaos/tests/it/traps/broker.rs",
         "an_unroutable_message_is_never_believed_to_be_taken_over",
     ),
     trap(
         "real stream-ends-silently",
         "RabbitMQ through the driver: the queue is deleted, the consumer's loop ends and nobody notices",
         "I17",
-        "chaos/tests/traps/broker.rs",
+        "chaos/tests/it/traps/broker.rs",
         "a_consumer_whose_stream_ended_in_silence_hears_again",
     ),
     Elsewhere {
@@ -80,8 +77,8 @@ pub const ELSEWHERE: &[Elsewhere] = &[
         what: "real processes whose engines look neither at deadlines nor at their outbox, under a broker that comes back empty",
         breaks: "I17",
         package: "baton",
-        target: "cli_storm",
-        file: "tests/cli_storm.rs",
+
+        file: "tests/it/cli_storm.rs",
         test: "an_engine_without_its_safety_nets_is_caught",
     },
     table("skips-an-undo", "an undo is left out while unwinding", "I10", "skips_an_undo"),

@@ -1,0 +1,10 @@
+//! The integration tests of `baton-chaos`: one binary, so that they link once and share their servers.
+
+mod bad_neighbours;
+mod bugs_doc;
+mod invariants_doc;
+mod matrix;
+mod planted;
+mod proxy;
+mod sim;
+mod traps;

@@ -1,0 +1,67 @@
+//! Which failures mean that the store is away, and what is said once the outcome of a commit is unknown.
+
+use crate::support;
+use baton_orchestrator::engine::input::{Act, Input, Verdict};
+use baton_orchestrator::store::SagaStore as _;
+use saga_core::event::{Order, Outcome, Reply, Verb};
+use saga_core::saga::{Direction, SagaId};
+use std::sync::atomic::Ordering;
+use support::faulty::Fault;
+use support::{Bench, order_start, start, wait_for};
+
+const SAGA: SagaId = SagaId([1; 16]);
+
+#[tokio::test]
+async fn only_a_store_that_is_away_is_waited_for() {
+    let cases: [(&[Fault], bool); 4] = [
+        (&[Fault::Refused, Fault::Refused], false),
+        (&[Fault::Conflict, Fault::Conflict], false),
+        (&[Fault::Away], true),
+        (&[Fault::NotDoneAndUnanswered, Fault::Away], true),
+    ];
+    for (faults, away) in cases {
+        let mut bench = Bench::new();
+        start(&mut bench, 1).await;
+        bench.store.fail_next(faults.iter().copied());
+        let outcome = Outcome::Succeeded { output: bytes::Bytes::new() };
+        let reply = Input::Reply(SAGA, Reply { step: 1, direction: Direction::Action, attempt: 1, outcome });
+        let handle = bench.handle.clone();
+        let settled = tokio::spawn(async move { handle.many(vec![reply]).await });
+        while !settled.is_finished() {
+            bench.engine.run_once().await;
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(settled.await.expect("no panic"), 0, "{faults:?}");
+        assert_eq!(bench.store.looks.load(Ordering::SeqCst) > 0, away, "{faults:?}");
+    }
+}
+
+/// Whatever failed after the answer of a COMMIT was lost, nobody is told that nothing was written.
+#[tokio::test]
+async fn once_in_doubt_a_later_failure_does_not_end_the_doubt() {
+    for later in [Fault::DuplicateKey, Fault::Refused, Fault::Conflict, Fault::Away] {
+        let mut bench = Bench::new();
+        bench.store.fail_next([Fault::DoneButUnanswered, later, later, later]);
+        let verdict = start(&mut bench, 1).await;
+        assert!(matches!(verdict, Verdict::InDoubt(_)), "{later:?}: {verdict:?}");
+        assert_eq!(bench.store.get(SAGA).await.unwrap().expect("it was started").saga.version, 1);
+    }
+}
+
+#[tokio::test]
+async fn an_order_in_a_batch_in_doubt_is_not_given_again_alone() {
+    let mut bench = Bench::new();
+    start(&mut bench, 1).await;
+    let lost = [Fault::DoneButUnanswered, Fault::DuplicateKey, Fault::DuplicateKey, Fault::DuplicateKey];
+    bench.store.fail_next(lost);
+    let (orders, starts) = (bench.handle.clone(), bench.handle.clone());
+    let order = Order { verb: Verb::Pause, actor: "op".into(), reason: "test".into() };
+    let ordered = tokio::spawn(async move { orders.order(Act::new(SAGA, order)).await.expect("queued") });
+    let started = tokio::spawn(async move { starts.start(order_start(2)).await.expect("queued") });
+    wait_for("both to queue", || bench.handle.waiting() == 2).await;
+    bench.engine.run_once().await;
+    for verdict in [ordered.await.expect("no panic"), started.await.expect("no panic")] {
+        assert!(matches!(verdict, Verdict::InDoubt(_)), "{verdict:?}");
+    }
+    assert_eq!(bench.store.get(SAGA).await.unwrap().expect("a saga").saga.version, 2, "paused once");
+}

@@ -1,0 +1,26 @@
+//! The integration tests of `baton-orchestrator`: one binary, so that they link once and share their servers.
+
+mod acts;
+mod admin;
+mod coord;
+mod desk_overview;
+mod engine;
+mod errors_doc;
+mod events;
+mod holds;
+mod in_doubt;
+mod incidents;
+mod jobs;
+mod known;
+mod letters;
+mod order_saga;
+mod payloads;
+mod planted;
+mod refused;
+mod retention;
+mod store_conformance;
+mod store_golden;
+mod store_model;
+mod store_relay;
+mod support;
+mod waker;

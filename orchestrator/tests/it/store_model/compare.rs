@@ -1,0 +1,127 @@
+//! One history, carried out by a store and by the model: the same answers, and the same contents after each commit.
+
+use super::model::{Model, Verdict};
+use super::step::{self, KEYS, MESSAGES, SAGAS, Step, id};
+use baton_orchestrator::store::conformance::sample;
+use baton_orchestrator::store::{ListQuery, Loaded, SagaStore, StoreError};
+use proptest::prelude::*;
+use saga_core::time::Micros;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// A clock that the history turns.
+#[derive(Clone, Debug)]
+pub struct Time(Arc<AtomicI64>);
+
+impl Time {
+    pub fn new() -> Self {
+        Self(Arc::new(AtomicI64::new(sample::START.0)))
+    }
+
+    /// For a store.
+    pub fn clock(&self) -> Arc<dyn Fn() -> Micros + Send + Sync> {
+        let time = Arc::clone(&self.0);
+        Arc::new(move || Micros(time.load(Ordering::SeqCst)))
+    }
+}
+
+/// Fails where the store, which is empty, differs from the model.
+pub async fn compare(store: &dyn SagaStore, time: &Time, history: Vec<Step>) -> Result<(), TestCaseError> {
+    time.0.store(sample::START.0, Ordering::SeqCst);
+    let mut model = Model::at(sample::START);
+    for step in history {
+        match step {
+            Step::Pass(us) => model.now.0 = time.0.fetch_add(us, Ordering::SeqCst) + us,
+            Step::Commit(batch) => {
+                commit(store, &mut model, &batch).await?;
+                same_contents(store, &model).await?;
+            }
+            Step::Get(saga) => prop_assert_eq!(store.get(id(saga)).await.unwrap(), model.get(id(saga))),
+            Step::FindKeys(keys) => {
+                let keys: Vec<_> = keys.into_iter().map(|key| sample::key(1, key)).collect();
+                prop_assert_eq!(store.find_keys(keys.clone()).await.unwrap(), model.find_keys(&keys));
+            }
+            Step::List(query) => prop_assert_eq!(store.list(query.clone()).await.unwrap(), model.list(&query)),
+            Step::Journal(saga, after, limit) => {
+                let journal = store.journal(id(saga), after, limit).await.unwrap();
+                prop_assert_eq!(journal, model.journal(id(saga), after, limit));
+            }
+            Step::Due(known, limit) => {
+                let page = store.due(known.clone(), limit).await.unwrap();
+                prop_assert!(model.is_due_page(&known, limit, &page), "{page:?}");
+            }
+            Step::Unconfirmed(age, after, limit) => {
+                let after = after.map(|message| sample::message_id(1, message));
+                let found = store.unconfirmed(age, after, limit).await.unwrap();
+                prop_assert_eq!(found, model.unconfirmed(age, after, limit));
+            }
+            Step::Forget(us, after, limit) => {
+                let (before, after) = (Micros(model.now.0 - us), after.map(id));
+                let sweep = store.forget(before, after, limit).await.unwrap();
+                prop_assert_eq!((sweep.forgotten, sweep.reached), model.forget(before, after, limit));
+                same_contents(store, &model).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn commit(store: &dyn SagaStore, model: &mut Model, batch: &step::Batch) -> Result<(), TestCaseError> {
+    let batch = batch.without(|saga| model.forgotten(saga).is_some());
+    let seen = Arc::new(Mutex::new(None));
+    let (slot, decided) = (Arc::clone(&seen), batch.clone());
+    let decide = move |loaded: &Loaded| {
+        *slot.lock().unwrap() = Some(loaded.clone());
+        decided.decide(loaded)
+    };
+    let answer = store.commit(batch.asked(), Box::new(decide)).await;
+    let seen = seen.lock().unwrap().take().expect("a decision was asked for");
+    let loaded = model.load(&batch.asked());
+    prop_assert_eq!((&seen.records, &seen.broken, seen.now), (&loaded.records, &loaded.broken, loaded.now));
+    let changes = batch.decide(&loaded);
+    let verdict = model.commit(&changes);
+    match answer {
+        Ok(written) => prop_assert_eq!((verdict, written), (Verdict::Committed, changes)),
+        Err(error) => prop_assert_eq!(verdict_of(&error), Some(verdict), "{:?} for {:?}", error, changes),
+    }
+    Ok(())
+}
+
+fn verdict_of(error: &StoreError) -> Option<Verdict> {
+    match error {
+        StoreError::Conflict(_) => Some(Verdict::Conflict),
+        StoreError::DuplicateKey => Some(Verdict::DuplicateKey),
+        StoreError::Refused(_) => Some(Verdict::Refused),
+        StoreError::Unavailable(_)
+        | StoreError::UnknownOutcome(_)
+        | StoreError::Unreadable(_)
+        | StoreError::HoldLifted(_)
+        | StoreError::RequestTaken => None,
+    }
+}
+
+/// Everything there is, by every way to read it.
+async fn same_contents(store: &dyn SagaStore, model: &Model) -> Result<(), TestCaseError> {
+    for saga in (0..SAGAS).map(id) {
+        prop_assert_eq!(store.get(saga).await.unwrap(), model.get(saga));
+        prop_assert_eq!(store.journal(saga, 0, 100).await.unwrap(), model.journal(saga, 0, 100));
+        prop_assert_eq!(store.forgotten(saga).await.unwrap(), model.forgotten(saga));
+    }
+    let keys: Vec<_> = (0..KEYS).map(|key| sample::key(1, key)).collect();
+    prop_assert_eq!(store.find_keys(keys.clone()).await.unwrap(), model.find_keys(&keys));
+    for business_key in std::iter::once(None).chain(step::business_keys().map(Some)) {
+        let query = ListQuery { business_key, limit: SAGAS, ..ListQuery::default() };
+        prop_assert_eq!(store.list(query.clone()).await.unwrap(), model.list(&query));
+    }
+    for known in step::definitions() {
+        let (known, page) = (vec![known.clone()], store.due(vec![known], SAGAS).await.unwrap());
+        prop_assert!(model.is_due_page(&known, SAGAS, &page), "{page:?}");
+    }
+    for limit in [2, SAGAS] {
+        prop_assert_eq!(store.under_way(limit).await.unwrap(), model.under_way(limit));
+    }
+    let found = store.unconfirmed(Duration::ZERO, None, MESSAGES).await.unwrap();
+    prop_assert_eq!(found, model.unconfirmed(Duration::ZERO, None, MESSAGES));
+    Ok(())
+}

@@ -1,0 +1,256 @@
+//! Stores with one defect each, planted in front of a good one: the comparison must notice every one of them.
+
+use async_trait::async_trait;
+use baton_orchestrator::search::Search;
+use baton_orchestrator::store::forgetting::{Forgotten, Sweep};
+use baton_orchestrator::store::{
+    Changes, Counted, Decide, Found, Holder, ListQuery, Loaded, OutboxMessage, Record, SagaStore, SearchQuery,
+    StartKey, StoreError,
+};
+use saga_core::event::Entry;
+use saga_core::saga::{DefinitionId, SagaId};
+use saga_core::time::Micros;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use uuid::Uuid;
+
+/// What is written in place of what was decided.
+pub type Spoil = fn(Changes, &Loaded) -> Changes;
+
+/// What is wrong with a store.
+#[derive(Clone, Copy, Debug)]
+pub enum Defect {
+    /// It writes something else than was decided.
+    Writes(Spoil),
+    /// It compares business keys without their case.
+    FoldsCase,
+    /// It takes what is due within a microsecond for due.
+    WakesEarly,
+    /// It knows every definition.
+    WakesStrangers,
+    /// It counts sagas at rest as under way.
+    CountsAll,
+    /// Its journal's pages begin one entry too late.
+    SkipsAnEntry,
+    /// It hands out messages however young they are.
+    SendsEarly,
+    /// Its pages of messages begin at the beginning.
+    NeverPages,
+    /// It finds all keys but the last.
+    LosesAHolder,
+    /// It loads all sagas but the last.
+    LoadsTooFew,
+    /// It forgets sagas a microsecond too early.
+    ForgetsEarly,
+    /// Its steps of forgetting begin at the beginning.
+    NeverGetsOn,
+}
+
+/// Every defect with its name.
+pub const DEFECTS: &[(&str, Defect)] = &[
+    ("ignores versions", Defect::Writes(ignore_versions)),
+    ("forgets a key", Defect::Writes(forget_a_key)),
+    ("forgets a fingerprint", Defect::Writes(forget_a_fingerprint)),
+    ("forgets an entry", Defect::Writes(forget_an_entry)),
+    ("keeps confirmed messages", Defect::Writes(keep_confirmed)),
+    ("loses a message", Defect::Writes(lose_a_message)),
+    ("loses outputs and causes", Defect::Writes(lose_data)),
+    ("loses the last failure", Defect::Writes(lose_failures)),
+    ("writes half a batch", Defect::Writes(write_half)),
+    ("forgets the saga's deadline", Defect::Writes(forget_deadlines)),
+    ("folds case", Defect::FoldsCase),
+    ("wakes early", Defect::WakesEarly),
+    ("wakes strangers", Defect::WakesStrangers),
+    ("counts all", Defect::CountsAll),
+    ("skips an entry", Defect::SkipsAnEntry),
+    ("sends early", Defect::SendsEarly),
+    ("never pages", Defect::NeverPages),
+    ("loses a holder", Defect::LosesAHolder),
+    ("loads too few", Defect::LoadsTooFew),
+    ("forgets early", Defect::ForgetsEarly),
+    ("never gets on", Defect::NeverGetsOn),
+];
+
+fn ignore_versions(mut changes: Changes, loaded: &Loaded) -> Changes {
+    for update in &mut changes.updates {
+        if let Some(record) = loaded.records.get(&update.saga.id) {
+            update.loaded_version = record.saga.version;
+        }
+    }
+    changes
+}
+
+fn forget_a_key(mut changes: Changes, _: &Loaded) -> Changes {
+    changes.inserts.iter_mut().for_each(|insert| insert.keys.truncate(insert.keys.len().saturating_sub(1)));
+    changes
+}
+
+fn forget_a_fingerprint(mut changes: Changes, _: &Loaded) -> Changes {
+    changes.inserts.iter_mut().for_each(|insert| insert.fingerprint.0 = [0xff; 32]);
+    changes
+}
+
+fn forget_an_entry(mut changes: Changes, _: &Loaded) -> Changes {
+    changes.journal.pop();
+    changes
+}
+
+fn keep_confirmed(mut changes: Changes, _: &Loaded) -> Changes {
+    changes.confirmed.clear();
+    changes
+}
+
+fn lose_a_message(mut changes: Changes, _: &Loaded) -> Changes {
+    changes.outbox.pop();
+    changes
+}
+
+fn lose_data(mut changes: Changes, _: &Loaded) -> Changes {
+    changes.updates.iter_mut().for_each(|update| update.saga.outputs.clear());
+    changes
+}
+
+fn lose_failures(mut changes: Changes, _: &Loaded) -> Changes {
+    changes.updates.iter_mut().for_each(|update| update.last_failure = None);
+    changes
+}
+
+fn write_half(mut changes: Changes, _: &Loaded) -> Changes {
+    changes.updates.truncate(1);
+    changes
+}
+
+fn forget_deadlines(mut changes: Changes, _: &Loaded) -> Changes {
+    changes.inserts.iter_mut().for_each(|insert| insert.record.saga.deadline = None);
+    changes
+}
+
+/// A store with a defect.
+#[derive(Debug)]
+pub struct Defective<S> {
+    pub inner: S,
+    pub defect: Defect,
+}
+
+impl<S: SagaStore> Defective<S> {
+    /// Writes the spoiled changes and claims to have written the others.
+    async fn spoiled(&self, ids: Vec<SagaId>, mut decide: Decide, spoil: Spoil) -> Result<Changes, StoreError> {
+        let claimed = Arc::new(Mutex::new(Changes::default()));
+        let slot = Arc::clone(&claimed);
+        let wrong = move |loaded: &Loaded| {
+            let decided = decide(loaded);
+            *slot.lock().unwrap() = decided.clone();
+            spoil(decided, loaded)
+        };
+        self.inner.commit(ids, Box::new(wrong)).await?;
+        let claimed = claimed.lock().unwrap().clone();
+        Ok(claimed)
+    }
+}
+
+#[async_trait]
+impl<S: SagaStore> SagaStore for Defective<S> {
+    async fn commit(&self, mut ids: Vec<SagaId>, decide: Decide) -> Result<Changes, StoreError> {
+        match self.defect {
+            Defect::Writes(spoil) => self.spoiled(ids, decide, spoil).await,
+            Defect::LoadsTooFew => {
+                ids.sort_unstable();
+                ids.dedup();
+                ids.pop();
+                self.inner.commit(ids, decide).await
+            }
+            _ => self.inner.commit(ids, decide).await,
+        }
+    }
+
+    async fn find_keys(&self, keys: Vec<StartKey>) -> Result<Vec<Holder>, StoreError> {
+        let mut found = self.inner.find_keys(keys).await?;
+        if matches!(self.defect, Defect::LosesAHolder) {
+            found.pop();
+        }
+        Ok(found)
+    }
+
+    async fn get(&self, id: SagaId) -> Result<Option<Record>, StoreError> {
+        self.inner.get(id).await
+    }
+
+    async fn list(&self, query: ListQuery) -> Result<Vec<Record>, StoreError> {
+        if !matches!(self.defect, Defect::FoldsCase) {
+            return self.inner.list(query).await;
+        }
+        let all = ListQuery { business_key: None, limit: u32::MAX, ..query.clone() };
+        let mut found = self.inner.list(all).await?;
+        if let Some(key) = query.business_key {
+            found.retain(|record| record.business_key.eq_ignore_ascii_case(&key));
+        }
+        found.truncate(query.limit as usize);
+        Ok(found)
+    }
+
+    async fn search(&self, query: SearchQuery) -> Result<Found, StoreError> {
+        self.inner.search(query).await
+    }
+
+    async fn count(&self, search: Search, limit: u32, max_rows: u32) -> Result<Counted, StoreError> {
+        self.inner.count(search, limit, max_rows).await
+    }
+
+    async fn journal(&self, id: SagaId, after: u64, limit: u32) -> Result<Vec<Entry>, StoreError> {
+        let skipped = u64::from(matches!(self.defect, Defect::SkipsAnEntry));
+        self.inner.journal(id, after.saturating_add(skipped), limit).await
+    }
+
+    async fn due(&self, known: Vec<DefinitionId>, limit: u32) -> Result<Vec<Record>, StoreError> {
+        match self.defect {
+            Defect::WakesStrangers => self.inner.due(super::step::definitions(), limit).await,
+            Defect::WakesEarly => {
+                let soon = Micros(self.inner.now().0 + 1);
+                let all = ListQuery { limit: u32::MAX, ..ListQuery::default() };
+                let mut found = self.inner.list(all).await?;
+                found.retain(|record| known.contains(&record.saga.definition));
+                found.retain(|record| record.saga.wake_at().is_some_and(|at| at <= soon));
+                found.sort_by_key(|record| (record.saga.wake_at(), record.saga.id));
+                found.truncate(limit as usize);
+                Ok(found)
+            }
+            _ => self.inner.due(known, limit).await,
+        }
+    }
+
+    async fn under_way(&self, limit: u32) -> Result<u64, StoreError> {
+        match self.defect {
+            Defect::CountsAll => Ok(self.inner.list(ListQuery { limit, ..ListQuery::default() }).await?.len() as u64),
+            _ => self.inner.under_way(limit).await,
+        }
+    }
+
+    async fn unconfirmed(
+        &self,
+        age: Duration,
+        after: Option<Uuid>,
+        limit: u32,
+    ) -> Result<Vec<OutboxMessage>, StoreError> {
+        let age = if matches!(self.defect, Defect::SendsEarly) { Duration::ZERO } else { age };
+        let after = after.filter(|_| !matches!(self.defect, Defect::NeverPages));
+        self.inner.unconfirmed(age, after, limit).await
+    }
+
+    async fn forget(&self, before: Micros, after: Option<SagaId>, limit: u32) -> Result<Sweep, StoreError> {
+        let before = if matches!(self.defect, Defect::ForgetsEarly) { Micros(before.0 + 1) } else { before };
+        let after = after.filter(|_| !matches!(self.defect, Defect::NeverGetsOn));
+        self.inner.forget(before, after, limit).await
+    }
+
+    async fn forgotten(&self, id: SagaId) -> Result<Option<Forgotten>, StoreError> {
+        self.inner.forgotten(id).await
+    }
+
+    fn now(&self) -> Micros {
+        self.inner.now()
+    }
+
+    async fn ready(&self) -> Result<(), StoreError> {
+        self.inner.ready().await
+    }
+}

@@ -1,0 +1,119 @@
+//! Each defect on purpose is caught: the invariant that holds under all rules breaks under the broken one.
+
+use crate::support;
+use baton_participant_kit::clock::Clock;
+use baton_participant_kit::codec::{batch_of, key_to_wire};
+use baton_participant_kit::ledger;
+use baton_participant_kit::metrics::Metrics;
+use baton_participant_kit::participant::Direction;
+use baton_participant_kit::plan::{PlantedBug, Rules};
+use baton_participant_kit::worker::{Worker, WorkerOptions};
+use baton_proto::baton::participant::v1 as wire;
+use baton_sql::database::{Database, DatabaseConfig};
+use prost::Message as _;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use support::bus::ObedientBus;
+use support::toy::{Mood, Toy, add, command, effects, remove};
+use support::{NOW_US, batches_with};
+use tokio_util::sync::CancellationToken;
+
+async fn database(toy: &Toy) -> Database {
+    let database = Database::open(DatabaseConfig::SqliteMemory).await.unwrap();
+    database.migrate(&ledger::migrations(toy)).await.unwrap();
+    database
+}
+
+fn rules(planted: Option<PlantedBug>) -> Rules {
+    Rules { planted }
+}
+
+/// Every effect happens at most once, however often its command comes.
+async fn effect_once(planted: Option<PlantedBug>) -> bool {
+    let toy = Arc::new(Toy::default());
+    let database = database(&toy).await;
+    let worker = batches_with(&toy, &database, rules(planted));
+    for _ in 0..3 {
+        worker.answer(&[add(1)]).await;
+    }
+    effects(&database, 1).await == (1, 0)
+}
+
+/// After an undo the action never takes effect.
+async fn no_late_action(planted: Option<PlantedBug>) -> bool {
+    let toy = Arc::new(Toy::default());
+    let database = database(&toy).await;
+    let worker = batches_with(&toy, &database, rules(planted));
+    worker.answer(&[remove(1)]).await;
+    worker.answer(&[add(1)]).await;
+    effects(&database, 1).await == (0, 0)
+}
+
+/// A refusal stays a refusal, even if the participant would say yes by now.
+async fn refusals_last(planted: Option<PlantedBug>) -> bool {
+    let toy = Arc::new(Toy::default());
+    let database = database(&toy).await;
+    let worker = batches_with(&toy, &database, rules(planted));
+    let refused = command(1, Direction::Action, Mood::Reject);
+    worker.answer(std::slice::from_ref(&refused)).await;
+    toy.changed_its_mind.store(true, Ordering::SeqCst);
+    worker.answer(&[refused]).await;
+    effects(&database, 1).await == (0, 0)
+}
+
+/// A command is not lost when its worker dies before the commit.
+async fn nothing_lost(planted: Option<PlantedBug>) -> bool {
+    let toy = Arc::new(Toy::default());
+    let database = database(&toy).await;
+    let bus = ObedientBus::default();
+    let one = command(1, Direction::Action, Mood::Wait);
+    let encoded = wire::Command {
+        key: Some(key_to_wire(one.key)),
+        attempt: 1,
+        name: one.name,
+        payload: one.payload,
+        ..wire::Command::default()
+    };
+    bus.send(batch_of(vec![encoded.encode_to_vec().into()]));
+    let options = WorkerOptions { rules: rules(planted), ..WorkerOptions::default() };
+    let clock = Clock::from_fn(|| NOW_US);
+    let worker =
+        Worker::new(Arc::clone(&toy), database.clone(), Arc::new(bus.clone()), clock, Metrics::default(), options);
+    let worker = Arc::new(worker);
+    let dying = Arc::clone(&worker);
+    let running = tokio::spawn(async move { dying.run(CancellationToken::new()).await });
+    toy.waiting.notified().await;
+    running.abort();
+    assert!(running.await.unwrap_err().is_cancelled());
+    // The next worker of the same queue, if anything waits there.
+    if bus.waiting() > 0 {
+        toy.go.notify_waiters();
+        toy.go.notify_one();
+        worker.run_once(&mut bus.clone(), &CancellationToken::new()).await.unwrap();
+    }
+    effects(&database, 1).await == (1, 0)
+}
+
+#[tokio::test]
+async fn no_ledger_check_is_caught() {
+    assert!(effect_once(None).await);
+    assert!(!effect_once(Some(PlantedBug::NoLedgerCheck)).await);
+}
+
+#[tokio::test]
+async fn no_tombstone_is_caught() {
+    assert!(no_late_action(None).await);
+    assert!(!no_late_action(Some(PlantedBug::NoTombstone)).await);
+}
+
+#[tokio::test]
+async fn ack_before_commit_is_caught() {
+    assert!(nothing_lost(None).await);
+    assert!(!nothing_lost(Some(PlantedBug::AckBeforeCommit)).await);
+}
+
+#[tokio::test]
+async fn rejection_not_stored_is_caught() {
+    assert!(refusals_last(None).await);
+    assert!(!refusals_last(Some(PlantedBug::RejectionNotStored)).await);
+}

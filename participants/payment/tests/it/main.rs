@@ -1,0 +1,7 @@
+//! The integration tests of `baton-payment`: one binary, so that they link once and share their servers.
+
+mod budget;
+mod commands;
+mod gateway;
+mod secrets;
+mod stage;

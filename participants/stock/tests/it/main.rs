@@ -1,0 +1,5 @@
+//! The integration tests of `baton-stock`: one binary, so that they link once and share their servers.
+
+mod commands;
+mod service;
+mod support;

@@ -1,0 +1,6 @@
+//! The integration tests of `baton-sql`: one binary, so that they link once and share their servers.
+
+mod faults;
+mod mariadb_bounds;
+mod mariadb_faults;
+mod suite;

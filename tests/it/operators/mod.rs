@@ -1,0 +1,13 @@
+//! What operators do, from one table through gRPC, the command line, HTTP and the page alike: find, explain, act.
+
+mod audit;
+mod cli;
+mod drivers;
+mod equal;
+mod http;
+mod page;
+mod people;
+mod shop;
+use crate::support;
+use crate::support::stuck;
+mod table;
