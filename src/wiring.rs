@@ -2,8 +2,8 @@
 
 use crate::config::{Bus, BusKind, Config, Coord, CoordKind, Provider, Store, StoreUrl, shop::Shop};
 use crate::failure::Failure;
-use baton_bus::bus::CommandBus;
-use baton_bus::rabbitmq::{RabbitBus, RabbitConfig};
+use baton_courier::bus::CommandBus;
+use baton_courier::rabbitmq::{RabbitBus, RabbitConfig};
 use baton_edge::shop::currency::Currencies;
 use baton_orchestrator::coord::Coord as Hints;
 use baton_orchestrator::coord::local::LocalCoord;

@@ -1,8 +1,8 @@
 //! Messages published and taken over, on both buses: from the first publish to the last acknowledgement.
 
-use baton_bus::bus::{CommandBus, Consumer, Destination, Message};
-use baton_bus::local::{LocalBus, LocalConfig};
-use baton_bus::rabbitmq::{RabbitBus, RabbitConfig};
+use baton_courier::bus::{CommandBus, Consumer, Destination, Message};
+use baton_courier::local::{LocalBus, LocalConfig};
+use baton_courier::rabbitmq::{RabbitBus, RabbitConfig};
 use baton_supervisor::shared;
 use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput};

@@ -32,8 +32,8 @@ use crate::workers::relay::Relay;
 use crate::workers::retention::{Policy, Retention};
 use crate::workers::waker::Waker;
 use axum::Router;
-use baton_bus::bus::{CommandBus, Destination};
-use baton_bus::error::BusError;
+use baton_courier::bus::{CommandBus, Destination};
+use baton_courier::error::BusError;
 use baton_proto::baton::dev::v1::chaos_service_server;
 use baton_proto::baton::saga::v1::saga_admin_service_server::SagaAdminServiceServer;
 use baton_proto::baton::saga::v1::saga_service_server::SagaServiceServer;
@@ -355,7 +355,7 @@ mod tests {
     use crate::coord::local::LocalCoord;
     use crate::store::memory::MemoryStore;
     use crate::workers::probe::NoProbe;
-    use baton_bus::local::{LocalBus, LocalConfig};
+    use baton_courier::local::{LocalBus, LocalConfig};
     use saga_core::time::Micros;
 
     #[tokio::test]

@@ -4,8 +4,8 @@ use super::finding::Finding;
 use super::within;
 use crate::config::{BusKind, Config};
 use crate::wiring;
-use baton_bus::bus::{CommandBus as _, Destination};
-use baton_bus::rabbitmq::RabbitBus;
+use baton_courier::bus::{CommandBus as _, Destination};
+use baton_courier::rabbitmq::RabbitBus;
 use baton_orchestrator::sagas::Registry;
 use secrecy::ExposeSecret as _;
 
@@ -44,7 +44,7 @@ pub async fn look(config: &Config) -> Vec<Finding> {
 }
 
 async fn version(config: &Config) -> Finding {
-    let told = within(baton_bus::rabbitmq::greeting::broker_version(config.bus.url.expose_secret())).await;
+    let told = within(baton_courier::rabbitmq::greeting::broker_version(config.bus.url.expose_secret())).await;
     match told {
         Ok(Some(version)) if is_supported(&version) => Finding::ok(PART, "version", format!("RabbitMQ {version}")),
         Ok(Some(version)) => {

@@ -1,8 +1,8 @@
 //! `baton verify`: clean while orders move and at rest, and each damage done to real databases is named by its invariant.
 
 use crate::support;
-use baton_bus::bus::{CommandBus as _, Destination, Message};
-use baton_bus::rabbitmq::{RabbitBus, RabbitConfig};
+use baton_courier::bus::{CommandBus as _, Destination, Message};
+use baton_courier::rabbitmq::{RabbitBus, RabbitConfig};
 use baton_sql::database::{Database, DatabaseConfig, Verdict};
 use baton_supervisor::stack::{Stack, StackOptions};
 use bytes::Bytes;

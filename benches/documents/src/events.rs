@@ -4,8 +4,8 @@
 //! event that was never published because its service died between its commit and its publish: there is no outbox.
 
 use anyhow::{Result, ensure};
-use baton_bus::bus::{CommandBus, Destination, Message};
-use baton_bus::rabbitmq::RabbitBus;
+use baton_courier::bus::{CommandBus, Destination, Message};
+use baton_courier::rabbitmq::RabbitBus;
 use baton_proto::shop::order::v1::{OrderLine, OrderState};
 use bytes::Bytes;
 use serde::de::DeserializeOwned;

@@ -8,7 +8,7 @@ use crate::tables;
 use crate::waiting::Waiting;
 use anyhow::{Context as _, Result};
 use async_trait::async_trait;
-use baton_bus::rabbitmq::RabbitBus;
+use baton_courier::rabbitmq::RabbitBus;
 use baton_edge::shop::identifier::OrderNumber;
 use baton_proto::shop::order::v1::OrderState;
 use baton_sql::database::Database;

@@ -5,7 +5,7 @@ use crate::payments::{self, Misfit, Provider};
 use crate::process::{self, Surroundings};
 use crate::tables;
 use anyhow::{Context as _, Result};
-use baton_bus::rabbitmq::RabbitBus;
+use baton_courier::rabbitmq::RabbitBus;
 use baton_edge::shop::currency::Currency;
 use baton_edge::shop::identifier::{OrderNumber, PaymentId};
 use baton_payment::money::Money;

@@ -1,7 +1,7 @@
 //! What every process is told about its surroundings, and how it says that it is ready.
 
 use anyhow::{Context as _, Result};
-use baton_bus::rabbitmq::{RabbitBus, RabbitConfig};
+use baton_courier::rabbitmq::{RabbitBus, RabbitConfig};
 use baton_sql::database::{Database, DatabaseConfig};
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -4,7 +4,7 @@ use crate::events::{self, ORDER_STATUS, PAYMENT_CANCEL, STOCK_DECREASE, Status};
 use crate::process::{self, Surroundings};
 use crate::{shelf, tables};
 use anyhow::{Context as _, Result};
-use baton_bus::rabbitmq::RabbitBus;
+use baton_courier::rabbitmq::RabbitBus;
 use baton_edge::shop::identifier::OrderNumber;
 use baton_proto::shop::order::v1::{OrderLine, OrderState};
 use baton_sql::database::{Database, Verdict};

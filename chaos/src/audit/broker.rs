@@ -1,10 +1,10 @@
 //! What the broker holds, by its own count: depths of queues, and the dead letters with their reasons.
 
 use super::books::{DeadLetter, Queue};
-use baton_bus::bus::Destination;
-use baton_bus::error::BusError;
-use baton_bus::rabbitmq::RabbitBus;
-use baton_bus::topology;
+use baton_courier::bus::Destination;
+use baton_courier::error::BusError;
+use baton_courier::rabbitmq::RabbitBus;
+use baton_courier::topology;
 use std::time::Duration;
 use tokio::time::timeout;
 

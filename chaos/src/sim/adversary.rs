@@ -1,7 +1,7 @@
 //! Who decides what goes wrong: asked at every place where the world touches a process.
 
 use super::life::{Role, Us};
-use baton_bus::bus::Destination;
+use baton_courier::bus::Destination;
 use baton_participant_kit::participant::CommandKey;
 
 /// A place where something can go wrong.

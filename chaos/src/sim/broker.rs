@@ -1,6 +1,6 @@
 //! A durable broker as plain data: queues, consumers, what each holds unsettled, and what was quarantined.
 
-use baton_bus::bus::Destination;
+use baton_courier::bus::Destination;
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;

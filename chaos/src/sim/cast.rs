@@ -1,7 +1,7 @@
 //! Who plays the participants: the real ones of the order saga, or stand-ins that record effects.
 
 use async_trait::async_trait;
-use baton_bus::bus::CommandBus;
+use baton_courier::bus::CommandBus;
 use baton_edge::reason::CommandReason;
 use baton_edge::shop::currency::Currencies;
 use baton_order::participant::OrderParticipant;

@@ -1,6 +1,6 @@
 //! What passes the seams, remembered for the checks: which replies were really given, what was really committed.
 
-use baton_bus::bus::Destination;
+use baton_courier::bus::Destination;
 use baton_orchestrator::store::Changes;
 use baton_participant_kit::codec;
 use baton_participant_kit::participant::{CommandKey, Direction};

@@ -136,7 +136,7 @@ fn away() -> StoreError {
 /// The commands a commit is about: those it sends and those whose answers it writes down.
 fn touched(changes: &Changes) -> Vec<CommandKey> {
     let sent = changes.outbox.iter().flat_map(|message| {
-        super::seen::keys(&baton_bus::bus::Destination::Commands(message.participant.clone()), &message.body)
+        super::seen::keys(&baton_courier::bus::Destination::Commands(message.participant.clone()), &message.body)
     });
     let answered = changes.journal.iter().filter_map(|entry| match &entry.record {
         Journaled::Moved(Event::Reply(reply)) => {

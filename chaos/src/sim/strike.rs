@@ -2,7 +2,7 @@
 
 use super::plant::AdapterBug;
 use super::run::Run;
-use baton_bus::bus::Destination;
+use baton_courier::bus::Destination;
 use baton_orchestrator::engine::input::Act;
 use bytes::Bytes;
 use saga_core::event::{Order, Verb};

@@ -7,7 +7,7 @@
 use super::adversary::{Adversary, Call, CallFate, Fate, Place, Travel};
 use super::life::{Role, Us};
 use super::rng::Rng;
-use baton_bus::bus::Destination;
+use baton_courier::bus::Destination;
 use baton_participant_kit::participant::CommandKey;
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -12,8 +12,8 @@ use crate::audit::provider;
 use crate::audit::report::Finding;
 use crate::audit::verify::{Extras, verify};
 use anyhow::Result;
-use baton_bus::bus::CommandBus as _;
-use baton_bus::rabbitmq::{RabbitBus, RabbitConfig};
+use baton_courier::bus::CommandBus as _;
+use baton_courier::rabbitmq::{RabbitBus, RabbitConfig};
 use baton_orchestrator::sagas::Registry;
 
 /// Everything that was ever ordered on this cluster, not only by this nemesis: a late effect on an older order counts.

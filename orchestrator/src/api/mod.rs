@@ -29,7 +29,7 @@ use crate::notify::Notifier;
 use crate::sagas::Registry;
 use crate::store::SagaStore;
 use crate::workers::probe::Probe;
-use baton_bus::bus::CommandBus;
+use baton_courier::bus::CommandBus;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;

@@ -4,7 +4,7 @@ use crate::desk::Desk;
 use crate::desk::audit::{NewAudit, append};
 use crate::store::sql::store_error;
 use crate::store::{OutboxMessage, REPLIES, StoreError, row};
-use baton_bus::bus::{Destination, MAX_BODY};
+use baton_courier::bus::{Destination, MAX_BODY};
 use baton_sql::database::{Tx, Verdict};
 use baton_sql::error::SqlError;
 use baton_sql::value::{Row, Value};

@@ -4,7 +4,7 @@ use crate::engine::attempt::{Committer, Settled};
 use crate::engine::input::{Input, Job, Verdict};
 use crate::engine::sender::Sender;
 use crate::notify::Notifier;
-use baton_bus::bus::Delivery;
+use baton_courier::bus::Delivery;
 use baton_crash_point::{Point, hit};
 use std::sync::Arc;
 use std::time::Duration;

@@ -2,7 +2,7 @@
 
 use crate::engine::input::{Act, Input, Job, Start, Verdict};
 use crate::engine::under_way::UnderWay;
-use baton_bus::bus::Delivery;
+use baton_courier::bus::Delivery;
 use saga_core::event::Reply;
 use saga_core::saga::SagaId;
 use std::sync::Arc;

@@ -3,7 +3,7 @@
 use crate::held::{Barrier, Held};
 use crate::store::audit::content;
 use crate::store::{Fingerprint, Record, StartKey};
-use baton_bus::bus::Delivery;
+use baton_courier::bus::Delivery;
 use bytes::Bytes;
 use saga_core::event::{Order, Reply};
 use saga_core::saga::{DefinitionId, SagaId};

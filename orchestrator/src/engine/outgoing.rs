@@ -1,7 +1,7 @@
 //! Commands packed into messages: one message per participant carries as many as fit.
 
 use crate::store::OutboxMessage;
-use baton_bus::bus::MAX_BODY;
+use baton_courier::bus::MAX_BODY;
 use baton_proto::baton::participant::v1 as wire;
 use bytes::{Bytes, BytesMut};
 use prost::Message as _;

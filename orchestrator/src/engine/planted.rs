@@ -4,7 +4,7 @@ use crate::engine::attempt::Committer;
 use crate::engine::input::Job;
 use crate::engine::plan::Apply;
 use crate::engine::sender::Sender;
-use baton_bus::bus::Delivery;
+use baton_courier::bus::Delivery;
 use std::fmt;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -57,7 +57,7 @@ pub(crate) async fn ack_before_commit(committer: &Committer, jobs: Vec<Job>) -> 
 struct Settled;
 
 #[async_trait::async_trait]
-impl baton_bus::bus::Settle for Settled {
+impl baton_courier::bus::Settle for Settled {
     async fn ack(self: Box<Self>) {}
     async fn dead_letter(self: Box<Self>, _body: bytes::Bytes, _reason: &str) {}
     async fn release(self: Box<Self>) {}

@@ -1,7 +1,7 @@
 //! Publishing after the commit, and remembering what was confirmed until its outbox rows are deleted.
 
 use crate::store::{OutboxMessage, REPLIES};
-use baton_bus::bus::{CommandBus, Destination, Message};
+use baton_courier::bus::{CommandBus, Destination, Message};
 use baton_crash_point::{Point, hit};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -3,8 +3,8 @@
 use crate::engine::handle::EngineHandle;
 use crate::metrics::Metrics;
 use async_trait::async_trait;
-use baton_bus::bus::{Consumer, Delivery, Settle};
-use baton_bus::error::BusError;
+use baton_courier::bus::{Consumer, Delivery, Settle};
+use baton_courier::error::BusError;
 use baton_crash_point::{Point, hit};
 use baton_proto::baton::participant::v1 as wire;
 use bytes::Bytes;
@@ -198,8 +198,8 @@ mod tests {
     use super::*;
     use crate::engine::input::Job;
     use crate::engine::under_way::UnderWay;
-    use baton_bus::bus::{CommandBus as _, Destination, Message};
-    use baton_bus::local::{LocalBus, LocalConfig};
+    use baton_courier::bus::{CommandBus as _, Destination, Message};
+    use baton_courier::local::{LocalBus, LocalConfig};
     use uuid::Uuid;
 
     fn good() -> wire::Reply {

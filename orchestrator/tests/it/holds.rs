@@ -2,7 +2,7 @@
 
 mod releasing;
 use crate::support;
-use baton_bus::bus::Destination;
+use baton_courier::bus::Destination;
 use baton_edge::shop::identifier::RequestId;
 use baton_orchestrator::api::Api;
 use baton_orchestrator::api::begin::{Asked, new_saga_id};

@@ -2,7 +2,7 @@
 
 use crate::support;
 use async_trait::async_trait;
-use baton_bus::bus::Destination;
+use baton_courier::bus::Destination;
 use baton_orchestrator::desk::Desk;
 use baton_orchestrator::desk::letters::NewLetter;
 use baton_orchestrator::metrics::Metrics;

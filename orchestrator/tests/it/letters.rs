@@ -1,9 +1,9 @@
 //! Dead letters from the quarantine to an operator's decision, and a saga's timeline: what is shown, and what never is.
 
 use crate::support;
-use baton_bus::bus::{CommandBus, Destination, Message};
-use baton_bus::local::{LocalBus, LocalConfig};
-use baton_bus::rabbitmq::{RabbitBus, RabbitConfig};
+use baton_courier::bus::{CommandBus, Destination, Message};
+use baton_courier::local::{LocalBus, LocalConfig};
+use baton_courier::rabbitmq::{RabbitBus, RabbitConfig};
 use baton_orchestrator::api::Api;
 use baton_orchestrator::desk::Desk;
 use baton_orchestrator::store::conformance::sample;

@@ -1,8 +1,8 @@
 //! The relay reaches every outbox message, whatever cannot be published before it.
 
 use async_trait::async_trait;
-use baton_bus::bus::{CommandBus, Consumer, Destination, Message};
-use baton_bus::error::BusError;
+use baton_courier::bus::{CommandBus, Consumer, Destination, Message};
+use baton_courier::error::BusError;
 use baton_orchestrator::engine::sender::Sender;
 use baton_orchestrator::metrics::Metrics;
 use baton_orchestrator::store::conformance::sample;

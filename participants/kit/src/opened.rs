@@ -3,7 +3,7 @@
 use crate::codec::{self, Item};
 use crate::malformed::Malformed;
 use crate::participant::Command;
-use baton_bus::bus::Delivery;
+use baton_courier::bus::Delivery;
 use bytes::Bytes;
 
 /// The items of a delivery by what can be done with them.

@@ -2,7 +2,7 @@
 
 use crate::codec;
 use crate::worker::NewId;
-use baton_bus::bus::{CommandBus, Delivery, Destination, Message};
+use baton_courier::bus::{CommandBus, Delivery, Destination, Message};
 use baton_crash_point::{Point, hit};
 use baton_proto::baton::participant::v1::Reply;
 use bytes::Bytes;

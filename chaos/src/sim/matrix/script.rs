@@ -4,7 +4,7 @@ use super::cases::{Case, Duplicate, Outcome};
 use crate::sim::adversary::{Adversary, Call, CallFate, Fate, Place, Travel};
 use crate::sim::cast::Twist;
 use crate::sim::life::{Role, Us};
-use baton_bus::bus::Destination;
+use baton_courier::bus::Destination;
 use baton_edge::reason::CommandReason;
 use baton_participant_kit::participant::{Answer, Command, CommandKey, Direction};
 use saga_core::saga::Direction as CoreDirection;

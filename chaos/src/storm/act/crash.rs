@@ -6,7 +6,7 @@ use crate::storm::arena::{Arena, Fired};
 use crate::storm::links::Pair;
 use crate::storm::node::{Kind, Node};
 use anyhow::{Context as _, Result};
-use baton_bus::bus::Destination;
+use baton_courier::bus::Destination;
 use baton_crash_point::Point;
 use rand::RngExt as _;
 use serde_json::json;

@@ -1,9 +1,9 @@
 //! Traps of lapin and RabbitMQ: a confirm for a message that found no queue, and a consumer whose stream ends in silence.
 
 use async_trait::async_trait;
-use baton_bus::bus::{CommandBus, Destination, Message};
-use baton_bus::rabbitmq::{RabbitBus, RabbitConfig};
-use baton_bus::topology::{self, Route};
+use baton_courier::bus::{CommandBus, Destination, Message};
+use baton_courier::rabbitmq::{RabbitBus, RabbitConfig};
+use baton_courier::topology::{self, Route};
 use baton_supervisor::shared;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
@@ -150,7 +150,7 @@ trait Hears: Send {
     async fn next(&mut self) -> Option<Uuid>;
 }
 
-struct Ours(Box<dyn baton_bus::bus::Consumer>);
+struct Ours(Box<dyn baton_courier::bus::Consumer>);
 
 #[async_trait]
 impl Hears for Ours {

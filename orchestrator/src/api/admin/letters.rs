@@ -11,7 +11,7 @@ use crate::sagas::{Part, Registry};
 use crate::shown;
 use crate::store::{Fingerprint, StoreError};
 use crate::workers::letters::{items, sagas};
-use baton_bus::bus::Destination;
+use baton_courier::bus::Destination;
 use baton_edge::errors::{Flaw, Violations};
 use baton_edge::page;
 use baton_edge::reason::Reason;

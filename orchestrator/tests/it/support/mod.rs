@@ -6,8 +6,8 @@ pub mod faulty;
 pub mod office;
 
 use async_trait::async_trait;
-use baton_bus::bus::{CommandBus, Consumer, Delivery, Destination, Message, Settle};
-use baton_bus::error::BusError;
+use baton_courier::bus::{CommandBus, Consumer, Delivery, Destination, Message, Settle};
+use baton_courier::error::BusError;
 use baton_orchestrator::api::Api;
 use baton_orchestrator::api::admin::overview::Memo;
 use baton_orchestrator::coord::local::LocalCoord;

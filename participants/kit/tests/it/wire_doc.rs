@@ -1,7 +1,7 @@
 //! The page about the wire protocol says what the programs do: its names and bounds are the constants'.
 
-use baton_bus::bus::{Destination, MAX_BODY};
-use baton_bus::topology::{self, Route, route};
+use baton_courier::bus::{Destination, MAX_BODY};
+use baton_courier::topology::{self, Route, route};
 use baton_edge::reason::CommandReason;
 use baton_participant_kit::codec::{MAX_ITEMS, MAX_NAME, MAX_PAYLOAD, MAX_STEP};
 use baton_participant_kit::participant::{MAX_MESSAGE, MAX_OUTPUT, MAX_REASON};

@@ -6,7 +6,7 @@ use crate::desk::instances::{Instance, Sample};
 use crate::search::Search;
 use crate::store::{SearchQuery, StoreError};
 use crate::workers::beat::STRETCH;
-use baton_bus::bus::Destination;
+use baton_courier::bus::Destination;
 use baton_operate::filter::{Expr, StateKind, parse};
 use baton_operate::order::{OrderBy, OrderField};
 use baton_proto::baton::saga::v1 as wire;

@@ -1,8 +1,8 @@
 //! A bus of two queues in memory that does what the test says: which publishes are confirmed, what happens to deliveries.
 
 use async_trait::async_trait;
-use baton_bus::bus::{CommandBus, Consumer, Delivery, Destination, Message, Settle};
-use baton_bus::error::BusError;
+use baton_courier::bus::{CommandBus, Consumer, Delivery, Destination, Message, Settle};
+use baton_courier::error::BusError;
 use baton_proto::baton::participant::v1::{Reply, ReplyBatch};
 use bytes::Bytes;
 use prost::Message as _;

@@ -1,11 +1,11 @@
 //! RabbitMQ keeps the laws, and survives what a broker does to its clients.
 
 use async_trait::async_trait;
-use baton_bus::bus::{CommandBus, Consumer, Destination, MAX_BODY, Message};
-use baton_bus::conformance::{CAPACITY, Subject, exercise};
-use baton_bus::local::DeadLetter;
-use baton_bus::rabbitmq::{RabbitBus, RabbitConfig};
-use baton_bus::topology;
+use baton_courier::bus::{CommandBus, Consumer, Destination, MAX_BODY, Message};
+use baton_courier::conformance::{CAPACITY, Subject, exercise};
+use baton_courier::local::DeadLetter;
+use baton_courier::rabbitmq::{RabbitBus, RabbitConfig};
+use baton_courier::topology;
 use baton_supervisor::{RabbitMq, shared};
 use bytes::Bytes;
 use futures_util::future::join_all;

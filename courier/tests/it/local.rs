@@ -1,9 +1,9 @@
 //! The in-process bus keeps the laws, and a few of its own.
 
 use async_trait::async_trait;
-use baton_bus::bus::{CommandBus, Destination, Message};
-use baton_bus::conformance::{CAPACITY, Subject, exercise};
-use baton_bus::local::{DeadLetter, LocalBus, LocalConfig, MAX_DEAD_LETTERS};
+use baton_courier::bus::{CommandBus, Destination, Message};
+use baton_courier::conformance::{CAPACITY, Subject, exercise};
+use baton_courier::local::{DeadLetter, LocalBus, LocalConfig, MAX_DEAD_LETTERS};
 use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,0 @@
-//! The integration tests of `baton-bus`: one binary, so that they link once and share their servers.
-
-mod local;
-mod rabbitmq;

@@ -1,0 +1,4 @@
+//! The integration tests of `baton-courier`: one binary, so that they link once and share their servers.
+
+mod local;
+mod rabbitmq;
