@@ -7,13 +7,13 @@ use crate::failure::Failure;
 use crate::output;
 use crate::paging::paged;
 use crate::show::Printer;
-use baton_edge::shop::currency::Currency;
 use baton_payment::money::Money;
 use baton_proto::shop::order::v1::{
     CreateOrderRequest, GetOrderRequest, ListOrdersRequest, Order, OrderLine, OrderProgress, OrderState,
     PlaceOrderRequest, WatchOrderRequest,
 };
 use baton_proto::shop::stock::v1::{GetItemRequest, Item};
+use baton_rpc::shop::currency::Currency;
 use serde_json::Number;
 use std::time::Duration;
 use tonic::Request;

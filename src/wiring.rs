@@ -4,7 +4,6 @@ use crate::config::{Bus, BusKind, Config, Coord, CoordKind, Provider, Store, Sto
 use crate::failure::Failure;
 use baton_courier::bus::CommandBus;
 use baton_courier::rabbitmq::{RabbitBus, RabbitConfig};
-use baton_edge::shop::currency::Currencies;
 use baton_orchestrator::coord::Coord as Hints;
 use baton_orchestrator::coord::local::LocalCoord;
 use baton_orchestrator::coord::redis::RedisCoord;
@@ -21,6 +20,7 @@ use baton_participant_kit::{ledger, probe};
 use baton_payment::participant::PaymentParticipant;
 use baton_payment::portone_v1::{PortOneConfig, PortOneV1};
 use baton_payment::service::Payments;
+use baton_rpc::shop::currency::Currencies;
 use baton_sql::database::{Database, DatabaseConfig};
 use baton_sql::migration::Migration;
 use baton_stock::participant::StockParticipant;

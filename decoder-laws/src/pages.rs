@@ -1,7 +1,7 @@
 //! Page tokens: what decodes is bound to its query, has one spelling, and a changed digit is noticed.
 
 use crate::input::Input;
-use baton_edge::page::{self, MAX_PAGE_SIZE};
+use baton_rpc::page::{self, MAX_PAGE_SIZE};
 
 /// Longest key a token carries.
 const MAX_KEY: usize = 128;

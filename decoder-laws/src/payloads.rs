@@ -1,12 +1,12 @@
 //! Business messages: whatever input the orchestrator lets in, every participant understands every command made of it;
 //! and a payload from a stranger is understood within all bounds or refused for good.
 
-use baton_edge::shop::currency::Currencies;
-use baton_edge::shop::lines::{MAX_LINES, MAX_QUANTITY};
 use baton_orchestrator::sagas::SagaType;
 use baton_orchestrator::sagas::order::OrderSaga;
 use baton_participant_kit::codec::MAX_PAYLOAD;
 use baton_participant_kit::participant::{Answer, Command, CommandKey, Direction};
+use baton_rpc::shop::currency::Currencies;
+use baton_rpc::shop::lines::{MAX_LINES, MAX_QUANTITY};
 use bytes::Bytes;
 use saga_core::definition::Definition;
 use saga_core::machine;

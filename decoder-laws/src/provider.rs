@@ -1,10 +1,10 @@
 //! Answers of the payment provider: never found and unknown at once, never another payment's, amounts exact, and no
 //! token in an error.
 
-use baton_edge::shop::identifier::PaymentId;
 use baton_payment::gateway::{Cancelled, Lookup, ProviderPayment};
 use baton_payment::money::{Money, from_number};
 use baton_payment::wire::{HttpAnswer, access_token, cancelled, lookup, lookups};
+use baton_rpc::shop::identifier::PaymentId;
 use serde_json::Value;
 
 /// Longest message of the provider that is passed on.

@@ -2,11 +2,11 @@
 //! shown with, and a refusal names the field.
 
 use crate::input::Input;
-use baton_edge::errors::Violations;
-use baton_edge::shop::currency::{Currencies, Currency};
-use baton_edge::shop::identifier::{CustomerId, ItemId, MAX_ID, OrderNumber, PaymentId, RequestId};
-use baton_edge::shop::lines::{Lines, MAX_LINES, MAX_PRICE, MAX_QUANTITY};
-use baton_edge::shop::name;
+use baton_rpc::errors::Violations;
+use baton_rpc::shop::currency::{Currencies, Currency};
+use baton_rpc::shop::identifier::{CustomerId, ItemId, MAX_ID, OrderNumber, PaymentId, RequestId};
+use baton_rpc::shop::lines::{Lines, MAX_LINES, MAX_PRICE, MAX_QUANTITY};
+use baton_rpc::shop::name;
 use std::collections::BTreeSet;
 use uuid::Uuid;
 

@@ -6,7 +6,7 @@ use baton_console::http::problem::Problem;
 use baton_console::http::read::read;
 use baton_console::http::served::{Found, Served, find};
 use baton_console::http::shape;
-use baton_edge::errors::MAX_VIOLATIONS;
+use baton_rpc::errors::MAX_VIOLATIONS;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Uri};
 use prost::Message as _;

@@ -1,6 +1,6 @@
 //! What the shop sells in.
 
-use baton_edge::shop::currency::Currencies;
+use baton_rpc::shop::currency::Currencies;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error};
 

@@ -1,13 +1,13 @@
 //! Killing and reviving, and the shared Probe, of the embedded shape: who is alive, and who is not.
 
 use crate::embedded::mortal::Mortal;
-use baton_edge::chaos::Mortals;
-use baton_edge::server::Health;
 use baton_orchestrator::api::reason::SagaReason;
 use baton_participant_kit::probe::Probe;
 use baton_proto::baton::dev::v1 as wire;
 use baton_proto::baton::participant::v1::participant_service_server::{ParticipantService, ParticipantServiceServer};
 use baton_proto::baton::participant::v1::{ProbeRequest, ProbeResponse};
+use baton_rpc::chaos::Mortals;
+use baton_rpc::server::Health;
 use std::sync::{Arc, OnceLock};
 use tokio_util::sync::CancellationToken;
 use tonic::server::NamedService as _;

@@ -1,11 +1,11 @@
 //! An order as a caller places it, and its row.
 
 use anyhow::Result;
-use baton_edge::shop::currency::Currency;
-use baton_edge::shop::identifier::{OrderNumber, PaymentId};
 use baton_order::order::{COLUMNS, Content, Order};
 use baton_payment::money::Money;
 use baton_proto::shop::order::v1::{OrderLine, OrderState, PlaceOrderRequest};
+use baton_rpc::shop::currency::Currency;
+use baton_rpc::shop::identifier::{OrderNumber, PaymentId};
 use baton_sql::database::{Database, Tx};
 use baton_sql::error::SqlError;
 use baton_sql::value::Value;

@@ -2,11 +2,11 @@
 
 use crate::orders::{Placing, now_us};
 use anyhow::{Result, bail};
-use baton_edge::shop::identifier::{OrderNumber, PaymentId};
 use baton_payment::claim::ClaimState;
 use baton_payment::gateway::{Cancelled, Lookup, PaymentGateway, ProviderState};
 use baton_payment::money::Money;
 use baton_payment::portone_v1::{PortOneConfig, PortOneV1};
+use baton_rpc::shop::identifier::{OrderNumber, PaymentId};
 use baton_sql::database::{Database, Tx};
 use baton_sql::error::SqlError;
 use baton_sql::value::Value;

@@ -1,9 +1,9 @@
 //! Taking stock: the reservation's row, and the item's counters.
 
 use crate::orders::now_us;
-use baton_edge::shop::identifier::OrderNumber;
 use baton_proto::shop::order::v1::OrderLine;
 use baton_proto::shop::stock::v1::ReservationState;
+use baton_rpc::shop::identifier::OrderNumber;
 use baton_sql::database::Tx;
 use baton_sql::error::SqlError;
 use baton_stock::reservation;

@@ -2,8 +2,6 @@
 
 use async_trait::async_trait;
 use baton_courier::bus::CommandBus;
-use baton_edge::reason::CommandReason;
-use baton_edge::shop::currency::Currencies;
 use baton_order::participant::OrderParticipant;
 use baton_participant_kit::clock::Clock;
 use baton_participant_kit::ledger;
@@ -12,6 +10,8 @@ use baton_participant_kit::participant::{Answer, Command, CommandKey, Direction,
 use baton_participant_kit::worker::{Worker, WorkerOptions};
 use baton_payment::gateway::PaymentGateway;
 use baton_payment::participant::PaymentParticipant;
+use baton_rpc::reason::CommandReason;
+use baton_rpc::shop::currency::Currencies;
 use baton_sql::database::{Database, Tx};
 use baton_sql::error::SqlError;
 use baton_sql::migration::Migration;

@@ -5,11 +5,11 @@ use super::rng::Rng;
 use super::stage::Stage;
 use super::workload::Workload;
 use super::world::{Due, World};
-use baton_edge::shop::identifier::RequestId;
 use baton_orchestrator::api::Api;
 use baton_orchestrator::api::begin::Asked;
 use baton_orchestrator::sagas::order;
 use baton_proto::shop::order::v1::OrderState;
+use baton_rpc::shop::identifier::RequestId;
 use saga_core::saga::{SagaId, State};
 use std::sync::Arc;
 use tonic::Status;
@@ -198,7 +198,7 @@ async fn begin(api: &Api, saga: SagaId, request: Uuid, input: bytes::Bytes) -> A
         Ok(record) => {
             let ended = match &record.saga.state {
                 State::Completed => Some(OrderState::PaymentSuccess),
-                State::Compensated { cause } => Some(baton_edge::shop::outcome::state_after(&cause.reason)),
+                State::Compensated { cause } => Some(baton_rpc::shop::outcome::state_after(&cause.reason)),
                 _ => None,
             };
             Answered::Ok(record.saga.id, ended)

@@ -7,11 +7,11 @@ use super::verdict::Ground;
 use crate::audit::evidence::{
     Acknowledged, Evidence, ItemRecord, LedgerPayment, OrderRecord, ReservationRecord, SagaRecord,
 };
-use baton_edge::shop::name;
 use baton_orchestrator::sagas::order;
 use baton_orchestrator::store::Record;
 use baton_order::order::{Order, SELECT as SELECT_ORDER};
 use baton_proto::baton::saga::v1::SagaState;
+use baton_rpc::shop::name;
 use baton_sql::value::Row;
 use baton_stock::item::{Item, SELECT as SELECT_ITEM};
 use futures_util::FutureExt as _;
@@ -85,7 +85,7 @@ fn order_record(order: Order) -> OrderRecord {
 }
 
 fn reservation(row: &Row) -> Result<ReservationRecord, baton_sql::error::SqlError> {
-    let order = baton_edge::shop::identifier::OrderNumber::from_bytes(row.array(1)?).to_string();
+    let order = baton_rpc::shop::identifier::OrderNumber::from_bytes(row.array(1)?).to_string();
     let held = row.int(3)? == baton_proto::shop::stock::v1::ReservationState::Held as i64;
     Ok(ReservationRecord { item: row.text(0)?.to_owned(), order, quantity: row.int(2)?, held })
 }

@@ -5,10 +5,10 @@ use super::life::Life;
 use super::plant::AdapterBug;
 use super::world::World;
 use async_trait::async_trait;
-use baton_edge::shop::currency::Currency;
-use baton_edge::shop::identifier::PaymentId;
 use baton_payment::gateway::{Cancelled, Lookup, PaymentGateway, ProviderPayment, ProviderState};
 use baton_payment::money::Money;
+use baton_rpc::shop::currency::Currency;
+use baton_rpc::shop::identifier::PaymentId;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

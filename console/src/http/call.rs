@@ -1,9 +1,9 @@
 //! Calls to the gRPC services in this process, whatever their messages are.
 
 use axum::Router;
-use baton_edge::errors;
-use baton_edge::reason::Reason;
-use baton_edge::server::MAX_MESSAGE;
+use baton_rpc::errors;
+use baton_rpc::reason::Reason;
+use baton_rpc::server::MAX_MESSAGE;
 use http::HeaderMap;
 use http::uri::PathAndQuery;
 use prost::Message as _;

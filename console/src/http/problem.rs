@@ -2,7 +2,7 @@
 
 use crate::http::reason::HttpReason;
 use axum::response::{IntoResponse, Response};
-use baton_edge::errors::DOMAIN;
+use baton_rpc::errors::DOMAIN;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 use std::collections::BTreeMap;

@@ -157,7 +157,7 @@ fn query(uri: &Uri, taken: Option<(&MessageDescriptor, &str)>) -> Result<Map<Str
             flaws.push(Violation::new(name, HttpReason::FieldConflict, "is given twice"));
         }
     }
-    flaws.truncate(baton_edge::errors::MAX_VIOLATIONS);
+    flaws.truncate(baton_rpc::errors::MAX_VIOLATIONS);
     told(flaws)?;
     Ok(object)
 }

@@ -2,7 +2,7 @@
 
 use crate::http::problem::Violation;
 use crate::http::reason::HttpReason;
-use baton_edge::errors::MAX_VIOLATIONS;
+use baton_rpc::errors::MAX_VIOLATIONS;
 use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;

@@ -6,7 +6,7 @@ use crate::engine::handle::Rejected;
 use crate::engine::input::{Start, Verdict};
 use crate::sagas::SagaType;
 use crate::store::{Fingerprint, Record, StartKey};
-use baton_edge::shop::identifier::RequestId;
+use baton_rpc::shop::identifier::RequestId;
 use bytes::Bytes;
 use saga_core::saga::SagaId;
 use std::sync::Arc;

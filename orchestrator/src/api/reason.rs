@@ -1,7 +1,7 @@
 //! Every stable reason the orchestrator's services give, beside those of the shared validators.
 
 use crate::store::StoreError;
-use baton_edge::errors::{RETRY_AFTER, retry_later, status};
+use baton_rpc::errors::{RETRY_AFTER, retry_later, status};
 use tonic::{Code, Status};
 
 /// `ErrorInfo.reason` of the orchestrator's own errors.

@@ -2,8 +2,8 @@
 
 pub mod order;
 
-use baton_edge::errors::Violations;
 use baton_operate::filter::Details;
+use baton_rpc::errors::Violations;
 use bytes::Bytes;
 use saga_core::definition::Definition;
 use saga_core::saga::{DefinitionId, Direction, Saga, StepIndex};

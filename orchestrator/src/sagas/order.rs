@@ -9,15 +9,15 @@
 //! ```
 
 use crate::sagas::{Accepted, Part, PayloadError, SagaType};
-use baton_edge::errors::{Flaw, Violations};
-use baton_edge::reason::Reason;
-use baton_edge::shop::currency::Currencies;
-use baton_edge::shop::identifier::{CustomerId, OrderNumber, PaymentId};
-use baton_edge::shop::lines::Lines;
 use baton_operate::filter::Details;
 use baton_proto::shop::order::v1::{ConfirmOrder, OpenOrder, OrderLine, OrderSagaInput, RejectOrder};
 use baton_proto::shop::payment::v1::{CancelPayment, VerifyPayment};
 use baton_proto::shop::stock::v1::{ReleaseStock, ReserveLine, ReserveStock};
+use baton_rpc::errors::{Flaw, Violations};
+use baton_rpc::reason::Reason;
+use baton_rpc::shop::currency::Currencies;
+use baton_rpc::shop::identifier::{CustomerId, OrderNumber, PaymentId};
+use baton_rpc::shop::lines::Lines;
 use bytes::Bytes;
 use prost::Message as _;
 use saga_core::definition::{Definition, StepOptions};

@@ -1,8 +1,8 @@
 //! docs/errors.md lists every reason there is, as the code has them. `BATON_REWRITE=1` writes it.
 
-use baton_edge::reason::{CommandReason, Reason};
 use baton_orchestrator::api::admin::told::{HELD, RULES, rule};
 use baton_orchestrator::api::reason::SagaReason;
+use baton_rpc::reason::{CommandReason, Reason};
 use saga_core::script::check_block;
 use std::path::Path;
 

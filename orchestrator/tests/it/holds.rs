@@ -3,7 +3,6 @@
 mod releasing;
 use crate::support;
 use baton_courier::bus::Destination;
-use baton_edge::shop::identifier::RequestId;
 use baton_orchestrator::api::Api;
 use baton_orchestrator::api::begin::{Asked, new_saga_id};
 use baton_orchestrator::desk::Desk;
@@ -14,6 +13,7 @@ use baton_orchestrator::store::SagaStore as _;
 use baton_orchestrator::workers::holds::Holds;
 use baton_proto::baton::saga::v1 as wire;
 use baton_proto::baton::saga::v1::saga_admin_service_server::SagaAdminService as _;
+use baton_rpc::shop::identifier::RequestId;
 use saga_core::event::{Event, Order, Outcome, Record as Recorded, Reply, Verb};
 use saga_core::saga::{Direction, Resume, SagaId, State};
 use std::time::Duration;

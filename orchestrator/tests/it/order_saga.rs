@@ -1,10 +1,10 @@
 //! The order saga: every path walked, a payload for every command, and its flow as a script.
 
-use baton_edge::reason::Reason;
 use baton_orchestrator::sagas::order::{OrderSaga, definition};
 use baton_orchestrator::sagas::{Registry, SagaType as _};
 use baton_proto::shop::order::v1::{OrderLine, OrderSagaInput};
 use baton_proto::shop::payment::v1::{CancelPayment, VerifyPayment};
+use baton_rpc::reason::Reason;
 use prost::Message as _;
 use saga_core::exhaust::{Bounds, exhaust};
 use saga_core::machine;

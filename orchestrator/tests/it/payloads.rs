@@ -1,7 +1,6 @@
 //! Commands that cannot be built any more: what was never sent did not happen, what may have been sent is undone.
 
 use crate::support;
-use baton_edge::errors::Violations;
 use baton_orchestrator::engine::attempt::Committer;
 use baton_orchestrator::engine::input::{Input, Verdict};
 use baton_orchestrator::engine::known::Known;
@@ -9,6 +8,7 @@ use baton_orchestrator::engine::under_way::UnderWay;
 use baton_orchestrator::sagas::order::OrderSaga;
 use baton_orchestrator::sagas::{Accepted, PayloadError, Registry, SagaType};
 use baton_orchestrator::store::SagaStore as _;
+use baton_rpc::errors::Violations;
 use bytes::Bytes;
 use saga_core::definition::Definition;
 use saga_core::saga::{Direction, Saga, SagaId, State, StepIndex};

@@ -1,7 +1,6 @@
 //! Retention over the engine's bench: finished sagas go after their time, and what was done is never done again.
 
 use crate::support;
-use baton_edge::shop::identifier::RequestId;
 use baton_orchestrator::api::Api;
 use baton_orchestrator::api::begin::Asked;
 use baton_orchestrator::engine::input::{Input, Start, Verdict};
@@ -15,6 +14,7 @@ use baton_proto::baton::saga::v1::GetSagaRequest;
 use baton_proto::baton::saga::v1::saga_service_server::SagaService as _;
 use baton_proto::shop::order::v1::WatchOrderRequest;
 use baton_proto::shop::order::v1::order_placement_service_server::OrderPlacementService as _;
+use baton_rpc::shop::identifier::RequestId;
 use saga_core::event::{Outcome, Reply};
 use saga_core::saga::{Direction, SagaId, State};
 use std::sync::Arc;

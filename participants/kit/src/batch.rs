@@ -7,7 +7,7 @@ use crate::metrics::Metrics;
 use crate::participant::{Answer, Command, CommandKey, Participant};
 use crate::plan::{Rules, Stored, plan};
 use baton_crash_point::{Point, hit};
-use baton_edge::reason::CommandReason;
+use baton_rpc::reason::CommandReason;
 use baton_sql::database::Database;
 use baton_sql::error::SqlError;
 use futures_util::FutureExt as _;

@@ -4,7 +4,7 @@ use crate::ledger::{self, Entry};
 use crate::participant::{Answer, Command, CommandKey, Direction, MAX_OUTPUT, Participant};
 use crate::plan::{Decision, Rules, Stored, plan, tombstone};
 use baton_crash_point::{Point, hit};
-use baton_edge::reason::CommandReason;
+use baton_rpc::reason::CommandReason;
 use baton_sql::database::{Tx, Verdict};
 use baton_sql::error::SqlError;
 use futures_util::FutureExt as _;

@@ -7,8 +7,8 @@
 use crate::codec;
 use crate::participant::{Answer, CommandKey, Direction};
 use crate::plan::Stored;
-use baton_edge::reason::CommandReason;
 use baton_proto::baton::participant::v1::Reply;
+use baton_rpc::reason::CommandReason;
 use baton_sql::error::SqlError;
 
 /// A command that says whom to answer, and no more that can be used.

@@ -1,7 +1,7 @@
 //! The seam a participant implements: commands in batches, answers in batches.
 
 use async_trait::async_trait;
-use baton_edge::reason::CommandReason;
+use baton_rpc::reason::CommandReason;
 use baton_sql::database::Tx;
 use baton_sql::error::SqlError;
 use baton_sql::migration::Migration;

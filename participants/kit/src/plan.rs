@@ -1,7 +1,7 @@
 //! What to do with each command of a batch, given what the ledger holds. Pure.
 
 use crate::participant::{Answer, Command, CommandKey, Direction};
-use baton_edge::reason::CommandReason;
+use baton_rpc::reason::CommandReason;
 use std::collections::{HashMap, HashSet};
 
 /// The ledger's answers for the sagas of a batch.

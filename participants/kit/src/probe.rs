@@ -3,10 +3,10 @@
 use crate::codec::{key_from_wire, reply};
 use crate::ledger;
 use crate::plan::Stored;
-use baton_edge::errors::{self, Flaw, Violations};
-use baton_edge::reason::Reason;
 use baton_proto::baton::participant::v1 as wire;
 use baton_proto::baton::participant::v1::participant_service_server::{ParticipantService, ParticipantServiceServer};
+use baton_rpc::errors::{self, Flaw, Violations};
+use baton_rpc::reason::Reason;
 use baton_sql::database::Database;
 use tonic::server::NamedService as _;
 use tonic::service::Routes;

@@ -2,7 +2,7 @@
 
 use crate::participant::{Answer, Command, Participant};
 use async_trait::async_trait;
-use baton_edge::reason::CommandReason;
+use baton_rpc::reason::CommandReason;
 use baton_sql::database::Tx;
 use baton_sql::error::SqlError;
 use baton_sql::migration::Migration;

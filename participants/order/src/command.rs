@@ -1,13 +1,13 @@
 //! The commands' payloads, parsed into what the participant works with.
 
 use crate::order::Content;
-use baton_edge::errors::Violations;
-use baton_edge::reason::CommandReason;
-use baton_edge::shop::currency::Currencies;
-use baton_edge::shop::identifier::{CustomerId, OrderNumber};
-use baton_edge::shop::lines::Lines;
 use baton_participant_kit::participant::{Answer, Command};
 use baton_proto::shop::order::v1::{ConfirmOrder, OpenOrder, OrderLine, RejectOrder};
+use baton_rpc::errors::Violations;
+use baton_rpc::reason::CommandReason;
+use baton_rpc::shop::currency::Currencies;
+use baton_rpc::shop::identifier::{CustomerId, OrderNumber};
+use baton_rpc::shop::lines::Lines;
 use prost::Message as _;
 
 /// Opens an order for a saga.

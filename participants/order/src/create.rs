@@ -1,9 +1,9 @@
 //! Creating orders, many in one transaction, each once per request id.
 
 use crate::order::{COLUMNS, Content, Order, SELECT};
-use baton_edge::shop::identifier::{OrderNumber, RequestId};
 use baton_participant_kit::clock::Clock;
 use baton_proto::shop::order::v1::OrderState;
+use baton_rpc::shop::identifier::{OrderNumber, RequestId};
 use baton_sql::database::{Database, Tx, Verdict};
 use baton_sql::error::SqlError;
 use baton_sql::value::Value;

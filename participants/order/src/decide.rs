@@ -2,10 +2,10 @@
 
 use crate::command::Payload;
 use crate::order::Order;
-use baton_edge::reason::CommandReason;
-use baton_edge::shop::outcome::state_after;
 use baton_participant_kit::participant::Answer;
 use baton_proto::shop::order::v1::OrderState;
+use baton_rpc::reason::CommandReason;
+use baton_rpc::shop::outcome::state_after;
 
 /// Longest reason stored, bytes.
 const MAX_REASON: usize = 63;
@@ -126,9 +126,9 @@ mod tests {
     use super::{decide, stored_reason};
     use crate::command::Payload;
     use crate::order::{Content, Order};
-    use baton_edge::shop::identifier::OrderNumber;
-    use baton_edge::shop::outcome::state_after;
     use baton_proto::shop::order::v1::{OrderLine, OrderState};
+    use baton_rpc::shop::identifier::OrderNumber;
+    use baton_rpc::shop::outcome::state_after;
 
     const SAGA: [u8; 16] = [1; 16];
 

@@ -1,10 +1,10 @@
 //! An order, and its row.
 
-use baton_edge::shop::identifier::OrderNumber;
-use baton_edge::shop::lines::Lines;
-use baton_edge::shop::name;
 use baton_participant_kit::clock::timestamp;
 use baton_proto::shop::order::v1::{Money, Order as WireOrder, OrderLine, OrderState};
+use baton_rpc::shop::identifier::OrderNumber;
+use baton_rpc::shop::lines::Lines;
+use baton_rpc::shop::name;
 use baton_sql::error::SqlError;
 use baton_sql::migration::Migration;
 use baton_sql::value::{Row, Value};

@@ -3,21 +3,21 @@
 use crate::command::given;
 use crate::create::{Created, Creation, create};
 use crate::order::{Content, Order, SELECT};
-use baton_edge::errors::{self, Flaw, Violations};
-use baton_edge::gather::Gather;
-use baton_edge::page;
-use baton_edge::reason::Reason;
-use baton_edge::server::MAX_MESSAGE;
-use baton_edge::shop::currency::Currencies;
-use baton_edge::shop::identifier::{CustomerId, RequestId};
-use baton_edge::shop::lines::Lines;
-use baton_edge::shop::name;
 use baton_participant_kit::clock::Clock;
 use baton_proto::shop::order::v1::order_service_server::{OrderService, OrderServiceServer};
 use baton_proto::shop::order::v1::{
     CreateOrderRequest, CreateOrderResponse, GetOrderRequest, GetOrderResponse, ListOrdersRequest, ListOrdersResponse,
     OrderState,
 };
+use baton_rpc::errors::{self, Flaw, Violations};
+use baton_rpc::gather::Gather;
+use baton_rpc::page;
+use baton_rpc::reason::Reason;
+use baton_rpc::server::MAX_MESSAGE;
+use baton_rpc::shop::currency::Currencies;
+use baton_rpc::shop::identifier::{CustomerId, RequestId};
+use baton_rpc::shop::lines::Lines;
+use baton_rpc::shop::name;
 use baton_sql::database::Database;
 use baton_sql::value::Value;
 use tonic::{Request, Response, Status};

@@ -4,8 +4,8 @@
 //! reads its rows once ([`Book::read`]), decides on them in memory and writes once ([`Book::write`]).
 
 use crate::money::Money;
-use baton_edge::shop::currency::Currency;
-use baton_edge::shop::identifier::{OrderNumber, PaymentId};
+use baton_rpc::shop::currency::Currency;
+use baton_rpc::shop::identifier::{OrderNumber, PaymentId};
 use baton_sql::database::Tx;
 use baton_sql::error::SqlError;
 use baton_sql::value::{Row, Value};

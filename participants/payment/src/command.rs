@@ -3,11 +3,11 @@
 use crate::claim::{Claimant, SagaId};
 use crate::money::Money;
 use crate::refund::Refund;
-use baton_edge::reason::CommandReason;
-use baton_edge::shop::currency::Currency;
-use baton_edge::shop::identifier::{OrderNumber, PaymentId};
 use baton_participant_kit::participant::{Answer, Command};
 use baton_proto::shop::payment::v1::{CancelPayment, VerifyPayment};
+use baton_rpc::reason::CommandReason;
+use baton_rpc::shop::currency::Currency;
+use baton_rpc::shop::identifier::{OrderNumber, PaymentId};
 use prost::Message as _;
 
 /// Looks a payment up, compares it with the order and claims it for the saga.

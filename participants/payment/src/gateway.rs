@@ -2,7 +2,7 @@
 
 use crate::money::Money;
 use async_trait::async_trait;
-use baton_edge::shop::identifier::PaymentId;
+use baton_rpc::shop::identifier::PaymentId;
 use std::fmt;
 
 /// Where a payment stands at the provider.

@@ -1,6 +1,6 @@
 //! Money in whole minor units, and the way to and from the decimal numbers of the provider's API.
 
-use baton_edge::shop::currency::Currency;
+use baton_rpc::shop::currency::Currency;
 use serde_json::Number;
 use std::fmt;
 

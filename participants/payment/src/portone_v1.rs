@@ -5,7 +5,7 @@ use crate::money::Money;
 use crate::token::TokenCache;
 use crate::wire::{self, HttpAnswer};
 use async_trait::async_trait;
-use baton_edge::shop::identifier::PaymentId;
+use baton_rpc::shop::identifier::PaymentId;
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::{Client, Method, RequestBuilder, Response, Url, redirect};
 use secrecy::{ExposeSecret, SecretString};

@@ -1,15 +1,15 @@
 //! gRPC: get and list payments as this participant knows them.
 
 use crate::claim::{COLUMNS, Claim, ClaimState};
-use baton_edge::errors::{Flaw, invalid, not_found, store};
-use baton_edge::page;
-use baton_edge::reason::Reason;
-use baton_edge::shop::name;
 use baton_participant_kit::clock::timestamp;
 use baton_proto::shop::payment::v1::payment_service_server::{PaymentService, PaymentServiceServer};
 use baton_proto::shop::payment::v1::{
     GetPaymentRequest, GetPaymentResponse, ListPaymentsRequest, ListPaymentsResponse, Payment, PaymentState,
 };
+use baton_rpc::errors::{Flaw, invalid, not_found, store};
+use baton_rpc::page;
+use baton_rpc::reason::Reason;
+use baton_rpc::shop::name;
 use baton_sql::database::Database;
 use baton_sql::value::{Row, Value};
 use tonic::{Request, Response, Status};

@@ -2,8 +2,8 @@
 
 use crate::gateway::{Cancelled, Lookup, ProviderPayment, ProviderState};
 use crate::money::{Money, from_number};
-use baton_edge::shop::currency::Currency;
-use baton_edge::shop::identifier::PaymentId;
+use baton_rpc::shop::currency::Currency;
+use baton_rpc::shop::identifier::PaymentId;
 use serde::Deserialize;
 use serde_json::{Number, Value};
 use std::collections::HashMap;

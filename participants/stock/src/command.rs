@@ -1,12 +1,12 @@
 //! The commands' payloads, parsed into what the participant works with.
 
-use baton_edge::errors::Violations;
-use baton_edge::reason::CommandReason;
-use baton_edge::shop::currency::{Currencies, Currency};
-use baton_edge::shop::identifier::OrderNumber;
-use baton_edge::shop::lines::Lines;
 use baton_participant_kit::participant::{Answer, Command};
 use baton_proto::shop::stock::v1::{ReleaseStock, ReserveStock};
+use baton_rpc::errors::Violations;
+use baton_rpc::reason::CommandReason;
+use baton_rpc::shop::currency::{Currencies, Currency};
+use baton_rpc::shop::identifier::OrderNumber;
+use baton_rpc::shop::lines::Lines;
 use prost::Message as _;
 
 /// Holds stock for all lines of an order, or for none.

@@ -1,9 +1,9 @@
 //! Stock held for one line of one order, and its row.
 
-use baton_edge::shop::identifier::OrderNumber;
-use baton_edge::shop::name;
 use baton_participant_kit::clock::timestamp;
 use baton_proto::shop::stock::v1::{Reservation as WireReservation, ReservationState};
+use baton_rpc::shop::identifier::OrderNumber;
+use baton_rpc::shop::name;
 use baton_sql::error::SqlError;
 use baton_sql::value::{Row, Value};
 

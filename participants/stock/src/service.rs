@@ -3,20 +3,20 @@
 use crate::catalogue::{self, Created, Restocked};
 use crate::item::{self, Item};
 use crate::reservation::{self, Reservation};
-use baton_edge::errors::{self, Flaw, Violations};
-use baton_edge::page;
-use baton_edge::reason::Reason;
-use baton_edge::server::MAX_MESSAGE;
-use baton_edge::shop::currency::Currencies;
-use baton_edge::shop::identifier::{ItemId, RequestId};
-use baton_edge::shop::lines::{bounded, price_of_unit};
-use baton_edge::shop::name;
 use baton_participant_kit::clock::Clock;
 use baton_proto::shop::stock::v1::item_service_server::{ItemService, ItemServiceServer};
 use baton_proto::shop::stock::v1::{
     CreateItemRequest, CreateItemResponse, GetItemRequest, GetItemResponse, ListItemsRequest, ListItemsResponse,
     ListReservationsRequest, ListReservationsResponse, RestockItemRequest, RestockItemResponse,
 };
+use baton_rpc::errors::{self, Flaw, Violations};
+use baton_rpc::page;
+use baton_rpc::reason::Reason;
+use baton_rpc::server::MAX_MESSAGE;
+use baton_rpc::shop::currency::Currencies;
+use baton_rpc::shop::identifier::{ItemId, RequestId};
+use baton_rpc::shop::lines::{bounded, price_of_unit};
+use baton_rpc::shop::name;
 use baton_sql::database::Database;
 use baton_sql::error::SqlError;
 use baton_sql::value::{Row, Value};

@@ -2,12 +2,12 @@
 
 use crate::item::Item;
 use crate::reservation::Reservation;
-use baton_edge::reason::CommandReason;
-use baton_edge::shop::currency::Currency;
-use baton_edge::shop::identifier::OrderNumber;
-use baton_edge::shop::lines::{Line, Lines};
 use baton_participant_kit::participant::Answer;
 use baton_proto::shop::stock::v1::ReservationState;
+use baton_rpc::reason::CommandReason;
+use baton_rpc::shop::currency::Currency;
+use baton_rpc::shop::identifier::OrderNumber;
+use baton_rpc::shop::lines::{Line, Lines};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The locked items of a batch and what has become of them.
@@ -125,10 +125,10 @@ impl Shelf {
 mod tests {
     use super::Shelf;
     use crate::item::Item;
-    use baton_edge::errors::Violations;
-    use baton_edge::shop::currency::Currency;
-    use baton_edge::shop::identifier::OrderNumber;
-    use baton_edge::shop::lines::Lines;
+    use baton_rpc::errors::Violations;
+    use baton_rpc::shop::currency::Currency;
+    use baton_rpc::shop::identifier::OrderNumber;
+    use baton_rpc::shop::lines::Lines;
 
     fn item(id: &str, available: i64) -> Item {
         Item {

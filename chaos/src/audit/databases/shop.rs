@@ -5,7 +5,7 @@ use super::tables::{CLAIM, PAID, claim, paid};
 use super::{Databases, ORDER, PAYMENT, ReadError, STOCK, forgotten, reading};
 use crate::audit::evidence::LedgerPayment;
 use crate::audit::laws::history::{Kept, Memory};
-use baton_edge::shop::identifier::OrderNumber;
+use baton_rpc::shop::identifier::OrderNumber;
 use baton_sql::database::Database;
 use baton_sql::error::SqlError;
 use baton_sql::value::{Row, Value};

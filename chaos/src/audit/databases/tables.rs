@@ -3,11 +3,11 @@
 use super::dossier::{Claim, Dossier, Effect, Found, Hold, JournalRow};
 use super::{ReadError, reading};
 use crate::audit::evidence::LedgerPayment;
-use baton_edge::shop::identifier::OrderNumber;
 use baton_orchestrator::api::begin::business_start_key;
 use baton_orchestrator::store::row::journal;
 use baton_orchestrator::store::{Fingerprint, Holder, StartKey};
 use baton_order::order::{self, Order};
+use baton_rpc::shop::identifier::OrderNumber;
 use baton_sql::database::Database;
 use baton_sql::error::SqlError;
 use baton_sql::statement::placeholders;

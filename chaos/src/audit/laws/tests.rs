@@ -5,13 +5,13 @@ use crate::audit::databases::dossier::{Claim, Dossier, Effect, Found as Read, Ho
 use crate::audit::databases::pages::Coverage;
 use crate::audit::evidence::LedgerPayment;
 use crate::audit::story::{Story, journal_of};
-use baton_edge::shop::identifier::OrderNumber;
 use baton_orchestrator::api::begin::{business_start_key, fingerprint_of};
 use baton_orchestrator::sagas::SagaType as _;
 use baton_orchestrator::sagas::order::OrderSaga;
 use baton_orchestrator::store::{Holder, Record};
 use baton_order::order::{Content, Order};
 use baton_proto::shop::order::v1::{OrderLine, OrderSagaInput, OrderState};
+use baton_rpc::shop::identifier::OrderNumber;
 use bytes::Bytes;
 use prost::Message as _;
 use saga_core::event::{Event, Order as Ordered, Outcome, Reply, Verb};

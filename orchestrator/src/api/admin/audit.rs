@@ -6,11 +6,11 @@ use crate::api::reason::{SagaReason, of_store};
 use crate::api::view;
 use crate::store::audit::{AuditRow, hex};
 use crate::store::{Fingerprint, StoreError};
-use baton_edge::errors::{Flaw, Violations};
-use baton_edge::page;
-use baton_edge::reason::Reason;
-use baton_edge::shop::identifier::RequestId;
 use baton_proto::baton::saga::v1 as wire;
+use baton_rpc::errors::{Flaw, Violations};
+use baton_rpc::page;
+use baton_rpc::reason::Reason;
+use baton_rpc::shop::identifier::RequestId;
 use tonic::Status;
 use uuid::Uuid;
 

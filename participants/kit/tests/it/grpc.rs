@@ -1,13 +1,13 @@
 //! The gRPC port as a caller sees it: Probe, health, reflection, stopping.
 
 use crate::support;
-use baton_edge::errors::DOMAIN;
-use baton_edge::server::{serve, with_health_and_reflection};
 use baton_participant_kit::codec::key_to_wire;
 use baton_participant_kit::participant::{CommandKey, Direction};
 use baton_participant_kit::probe::{routes, service_names};
 use baton_proto::baton::participant::v1 as wire;
 use baton_proto::baton::participant::v1::participant_service_client::ParticipantServiceClient;
+use baton_rpc::errors::DOMAIN;
+use baton_rpc::server::{serve, with_health_and_reflection};
 use baton_sql::database::{Database, DatabaseConfig};
 use std::sync::Arc;
 use std::time::Duration;

@@ -2,10 +2,10 @@
 
 use baton_courier::bus::{Destination, MAX_BODY};
 use baton_courier::topology::{self, Route, route};
-use baton_edge::reason::CommandReason;
 use baton_participant_kit::codec::{MAX_ITEMS, MAX_NAME, MAX_PAYLOAD, MAX_STEP};
 use baton_participant_kit::participant::{MAX_MESSAGE, MAX_OUTPUT, MAX_REASON};
 use baton_participant_kit::probe::MAX_KEYS;
+use baton_rpc::reason::CommandReason;
 
 const PAGE: &str = include_str!("../../../../docs/wire-protocol.md");
 

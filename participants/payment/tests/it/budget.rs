@@ -2,7 +2,6 @@
 
 use crate::stage;
 use async_trait::async_trait;
-use baton_edge::shop::identifier::PaymentId;
 use baton_participant_kit::clock::Clock;
 use baton_participant_kit::ledger;
 use baton_participant_kit::participant::Participant as _;
@@ -10,6 +9,7 @@ use baton_payment::gateway::{Cancelled, Lookup, PaymentGateway, ProviderPayment,
 use baton_payment::money::Money;
 use baton_payment::participant::{PaymentParticipant, Prepared};
 use baton_payment::refund::Outcome;
+use baton_rpc::shop::identifier::PaymentId;
 use baton_sql::database::{Database, DatabaseConfig};
 use stage::{cancel, id, is_unavailable, krw, order, verify};
 use std::sync::Arc;

@@ -1,9 +1,9 @@
 //! The gateway against the sandbox provider: every fault, on the look-up and on the cancellation.
 
 use crate::stage;
-use baton_edge::shop::currency::Currency;
 use baton_payment::gateway::{Cancelled, Lookup, PaymentGateway, ProviderState};
 use baton_payment::portone_v1::PortOneV1;
+use baton_rpc::shop::currency::Currency;
 use baton_sandbox::amount::{Decimal, exponent};
 use baton_sandbox::faults::{Fault, Operation, Rule};
 use baton_sandbox::ledger::{Cancel, Ledger, NewPayment, Reference};

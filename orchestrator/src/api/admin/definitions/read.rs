@@ -1,9 +1,9 @@
 //! Definitions as messages, and back.
 
 use crate::sagas::Registry;
-use baton_edge::errors::{Flaw, Violations};
-use baton_edge::reason::Reason;
 use baton_proto::baton::saga::v1 as wire;
+use baton_rpc::errors::{Flaw, Violations};
+use baton_rpc::reason::Reason;
 use prost::Message as _;
 use saga_core::definition::{DEFAULT_TIMEOUT, Definition, Kind, Step};
 use saga_core::retry::RetryPolicy;

@@ -1,9 +1,9 @@
 //! A participant with one table in which every effect leaves a row, so that effects can be counted.
 
 use async_trait::async_trait;
-use baton_edge::reason::CommandReason;
 use baton_participant_kit::participant::{Answer, Command, CommandKey, Direction, Participant};
 use baton_participant_kit::single::SingleHandler;
+use baton_rpc::reason::CommandReason;
 use baton_sql::database::{Database, Tx};
 use baton_sql::error::SqlError;
 use baton_sql::migration::Migration;

@@ -1,8 +1,6 @@
 //! What the order tests share: databases, commands, a port.
 #![allow(dead_code, reason = "each test file uses a part")]
 
-use baton_edge::server::serve;
-use baton_edge::shop::currency::Currencies;
 use baton_order::participant::OrderParticipant;
 use baton_order::service::Orders;
 use baton_participant_kit::batch::Batches;
@@ -14,6 +12,8 @@ use baton_participant_kit::plan::Rules;
 use baton_participant_kit::probe::routes;
 use baton_proto::shop::order::v1::order_service_client::OrderServiceClient;
 use baton_proto::shop::order::v1::{ConfirmOrder, OpenOrder, OrderLine, RejectOrder};
+use baton_rpc::server::serve;
+use baton_rpc::shop::currency::Currencies;
 use baton_sql::database::{Database, DatabaseConfig};
 use baton_supervisor::shared;
 use prost::Message as _;
@@ -114,7 +114,7 @@ pub fn outcomes(answers: &[Answer]) -> String {
 
 /// State and reason of an order.
 pub async fn state(database: &Database, order_number: &str) -> (i64, String) {
-    let bytes = baton_edge::shop::identifier::OrderNumber::parse(order_number).unwrap().bytes();
+    let bytes = baton_rpc::shop::identifier::OrderNumber::parse(order_number).unwrap().bytes();
     let sql = "SELECT state, reason FROM orders WHERE order_no = ?";
     let rows = database.query(sql, vec![bytes.into()]).await.unwrap();
     (rows[0].int(0).unwrap(), rows[0].text(1).unwrap().to_owned())

@@ -3,8 +3,6 @@
 // Each test file is a crate of its own and uses a part of this.
 #![allow(dead_code)]
 
-use baton_edge::shop::currency::Currency;
-use baton_edge::shop::identifier::{OrderNumber, PaymentId};
 use baton_participant_kit::batch::Batches;
 use baton_participant_kit::clock::Clock;
 use baton_participant_kit::ledger;
@@ -16,6 +14,8 @@ use baton_payment::money::Money;
 use baton_payment::participant::PaymentParticipant;
 use baton_payment::portone_v1::{PortOneConfig, PortOneV1};
 use baton_proto::shop::payment::v1::{CancelPayment, VerifyPayment};
+use baton_rpc::shop::currency::Currency;
+use baton_rpc::shop::identifier::{OrderNumber, PaymentId};
 use baton_sandbox::faults::{Fault, Operation, Rule};
 use baton_sandbox::ledger::NewPayment;
 use baton_sandbox::payment::{Details, Payment, Status};

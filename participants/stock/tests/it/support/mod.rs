@@ -1,8 +1,6 @@
 //! What the stock tests share: databases, commands, a port.
 #![allow(dead_code, reason = "each test file uses a part")]
 
-use baton_edge::server::serve;
-use baton_edge::shop::currency::Currencies;
 use baton_participant_kit::batch::Batches;
 use baton_participant_kit::clock::Clock;
 use baton_participant_kit::ledger;
@@ -12,6 +10,8 @@ use baton_participant_kit::plan::Rules;
 use baton_participant_kit::probe::routes;
 use baton_proto::shop::stock::v1::item_service_client::ItemServiceClient;
 use baton_proto::shop::stock::v1::{ReleaseStock, ReserveLine, ReserveStock};
+use baton_rpc::server::serve;
+use baton_rpc::shop::currency::Currencies;
 use baton_sql::database::{Database, DatabaseConfig};
 use baton_stock::catalogue::{self, Created};
 use baton_stock::item::Item;

@@ -1,10 +1,10 @@
 //! Requests that are no messages, over a real port: every error carries the `ErrorInfo` that docs/errors.md promises.
 
-use baton_edge::errors::DOMAIN;
-use baton_edge::server::{serve, with_health_and_reflection};
 use baton_proto::baton::participant::v1 as wire;
 use baton_proto::baton::participant::v1::participant_service_client::ParticipantServiceClient;
 use baton_proto::baton::participant::v1::participant_service_server::{ParticipantService, ParticipantServiceServer};
+use baton_rpc::errors::DOMAIN;
+use baton_rpc::server::{serve, with_health_and_reflection};
 use http_body_util::Full;
 use std::future::poll_fn;
 use tokio::net::TcpListener;
@@ -30,7 +30,7 @@ struct Participant;
 impl ParticipantService for Participant {
     async fn probe(&self, request: Request<wire::ProbeRequest>) -> Result<Response<wire::ProbeResponse>, Status> {
         match request.into_inner().keys.len() {
-            1 => Err(baton_edge::errors::status(Code::Internal, "INTERNAL", "internal error")),
+            1 => Err(baton_rpc::errors::status(Code::Internal, "INTERNAL", "internal error")),
             2 => Err(Status::internal("Error encoding: no room")),
             _ => Ok(Response::new(wire::ProbeResponse { knowledge: Vec::new() })),
         }
