@@ -2,10 +2,10 @@
 
 use crate::show::Record;
 use baton_console::word;
-use baton_operate::moment::spoken;
 use baton_proto::baton::saga::v1::{AuditEntry, Saga, SagaEnd, SagaEvent, SagaState, SagaVerb};
 use baton_proto::shop::order::v1::{Order, OrderProgress, OrderState};
 use baton_proto::shop::stock::v1::Item;
+use baton_query::moment::spoken;
 use prost_types::Timestamp;
 use serde_json::{Value, json};
 

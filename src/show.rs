@@ -2,7 +2,7 @@
 
 use crate::cli::{Global, Output};
 use crate::output;
-use baton_operate::inert::named;
+use baton_query::inert::named;
 use comfy_table::presets::ASCII_FULL_CONDENSED;
 use comfy_table::{ContentArrangement, Table};
 use serde_json::{Map, Value};

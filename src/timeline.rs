@@ -4,11 +4,11 @@ use crate::client::{Client, name};
 use crate::failure::Failure;
 use crate::records::{saga_verb, time};
 use crate::show::Printer;
-use baton_operate::moment::spoken;
 use baton_proto::baton::saga::v1::{
     GetSagaTimelineRequest, GetSagaTimelineResponse, LaneOutcome, SagaPayload, SpanActivity, SpanEnd, TimelineLane,
     TimelineSpan,
 };
+use baton_query::moment::spoken;
 use prost_types::Timestamp;
 use serde_json::{Value, json};
 use std::time::Duration;

@@ -3,7 +3,7 @@
 
 use crate::sagas::Registry;
 use crate::store::Record;
-use baton_operate::filter::{self, Beside, Details, Dialect, Expr, Facts, Translated, Translation};
+use baton_query::filter::{self, Beside, Details, Dialect, Expr, Facts, Translated, Translation};
 use saga_core::definition::Definition;
 use saga_core::time::Micros;
 use std::sync::Arc;
@@ -58,7 +58,7 @@ impl Search {
 mod tests {
     use crate::store::conformance::sample;
     use crate::store::row::StateCode;
-    use baton_operate::filter::StateKind;
+    use baton_query::filter::StateKind;
 
     /// The filter language writes conditions over a column that the store writes.
     #[test]

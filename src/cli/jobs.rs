@@ -2,7 +2,7 @@
 
 use crate::cli::Page;
 use baton_console::word::VERBS;
-use baton_operate::filter::Preset;
+use baton_query::filter::Preset;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
 use uuid::Uuid;

@@ -5,7 +5,7 @@ use baton::cli::Cli;
 use baton::config::layers::Layers;
 use baton_console::equal::{Deed, Given, Which};
 use baton_console::word::{CONTROLS, VERBS};
-use baton_operate::filter::Preset;
+use baton_query::filter::Preset;
 use clap::Parser as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -13,8 +13,8 @@ use axum::Form;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use baton_operate::filter::Preset;
 use baton_proto::baton::saga::v1::CreateJobRequest;
+use baton_query::filter::Preset;
 use serde::Deserialize;
 
 /// What a job's form says beside why and who, as it is opened and as it is sent.

@@ -13,8 +13,8 @@ use askama::Template;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use baton_operate::filter::{Field, Preset};
 use baton_proto::baton::saga::v1::{CountSagasRequest, Saga, SearchSagasRequest};
+use baton_query::filter::{Field, Preset};
 use serde::Deserialize;
 
 /// Sagas on a page.

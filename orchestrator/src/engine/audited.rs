@@ -2,7 +2,7 @@
 
 use crate::engine::input::Act;
 use crate::store::audit::NewAudit;
-use baton_operate::half::{Half, position};
+use baton_query::half::{Half, position};
 use saga_core::definition::Definition;
 use saga_core::event::{Entry, Order};
 use saga_core::saga::State;

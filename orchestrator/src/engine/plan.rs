@@ -9,7 +9,7 @@ use crate::engine::outgoing::Outgoing;
 use crate::held::{Held, Mark, Standing};
 use crate::sagas::{Registry, SagaType};
 use crate::store::{Changes, Holder, Loaded, Record, StartKey};
-use baton_operate::failure::last_failure;
+use baton_query::failure::last_failure;
 use saga_core::definition::Definition;
 use saga_core::event::{Event, Outcome, Record as Journaled, Reply};
 use saga_core::machine;

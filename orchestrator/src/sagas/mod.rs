@@ -2,7 +2,7 @@
 
 pub mod order;
 
-use baton_operate::filter::Details;
+use baton_query::filter::Details;
 use baton_rpc::errors::Violations;
 use bytes::Bytes;
 use saga_core::definition::Definition;

@@ -9,10 +9,10 @@
 //! ```
 
 use crate::sagas::{Accepted, Part, PayloadError, SagaType};
-use baton_operate::filter::Details;
 use baton_proto::shop::order::v1::{ConfirmOrder, OpenOrder, OrderLine, OrderSagaInput, RejectOrder};
 use baton_proto::shop::payment::v1::{CancelPayment, VerifyPayment};
 use baton_proto::shop::stock::v1::{ReleaseStock, ReserveLine, ReserveStock};
+use baton_query::filter::Details;
 use baton_rpc::errors::{Flaw, Violations};
 use baton_rpc::reason::Reason;
 use baton_rpc::shop::currency::Currencies;

@@ -7,7 +7,7 @@ use crate::store::{
     StartKey, StoreError, row, wake_second,
 };
 use async_trait::async_trait;
-use baton_operate::order::Place;
+use baton_query::order::Place;
 use saga_core::event::Entry;
 use saga_core::saga::{DefinitionId, Saga, SagaId};
 use saga_core::time::Micros;

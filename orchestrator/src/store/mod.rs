@@ -12,7 +12,7 @@ use crate::held::{Held, Mark};
 use crate::search::Search;
 use async_trait::async_trait;
 use audit::NewAudit;
-use baton_operate::order::{OrderBy, Place};
+use baton_query::order::{OrderBy, Place};
 use bytes::Bytes;
 use forgetting::{Forgotten, Sweep};
 use saga_core::event::Entry;
@@ -32,7 +32,7 @@ pub struct Record {
     pub business_key: String,
     /// W3C traceparent the saga was started under, or empty.
     pub traceparent: String,
-    /// Why the newest settled attempt at the half-step it is at came to nothing; see [`baton_operate::failure`].
+    /// Why the newest settled attempt at the half-step it is at came to nothing; see [`baton_query::failure`].
     pub last_failure: Option<Cause>,
 }
 

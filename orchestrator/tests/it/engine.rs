@@ -1,7 +1,6 @@
 //! The engine against a store and a bus that fail on order.
 
 use crate::support;
-use baton_operate::filter::parse;
 use baton_orchestrator::api::view;
 use baton_orchestrator::engine::handle::{EngineHandle, Rejected};
 use baton_orchestrator::engine::input::{Act, Input, Verdict};
@@ -9,6 +8,7 @@ use baton_orchestrator::engine::under_way::UnderWay;
 use baton_orchestrator::sagas::Registry;
 use baton_orchestrator::search::Search;
 use baton_orchestrator::store::SagaStore as _;
+use baton_query::filter::parse;
 use saga_core::event::{Order, Outcome, Reply, Verb};
 use saga_core::saga::{Direction, SagaId, State};
 use std::time::Duration;

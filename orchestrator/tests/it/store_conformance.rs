@@ -1,7 +1,5 @@
 //! Every store passes the one suite; SQL stores also survive damaged rows and deadlocks.
 
-use baton_operate::filter::parse;
-use baton_operate::order::OrderBy;
 use baton_orchestrator::sagas::Registry;
 use baton_orchestrator::search::Search;
 use baton_orchestrator::store::conformance::{exercise, sample};
@@ -9,6 +7,8 @@ use baton_orchestrator::store::memory::MemoryStore;
 use baton_orchestrator::store::migrations::MIGRATIONS;
 use baton_orchestrator::store::sql::SqlStore;
 use baton_orchestrator::store::{Changes, ListQuery, Loaded, SagaStore, SearchQuery, StoreError};
+use baton_query::filter::parse;
+use baton_query::order::OrderBy;
 use baton_sql::database::{DatabaseConfig, Dialect, Verdict};
 use baton_sql::value::Value;
 use saga_core::saga::{SagaId, State};

@@ -1,10 +1,10 @@
 //! Sagas brought where no participant brings them within a test's patience: what happens to them is written into their
 //! journals as an orchestrator would have written it, beside those that run.
 
-use baton_operate::half::position;
 use baton_orchestrator::sagas::Registry;
 use baton_orchestrator::store::sql::SqlStore;
 use baton_orchestrator::store::{Changes, Loaded, SagaStore as _, Update};
+use baton_query::half::position;
 use saga_core::event::{Event, Outcome, Reply};
 use saga_core::machine;
 use saga_core::saga::{Direction, SagaId, StepIndex};

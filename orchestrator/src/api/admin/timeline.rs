@@ -8,11 +8,9 @@ use crate::api::view::timestamp;
 use crate::sagas::{Part, SagaType};
 use crate::shown;
 use crate::store::StoreError;
-use baton_operate::half::Half;
-use baton_operate::timeline::{
-    Bare, Doing, Ended, Lane, LaneOutcome, Ordered, Said, Span, Timeline, timeline as drawn,
-};
 use baton_proto::baton::saga::v1 as wire;
+use baton_query::half::Half;
+use baton_query::timeline::{Bare, Doing, Ended, Lane, LaneOutcome, Ordered, Said, Span, Timeline, timeline as drawn};
 use saga_core::event::{Entry, Record};
 use saga_core::replay;
 use saga_core::saga::{DefinitionId, Direction, Saga, SagaId, StepIndex};

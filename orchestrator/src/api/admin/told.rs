@@ -2,11 +2,11 @@
 
 use crate::api::view::timestamp;
 use crate::held;
-use baton_operate::acts::End;
-use baton_operate::explain::{
+use baton_proto::baton::saga::v1 as wire;
+use baton_query::acts::End;
+use baton_query::explain::{
     Answer, Explanation, Hold, Knowledge, LedgerSays, Obstacle, Offer, Past, Waiting, WaitsFor,
 };
-use baton_proto::baton::saga::v1 as wire;
 use saga_core::event::Verb;
 use saga_core::transition::Refused;
 

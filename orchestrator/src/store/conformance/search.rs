@@ -5,8 +5,8 @@ use super::{Store, put};
 use crate::sagas::Registry;
 use crate::search::Search;
 use crate::store::{Counted, Record, SearchQuery};
-use baton_operate::filter::parse;
-use baton_operate::order::{OrderBy, OrderField};
+use baton_query::filter::parse;
+use baton_query::order::{OrderBy, OrderField};
 use saga_core::saga::State;
 
 /// Filters of every kind: what columns decide, what they do not, and what nothing matches.

@@ -1,7 +1,7 @@
 //! What is offered is what the machine accepts, and leads where it says.
 
 use crate::support;
-use baton_operate::acts::{Act, Acts, End, Next, VERBS, acts, prospect};
+use baton_query::acts::{Act, Acts, End, Next, VERBS, acts, prospect};
 use proptest::prelude::*;
 use saga_core::definition::Definition;
 use saga_core::event::{Event, Verb};

@@ -1,6 +1,6 @@
 //! Filters at random.
 
-use baton_operate::filter::{
+use baton_query::filter::{
     Compare, Expr, NumberField, Order, PresentField, Span, StateKind, Term, TextField, TextTest, TimeField, WaitKind,
     When,
 };

@@ -6,7 +6,7 @@
 //! `next_wake < -10s` (due for more than ten seconds), `updated_at > -1h` (moved within the last hour).
 //!
 //! ```
-//! use baton_operate::filter::{parse, FilterError};
+//! use baton_query::filter::{parse, FilterError};
 //!
 //! let filter = parse("state = stuck AND (step = stock.reserve OR age > 2h)")?;
 //! assert_eq!(filter.to_string(), "state = stuck AND (step = stock.reserve OR age > 2h)");

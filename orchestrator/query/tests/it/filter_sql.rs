@@ -1,7 +1,7 @@
 //! The SQL of a filter, run by SQLite on the real table, selects what the filter selects.
 
 use crate::support;
-use baton_operate::filter::{
+use baton_query::filter::{
     Arg, Details, Dialect, Expr, Facts, Field, Preset, StateKind, Translated, Translation, WaitKind, matches, parse,
     to_sql,
 };

@@ -1,4 +1,4 @@
-//! The integration tests of `baton-operate`: one binary, so that they link once and share their servers.
+//! The integration tests of `baton-query`: one binary, so that they link once and share their servers.
 
 mod acts;
 mod doc;

@@ -1,8 +1,8 @@
 //! Why a saga tries again: said while it does, and no longer.
 
 use crate::support;
-use baton_operate::failure::of_journal;
-use baton_operate::half::position;
+use baton_query::failure::of_journal;
+use baton_query::half::position;
 use saga_core::definition::Definition;
 use saga_core::event::{Event, Record, Verb};
 use saga_core::machine::TIMEOUT;

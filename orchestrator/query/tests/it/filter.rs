@@ -1,7 +1,7 @@
 //! The filter language: what it says of mistakes, that it prints what it parses, and that no text breaks it.
 
 use crate::support;
-use baton_operate::filter::{
+use baton_query::filter::{
     Beside, Details, Expr, Facts, Field, MAX_BYTES, MAX_DEPTH, MAX_TERMS, Preset, StateKind, matches, parse,
 };
 use proptest::prelude::*;

@@ -1,7 +1,7 @@
 //! Explanations as they are read, whole.
 
 use crate::support;
-use baton_operate::explain::{Answer, Case, Hold, Knowledge, explain};
+use baton_query::explain::{Answer, Case, Hold, Knowledge, explain};
 use saga_core::event::Verb;
 use support::{Lived, START, explained, later, order_of, rejected, short_order, succeeded, unavailable};
 

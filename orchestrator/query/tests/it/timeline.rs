@@ -1,7 +1,7 @@
 //! Timelines have no gaps, and drawings fit their width.
 
 use crate::support;
-use baton_operate::timeline::{Ended, LaneOutcome, Said, Timeline, text, timeline};
+use baton_query::timeline::{Ended, LaneOutcome, Said, Timeline, text, timeline};
 use saga_core::definition::Definition;
 use saga_core::event::{Event, Order, Verb};
 use saga_core::time::Micros;

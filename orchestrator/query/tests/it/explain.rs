@@ -1,8 +1,8 @@
 //! Explanations name the place, the reason, the next thing and the legal acts, wherever a saga may be.
 
 use crate::support;
-use baton_operate::acts::{Next, VERBS};
-use baton_operate::explain::{Answer, Case, Explanation, Knowledge, Trouble, WaitsFor, explain, unreadable};
+use baton_query::acts::{Next, VERBS};
+use baton_query::explain::{Answer, Case, Explanation, Knowledge, Trouble, WaitsFor, explain, unreadable};
 use saga_core::definition::Definition;
 use saga_core::event::{Event, Outcome, Verb};
 use saga_core::machine;

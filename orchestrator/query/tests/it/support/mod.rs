@@ -4,9 +4,9 @@
 
 pub mod exprs;
 
-use baton_operate::acts::VERBS;
-use baton_operate::explain::{Case, Explanation, explain};
-use baton_operate::half::position;
+use baton_query::acts::VERBS;
+use baton_query::explain::{Case, Explanation, explain};
+use baton_query::half::position;
 use bytes::Bytes;
 use saga_core::definition::{Definition, StepOptions};
 use saga_core::event::{Entry, Event, Order, Outcome, Reply};
