@@ -32,22 +32,22 @@ test: services browser ## Run every test; those that need services start private
 
 # How long each target of `make fuzz` runs, which ones, and the files it may invent.
 SECONDS ?= 20
-TARGETS ?= $(notdir $(wildcard fuzz/corpus/*))
+TARGETS ?= $(notdir $(wildcard lab/fuzz/corpus/*))
 # cargo-fuzz asks for a nightly compiler's flags; RUSTC_BOOTSTRAP lets the stable one take them. No sanitizer: Baton has no
 # unsafe code of its own.
 FUZZ = RUSTC_BOOTSTRAP=1 $(CARGO) fuzz
 FUZZ_OPTIONS = --sanitizer none --codegen-units 16
 
-fuzz: ## Run every fuzz target for SECONDS (20); findings land in fuzz/artifacts
+fuzz: ## Run every fuzz target for SECONDS (20); findings land in lab/fuzz/artifacts
 	@command -v cargo-fuzz >/dev/null 2>&1 || $(CARGO) install cargo-fuzz --locked
 	@$(FUZZ) build $(FUZZ_OPTIONS)
-	@mkdir -p fuzz/found; for target in $(TARGETS); do mkdir -p fuzz/found/$$target; \
-		$(FUZZ) run $(FUZZ_OPTIONS) $$target fuzz/found/$$target fuzz/corpus/$$target -- \
+	@mkdir -p lab/fuzz/found; for target in $(TARGETS); do mkdir -p lab/fuzz/found/$$target; \
+		$(FUZZ) run $(FUZZ_OPTIONS) $$target lab/fuzz/found/$$target lab/fuzz/corpus/$$target -- \
 			-max_total_time=$(SECONDS) -max_len=4096 -print_final_stats=1 -verbosity=0 || exit 1; done
 
 fuzz-keep: ## Add to the committed corpus what `make fuzz` found to reach code that it does not reach yet
-	@for target in $(TARGETS); do mkdir -p fuzz/found/$$target; \
-		$(FUZZ) run $(FUZZ_OPTIONS) $$target fuzz/corpus/$$target fuzz/found/$$target -- \
+	@for target in $(TARGETS); do mkdir -p lab/fuzz/found/$$target; \
+		$(FUZZ) run $(FUZZ_OPTIONS) $$target lab/fuzz/corpus/$$target lab/fuzz/found/$$target -- \
 			-merge=1 -use_counters=0 -max_len=1024 -verbosity=0 || exit 1; done
 
 mutants: ## Mutate saga-core and the participants' kit, and see whether their tests notice; takes hours

@@ -12,7 +12,7 @@
 //! | [`provider`], [`sandbox`] | HTTP answers of the payment provider, and requests to the sandbox |
 //! | [`histories`], [`streams`] | what clients wrote down, hints from Redis, a client's words to MariaDB |
 //!
-//! A law panics where it is broken. [`LAWS`] lists them; `fuzz/` has one target for each, under the same name.
+//! A law panics where it is broken. [`LAWS`] lists them; `lab/fuzz/` has one target for each, under the same name.
 
 pub mod commands;
 pub mod configuration;
@@ -33,7 +33,7 @@ pub mod web;
 /// A law: panics if the bytes show that it is broken.
 pub type Law = fn(&[u8]);
 
-/// Every law by the name of its fuzz target and of its directory in `fuzz/corpus`.
+/// Every law by the name of its fuzz target and of its directory in `lab/fuzz/corpus`.
 pub const LAWS: &[(&str, Law)] = &[
     ("commands", commands::check),
     ("configuration", configuration::check),
