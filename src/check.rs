@@ -4,8 +4,8 @@ use crate::cli::Check;
 use crate::demo::progress::Progress;
 use crate::failure::Failure;
 use crate::show::Printer;
-use baton_chaos::sim::matrix::{cases, check};
-use baton_chaos::sim::report;
+use baton_lab::sim::matrix::{cases, check};
+use baton_lab::sim::report;
 use baton_orchestrator::sagas::Registry;
 
 /// Runs the command. Fails if a case fails.

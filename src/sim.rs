@@ -4,11 +4,11 @@ use crate::cli::Sim;
 use crate::demo::progress::Progress;
 use crate::failure::Failure;
 use crate::show::Printer;
-use baton_chaos::sim::campaign::{Totals, campaign};
-use baton_chaos::sim::report;
-use baton_chaos::sim::run::{Options, run};
-use baton_chaos::sim::shrink::shrink;
-use baton_chaos::sim::swarm::{KINDS, Limits};
+use baton_lab::sim::campaign::{Totals, campaign};
+use baton_lab::sim::report;
+use baton_lab::sim::run::{Options, run};
+use baton_lab::sim::shrink::shrink;
+use baton_lab::sim::swarm::{KINDS, Limits};
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::Path;
@@ -113,7 +113,7 @@ fn commit() -> &'static str {
 
 #[cfg(feature = "planted-bugs")]
 fn planted(printer: Printer) -> Result<(), Failure> {
-    use baton_chaos::sim::planted::{ALL, SEEDS};
+    use baton_lab::sim::planted::{ALL, SEEDS};
     let mut table = crate::show::table();
     table.set_header(["defect", "what is wrong", "noticed by"]);
     let mut missed = 0;

@@ -4,12 +4,12 @@ use crate::cli::Storm as Args;
 use crate::failure::Failure;
 use crate::show::{Printer, table};
 use crate::signals;
-use baton_chaos::report::html;
-use baton_chaos::report::model::{Campaign, Figure, NemesisReport, Verdict};
-use baton_chaos::storm::nemesis::{Nemesis, SHORT, catalogue, full, named};
-use baton_chaos::storm::recovery;
-use baton_chaos::storm::run::{Settings, Storm};
-use baton_chaos::storm::voice::Voice;
+use baton_lab::report::html;
+use baton_lab::report::model::{Campaign, Figure, NemesisReport, Verdict};
+use baton_lab::storm::nemesis::{Nemesis, SHORT, catalogue, full, named};
+use baton_lab::storm::recovery;
+use baton_lab::storm::run::{Settings, Storm};
+use baton_lab::storm::voice::Voice;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 

@@ -10,7 +10,7 @@ use crate::report::table::ms;
 use crate::site::Site;
 use crate::workload::Workload;
 use anyhow::{Context, Result};
-use baton_chaos::audit::databases::Databases;
+use baton_lab::audit::databases::Databases;
 use baton_supervisor::stack::{Stack, StackOptions};
 use indicatif::ProgressBar;
 use std::path::Path;

@@ -13,7 +13,7 @@ use crate::weather::Weather;
 use crate::workload::{Load, Workload};
 use crate::{audit, measure};
 use anyhow::{Result, ensure};
-use baton_chaos::audit::databases::Databases;
+use baton_lab::audit::databases::Databases;
 use baton_supervisor::stack::{Stack, StackOptions};
 use serde::Serialize;
 use std::path::Path;

@@ -1,7 +1,7 @@
 //! Bytes of other programs' streams: hints from Redis, and COMMIT in what a client says to MariaDB.
 
 use crate::input::Input;
-use baton_chaos::proxy::commit::CommitSpotter;
+use baton_lab::proxy::commit::CommitSpotter;
 use baton_orchestrator::coord::packing::{pack, unpack};
 use uuid::Uuid;
 

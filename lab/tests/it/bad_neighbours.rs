@@ -1,11 +1,11 @@
 //! A hostile publisher beside good ones, on a real broker: every kind of bad message is quarantined or answered, and the
 //! good ones of the same batch are delivered once, carried out once and answered.
 
-use baton_chaos::audit::broker::held;
-use baton_chaos::sim::cast::Stand;
 use baton_courier::bus::{CommandBus as _, Consumer, Destination, MAX_BODY, Message};
 use baton_courier::rabbitmq::{RabbitBus, RabbitConfig};
 use baton_courier::topology;
+use baton_lab::audit::broker::held;
+use baton_lab::sim::cast::Stand;
 use baton_participant_kit::clock::Clock;
 use baton_participant_kit::codec::{batch_of, key_from_wire};
 use baton_participant_kit::ledger;

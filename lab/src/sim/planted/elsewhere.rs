@@ -33,7 +33,7 @@ const fn trap(
     file: &'static str,
     test: &'static str,
 ) -> Elsewhere {
-    Elsewhere { name, what, breaks, package: "baton-chaos", file, test }
+    Elsewhere { name, what, breaks, package: "baton-lab", file, test }
 }
 
 /// A wrong table, caught by the exhaustive walk.
@@ -48,28 +48,28 @@ pub const ELSEWHERE: &[Elsewhere] = &[
         "real dropped-begin",
         "MariaDB through the driver's own pool: a `begin` whose caller went away leaves the next one in its transaction",
         "I1",
-        "chaos/tests/it/traps/database.rs",
+        "lab/tests/it/traps/database.rs",
         "a_dropped_begin_swallows_no_write",
     ),
     trap(
         "real lost-update",
         "MariaDB at its default REPEATABLE READ, read without a lock",
         "I13",
-        "chaos/tests/it/traps/database.rs",
+        "lab/tests/it/traps/database.rs",
         "no_update_is_lost_to_repeatable_read",
     ),
     trap(
         "real trust-unroutable",
         "RabbitMQ through the driver: each confirm is believed, that of a message without a queue too",
         "I14",
-        "chaos/tests/it/traps/broker.rs",
+        "lab/tests/it/traps/broker.rs",
         "an_unroutable_message_is_never_believed_to_be_taken_over",
     ),
     trap(
         "real stream-ends-silently",
         "RabbitMQ through the driver: the queue is deleted, the consumer's loop ends and nobody notices",
         "I17",
-        "chaos/tests/it/traps/broker.rs",
+        "lab/tests/it/traps/broker.rs",
         "a_consumer_whose_stream_ended_in_silence_hears_again",
     ),
     Elsewhere {

@@ -1,8 +1,8 @@
 //! The crash matrix: of the order saga, and of a saga that nobody knows.
 
-use baton_chaos::sim::matrix::cases::Boundary;
-use baton_chaos::sim::matrix::{Matrix, check};
-use baton_chaos::sim::report;
+use baton_lab::sim::matrix::cases::Boundary;
+use baton_lab::sim::matrix::{Matrix, check};
+use baton_lab::sim::report;
 use baton_orchestrator::sagas::order;
 use saga_core::definition::{Definition, StepOptions};
 

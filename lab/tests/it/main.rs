@@ -1,4 +1,4 @@
-//! The integration tests of `baton-chaos`: one binary, so that they link once and share their servers.
+//! The integration tests of `baton-lab`: one binary, so that they link once and share their servers.
 
 mod bad_neighbours;
 mod bugs_doc;

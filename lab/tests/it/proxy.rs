@@ -1,7 +1,7 @@
 //! Every fault of the proxy does what it says, to the bytes and to the counts; without a fault it does nothing.
 
-use baton_chaos::proxy::Proxy;
-use baton_chaos::proxy::faults::{CommitCut, CommitFault, Faults, Flip, Gate, Side};
+use baton_lab::proxy::Proxy;
+use baton_lab::proxy::faults::{CommitCut, CommitFault, Faults, Flip, Gate, Side};
 use std::num::{NonZeroU32, NonZeroU64};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -1,10 +1,10 @@
 //! The simulator: the same seed is the same run, no seed breaks a promise, and a failing seed can be made small.
 
-use baton_chaos::sim::campaign::campaign;
-use baton_chaos::sim::plant::AdapterBug;
-use baton_chaos::sim::report;
-use baton_chaos::sim::run::{Options, run};
-use baton_chaos::sim::shrink::{command, shrink};
+use baton_lab::sim::campaign::campaign;
+use baton_lab::sim::plant::AdapterBug;
+use baton_lab::sim::report;
+use baton_lab::sim::run::{Options, run};
+use baton_lab::sim::shrink::{command, shrink};
 
 /// Seeds that are run twice.
 const TWICE: std::ops::Range<u64> = 0..15;

@@ -1,8 +1,8 @@
 //! Every planted defect is noticed by the invariants that are there for it, and docs/testing.md lists them all.
 //! `BATON_REWRITE=1` writes the list.
 
-use baton_chaos::sim::planted::elsewhere::ELSEWHERE;
-use baton_chaos::sim::planted::{ALL, SEEDS};
+use baton_lab::sim::planted::elsewhere::ELSEWHERE;
+use baton_lab::sim::planted::{ALL, SEEDS};
 use saga_core::script::check_block;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
