@@ -1,6 +1,6 @@
 # What a developer does here. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help services browser up down demo test fuzz fuzz-keep mutants sim sim-campaign storm storm-full storm-recovery fmt lint lint-openapi doc deny ci bench bench-document bench-growth bench-batching bench-browse bench-search bench-micro
+.PHONY: help services browser up down demo test quick fuzz fuzz-keep mutants sim sim-campaign storm storm-full storm-recovery fmt lint lint-openapi doc deny ci bench bench-document bench-growth bench-batching bench-browse bench-search bench-micro
 
 CARGO ?= cargo
 
@@ -27,8 +27,16 @@ down: ## Stop what `make up` started
 demo: ## 1,000 concurrent orders for 800 units in one process, then the audit
 	$(CARGO) run --release --bin baton -- demo
 
-test: services browser ## Run every test; those that need services start private instances
-	$(CARGO) test --workspace --locked
+# The features of a storm's binaries, so that one build of the workspace serves tests, simulator and storm.
+TESTED = --workspace --locked --features baton-lab/crash-points
+SERVE = $(CARGO) run --quiet $(TESTED) --bin baton-supervisor -- serve
+
+test: services browser ## Run every test; those that need servers share private ones
+	$(CARGO) test $(TESTED) --no-run
+	$(SERVE) $(CARGO) test $(TESTED)
+
+quick: ## Run the tests that need no servers, after a build in less than a minute
+	$(CARGO) test $(TESTED) --lib --bins
 
 # How long each target of `make fuzz` runs, which ones, and the files it may invent.
 SECONDS ?= 20
@@ -36,7 +44,7 @@ TARGETS ?= $(notdir $(wildcard lab/fuzz/corpus/*))
 # cargo-fuzz asks for a nightly compiler's flags; RUSTC_BOOTSTRAP lets the stable one take them. No sanitizer: Baton has no
 # unsafe code of its own.
 FUZZ = RUSTC_BOOTSTRAP=1 $(CARGO) fuzz
-FUZZ_OPTIONS = --sanitizer none --codegen-units 16
+FUZZ_OPTIONS = --fuzz-dir lab/fuzz --sanitizer none --codegen-units 16
 
 fuzz: ## Run every fuzz target for SECONDS (20); findings land in lab/fuzz/artifacts
 	@command -v cargo-fuzz >/dev/null 2>&1 || $(CARGO) install cargo-fuzz --locked
@@ -54,18 +62,24 @@ mutants: ## Mutate saga-core and the participants' kit, and see whether their te
 	@command -v cargo-mutants >/dev/null 2>&1 || $(CARGO) install cargo-mutants --locked
 	$(CARGO) mutants --package saga-core --package baton-participant-kit --timeout 300
 
-# One binary for simulator and storm, with the crash points that only a storm arms.
-CHAOS = $(CARGO) build --release --features crash-points --bin baton
+# What simulates and storms, and the binary that a storm runs, with the crash points that only a storm arms. With BUILT=debug
+# what `make test` has built is taken as it is.
+BUILT ?= release
+ifeq ($(BUILT),release)
+LAB = $(CARGO) build --release -p baton -p baton-lab --bins --features baton-lab/crash-points
+else
+LAB = @test -x target/$(BUILT)/baton-lab
+endif
 
 SEEDS ?= 10000
 sim: ## Simulate SEEDS (10,000) seeds with faults, then try every crash at every step of the order saga
-	$(CHAOS)
-	target/release/baton sim --seeds 0..$(SEEDS)
-	target/release/baton check order
+	$(LAB)
+	target/$(BUILT)/baton-lab sim --seeds 0..$(SEEDS)
+	target/$(BUILT)/baton-lab check order
 
 sim-campaign: ## Simulate FROM..TO and append the totals to docs/sim-campaign.csv
-	BATON_COMMIT=$$(git rev-parse --short=10 HEAD)$$(git diff --quiet HEAD -- . ':!docs/sim-campaign.csv' || echo -dirty) $(CHAOS)
-	target/release/baton sim --seeds $(FROM)..$(TO) --record docs/sim-campaign.csv
+	BATON_COMMIT=$$(git rev-parse --short=10 HEAD)$$(git diff --quiet HEAD -- . ':!docs/sim-campaign.csv' || echo -dirty) $(LAB)
+	target/$(BUILT)/baton-lab sim --seeds $(FROM)..$(TO) --record docs/sim-campaign.csv
 
 fmt: ## Format
 	$(CARGO) fmt --all
@@ -121,13 +135,13 @@ bench-batching: services ## Measure what batching is worth; ends with `batching 
 	target/release/baton-bench batching
 
 storm: services ## 12 nemeses of 45 s on real processes, an audit after each; report in storm.html
-	$(CHAOS)
-	target/release/baton storm --ci --report storm.html
+	$(LAB)
+	target/$(BUILT)/baton-lab storm --ci --report storm.html
 
 storm-full: services ## Every kind of nemesis, 180 s each: about three hours; report in storm-full.html, rewritten after each
-	$(CHAOS)
-	target/release/baton storm --full --report storm-full.html
+	$(LAB)
+	target/$(BUILT)/baton-lab storm --full --report storm-full.html
 
 storm-recovery: services ## How fast what was killed moves again
-	$(CHAOS)
-	target/release/baton storm --recovery
+	$(LAB)
+	target/$(BUILT)/baton-lab storm --recovery

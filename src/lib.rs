@@ -5,15 +5,13 @@
 //!   [`footprint`]: what every process brings up.
 //! - [`orchestrator`], [`participant`], [`sandbox_provider`]: processes. [`embedded`], [`dev`]: all of them in one.
 //!   [`wiring`], [`databases`]: from configuration to parts. [`migrate`]: schemas.
-//! - [`demo`]: many orders at once, then the audit. [`storm`]: faults on real processes, and the audit after each.
+//! - [`demo`]: many orders at once, then the audit.
 //!   [`verify`]: the audit of an installation by its databases. [`doctor`]: what is wrong with one, and what to do.
-//! - [`sim`]: the simulator over many seeds. [`check`]: the crash matrix of a saga.
 //! - [`items`], [`orders`], [`sagas`], [`jobs`], [`holds`], [`timeline`], [`dead_letters`], [`audit`], [`installation`], [`kills`],
 //!   [`health`]: client commands, gRPC only.
 
 pub mod admin;
 pub mod audit;
-pub mod check;
 pub mod cli;
 pub mod client;
 pub mod config;
@@ -44,8 +42,6 @@ pub mod sagas;
 pub mod sandbox_provider;
 pub mod show;
 pub mod signals;
-pub mod sim;
-pub mod storm;
 pub mod telemetry;
 pub mod timeline;
 pub mod tls;

@@ -7,8 +7,8 @@ use crate::config::{Config, print};
 use crate::failure::{Exit, Failure};
 use crate::show::Printer;
 use crate::{
-    audit, check, dead_letters, demo, dev, doctor, health, holds, installation, items, jobs, kills, migrate,
-    orchestrator, orders, output, participant, sagas, sandbox_provider, sim, storm, tls, verify,
+    audit, dead_letters, demo, dev, doctor, health, holds, installation, items, jobs, kills, migrate, orchestrator,
+    orders, output, participant, sagas, sandbox_provider, tls, verify,
 };
 use clap::{CommandFactory as _, Parser as _};
 use std::process::ExitCode;
@@ -57,7 +57,7 @@ fn started(mut cli: Cli) -> Result<(), Failure> {
     let config = layers.config()?;
     tls::install();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(dispatch(command, config, cli.global.set, printer))
+    runtime.block_on(dispatch(command, config, printer))
 }
 
 /// Flags that have a key in the configuration become its topmost layer.
@@ -95,12 +95,7 @@ fn layers(cli: &Cli) -> Result<Layers, Failure> {
     Ok(Layers::stack(config.as_deref(), environment, &flags)?)
 }
 
-async fn dispatch(
-    command: Command,
-    config: Config,
-    set: Vec<(String, String)>,
-    printer: Printer,
-) -> Result<(), Failure> {
+async fn dispatch(command: Command, config: Config, printer: Printer) -> Result<(), Failure> {
     match command {
         Command::Config(ConfigCommand::Check) => {
             printer.say("the configuration is sound");
@@ -132,10 +127,6 @@ async fn dispatch(
         }
         Command::Dev(args) => dev::run(&args, &config, printer).await,
         Command::Demo(args) => demo::start(&args, config, printer).await,
-        Command::Storm(args) => storm::run(&args, set, printer).await,
-        // Simulations bring their own runtimes, which must not run inside another one.
-        Command::Sim(args) => aside(move || sim::start(&args, printer)).await,
-        Command::Check(args) => aside(move || check::start(&args, printer)).await,
         Command::Orchestrator(_) => orchestrator::run(config, !printer.no_colour()).await,
         Command::Participant { name, .. } => participant::run(name, config, !printer.no_colour()).await,
         Command::SandboxProvider { .. } => sandbox_provider::run(config, !printer.no_colour()).await,
@@ -143,12 +134,6 @@ async fn dispatch(
         Command::Verify(args) => verify::run(&args, &config, printer).await,
         Command::Migrate(command) => migrate::run(command, &config, printer).await,
     }
-}
-
-/// Runs work that blocks, on a thread of its own.
-async fn aside(work: impl FnOnce() -> Result<(), Failure> + Send + 'static) -> Result<(), Failure> {
-    let ended = tokio::task::spawn_blocking(work).await;
-    ended.unwrap_or_else(|_| Err(Failure::Other("the command panicked".to_owned())))
 }
 
 /// Connects and runs one client command; Ctrl-C ends it at once, which is safe: the server holds all state, and a request that

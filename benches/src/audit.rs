@@ -1,12 +1,12 @@
 //! The end of every run: all at rest, and the whole audit over the databases. A run that fails it has no figure.
 
 use anyhow::{Result, bail, ensure};
-use baton_lab::audit::databases::{Databases, ORDER, PAYMENT, STOCK};
-use baton_lab::audit::laws::Mode;
-use baton_lab::audit::verify::{Extras, verify};
 use baton_orchestrator::sagas::Registry;
 use baton_sql::database::{Database, DatabaseConfig};
 use baton_supervisor::stack::Stack;
+use baton_verify::databases::{Databases, ORDER, PAYMENT, STOCK};
+use baton_verify::laws::Mode;
+use baton_verify::verify::{Extras, verify};
 use std::path::Path;
 use std::time::{Duration, Instant};
 

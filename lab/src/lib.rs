@@ -1,10 +1,10 @@
-//! What Baton promises, as programs: checkers, and the simulator and the storm that give them something to check.
+//! What proves Baton; nothing depends on it.
 //!
-//! [`audit`] holds the promises up against what the services and the payment provider say. [`sim`] runs the whole of
-//! Baton in one thread and virtual time, with faults drawn from a seed. [`proxy`] does to connections what networks do.
-//! [`storm`] runs the real processes under load and faults. [`report`] draws what happened.
+//! [`sim`] runs the whole of Baton in one thread and virtual time, with faults drawn from a seed; its crash matrix tries every
+//! crash at every step. [`storm`] runs the real processes under load and faults, [`proxy`] does to their connections what
+//! networks do, [`report`] draws what happened. The audits after each are `baton-verify`'s. [`cli`] is the binary `baton-lab`.
 
-pub mod audit;
+pub mod cli;
 pub mod proxy;
 pub mod report;
 pub mod sim;

@@ -5,7 +5,7 @@
 //! | here | the command, Baton's own processes |
 //! | [`global`] | flags of every command |
 //! | [`installation`] | overview and definitions |
-//! | [`chaos`] | storm, simulator, crash matrix, audit, kills on purpose |
+//! | [`chaos`] | audit, kills on purpose |
 //! | [`letters`] | messages that could not be processed |
 //! | [`jobs`] | bulk jobs and holds |
 //! | [`sagas`] | sagas: list, explain, act |
@@ -21,7 +21,7 @@ pub mod sagas;
 pub mod shop;
 
 pub use audit::Audit;
-pub use chaos::{Chaos, Check, Sim, Storm, Verify};
+pub use chaos::{Chaos, Verify};
 pub use global::{Global, Output};
 pub use installation::Definitions;
 pub use jobs::{Holds, Jobs};
@@ -55,14 +55,8 @@ pub enum Command {
     Dev(Dev),
     /// Send 1,000 concurrent orders for 800 units, then audit every order, unit and cent
     Demo(Demo),
-    /// Run real processes under load, let faults loose on them one after the other, and audit after each
-    Storm(Storm),
     /// Audit an installation by its databases: every saga, journal, ledger, unit and cent
     Verify(Verify),
-    /// Simulate whole runs in virtual time, with faults drawn from seeds, and check every promise
-    Sim(Sim),
-    /// Try every crash, outcome and duplicate at every step of a saga
-    Check(Check),
     /// Run an orchestrator
     Orchestrator(Listen),
     /// Run a participant

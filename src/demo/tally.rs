@@ -4,8 +4,8 @@ use super::drive::Placed;
 use super::plan::Expected;
 use crate::records::order_state;
 use crate::show::table;
-use baton_lab::audit::report::{Finding, Offenders};
 use baton_proto::shop::order::v1::OrderState;
+use baton_verify::report::{Finding, Offenders};
 use hdrhistogram::Histogram;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -176,7 +176,7 @@ fn drawn(latencies: &[Duration]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use baton_lab::audit::evidence::Acknowledged;
+    use baton_verify::evidence::Acknowledged;
 
     fn placed(state: Option<OrderState>, ms: u64) -> Placed {
         let promise = Acknowledged { told: state, ..Acknowledged::default() };

@@ -8,7 +8,6 @@ mod cli_dev;
 mod cli_doctor;
 mod cli_exit_codes;
 mod cli_help;
-mod cli_storm;
 mod cli_told;
 mod cli_verify;
 mod console;

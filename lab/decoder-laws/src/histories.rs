@@ -1,7 +1,7 @@
 //! Histories of clients: what is read is written as the same history; what a killed writer left reads as less, not as
 //! something else.
 
-use baton_lab::audit::history::{Call, Line, Outcome, Phase, read};
+use baton_verify::history::{Call, Line, Outcome, Phase, read};
 
 /// Places at which a history is cut, at most: more would cost more than they find.
 const CUTS: usize = 64;

@@ -1,9 +1,9 @@
 //! A storm as values.
 
-use crate::audit::report::Finding;
 use crate::storm::arena::{Event, Fired};
 use crate::storm::history::OrderKind;
 use crate::storm::holdings::Holdings;
+use baton_verify::report::Finding;
 use serde::Serialize;
 
 /// A whole storm.
@@ -187,7 +187,7 @@ impl Campaign {
             .flat_map(|nemesis| {
                 let name = &nemesis.name;
                 let again = format!(
-                    "  again: baton storm --nemesis {name} --seed {} --seconds {} --rate {}",
+                    "  again: baton-lab storm --nemesis {name} --seed {} --seconds {} --rate {}",
                     self.seed, self.seconds, self.rate
                 );
                 std::iter::once(format!("{name}:")).chain(nemesis.broken()).chain([again])
@@ -247,7 +247,7 @@ mod tests {
             "kill-stock:",
             "  I4 no effect twice: broken by 1",
             "    order 12",
-            "  again: baton storm --nemesis kill-stock --seed 7 --seconds 45 --rate 30",
+            "  again: baton-lab storm --nemesis kill-stock --seed 7 --seconds 45 --rate 30",
         ];
         assert_eq!(campaign.failures(), told);
     }

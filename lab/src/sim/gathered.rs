@@ -4,9 +4,6 @@ use super::client::Answered as Told;
 use super::provider::Payment;
 use super::stage::Stage;
 use super::verdict::Ground;
-use crate::audit::evidence::{
-    Acknowledged, Evidence, ItemRecord, LedgerPayment, OrderRecord, ReservationRecord, SagaRecord,
-};
 use baton_orchestrator::sagas::order;
 use baton_orchestrator::store::Record;
 use baton_order::order::{Order, SELECT as SELECT_ORDER};
@@ -14,6 +11,9 @@ use baton_proto::baton::saga::v1::SagaState;
 use baton_rpc::shop::name;
 use baton_sql::value::Row;
 use baton_stock::item::{Item, SELECT as SELECT_ITEM};
+use baton_verify::evidence::{
+    Acknowledged, Evidence, ItemRecord, LedgerPayment, OrderRecord, ReservationRecord, SagaRecord,
+};
 use futures_util::FutureExt as _;
 use saga_core::saga::State;
 use std::collections::{BTreeMap, BTreeSet};

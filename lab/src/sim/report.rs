@@ -77,7 +77,7 @@ pub fn totals_json(totals: &Totals) -> Value {
 
 fn failure_json(outcome: &Outcome) -> Value {
     let broken = outcome.failures.iter().map(|one| json!({"invariant": one.invariant, "what": one.what}));
-    json!({"seed": outcome.seed, "broken": broken.collect::<Vec<_>>(), "replay": format!("baton sim --seed {}", outcome.seed)})
+    json!({"seed": outcome.seed, "broken": broken.collect::<Vec<_>>(), "replay": format!("baton-lab sim --seed {}", outcome.seed)})
 }
 
 /// One run in a few lines.

@@ -97,7 +97,7 @@ pub struct Outcome {
     /// Rounds of the harness.
     pub rounds: u64,
     /// The audit's findings, for people.
-    pub audit: Option<crate::audit::report::Report>,
+    pub audit: Option<baton_verify::report::Report>,
     /// Readable lines, if wanted.
     pub lines: Vec<String>,
 }

@@ -63,7 +63,7 @@ pub fn shrink(failed: &Outcome, options: &Options) -> Shrunk {
 /// The command that replays a seed with these limits.
 #[must_use]
 pub fn command(seed: u64, limits: &Limits) -> String {
-    let mut text = format!("baton sim --seed {seed}");
+    let mut text = format!("baton-lab sim --seed {seed}");
     if !limits.without.is_empty() {
         let kinds: Vec<&str> = limits.without.iter().map(String::as_str).collect();
         text.push_str(&format!(" --without {}", kinds.join(",")));

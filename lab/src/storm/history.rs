@@ -1,8 +1,8 @@
 //! What the clients did and heard: every call with invoke, ok, fail or unknown, and each order's end.
 
-use crate::audit::evidence::Acknowledged;
-use crate::audit::report::{Finding, Offenders};
 use baton_proto::shop::order::v1::OrderState;
+use baton_verify::evidence::Acknowledged;
+use baton_verify::report::{Finding, Offenders};
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -4,17 +4,17 @@ use super::cluster::Cluster;
 use super::history::{ClientOrder, Operation, Outcome};
 use super::node::Kind;
 use super::quiesce::queues;
-use crate::audit::broker;
-use crate::audit::databases::Databases;
-use crate::audit::history as written;
-use crate::audit::laws::Mode;
-use crate::audit::provider;
-use crate::audit::report::Finding;
-use crate::audit::verify::{Extras, verify};
 use anyhow::Result;
 use baton_courier::bus::CommandBus as _;
 use baton_courier::rabbitmq::{RabbitBus, RabbitConfig};
 use baton_orchestrator::sagas::Registry;
+use baton_verify::broker;
+use baton_verify::databases::Databases;
+use baton_verify::history as written;
+use baton_verify::laws::Mode;
+use baton_verify::provider;
+use baton_verify::report::Finding;
+use baton_verify::verify::{Extras, verify};
 
 /// Everything that was ever ordered on this cluster, not only by this nemesis: a late effect on an older order counts.
 ///

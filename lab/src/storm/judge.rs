@@ -8,10 +8,10 @@ use super::load::Goods;
 use super::logs::Logs;
 use super::quiesce::Left;
 use super::shop::Shop;
-use crate::audit::checks::audit;
-use crate::audit::gather::{Scope, Sources};
-use crate::audit::laws::existence::SAGA_EXISTS;
-use crate::audit::report::{Finding, Offenders};
+use baton_verify::checks::audit;
+use baton_verify::gather::{Scope, Sources};
+use baton_verify::laws::existence::SAGA_EXISTS;
+use baton_verify::report::{Finding, Offenders};
 use std::collections::BTreeMap;
 use std::time::Duration;
 

@@ -1,8 +1,8 @@
 //! What processes wrote since the last look: panics and secrets have no place there.
 
 use super::cluster::Cluster;
-use crate::audit::report::{Finding, Offenders};
 use anyhow::{Context as _, Result};
+use baton_verify::report::{Finding, Offenders};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};

@@ -1,11 +1,11 @@
 //! Waiting until everything rests: sagas, outbox, queues.
 
 use super::cluster::Cluster;
-use crate::audit::books::Queue;
-use crate::audit::broker::{is_quarantine, listed};
 use anyhow::{Context as _, Result};
 use baton_sql::database::Database;
 use baton_supervisor::rabbitmq::COUNTED_EVERY;
+use baton_verify::books::Queue;
+use baton_verify::broker::{is_quarantine, listed};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 

@@ -220,7 +220,7 @@ impl Storm {
         report.events = arena.events();
         report.fired = fired.unwrap_or_default();
         measure(report, &orders);
-        let is_clean = findings.iter().all(crate::audit::report::Finding::passed);
+        let is_clean = findings.iter().all(baton_verify::report::Finding::passed);
         report.verdict = if is_clean { Verdict::Passed } else { Verdict::Failed };
         Ok(())
     }
@@ -267,7 +267,7 @@ impl Storm {
         report.broken().iter().for_each(|line| self.voice.say(line));
         if report.verdict == Verdict::Failed {
             self.voice.say(&format!(
-                "  again: baton storm --nemesis {} --seed {} --seconds {} --rate {}; logs are in {}",
+                "  again: baton-lab storm --nemesis {} --seed {} --seconds {} --rate {}; logs are in {}",
                 report.name,
                 self.settings.seed,
                 self.settings.seconds,

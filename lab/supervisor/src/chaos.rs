@@ -4,7 +4,7 @@
 //! [`Stack`], `baton-supervisor chaos` what `baton-supervisor up` started.
 //!
 //! Targets are the three participants. An orchestrator is none: the one that answers would die of the answer, and the page
-//! with it. Servers are none either: what becomes of sagas without them is what `baton storm` is for.
+//! with it. Servers are none either: what becomes of sagas without them is what `baton-lab storm` is for.
 //!
 //! | file | what it holds |
 //! |---|---|

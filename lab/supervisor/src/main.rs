@@ -1,10 +1,11 @@
-//! `baton-supervisor up|down|status`: the whole real shape on this machine, as daemons; `chaos` is one of them.
+//! `baton-supervisor up|down|status`: the whole real shape on this machine, as daemons; `chaos` is one of them. `serve` runs
+//! tests over servers that they share.
 
 use anyhow::{Context, Result, bail};
 use baton_supervisor::chaos::{self, daemons::Daemons};
 use baton_supervisor::daemon::State;
 use baton_supervisor::stack::{Endpoints, Stack, StackOptions};
-use baton_supervisor::{Probe, Process};
+use baton_supervisor::{Probe, Process, shared};
 use clap::{Args, Parser, Subcommand};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -42,6 +43,12 @@ enum Command {
         #[command(flatten)]
         place: Place,
     },
+    /// Run a command, for example a test runner, with one private server of each kind that its tests share
+    Serve {
+        /// The command with its arguments
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND")]
+        command: Vec<String>,
+    },
     /// Kill and revive participants for orchestrators that pass `baton chaos` on; `up` starts it, `down` stops it
     Chaos {
         #[command(flatten)]
@@ -68,6 +75,7 @@ async fn main() -> ExitCode {
         Command::Up { place, baton, orchestrators } => up(&place.dir, baton, usize::from(orchestrators)).await,
         Command::Down { place } => down(&place.dir),
         Command::Status { place } => status(&place.dir),
+        Command::Serve { command } => serve(&command).await,
         Command::Chaos { place, baton, port } => kill_on_purpose(&place.dir, baton, port).await,
     };
     match outcome {
@@ -112,6 +120,20 @@ async fn start(dir: &Path, options: &StackOptions) -> Result<(Stack, Process)> {
     let chaos = Process::spawn(command, &dir.join("log"), "chaos")?;
     chaos.wait_ready(&Probe::tcp(port)).await?;
     Ok((stack, chaos))
+}
+
+/// Runs the command and ends with its exit code; the servers go when this process does, however it ends.
+async fn serve(command: &[String]) -> Result<ExitCode> {
+    let servers = tokio::select! {
+        started = shared::serve() => started?,
+        _ = tokio::signal::ctrl_c() => bail!("interrupted"),
+    };
+    let (program, arguments) = command.split_first().context("no command")?;
+    let mut child = tokio::process::Command::new(program);
+    child.args(arguments).env(shared::VARIABLE, serde_json::to_string(&servers)?);
+    // Ctrl-C reaches it as well; its end is ours.
+    let status = child.status().await.with_context(|| format!("run {program}"))?;
+    Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
 }
 
 async fn kill_on_purpose(dir: &Path, baton: Option<PathBuf>, port: u16) -> Result<ExitCode> {

@@ -74,6 +74,12 @@ impl MariaDb {
         }
     }
 
+    /// One that somebody else started.
+    #[must_use]
+    pub fn foreign(port: u16) -> Self {
+        Self { port, process: Process::foreign("mariadbd") }
+    }
+
     /// Where it listens.
     #[must_use]
     pub fn port(&self) -> u16 {

@@ -4,7 +4,7 @@
 //! on `exit` or on SIGKILL, so a watchdog stands beside it: a shell that blocks reading a pipe whose other end only we
 //! hold. When we end, for whatever reason, the kernel closes the pipe and the shell kills the group.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
@@ -47,6 +47,8 @@ pub enum Lifetime {
     OwnedWithDirectory(PathBuf),
     /// Until somebody stops it: a daemon.
     Detached,
+    /// As long as whoever started it likes: we only use it.
+    Foreign,
 }
 
 /// How to tell that a server is ready.
@@ -108,8 +110,16 @@ impl Process {
         Ok(process)
     }
 
+    /// One that somebody else started; it can be neither started nor killed by us.
+    #[must_use]
+    pub fn foreign(name: &str) -> Self {
+        let inner = Inner { command: Command::new("false"), detached: true, running: None };
+        Self { name: name.to_owned(), log: PathBuf::new(), lifetime: Lifetime::Foreign, inner: Mutex::new(inner) }
+    }
+
     /// Starts it again after [`Self::kill`], [`Self::stop`] or its own end. An error if it is still running.
     pub fn start(&self) -> Result<()> {
+        self.is_ours()?;
         let mut inner = self.lock();
         if let Some(running) = &mut inner.running {
             if running.child.try_wait()?.is_none() {
@@ -140,6 +150,7 @@ impl Process {
 
     /// SIGKILL to the whole group; returns when nothing of it is left. Fine if it is not running.
     pub fn kill(&self) -> Result<()> {
+        self.is_ours()?;
         let mut inner = self.lock();
         let Some(mut running) = inner.running.take() else { return Ok(()) };
         let group = group_of(&running.child);
@@ -258,6 +269,11 @@ impl Process {
         }
     }
 
+    fn is_ours(&self) -> Result<()> {
+        ensure!(self.lifetime != Lifetime::Foreign, "{} is not ours to start or kill: others use it", self.name);
+        Ok(())
+    }
+
     fn signal(&self, signal: Signal) -> Result<()> {
         let inner = self.lock();
         let Some(running) = &inner.running else { bail!("{} is not running", self.name) };
@@ -332,7 +348,7 @@ fn watchdog(child: &Child, lifetime: &Lifetime) -> Result<Child> {
     command.args(["-c", WATCHDOG, "baton-watchdog"]).arg(child.id().to_string());
     command.arg(match lifetime {
         Lifetime::OwnedWithDirectory(directory) => directory.as_path(),
-        Lifetime::Owned | Lifetime::Detached => Path::new(""),
+        Lifetime::Owned | Lifetime::Detached | Lifetime::Foreign => Path::new(""),
     });
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
     command.spawn().context("start the watchdog")

@@ -7,6 +7,7 @@ use crate::binary;
 use crate::port;
 use crate::process::{Lifetime, Probe, Process, loopback};
 use anyhow::{Context, Result, ensure};
+use serde::{Deserialize, Serialize};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -36,7 +37,7 @@ const CONFIGURATION: &str =
 pub const COUNTED_EVERY: Duration = Duration::from_millis(500);
 
 /// The ports of one node. They are part of its identity: a kept data directory must be used with the ports it had.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ports {
     /// AMQP.
     pub amqp: u16,
@@ -81,6 +82,18 @@ impl RabbitMq {
                 Err(_) => attempt += 1,
             }
         }
+    }
+
+    /// One that somebody else started, with its data under `dir`.
+    #[must_use]
+    pub fn foreign(dir: PathBuf, ports: Ports) -> Self {
+        Self { dir, ports, broker: Process::foreign("rabbitmq"), mapper: Process::foreign("epmd") }
+    }
+
+    /// Its own directory.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
     }
 
     /// Where it speaks AMQP.

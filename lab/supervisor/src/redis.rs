@@ -51,6 +51,12 @@ impl Redis {
         }
     }
 
+    /// One that somebody else started.
+    #[must_use]
+    pub fn foreign(port: u16) -> Self {
+        Self { port, process: Process::foreign("redis") }
+    }
+
     /// Where it listens.
     #[must_use]
     pub fn port(&self) -> u16 {

@@ -4,7 +4,6 @@
 use baton_courier::bus::{CommandBus as _, Consumer, Destination, MAX_BODY, Message};
 use baton_courier::rabbitmq::{RabbitBus, RabbitConfig};
 use baton_courier::topology;
-use baton_lab::audit::broker::held;
 use baton_lab::sim::cast::Stand;
 use baton_participant_kit::clock::Clock;
 use baton_participant_kit::codec::{batch_of, key_from_wire};
@@ -15,6 +14,7 @@ use baton_participant_kit::worker::{Worker, WorkerOptions};
 use baton_proto::baton::participant::v1 as wire;
 use baton_sql::database::{Database, DatabaseConfig};
 use baton_supervisor::shared;
+use baton_verify::broker::held;
 use bytes::Bytes;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::{BasicProperties, Connection, ConnectionProperties};

@@ -2,6 +2,7 @@
 
 mod bad_neighbours;
 mod bugs_doc;
+mod cli_storm;
 mod invariants_doc;
 mod matrix;
 mod planted;

@@ -21,7 +21,7 @@ fn the_same_seed_is_the_same_run() {
             let lines = |()| run(seed, &Options { trace: true, ..Options::default() }).lines;
             let (one, other) = (lines(()), lines(()));
             let differ = one.iter().zip(&other).find(|(a, b)| a != b);
-            panic!("baton sim --seed {seed}: two runs differ, first at {differ:#?}");
+            panic!("baton-lab sim --seed {seed}: two runs differ, first at {differ:#?}");
         }
         digests.insert(first.digest);
     }

@@ -14,7 +14,7 @@ use baton_orchestrator::workers::holds::Holds;
 use baton_proto::baton::saga::v1 as wire;
 use baton_proto::baton::saga::v1::saga_admin_service_server::SagaAdminService as _;
 use baton_rpc::shop::identifier::RequestId;
-use saga_core::event::{Event, Order, Outcome, Record as Recorded, Reply, Verb};
+use saga_core::event::{Order, Outcome, Reply, Verb};
 use saga_core::saga::{Direction, Resume, SagaId, State};
 use std::time::Duration;
 use support::office::{Office, both};
@@ -31,7 +31,7 @@ impl Office {
     }
 
     /// An orchestrator's worker.
-    fn worker(&self) -> Holds {
+    fn holds_worker(&self) -> Holds {
         Holds::new(self.desk.clone(), self.store.clone(), self.api.engine.clone(), Registry::standard())
     }
 
@@ -120,15 +120,6 @@ impl Office {
         wait_for("messages", || self.sent_to(participant) >= messages).await;
         assert_eq!(self.sent_to(participant), messages);
     }
-
-    async fn orders(&self, saga: SagaId) -> Vec<(Verb, String, String)> {
-        let journal = self.store.journal(saga, 0, 100).await.expect("a journal");
-        let order = |recorded| match recorded {
-            Recorded::Moved(Event::Order(order)) => Some((order.verb, order.actor, order.reason)),
-            _ => None,
-        };
-        journal.into_iter().filter_map(|entry| order(entry.record)).collect()
-    }
 }
 
 fn told(status: &Status) -> (Code, String) {
@@ -154,7 +145,7 @@ async fn a_held_definition_starts_nothing_and_pauses_what_is_under_way() {
         assert!(status.message().contains("ada") && status.message().contains("burns"), "{status:?}");
         assert_eq!(office.begin(FIRST).await.expect("a repetition"), begun);
 
-        let worker = office.worker();
+        let worker = office.holds_worker();
         worker.run_once().await.expect("a round");
         for saga in [one, two, begun] {
             assert_eq!(office.state(saga).await, "paused");
@@ -187,7 +178,7 @@ async fn a_held_participant_pauses_what_comes_to_its_steps() {
         }
         office.hold(STOCK).await.expect("held");
         office.begin(FIRST).await.expect("starts go on");
-        let worker = office.worker();
+        let worker = office.holds_worker();
         worker.run_once().await.expect("a round");
         assert_eq!((office.state(at_stock).await, office.state(at_order).await), ("paused", "running"));
         for step in [1, 2] {
@@ -213,7 +204,7 @@ async fn holds_survive_their_orchestrator_and_two_of_them_do_not_fight() {
         // The engine of this process has not heard of what its neighbour holds; their workers have.
         let neighbour = office.neighbour();
         neighbour.hold(ORDERS).await.expect("held");
-        let (one, two) = (neighbour.worker(), neighbour.worker());
+        let (one, two) = (neighbour.holds_worker(), neighbour.holds_worker());
         let (first, second) = tokio::join!(one.run_once(), two.run_once());
         first.and(second).expect("a round");
         for saga in sagas {
@@ -221,7 +212,7 @@ async fn holds_survive_their_orchestrator_and_two_of_them_do_not_fight() {
         }
         // A restarted process knows nothing until it has read.
         let late = office.start(3).await;
-        let restarted = neighbour.worker();
+        let restarted = neighbour.holds_worker();
         restarted.run_once().await.expect("a round");
         assert_eq!(office.state(late).await, "running", "another one has the hold");
         office.clock.pass(Duration::from_secs(11));
@@ -251,7 +242,7 @@ async fn a_mark_without_its_pause_resumes_nothing() {
         office.order(paused, Verb::Pause).await;
         office.clock.pass(Duration::from_secs(11));
         office.release(ORDERS).await.expect("releasing");
-        office.worker().run_once().await.expect("a round");
+        office.holds_worker().run_once().await.expect("a round");
         assert_eq!((office.state(marked).await, office.state(paused).await), ("running", "paused"));
         assert!(office.orders(marked).await.is_empty());
         assert!(office.holds().await.is_empty());
@@ -317,7 +308,7 @@ async fn nothing_reaches_a_held_participant_however_quick_it_is() {
         assert_eq!(office.orders(saga).await.len(), 1);
 
         office.release(STOCK).await.expect("releasing");
-        office.worker().run_once().await.expect("a round");
+        office.holds_worker().run_once().await.expect("a round");
         assert_eq!(office.state(saga).await, "running");
         office.sends_to("stock", 1).await;
         assert!(office.holds().await.is_empty());
@@ -336,7 +327,7 @@ async fn a_held_saga_can_be_cancelled() {
         office.act(saga, wire::SagaVerb::Cancel).await.expect("cancelled");
         assert_eq!((office.state(saga).await, office.sent_to("stock")), ("compensating", 0));
         office.release(STOCK).await.expect("releasing");
-        office.worker().run_once().await.expect("a round");
+        office.holds_worker().run_once().await.expect("a round");
         assert_eq!(office.state(saga).await, "compensating");
         assert!(office.holds().await.is_empty());
     }
@@ -352,7 +343,7 @@ async fn the_second_of_two_holds_takes_over() {
             office.answer(saga, step).await;
         }
         office.hold(ORDERS).await.expect("held");
-        let worker = office.worker();
+        let worker = office.holds_worker();
         for (held, state) in [(STOCK, "paused"), (ORDERS, "running")] {
             office.release(held).await.expect("releasing");
             worker.run_once().await.expect("a round");

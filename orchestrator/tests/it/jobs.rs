@@ -4,12 +4,12 @@ use crate::support;
 use baton_orchestrator::sagas::Registry;
 use baton_orchestrator::store::conformance::sample;
 use baton_orchestrator::store::forgetting::first_id_at;
-use baton_orchestrator::store::{Changes, Record, SagaStore as _};
+use baton_orchestrator::store::{Changes, Record};
 use baton_orchestrator::workers::jobs::Jobs;
 use baton_proto::baton::saga::v1 as wire;
 use baton_proto::baton::saga::v1::saga_admin_service_server::SagaAdminService as _;
 use baton_sql::database::DatabaseConfig;
-use saga_core::event::{Event, Record as Recorded, Verb};
+use saga_core::event::Verb;
 use saga_core::saga::{Cause, Direction, Resume, Saga, SagaId, State};
 use std::time::Duration;
 use support::office::{Office, both, reason};
@@ -20,7 +20,7 @@ use tonic::{Code, Request, Status};
 
 impl Office {
     /// An orchestrator's worker.
-    fn worker(&self) -> JoinHandle<()> {
+    fn jobs_worker(&self) -> JoinHandle<()> {
         let jobs = Jobs::new(self.desk.clone(), self.store.clone(), self.api.engine.clone(), Registry::standard());
         tokio::spawn(jobs.run(CancellationToken::new()))
     }
@@ -93,13 +93,8 @@ impl Office {
         }
     }
 
-    async fn orders(&self, id: SagaId) -> Vec<Verb> {
-        let journal = self.store.journal(id, 0, 100).await.expect("a journal");
-        let order = |recorded| match recorded {
-            Recorded::Moved(Event::Order(order)) => Some(order.verb),
-            _ => None,
-        };
-        journal.into_iter().filter_map(|entry| order(entry.record)).collect()
+    async fn verbs(&self, id: SagaId) -> Vec<Verb> {
+        self.orders(id).await.into_iter().map(|(verb, _, _)| verb).collect()
     }
 }
 
@@ -152,16 +147,16 @@ async fn a_job_orders_what_its_filter_selects_and_tells_what_refused() {
         let other = wire::CreateJobRequest { filter: "state = stuck".into(), ..asked.clone() };
         assert_eq!(reason(&office.create(other).await.expect_err("another")), "REQUEST_ID_REUSED");
 
-        let worker = office.worker();
+        let worker = office.jobs_worker();
         let job = office.until(&created.name, |job| job.state() == wire::JobState::Done).await;
         worker.abort();
         let refused = office.failures(&created.name).await;
         assert_eq!((job.done, job.failed, job.waits.as_str()), (7, 5, ""), "{refused:?}");
         for id in cancelled {
-            assert_eq!(office.orders(id).await, [Verb::Retry]);
+            assert_eq!(office.verbs(id).await, [Verb::Retry]);
         }
         for id in others {
-            assert!(office.orders(id).await.is_empty(), "not selected");
+            assert!(office.verbs(id).await.is_empty(), "not selected");
         }
         let failures = office.failures(&created.name).await;
         let mut told: Vec<String> = failures.iter().map(|failure| failure.saga.clone()).collect();
@@ -181,7 +176,7 @@ async fn a_job_halts_goes_on_and_is_cancelled_within_a_page() {
         let sagas = office.put(0, 400, &stuck()).await;
         let slow = wire::CreateJobRequest { max_rate: 160, ..request(wire::SagaVerb::Retry, "state = stuck") };
         let name = office.create(slow).await.unwrap().name;
-        let worker = office.worker();
+        let worker = office.jobs_worker();
         office.until(&name, |job| job.done > 0).await;
         let job = office.control(&name, wire::JobControl::Pause).await.unwrap();
         assert_eq!(job.state(), wire::JobState::Paused);
@@ -211,7 +206,7 @@ async fn a_job_halts_goes_on_and_is_cancelled_within_a_page() {
         worker.abort();
         let mut ordered = 0;
         for id in sagas {
-            ordered += office.orders(id).await.len() as u64;
+            ordered += office.verbs(id).await.len() as u64;
         }
         let job = office.job(&name).await;
         assert_eq!((job.state(), job.done, job.failed), (wire::JobState::Cancelled, ordered, 0));
@@ -224,19 +219,19 @@ async fn whoever_takes_over_orders_nothing_twice_and_counts_right() {
         let sagas = office.put(0, 300, &stuck()).await;
         let name = office.create(request(wire::SagaVerb::Retry, "state = stuck")).await.unwrap().name;
         for crash in 1..=6 {
-            let worker = office.worker();
+            let worker = office.jobs_worker();
             office.until(&name, |job| job.done >= crash * 10).await;
             // Somewhere between one order and the next; what its page did is not counted yet.
             worker.abort();
             assert!(worker.await.is_err_and(|ended| ended.is_cancelled()));
             office.clock.pass(Duration::from_secs(11));
         }
-        let worker = office.worker();
+        let worker = office.jobs_worker();
         let job = office.until(&name, |job| job.state() == wire::JobState::Done).await;
         worker.abort();
         assert_eq!((job.done, job.failed), (300, 0));
         for id in sagas {
-            assert_eq!(office.orders(id).await, [Verb::Retry]);
+            assert_eq!(office.verbs(id).await, [Verb::Retry]);
         }
     }
 }
@@ -264,14 +259,14 @@ async fn a_page_that_was_ordered_but_not_counted_is_counted_by_the_next_worker()
             };
             office.api.engine.order(act).await.expect("ordered");
         }
-        let worker = office.worker();
+        let worker = office.jobs_worker();
         assert!(office.desk.claim_job(id, uuid::Uuid::from_u128(8), Duration::from_secs(1)).await.unwrap().is_none());
         office.clock.pass(Duration::from_secs(11));
         let job = office.until(&name, |job| job.state() == wire::JobState::Done).await;
         worker.abort();
         assert_eq!((job.done, job.failed), (3, 0), "two of them are under way, and yet not refused");
         for id in sagas {
-            assert_eq!(office.orders(id).await, [Verb::Retry]);
+            assert_eq!(office.verbs(id).await, [Verb::Retry]);
         }
     }
 }
@@ -281,7 +276,7 @@ async fn fresh_sagas_find_room_while_a_job_of_thousands_runs() {
     for office in both().await {
         office.put(0, 3_000, &paused()).await;
         let name = office.create(request(wire::SagaVerb::Resume, "state = paused")).await.unwrap().name;
-        let worker = office.worker();
+        let worker = office.jobs_worker();
         let mut fresh = 0;
         let waiting = loop {
             fresh += 1;
@@ -310,7 +305,7 @@ async fn a_job_that_fails_keeps_no_other_waiting() {
         let failing = office.create(request(wire::SagaVerb::Resume, "state = paused")).await.unwrap().name;
         let behind = office.create(request(wire::SagaVerb::Retry, "state = stuck")).await.unwrap().name;
         office.store.sicken(Some(sick));
-        let worker = office.worker();
+        let worker = office.jobs_worker();
         let job = office.until(&behind, |job| job.state() == wire::JobState::Done).await;
         assert_eq!((job.done, job.failed), (3, 0));
         let waiting = office.until(&failing, |job| !job.waits.is_empty()).await;
@@ -329,12 +324,12 @@ async fn sagas_that_were_started_after_a_job_are_left_alone() {
     let name = office.create(request(wire::SagaVerb::Retry, "state = stuck OR state = running")).await.unwrap().name;
     let later = SagaId(uuid::Uuid::now_v7().into_bytes());
     office.api.engine.start(baton_orchestrator::engine::input::Start { id: later, ..order_start(1) }).await.unwrap();
-    let worker = office.worker();
+    let worker = office.jobs_worker();
     let job = office.until(&name, |job| job.state() == wire::JobState::Done).await;
     worker.abort();
     assert_eq!((job.done, job.failed), (3, 0));
-    assert!(office.orders(later).await.is_empty());
-    assert_eq!(office.orders(old[0]).await, [Verb::Retry]);
+    assert!(office.verbs(later).await.is_empty());
+    assert_eq!(office.verbs(old[0]).await, [Verb::Retry]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -367,7 +362,7 @@ async fn ended_jobs_are_forgotten_with_their_failures_and_open_ones_stay() {
     for office in both().await {
         office.put(0, 3, &stuck()).await;
         let ended = office.create(request(wire::SagaVerb::Resume, "state = stuck")).await.unwrap().name;
-        let worker = office.worker();
+        let worker = office.jobs_worker();
         let job = office.until(&ended, |job| job.state() == wire::JobState::Done).await;
         worker.abort();
         assert_eq!((job.failed, office.failures(&ended).await.len()), (3, 3));

@@ -8,6 +8,4 @@ mod http;
 mod page;
 mod people;
 mod shop;
-use crate::support;
-use crate::support::stuck;
 mod table;

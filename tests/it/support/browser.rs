@@ -1,6 +1,6 @@
 //! Runs one script of `tests/web` in a real browser. What only this side can do, a script asks for by a line on its output.
 
-use super::support::{BATON, PATIENCE};
+use super::{BATON, PATIENCE};
 use std::path::Path;
 use std::process::Stdio;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// Where the corpora of all laws lie.
 pub fn corpus() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../lab/fuzz/corpus")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus")
 }
 
 /// The files of a law's corpus, by name, so that a run is the same everywhere.

@@ -76,9 +76,9 @@ pub const ELSEWHERE: &[Elsewhere] = &[
         name: "storm without safety nets",
         what: "real processes whose engines look neither at deadlines nor at their outbox, under a broker that comes back empty",
         breaks: "I17",
-        package: "baton",
+        package: "baton-lab",
 
-        file: "tests/it/cli_storm.rs",
+        file: "lab/tests/it/cli_storm.rs",
         test: "an_engine_without_its_safety_nets_is_caught",
     },
     table("skips-an-undo", "an undo is left out while unwinding", "I10", "skips_an_undo"),

@@ -2,7 +2,7 @@
 
 use baton_query::filter::{Field, Preset};
 
-const DOC: &str = include_str!("../../../docs/filters.md");
+const DOC: &str = include_str!("../../../../docs/filters.md");
 
 fn between<'a>(begin: &str, end: &str) -> &'a str {
     DOC.split_once(begin).and_then(|(_, rest)| rest.split_once(end)).map(|(table, _)| table.trim()).unwrap()

@@ -25,7 +25,7 @@ async fn a_hold_that_another_orchestrator_has_released_catches_nobody() {
         // This process has not heard of it when the saga comes there.
         let neighbour = office.neighbour();
         neighbour.release(STOCK).await.expect("releasing");
-        neighbour.worker().run_once().await.expect("a round");
+        neighbour.holds_worker().run_once().await.expect("a round");
         assert!(neighbour.holds().await.is_empty());
         office.answer(saga, 2).await;
         assert_eq!(office.state(saga).await, "running");
@@ -118,7 +118,7 @@ async fn a_hold_that_cannot_be_seen_to_keeps_no_other_waiting() {
     for office in both().await {
         let sick = office.start(1).await;
         office.hold(ORDERS).await.expect("held");
-        let worker = office.worker();
+        let worker = office.holds_worker();
         worker.run_once().await.expect("a round");
         office.release(ORDERS).await.expect("releasing");
         office.hold(STOCK).await.expect("held");
@@ -145,7 +145,7 @@ async fn what_one_build_cannot_resume_is_left_to_another() {
     for office in both().await {
         let sagas = [office.start(1).await, office.start(2).await];
         office.hold(ORDERS).await.expect("held");
-        let newer = office.worker();
+        let newer = office.holds_worker();
         newer.run_once().await.expect("a round");
         office.release(ORDERS).await.expect("releasing");
         let (desk, store, engine) = (office.desk.clone(), office.store.clone(), office.api.engine.clone());
@@ -167,7 +167,7 @@ async fn a_row_that_came_garbled_once_is_resumed_later() {
     for office in both().await {
         let (garbled, whole) = (office.start(1).await, office.start(2).await);
         office.hold(ORDERS).await.expect("held");
-        let worker = office.worker();
+        let worker = office.holds_worker();
         worker.run_once().await.expect("a round");
         office.release(ORDERS).await.expect("releasing");
         office.store.garble_next(garbled);
@@ -190,7 +190,7 @@ async fn more_than_one_round_looks_at_is_left_as_well() {
     let office = Office::over(DatabaseConfig::SqliteMemory).await;
     let first = office.start(1).await;
     office.hold(ORDERS).await.expect("held");
-    let newer = office.worker();
+    let newer = office.holds_worker();
     newer.run_once().await.expect("a round");
     let original = office.store.get(first).await.unwrap().expect("a saga");
     let copies: Vec<_> = (0..1_000_u128)

@@ -1,7 +1,5 @@
 //! What the engine's tests share: a store that fails on order, a bus that remembers, an engine over both.
 
-#![allow(dead_code)]
-
 pub mod faulty;
 pub mod office;
 

@@ -3,9 +3,12 @@
 use super::{Bench, Clock, FaultyStore, RecordingBus};
 use baton_orchestrator::api::Api;
 use baton_orchestrator::desk::Desk;
+use baton_orchestrator::store::SagaStore as _;
 use baton_orchestrator::store::sql::SqlStore;
 use baton_orchestrator::workers::probe::NoProbe;
 use baton_sql::database::DatabaseConfig;
+use saga_core::event::{Event, Record, Verb};
+use saga_core::saga::SagaId;
 use std::sync::Arc;
 use tonic::Status;
 use tonic_types::StatusExt as _;
@@ -22,6 +25,16 @@ pub struct Office {
 }
 
 impl Office {
+    /// What operators ordered of a saga: verb, actor, reason.
+    pub async fn orders(&self, saga: SagaId) -> Vec<(Verb, String, String)> {
+        let journal = self.store.journal(saga, 0, 100).await.expect("a journal");
+        let order = |record| match record {
+            Record::Moved(Event::Order(order)) => Some((order.verb, order.actor, order.reason)),
+            _ => None,
+        };
+        journal.into_iter().filter_map(|entry| order(entry.record)).collect()
+    }
+
     pub async fn over(config: DatabaseConfig) -> Self {
         let bench = Bench::over(config).await;
         let office = Self {

@@ -1,7 +1,5 @@
 //! Definitions, and sagas that lived through everything that can happen to them.
 
-#![allow(dead_code)]
-
 pub mod exprs;
 
 use baton_query::acts::VERBS;

@@ -1,8 +1,5 @@
 //! What the tests of this crate share: a sandbox provider, a gateway to it, a participant on a database of its own.
 
-// Each test file is a crate of its own and uses a part of this.
-#![allow(dead_code)]
-
 use baton_participant_kit::batch::Batches;
 use baton_participant_kit::clock::Clock;
 use baton_participant_kit::ledger;

@@ -1,0 +1,34 @@
+//! Dead letters that the orchestrator has taken out of their queues.
+
+use super::{Databases, ReadError, reading};
+use crate::books::DeadLetter;
+use baton_orchestrator::store::REPLIES;
+use baton_sql::error::SqlError;
+use baton_sql::value::Row;
+
+/// Letters read, the newest: more of the same say nothing new.
+const MOST: u32 = 1_000;
+
+/// What the collector keeps of a letter that does not say why it is one.
+const NO_REASON: &str = "UNKNOWN";
+
+/// The newest collected dead letters.
+///
+/// # Errors
+/// If the database refuses or is away.
+pub async fn letters(databases: &Databases) -> Result<Vec<DeadLetter>, ReadError> {
+    let Some(store) = &databases.orchestrator else { return Ok(Vec::new()) };
+    let sql = "SELECT destination, message_id, reason FROM dead_letter ORDER BY id DESC LIMIT ?";
+    let rows = store.query(sql, vec![MOST.into()]).await.map_err(reading("the dead letters"))?;
+    rows.iter().map(decode).collect::<Result<_, _>>().map_err(reading("the dead letters"))
+}
+
+fn decode(row: &Row) -> Result<DeadLetter, SqlError> {
+    let queue = match row.text(0)? {
+        REPLIES => "the collected dead letters of the replies".to_owned(),
+        participant => format!("the collected dead letters of {participant}"),
+    };
+    let message = row.opt_bytes(1)?.and_then(|id| uuid::Uuid::from_slice(id).ok());
+    let reason = Some(row.text(2)?.to_owned()).filter(|reason| reason != NO_REASON);
+    Ok(DeadLetter { queue, message: message.map(|id| id.to_string()).unwrap_or_default(), reason })
+}

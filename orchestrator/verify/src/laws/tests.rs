@@ -1,0 +1,389 @@
+//! Two sound sagas pass every law; each planted lie is found by the law that is there for it, and named.
+
+use super::{Case, Found, LAWS, Mode};
+use crate::databases::dossier::{Claim, Dossier, Effect, Found as Read, Hold, Pending};
+use crate::databases::pages::Coverage;
+use crate::evidence::LedgerPayment;
+use crate::story::{Story, journal_of};
+use baton_orchestrator::api::begin::{business_start_key, fingerprint_of};
+use baton_orchestrator::sagas::SagaType as _;
+use baton_orchestrator::sagas::order::OrderSaga;
+use baton_orchestrator::store::{Holder, Record};
+use baton_order::order::{Content, Order};
+use baton_proto::shop::order::v1::{OrderLine, OrderSagaInput, OrderState};
+use baton_rpc::shop::identifier::OrderNumber;
+use bytes::Bytes;
+use prost::Message as _;
+use saga_core::event::{Event, Order as Ordered, Outcome, Reply, Verb};
+use saga_core::saga::{CommandId, Direction, SagaId, State};
+use saga_core::time::Micros;
+use std::collections::{BTreeMap, BTreeSet};
+
+const ID: SagaId = SagaId([7; 16]);
+const ORDER: [u8; 16] = [9; 16];
+const PAYMENT: &str = "imp_1";
+
+fn input() -> OrderSagaInput {
+    OrderSagaInput {
+        order_number: OrderNumber::from_bytes(ORDER).to_string(),
+        payment_id: PAYMENT.to_owned(),
+        customer_id: "c".to_owned(),
+        currency_code: "KRW".to_owned(),
+        lines: vec![OrderLine { item_id: "hot".to_owned(), quantity: 2, unit_price_minor_units: 500 }],
+    }
+}
+
+fn reply(step: u8, direction: Direction, attempt: u32, outcome: Outcome) -> Event {
+    Event::Reply(Reply { step, direction, attempt, outcome })
+}
+
+fn done(step: u8, direction: Direction) -> Event {
+    reply(step, direction, 1, Outcome::Succeeded { output: Bytes::new() })
+}
+
+fn refused(step: u8) -> Event {
+    let (reason, message) = ("OUT_OF_STOCK".to_owned(), String::new());
+    reply(step, Direction::Action, 1, Outcome::Rejected { reason, message })
+}
+
+fn effect(step: i64, direction: i64, outcome: i64, reason: &str) -> Effect {
+    Effect { step, direction, outcome, attempt: 1, reason: reason.to_owned(), created_at: 5 }
+}
+
+/// The dossier around a journal: rows, ledgers and books that fit it.
+fn around(
+    events: &[Event],
+    effects: &[(&str, Effect)],
+    state: OrderState,
+    hold: Option<i64>,
+    refunded: bool,
+) -> Dossier {
+    let bytes = Bytes::from(input().encode_to_vec());
+    let saga_type = OrderSaga::default();
+    let (saga, journal) = journal_of(saga_type.definition(), ID, &bytes, events);
+    let number = OrderNumber::from_bytes(ORDER).to_string();
+    let mut dossier = Dossier::new(ID);
+    dossier.saga =
+        Read::Row(Record { saga, business_key: number.clone(), traceparent: String::new(), last_failure: None });
+    dossier.journal = journal;
+    dossier.start_key = Some(Holder {
+        key: business_start_key("order", &number),
+        saga: ID,
+        fingerprint: fingerprint_of("order", &bytes),
+    });
+    for (participant, effect) in effects {
+        dossier.effects.entry((*participant).to_owned()).or_default().push(effect.clone());
+    }
+    dossier.order = Read::Row(Order {
+        number: OrderNumber::from_bytes(ORDER),
+        content: Content { customer: "c".to_owned(), currency: "KRW".to_owned(), lines: input().lines },
+        total: 1_000,
+        state,
+        saga: Some(ID.0),
+        reason: String::new(),
+        request: None,
+        created_at: 1,
+        updated_at: 2,
+    });
+    let hold = hold.map(|state| Hold { item: "hot".to_owned(), order: number.clone(), quantity: 2, state });
+    dossier.holds = hold.into_iter().collect();
+    let (claim, back) = if refunded { (2, 1_000) } else { (1, 0) };
+    dossier.claim = Read::Row(Claim {
+        payment: PAYMENT.to_owned(),
+        order: number.clone(),
+        saga: ID,
+        currency: "KRW".to_owned(),
+        amount: 1_000,
+        state: claim,
+    });
+    dossier.closed = refunded;
+    dossier.paid = vec![LedgerPayment {
+        imp_uid: PAYMENT.to_owned(),
+        merchant_uid: number,
+        currency: "KRW".to_owned(),
+        paid: 1_000,
+        refunded: back,
+        refunds: i64::from(refunded),
+    }];
+    dossier
+}
+
+fn completed() -> Dossier {
+    let events: Vec<Event> = (1..=4).map(|step| done(step, Direction::Action)).collect();
+    let effects = [
+        ("order", effect(1, 1, 1, "")),
+        ("order", effect(4, 1, 1, "")),
+        ("payment", effect(2, 1, 1, "")),
+        ("stock", effect(3, 1, 1, "")),
+    ];
+    around(&events, &effects, OrderState::PaymentSuccess, Some(1), false)
+}
+
+fn compensated() -> Dossier {
+    let (action, undo) = (Direction::Action, Direction::Undo);
+    let events = [done(1, action), done(2, action), refused(3), done(1, undo), done(0, undo)];
+    let effects = [
+        ("order", effect(1, 1, 1, "")),
+        ("order", effect(1, 2, 1, "")),
+        ("payment", effect(2, 1, 1, "")),
+        ("payment", effect(0, 2, 1, "")),
+        ("stock", effect(3, 1, 2, "OUT_OF_STOCK")),
+    ];
+    around(&events, &effects, OrderState::PaymentOutOfStock, None, true)
+}
+
+/// What each law finds, by id and text.
+fn judge(dossier: &Dossier, mode: Mode) -> Vec<(&'static str, &'static str, Found)> {
+    let saga_type = OrderSaga::default();
+    let definition = dossier.saga.row().map(|_| saga_type.definition());
+    let story = match (definition, dossier.saga.row()) {
+        (Some(definition), Some(record)) => Story::of(definition, ID, &dossier.journal, record.saga.version),
+        _ => Story::default(),
+    };
+    let participants = ["order", "payment", "stock"].map(str::to_owned).into();
+    let coverage = Coverage { orchestrator: true, participants, provider: true };
+    let case = Case { dossier, definition, story: &story, coverage: &coverage, mode, now_us: Some(1 << 60) };
+    LAWS.iter()
+        .map(|law| {
+            let mut found = Found::default();
+            (law.check)(&case, &mut found);
+            (law.id, law.name, found)
+        })
+        .collect()
+}
+
+fn broken(dossier: &Dossier) -> BTreeMap<&'static str, Vec<String>> {
+    let mut broken: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (id, _, found) in judge(dossier, Mode::AtRest).into_iter().filter(|(.., found)| !found.broken.is_empty()) {
+        broken.entry(id).or_default().extend(found.broken);
+    }
+    broken
+}
+
+/// Plants a lie; exactly these invariants are broken, each finding names the saga.
+#[track_caller]
+fn expect(mut dossier: Dossier, plant: impl FnOnce(&mut Dossier), ids: &[&str]) {
+    plant(&mut dossier);
+    let broken = broken(&dossier);
+    assert_eq!(broken.keys().copied().collect::<BTreeSet<_>>(), ids.iter().copied().collect(), "{broken:#?}");
+    assert!(broken.values().flatten().all(|text| text.contains(&ID.to_string())), "{broken:#?}");
+}
+
+fn saga(dossier: &mut Dossier) -> &mut saga_core::saga::Saga {
+    match &mut dossier.saga {
+        Read::Row(record) => &mut record.saga,
+        other => panic!("no row: {other:?}"),
+    }
+}
+
+fn order(dossier: &mut Dossier) -> &mut Order {
+    match &mut dossier.order {
+        Read::Row(order) => order,
+        other => panic!("no order: {other:?}"),
+    }
+}
+
+fn claim(dossier: &mut Dossier) -> &mut Claim {
+    match &mut dossier.claim {
+        Read::Row(claim) => claim,
+        other => panic!("no claim: {other:?}"),
+    }
+}
+
+#[test]
+fn sound_sagas_pass_and_every_law_looks_at_something() {
+    let mut looked: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut doubtful =
+        vec![reply(1, Direction::Action, 1, Outcome::Unavailable { reason: "X".into(), message: String::new() })];
+    doubtful.push(Event::Wake);
+    let running = |events: &[Event]| {
+        let mut dossier = around(events, &[], OrderState::PaymentPending, None, false);
+        order(&mut dossier).saga = None;
+        dossier.claim = Read::Missing;
+        dossier
+    };
+    let mut waiting = running(&[]);
+    waiting.pending.push(pending(1, "order", 1));
+    for dossier in [completed(), compensated(), running(&doubtful[..1]), waiting] {
+        let active = saga(&mut dossier.clone()).wake_at().is_some();
+        for (id, name, found) in judge(&dossier, if active { Mode::Live } else { Mode::AtRest }) {
+            *looked.entry(name).or_default() += found.looked;
+            // An hour is long past on this clock, and nothing is at rest here.
+            assert!(found.broken.is_empty() || (active && id == "I17"), "{id} {name}: {found:?}");
+        }
+    }
+    for (_, name, found) in judge(&forgotten(), Mode::AtRest) {
+        *looked.entry(name).or_default() += found.looked;
+    }
+    let idle: Vec<&&str> = looked.iter().filter(|(_, looked)| **looked == 0).map(|(name, _)| name).collect();
+    assert!(idle.is_empty(), "laws that looked at nothing: {idle:?}");
+}
+
+fn pending(step: u8, participant: &str, attempt: u32) -> Pending {
+    let command = CommandId { saga: ID, step, direction: Direction::Action };
+    Pending { message: uuid::Uuid::nil(), participant: participant.to_owned(), command, attempt }
+}
+
+#[test]
+fn lost_rows_and_keys() {
+    expect(completed(), |it| it.saga = Read::Missing, &["I1"]);
+    expect(completed(), |it| it.order = Read::Missing, &["I1", "I6"]);
+    expect(completed(), |it| order(it).saga = Some([1; 16]), &["I1"]);
+    expect(completed(), |it| it.start_key = None, &["I2"]);
+    expect(completed(), |it| it.start_key.as_mut().unwrap().fingerprint.0[0] ^= 1, &["I2"]);
+    expect(completed(), |it| it.start_key.as_mut().unwrap().saga.0[0] ^= 1, &["I2"]);
+    expect(completed(), |it| it.saga = Read::Damaged("odd".to_owned()), &["I12"]);
+}
+
+/// What retention leaves of a completed saga: the ledgers, and that it was there.
+fn forgotten() -> Dossier {
+    let mut dossier = completed();
+    dossier.saga = Read::Missing;
+    dossier.journal.clear();
+    dossier.forgotten = Some(5);
+    // Only the row says which order and payment it was about.
+    (dossier.order, dossier.claim, dossier.start_key) = (Read::Missing, Read::Missing, None);
+    dossier.paid.clear();
+    dossier
+}
+
+#[test]
+fn forgotten_sagas() {
+    expect(forgotten(), |_| {}, &[]);
+    expect(forgotten(), |it| it.forgotten = None, &["I1"]);
+    expect(forgotten(), |it| it.forgotten = Some(3), &["I1"]);
+    expect(forgotten(), |it| it.journal = completed().journal, &["I1"]);
+    expect(completed(), |it| it.forgotten = Some(5), &["I1"]);
+}
+
+#[test]
+fn stock_and_money() {
+    expect(completed(), |it| it.holds[0].state = 2, &["I3"]);
+    expect(completed(), |it| it.holds[0].quantity = 3, &["I3", "I6"]);
+    expect(compensated(), |it| it.holds = completed().holds, &["I3", "I6"]);
+    expect(completed(), |it| it.paid[0].paid = 999, &["I4"]);
+    expect(completed(), |it| it.paid[0].currency = "USD".to_owned(), &["I4"]);
+    expect(completed(), |it| (it.paid[0].refunded, it.paid[0].refunds) = (1_000, 1), &["I4"]);
+    expect(completed(), |it| it.paid.clear(), &["I4"]);
+    expect(compensated(), |it| (it.paid[0].refunded, it.paid[0].refunds) = (0, 0), &["I4"]);
+    expect(compensated(), |it| it.paid[0].refunds = 2, &["I5"]);
+    expect(compensated(), |it| it.paid[0].refunded = 2_000, &["I4", "I5"]);
+    let second = |it: &mut Dossier| {
+        let again = LedgerPayment { imp_uid: "imp_2".to_owned(), ..it.paid[0].clone() };
+        it.paid.push(again);
+    };
+    expect(completed(), second, &["I5"]);
+}
+
+#[test]
+fn effects_and_ledgers() {
+    let foreign = |it: &mut Dossier| it.effects.entry("payment".to_owned()).or_default().push(effect(3, 1, 1, ""));
+    expect(completed(), foreign, &["I6"]);
+    // A confirmation that nobody has a row of.
+    expect(completed(), |it| drop(it.effects.get_mut("order").unwrap().pop()), &["I6", "I10", "I15"]);
+    expect(completed(), |it| claim(it).saga = SagaId([1; 16]), &["I6"]);
+    expect(completed(), |it| order(it).state = OrderState::PaymentConfirm, &["I6", "I10"]);
+    // An undo that nobody ordered, of an action that never was.
+    let undo = |it: &mut Dossier| it.effects.get_mut("stock").unwrap()[0].direction = 2;
+    expect(compensated(), undo, &["I7", "I14", "I15"]);
+}
+
+#[test]
+fn an_action_after_its_undo() {
+    expect(compensated(), |it| order(it).state = OrderState::PaymentConfirm, &["I8", "I10"]);
+    expect(compensated(), |it| claim(it).state = 1, &["I8"]);
+}
+
+#[test]
+fn undos_out_of_order_or_past_the_pivot() {
+    let swapped = |it: &mut Dossier| {
+        let (first, second) = (it.journal[4].record.clone(), it.journal[5].record.clone());
+        (it.journal[4].record, it.journal[5].record) = (second, first);
+    };
+    expect(compensated(), swapped, &["I9", "I12"]);
+    let undo = |it: &mut Dossier| it.effects.get_mut("payment").unwrap().push(effect(0, 2, 1, ""));
+    expect(completed(), undo, &["I9", "I10", "I14"]);
+}
+
+#[test]
+fn half_done_ends() {
+    let gone = |it: &mut Dossier| drop(it.effects.remove("payment"));
+    expect(completed(), gone, &["I10", "I15"]);
+    let not_undone = |it: &mut Dossier| it.effects.get_mut("payment").unwrap().truncate(1);
+    expect(compensated(), not_undone, &["I10", "I15"]);
+}
+
+#[test]
+fn journals() {
+    let after_end = |it: &mut Dossier| {
+        let mut last = it.journal.last().unwrap().clone();
+        last.version += 1;
+        it.journal.push(last);
+        saga(it).version += 1;
+    };
+    expect(completed(), after_end, &["I11", "I12"]);
+    let revived = |it: &mut Dossier| {
+        let wait = saga_core::saga::Wait::Reply { attempt: 1, last: 2, until: Micros(i64::MAX) };
+        saga(it).state = State::Running { step: 4, wait };
+    };
+    expect(completed(), revived, &["I11", "I12", "I17"]);
+    expect(completed(), |it| it.journal[2].version = 9, &["I12"]);
+    expect(completed(), |it| it.journal[2].at = 1, &["I12"]);
+    expect(completed(), |it| it.journal[0].record = Err("odd".to_owned()), &["I12"]);
+    expect(completed(), |it| saga(it).updated_at.0 += 1, &["I12"]);
+    expect(completed(), |it| saga(it).outputs.push((1, Bytes::from_static(b"x"))), &["I12"]);
+    expect(completed(), |it| it.journal.clear(), &["I10", "I12", "I14"]);
+    expect(completed(), |it| drop(it.journal.pop()), &["I10", "I12", "I13"]);
+    let newer = |it: &mut Dossier| saga(it).version += 1;
+    expect(completed(), newer, &["I12", "I13"]);
+}
+
+#[test]
+fn commands_nobody_ordered_and_answers_nobody_gave() {
+    expect(completed(), |it| it.pending.push(pending(1, "order", 7)), &["I14", "I17"]);
+    expect(completed(), |it| it.pending.push(pending(1, "stock", 1)), &["I14", "I17"]);
+    expect(completed(), |it| it.effects.get_mut("stock").unwrap()[0].attempt = 2, &["I14"]);
+    expect(compensated(), |it| it.effects.get_mut("stock").unwrap()[0].reason = "PRICE_CHANGED".to_owned(), &["I15"]);
+}
+
+/// A refund that cannot be made parks the saga; the operator who skips it has settled it.
+#[test]
+fn what_an_operator_settled_by_hand_is_settled() {
+    let (action, undo) = (Direction::Action, Direction::Undo);
+    let no_refund = Outcome::Rejected { reason: "NO".to_owned(), message: String::new() };
+    let skip = Ordered { verb: Verb::Skip, actor: "ann".to_owned(), reason: "paid in cash".to_owned() };
+    let events =
+        [done(1, action), done(2, action), refused(3), done(1, undo), reply(0, undo, 1, no_refund), Event::Order(skip)];
+    let mut settled = around(&events, &[], OrderState::PaymentOutOfStock, None, false);
+    settled.effects = compensated().effects;
+    let refund = effect(0, 2, 2, "NO");
+    settled.effects.get_mut("payment").unwrap()[1] = refund;
+    settled.closed = true;
+    expect(settled.clone(), |_| {}, &[]);
+    // The same without the order is an end without a refund: no journal leads there.
+    expect(settled, |it| drop(it.journal.pop()), &["I4", "I10", "I12", "I13"]);
+}
+
+#[test]
+fn what_moves_at_rest_and_what_is_overdue_live() {
+    let running = around(&[], &[], OrderState::PaymentPending, None, false);
+    let found = |mode| {
+        let found = judge(&running, mode).into_iter().filter(|(id, _, found)| *id == "I17" && !found.broken.is_empty());
+        found.map(|(_, name, _)| name).collect::<Vec<_>>()
+    };
+    assert_eq!(found(Mode::AtRest), [super::rest::AT_REST.name]);
+    assert!(found(Mode::Live).contains(&super::rest::NOT_OVERDUE.name));
+}
+
+#[test]
+fn doubt_taken_for_an_answer() {
+    let doubt = Outcome::Unavailable { reason: "TIMEOUT".to_owned(), message: String::new() };
+    let lie = |it: &mut Dossier| {
+        // The answer of the confirmation becomes a doubt, as if a timeout had completed the saga.
+        let version = it.journal[4].version;
+        let unknown = reply(4, Direction::Action, 1, doubt);
+        it.journal[4].record = Ok(saga_core::event::Record::Moved(unknown));
+        assert_eq!(version, 5);
+    };
+    expect(completed(), lie, &["I10", "I12", "I22"]);
+}
