@@ -4,7 +4,7 @@ use crate::cli::Dev;
 use crate::config::Config;
 use crate::embedded::{Chaos, Embedded};
 use crate::failure::Failure;
-use crate::orders::pay_with_curl;
+use crate::shop::orders::pay_with_curl;
 use crate::show::Printer;
 use crate::{signals, telemetry};
 

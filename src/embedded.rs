@@ -15,7 +15,7 @@ use crate::embedded::chaos::Cast;
 use crate::embedded::mortal::Mortal;
 use crate::failure::Failure;
 use crate::orchestrator::{ready, serving, wind_down};
-use crate::sandbox_provider;
+use crate::shop::sandbox_provider;
 use crate::wiring::{self, ORCHESTRATOR_SERVICES, Work};
 use baton_console::guard::Guard;
 use baton_courier::bus::CommandBus;

@@ -2,10 +2,10 @@
 
 use crate::cli::jobs::{ControlJob, CreateJob, Jobs};
 use crate::client::{Client, name, present};
-use crate::demo::progress::Progress;
 use crate::failure::Failure;
 use crate::operate::actor;
 use crate::paging::paged;
+use crate::progress::Progress;
 use crate::records::{saga_verb, state, time};
 use crate::show::{Printer, Record};
 use baton_console::word;

@@ -1,13 +1,13 @@
 //! The `baton` binary as a library, so that its tests can reach what it is made of.
 //!
-//! - [`cli`]: the command line as types. [`run`]: from the command line to an exit code. [`output`]: what is printed.
+//! - [`cli`]: the command line as types. [`run`]: from the command line to an exit code. [`output`], [`progress`]: what is printed.
 //! - [`config`]: defaults, file, environment, flags. [`telemetry`], [`admin`],
 //!   [`footprint`]: what every process brings up.
-//! - [`orchestrator`], [`participant`], [`sandbox_provider`]: processes. [`embedded`], [`dev`]: all of them in one.
+//! - [`orchestrator`], [`participant`]: processes. [`embedded`], [`dev`]: all of them in one.
 //!   [`wiring`], [`databases`]: from configuration to parts. [`migrate`]: schemas.
-//! - [`demo`]: many orders at once, then the audit.
+//! - [`shop`]: the shop that Baton ships with: its commands, its configuration, the demo.
 //!   [`verify`]: the audit of an installation by its databases. [`doctor`]: what is wrong with one, and what to do.
-//! - [`items`], [`orders`], [`sagas`], [`jobs`], [`holds`], [`timeline`], [`dead_letters`], [`audit`], [`installation`], [`kills`],
+//! - [`sagas`], [`jobs`], [`holds`], [`timeline`], [`dead_letters`], [`audit`], [`installation`], [`kills`],
 //!   [`health`]: client commands, gRPC only.
 
 pub mod admin;
@@ -17,7 +17,6 @@ pub mod client;
 pub mod config;
 pub mod databases;
 pub mod dead_letters;
-pub mod demo;
 pub mod dev;
 pub mod doctor;
 pub mod embedded;
@@ -26,20 +25,19 @@ pub mod footprint;
 pub mod health;
 pub mod holds;
 pub mod installation;
-pub mod items;
 pub mod jobs;
 pub mod kills;
 pub mod migrate;
 pub mod operate;
 pub mod orchestrator;
-pub mod orders;
 pub mod output;
 pub mod paging;
 pub mod participant;
+pub mod progress;
 pub mod records;
 pub mod run;
 pub mod sagas;
-pub mod sandbox_provider;
+pub mod shop;
 pub mod show;
 pub mod signals;
 pub mod telemetry;

@@ -5,10 +5,11 @@ use crate::client::{Client, is_garbled, leaves_doubt, speaks_http};
 use crate::config::layers::Layers;
 use crate::config::{Config, print};
 use crate::failure::{Exit, Failure};
+use crate::shop::{demo, items, orders, sandbox_provider};
 use crate::show::Printer;
 use crate::{
-    audit, dead_letters, demo, dev, doctor, health, holds, installation, items, jobs, kills, migrate, orchestrator,
-    orders, output, participant, sagas, sandbox_provider, tls, verify,
+    audit, dead_letters, dev, doctor, health, holds, installation, jobs, kills, migrate, orchestrator, output,
+    participant, sagas, tls, verify,
 };
 use clap::{CommandFactory as _, Parser as _};
 use std::process::ExitCode;

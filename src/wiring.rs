@@ -1,7 +1,8 @@
 //! From configuration to databases, buses, participants: the one place of the binary that names them.
 
-use crate::config::{Bus, BusKind, Config, Coord, CoordKind, Provider, Store, StoreUrl, shop::Shop};
+use crate::config::{Bus, BusKind, Config, Coord, CoordKind, Provider, Store, StoreUrl};
 use crate::failure::Failure;
+use crate::shop::config::Shop;
 use baton_courier::bus::CommandBus;
 use baton_courier::rabbitmq::{RabbitBus, RabbitConfig};
 use baton_orchestrator::coord::Coord as Hints;

@@ -9,7 +9,7 @@
 //! | [`letters`] | messages that could not be processed |
 //! | [`jobs`] | bulk jobs and holds |
 //! | [`sagas`] | sagas: list, explain, act |
-//! | [`shop`] | items and orders |
+//! | [`crate::shop::cli`] | items and orders |
 
 pub mod audit;
 pub mod chaos;
@@ -18,8 +18,8 @@ pub mod installation;
 pub mod jobs;
 pub mod letters;
 pub mod sagas;
-pub mod shop;
 
+pub use crate::shop::cli::{Items, Line, OrderStateArg, Orders};
 pub use audit::Audit;
 pub use chaos::{Chaos, Verify};
 pub use global::{Global, Output};
@@ -27,7 +27,6 @@ pub use installation::Definitions;
 pub use jobs::{Holds, Jobs};
 pub use letters::DeadLetters;
 pub use sagas::{Act, Filter, Sagas};
-pub use shop::{Items, Line, OrderStateArg, Orders};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;

@@ -9,14 +9,13 @@ pub mod key;
 pub mod layers;
 pub mod print;
 pub mod retention;
-pub mod shop;
 
+use crate::shop::config::Shop;
 use dev::Dev;
 use incidents::Incidents;
 use retention::Retention;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
-use shop::Shop;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;

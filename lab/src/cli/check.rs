@@ -3,8 +3,8 @@
 use super::Check;
 use crate::sim::matrix::{cases, check};
 use crate::sim::report;
-use baton::demo::progress::Progress;
 use baton::failure::Failure;
+use baton::progress::Progress;
 use baton::show::Printer;
 use baton_orchestrator::sagas::Registry;
 

@@ -2,7 +2,6 @@
 
 pub mod drive;
 pub mod plan;
-pub mod progress;
 pub mod retry;
 pub mod tally;
 

@@ -1,11 +1,11 @@
 //! Sends the run: creates the item and the orders, pays at the sandbox, places everything at once, waits for the end.
 
 use super::plan::{CURRENCY, PRICE, Pays, Plan, Planned, amount};
-use super::progress::Progress;
 use super::retry::persist;
 use crate::client::endpoint;
 use crate::config::key;
 use crate::failure::Failure;
+use crate::progress::Progress;
 use baton_proto::shop::order::v1::order_placement_service_client::OrderPlacementServiceClient;
 use baton_proto::shop::order::v1::order_service_client::OrderServiceClient;
 use baton_proto::shop::order::v1::{CreateOrderRequest, OrderLine, OrderProgress, PlaceOrderRequest};
