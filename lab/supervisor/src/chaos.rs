@@ -3,7 +3,7 @@
 //! Whoever owns the processes serves it, on loopback, and the stack's orchestrators pass the calls on: a test serves its own
 //! [`Stack`], `baton-supervisor chaos` what `baton-supervisor up` started.
 //!
-//! Targets are the three participants. An orchestrator is none: the one that answers would die of the answer, and the page
+//! Targets are the participants. An orchestrator is none: the one that answers would die of the answer, and the page
 //! with it. Servers are none either: what becomes of sagas without them is what `baton-lab storm` is for.
 //!
 //! | file | what it holds |

@@ -59,6 +59,11 @@ impl State {
         fs::rename(&new, &path).with_context(|| format!("write {}", path.display()))
     }
 
+    /// Names of the participants of what was written down.
+    pub fn participants(&self) -> impl Iterator<Item = &str> {
+        self.endpoints.iter().flat_map(|endpoints| endpoints.participants.keys().map(String::as_str))
+    }
+
     /// Writes a whole stack down and who kills in it on purpose, then lets them live on. If this fails, they still end with
     /// their owner.
     pub fn adopt(dir: &Path, stack: &Stack, chaos: &Process) -> Result<Self> {

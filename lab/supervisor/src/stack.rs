@@ -10,8 +10,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The participants, in the order they are started.
-pub const PARTICIPANTS: [&str; 3] = ["order", "payment", "stock"];
+/// The participants that are linked into the binary `baton`, in the order they are started unless a stack is told otherwise.
+pub const SHOP: [&str; 3] = ["order", "payment", "stock"];
 
 /// What may differ between stacks.
 #[derive(Clone, Debug)]
@@ -20,6 +20,8 @@ pub struct StackOptions {
     pub baton: PathBuf,
     /// How many orchestrators.
     pub orchestrators: usize,
+    /// Participants of the binary, in the order they are started.
+    pub participants: Vec<String>,
     /// How long everything lives.
     pub lifetime: Lifetime,
     /// Ports to use again; `None` picks free ones.
@@ -35,12 +37,13 @@ pub struct StackOptions {
 }
 
 impl StackOptions {
-    /// Two orchestrators that live as long as the caller, and no chaos.
+    /// Two orchestrators and the shop's participants that live as long as the caller, and no chaos.
     #[must_use]
     pub fn new(baton: impl Into<PathBuf>) -> Self {
         Self {
             baton: baton.into(),
             orchestrators: 2,
+            participants: SHOP.map(str::to_owned).to_vec(),
             lifetime: Lifetime::Owned,
             endpoints: None,
             buffer_pool_mib: 512,
@@ -142,9 +145,10 @@ impl Stack {
                 rabbitmq_mapper: ports.mapper,
                 redis: redis.port(),
                 provider: port::free()?,
-                participants: PARTICIPANTS
+                participants: options
+                    .participants
                     .iter()
-                    .map(|name| Ok(((*name).to_owned(), pair()?)))
+                    .map(|name| Ok((name.clone(), pair()?)))
                     .collect::<Result<_>>()?,
                 orchestrators: (0..options.orchestrators).map(|_| pair()).collect::<Result<_>>()?,
                 chaos,
@@ -155,8 +159,8 @@ impl Stack {
         let launch = Launch { dir: &dir, options, config: &config };
         let provider = launch.process("sandbox-provider", &["sandbox-provider"], &[])?;
         let mut participants = BTreeMap::new();
-        for name in PARTICIPANTS {
-            participants.insert(name.to_owned(), launch.process(name, &["participant", name], &[])?);
+        for name in &options.participants {
+            participants.insert(name.clone(), launch.process(name, &["participant", name], &[])?);
         }
         let mut orchestrators = Vec::new();
         for (index, (grpc, admin)) in endpoints.orchestrators.iter().enumerate() {
@@ -252,6 +256,11 @@ fn pair() -> Result<(u16, u16)> {
     Ok((port::free()?, port::free()?))
 }
 
+/// The schema of a service, and its user.
+fn schema(service: &str) -> String {
+    format!("baton_{}", service.replace('-', "_"))
+}
+
 /// One schema and one least-privileged user per service, and the file that names them all.
 fn configure(
     dir: &Path,
@@ -260,19 +269,18 @@ fn configure(
     redis: &Redis,
     endpoints: &Endpoints,
 ) -> Result<PathBuf> {
-    let mut urls = BTreeMap::new();
-    for service in ["orchestrator", "order", "payment", "stock"] {
-        let name = format!("baton_{service}");
+    let url = |service: &str| {
+        let name = schema(service);
         mariadb.create_schema(&name)?;
         // Loopback only, and gone with the data directory: the password guards nothing that the machine does not.
         mariadb.create_user(&name, "private", &name, "SELECT, INSERT, UPDATE, DELETE")?;
-        urls.insert(service, mariadb.url(&name, "private", &name));
-    }
+        anyhow::Ok(mariadb.url(&name, "private", &name))
+    };
     let mut text = format!(
         "[store]\nurl = \"{}\"\n\n[bus]\nkind = \"rabbitmq\"\nurl = \"{}\"\n\n[coord]\nkind = \"redis\"\nurl = \"{}\"\n\n\
          [provider]\nbase_url = \"http://127.0.0.1:{provider}\"\nlisten = \"127.0.0.1:{provider}\"\nledger = \"{}\"\n\n\
          [client]\nserver = \"127.0.0.1:{}\"\n",
-        urls["orchestrator"],
+        url("orchestrator")?,
         rabbitmq.amqp_url(),
         redis.url(),
         dir.join("sandbox-ledger.db").display(),
@@ -283,7 +291,7 @@ fn configure(
         text.push_str(&format!(
             "\n[participants.{name}]\nendpoint = \"127.0.0.1:{grpc}\"\nlisten = \"127.0.0.1:{grpc}\"\n\
              admin_listen = \"127.0.0.1:{admin}\"\n[participants.{name}.store]\nurl = \"{}\"\n",
-            urls[name.as_str()]
+            url(name)?
         ));
     }
     if let Some(chaos) = endpoints.chaos {
@@ -298,10 +306,10 @@ fn configure(
 fn migrate(dir: &Path, options: &StackOptions, mariadb: &MariaDb, config: &Path) -> Result<()> {
     let mut command = Command::new(&options.baton);
     command.arg("--config").arg(config).args(["migrate", "up"]).current_dir(dir);
-    command.env("BATON_STORE__URL", mariadb.root_url("baton_orchestrator"));
-    for name in PARTICIPANTS {
-        let key = format!("BATON_PARTICIPANTS__{}__STORE__URL", name.to_uppercase());
-        command.env(key, mariadb.root_url(&format!("baton_{name}")));
+    command.env("BATON_STORE__URL", mariadb.root_url(&schema("orchestrator")));
+    for name in &options.participants {
+        let key = format!("BATON_PARTICIPANTS__{}__STORE__URL", name.to_uppercase().replace('-', "_"));
+        command.env(key, mariadb.root_url(&schema(name)));
     }
     let output = command.output().context("run baton migrate up")?;
     let said = String::from_utf8_lossy(&output.stderr);

@@ -4,7 +4,7 @@
 use crate::chaos::{revived, told};
 use crate::daemon::{Daemon, State};
 use crate::process::{Probe, Process};
-use crate::stack::{PARTICIPANTS, start_participant};
+use crate::stack::start_participant;
 use anyhow::{Context as _, Result};
 use baton_proto::baton::dev::v1::ChaosTarget;
 use baton_rpc::chaos::Mortals;
@@ -19,7 +19,7 @@ pub struct Daemons {
     dir: PathBuf,
     baton: PathBuf,
     /// Those we started, by name: our children, whose ends have to be waited for.
-    children: Arc<Mutex<BTreeMap<&'static str, Arc<Process>>>>,
+    children: Arc<Mutex<BTreeMap<String, Arc<Process>>>>,
 }
 
 impl Daemons {
@@ -33,7 +33,7 @@ impl Daemons {
         State::load(&self.dir)
     }
 
-    fn end(&self, name: &'static str) -> Result<()> {
+    fn end(&self, name: &str) -> Result<()> {
         let child = self.children.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
         if let Some(child) = child {
             child.kill()?;
@@ -44,7 +44,7 @@ impl Daemons {
     }
 
     /// Starts it unless it runs, and writes down which process it is now. Nothing if it ran.
-    fn begin(&self, name: &'static str) -> Result<Option<(Arc<Process>, Probe)>> {
+    fn begin(&self, name: &str) -> Result<Option<(Arc<Process>, Probe)>> {
         let mut state = self.state()?;
         let missing = || format!("{name} is not part of what runs from {}", self.dir.display());
         let ready = state.endpoints.as_ref().with_context(missing)?.participant_ready(name)?;
@@ -59,7 +59,7 @@ impl Daemons {
             return Err(why.context(format!("its log ends with:\n{}", process.log_tail())));
         }
         let process = Arc::new(process);
-        self.children.lock().unwrap_or_else(PoisonError::into_inner).insert(name, process.clone());
+        self.children.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), process.clone());
         Ok(Some((process, ready)))
     }
 
@@ -67,11 +67,12 @@ impl Daemons {
     async fn with<T: Send + 'static>(
         &self,
         name: &str,
-        work: impl FnOnce(&Self, &'static str) -> Result<T> + Send + 'static,
+        work: impl FnOnce(&Self, &str) -> Result<T> + Send + 'static,
     ) -> Result<T, String> {
-        let known = PARTICIPANTS.into_iter().find(|known| *known == name);
-        let (known, us) = (known.ok_or_else(|| format!("there is no {name}"))?, self.clone());
-        told(tokio::task::spawn_blocking(move || work(&us, known)).await.context("a task").flatten())
+        let is_known = told(self.state())?.participants().any(|known| known == name);
+        let (name, us) =
+            (is_known.then(|| name.to_owned()).ok_or_else(|| format!("there is no {name}"))?, self.clone());
+        told(tokio::task::spawn_blocking(move || work(&us, &name)).await.context("a task").flatten())
     }
 }
 
@@ -80,7 +81,7 @@ impl Mortals for Daemons {
     fn list(&self) -> Result<Vec<ChaosTarget>, String> {
         let state = told(self.state())?;
         let runs = |name: &str| state.daemons.iter().any(|daemon| daemon.name == name && daemon.is_running());
-        Ok(PARTICIPANTS.map(|name| ChaosTarget { target: name.to_owned(), alive: runs(name) }).to_vec())
+        Ok(state.participants().map(|name| ChaosTarget { target: name.to_owned(), alive: runs(name) }).collect())
     }
 
     async fn kill(&self, name: &str) -> Result<(), String> {

@@ -6,7 +6,7 @@
 use baton_proto::baton::dev::v1::chaos_service_client::ChaosServiceClient;
 use baton_proto::baton::dev::v1::{KillTargetRequest, ListChaosTargetsRequest, ReviveTargetRequest};
 use baton_supervisor::daemon::{Daemon, State};
-use baton_supervisor::stack::{Endpoints, PARTICIPANTS};
+use baton_supervisor::stack::{Endpoints, SHOP};
 use baton_supervisor::{Lifetime, Probe, Process, port};
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener};
@@ -43,7 +43,7 @@ struct Left {
 impl Left {
     async fn behind() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let ports = PARTICIPANTS.map(|name| (name.to_owned(), (0, port::free().unwrap())));
+        let ports = SHOP.map(|name| (name.to_owned(), (0, port::free().unwrap())));
         let baton = binary(dir.path(), &ports);
         let endpoints = Endpoints {
             mariadb: 0,
@@ -62,7 +62,7 @@ impl Left {
         command.args(["--port", &port.to_string()]);
         let chaos = Process::spawn(command, dir.path(), "chaos").unwrap();
         let mut daemons = vec![Daemon::of(&chaos).unwrap()];
-        for name in PARTICIPANTS {
+        for name in SHOP {
             let mut command = Command::new(&baton);
             command.args(["--config", "none", "participant", name]);
             let process = Process::spawn_for(command, dir.path(), name, Lifetime::Detached).unwrap();
@@ -131,7 +131,7 @@ async fn who_is_killed_and_revived_is_written_down_and_stopped_at_the_end() {
     let left = Left::behind().await;
     let mut client = left.client().await;
     let (first, neighbour) = (left.daemon("stock"), left.daemon("payment"));
-    assert_eq!(alive(&mut client).await, PARTICIPANTS);
+    assert_eq!(alive(&mut client).await, SHOP);
 
     assert!(!kill(&mut client, "stock").await);
     assert!(!first.is_running() && neighbour.is_running(), "stock alone");
@@ -150,7 +150,7 @@ async fn who_is_killed_and_revived_is_written_down_and_stopped_at_the_end() {
     assert!(!second.is_running());
     assert!(revive(&mut client, "stock").await);
 
-    let last: Vec<Daemon> = PARTICIPANTS.iter().map(|name| left.daemon(name)).collect();
+    let last: Vec<Daemon> = SHOP.iter().map(|name| left.daemon(name)).collect();
     assert_eq!(left.stop(), 4, "chaos and three participants");
     assert!(last.iter().all(|daemon| !daemon.is_running()) && !left.chaos.is_running());
     assert!(State::load(left.dir.path()).unwrap().daemons.is_empty());
