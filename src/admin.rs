@@ -28,7 +28,7 @@ pub type Ready = Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send +
 
 #[derive(Clone)]
 struct Shared {
-    service: &'static str,
+    service: Arc<str>,
     metrics: Arc<Registry>,
     ready: Ready,
 }
@@ -61,7 +61,7 @@ impl Admin {
 /// If the address cannot be bound.
 pub async fn serve(
     listen: SocketAddr,
-    service: &'static str,
+    service: &str,
     metrics: Arc<Registry>,
     ready: Ready,
     console: Router,
@@ -70,7 +70,7 @@ pub async fn serve(
     let bound = TcpListener::bind(listen).await;
     let listener = bound.map_err(|error| Failure::Other(format!("cannot listen on {listen}: {error}")))?;
     let address = listener.local_addr()?;
-    let router = routes(Shared { service, metrics, ready }).merge(console);
+    let router = routes(Shared { service: Arc::from(service), metrics, ready }).merge(console);
     let task = tokio::spawn(async move {
         let overdue = async {
             stop.cancelled().await;
@@ -115,7 +115,7 @@ async fn readyz(State(shared): State<Shared>) -> Response {
 }
 
 async fn version(State(shared): State<Shared>) -> Json<serde_json::Value> {
-    Json(serde_json::json!({ "service": shared.service, "version": env!("CARGO_PKG_VERSION") }))
+    Json(serde_json::json!({ "service": &*shared.service, "version": env!("CARGO_PKG_VERSION") }))
 }
 
 #[cfg(test)]

@@ -5,9 +5,6 @@ use crate::failure::Failure;
 use baton_proto::baton::dev::v1::chaos_service_client::ChaosServiceClient;
 use baton_proto::baton::saga::v1::saga_admin_service_client::SagaAdminServiceClient;
 use baton_proto::baton::saga::v1::saga_service_client::SagaServiceClient;
-use baton_proto::shop::order::v1::order_placement_service_client::OrderPlacementServiceClient;
-use baton_proto::shop::order::v1::order_service_client::OrderServiceClient;
-use baton_proto::shop::stock::v1::item_service_client::ItemServiceClient;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tonic::transport::{Channel, Endpoint};
@@ -106,22 +103,10 @@ impl Client {
         ChaosServiceClient::new(self.channel.clone())
     }
 
-    /// Items.
+    /// The connection, for services of others.
     #[must_use]
-    pub fn items(&self) -> ItemServiceClient<Channel> {
-        ItemServiceClient::new(self.channel.clone())
-    }
-
-    /// Orders.
-    #[must_use]
-    pub fn orders(&self) -> OrderServiceClient<Channel> {
-        OrderServiceClient::new(self.channel.clone())
-    }
-
-    /// Placing and watching.
-    #[must_use]
-    pub fn placement(&self) -> OrderPlacementServiceClient<Channel> {
-        OrderPlacementServiceClient::new(self.channel.clone())
+    pub fn channel(&self) -> Channel {
+        self.channel.clone()
     }
 
     /// Sagas.

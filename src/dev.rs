@@ -2,9 +2,11 @@
 
 use crate::cli::Dev;
 use crate::config::Config;
-use crate::embedded::{Chaos, Embedded};
+use crate::embedded::Chaos;
 use crate::failure::Failure;
-use crate::shop::orders::pay_with_curl;
+use crate::shop::config::ShopConfig;
+use crate::shop::embedded::EmbeddedShop;
+use crate::shop::orders::first_steps;
 use crate::show::Printer;
 use crate::{signals, telemetry};
 
@@ -12,11 +14,11 @@ use crate::{signals, telemetry};
 ///
 /// # Errors
 /// If it cannot start.
-pub async fn run(args: &Dev, config: &Config, printer: Printer) -> Result<(), Failure> {
+pub async fn run(args: &Dev, config: &Config, shop: &ShopConfig, printer: Printer) -> Result<(), Failure> {
     let telemetry = telemetry::start(&config.telemetry, "baton-dev", !printer.no_colour())?;
     let stop = signals::stopping()?;
     let embedded = tokio::select! {
-        embedded = Embedded::start(config, &args.data_dir, Chaos::OnLoopback) => embedded?,
+        embedded = EmbeddedShop::start(config, shop, &args.data_dir, Chaos::OnLoopback) => embedded?,
         () = stop.cancelled() => return Err(Failure::Interrupted),
     };
     printer.text(&welcome(&embedded, args));
@@ -28,10 +30,10 @@ pub async fn run(args: &Dev, config: &Config, printer: Printer) -> Result<(), Fa
 }
 
 /// Where things are, and what to type next.
-fn welcome(embedded: &Embedded, args: &Dev) -> String {
-    let Embedded { address, admin_address, provider, .. } = embedded;
-    let server = if address.port() == 7400 { String::new() } else { format!(" --server {address}") };
-    let pay = pay_with_curl(provider, "NUMBER", 24_000, "KRW");
+fn welcome(embedded: &EmbeddedShop, args: &Dev) -> String {
+    let (address, admin_address, provider) = (embedded.address(), embedded.admin_address(), &embedded.provider);
+    let baton = if address.port() == 7400 { "baton".to_owned() } else { format!("baton --server {address}") };
+    let steps: String = first_steps(&baton, provider).iter().map(|line| format!("\n  {line}")).collect();
     format!(
         "Baton is up, its state is in {}\n\
          \n  page      http://{admin_address}/   find sagas, learn why they stand where they stand, set them right\
@@ -39,13 +41,8 @@ fn welcome(embedded: &Embedded, args: &Dev) -> String {
          \n  HTTP      http://{admin_address}/metrics  /livez  /readyz  /version\
          \n  API       http://{admin_address}/api/docs   the same services as HTTP/JSON, for curl\
          \n  sandbox   {provider}   payment provider (PortOne V1)\
-         \n\nNext, in another terminal:\n\
-         \n  baton{server} items create sku-1 --price 12000 --stock 10\
-         \n  baton{server} orders create --line sku-1=2\
-         \n  {pay}\
-         \n  baton{server} orders place --order NUMBER --payment IMP_UID\
-         \n  baton{server} orders watch NUMBER\
-         \n  baton{server} sagas list\n\
+         \n\nNext, in another terminal:\n{steps}\
+         \n  {baton} sagas list\n\
          \nCtrl-C stops it; the next start goes on where it was.",
         args.data_dir.display()
     )

@@ -1,4 +1,4 @@
-//! The embedded shape: orchestrator, participants and sandbox in one process, over SQLite files and bounded queues.
+//! The embedded shape: orchestrator and participants in one process, over SQLite files and bounded queues.
 //!
 //! | file | what it holds |
 //! |---|---|
@@ -14,8 +14,8 @@ use crate::config::Config;
 use crate::embedded::chaos::Cast;
 use crate::embedded::mortal::Mortal;
 use crate::failure::Failure;
+use crate::linked::Linked;
 use crate::orchestrator::{ready, serving, wind_down};
-use crate::shop::sandbox_provider;
 use crate::wiring::{self, ORCHESTRATOR_SERVICES, Work};
 use baton_console::guard::Guard;
 use baton_courier::bus::CommandBus;
@@ -28,18 +28,17 @@ use baton_orchestrator::store::StoreError;
 use baton_orchestrator::store::sql::SqlStore;
 use baton_orchestrator::wiring::vital::Vital;
 use baton_orchestrator::wiring::{Orchestrator, Parts, Settings};
-use baton_orchestrator::workers::probe::GrpcProbe;
+use baton_orchestrator::workers::probe::{GrpcProbe, Reached};
 use baton_participant_kit::metrics::Metrics as ParticipantMetrics;
 use baton_participant_kit::probe;
 use baton_proto::baton::participant::v1::participant_service_server::ParticipantServiceServer;
 use baton_rpc::chaos::Chaos as Killing;
 use baton_rpc::server::{self, Health};
-use baton_sandbox::server::Sandbox;
 use baton_sql::database::DatabaseConfig;
 use prometheus_client::registry::Registry;
 use std::fs::File;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -56,7 +55,39 @@ pub enum Chaos {
     OnLoopback,
 }
 
-/// The whole of Baton in this process. Dropping it without [`Embedded::stop`] is a crash, which it is built for: the next
+/// A directory for the state, which no other process has: two on the same files would each believe they are the only writer.
+#[derive(Debug)]
+pub struct Directory {
+    path: PathBuf,
+    // Held for as long as the directory is ours.
+    _lock: File,
+}
+
+impl Directory {
+    /// Takes a directory, which is created if it is missing.
+    ///
+    /// # Errors
+    /// If another process holds it.
+    pub fn lock(path: &Path) -> Result<Self, Failure> {
+        let wrong = |error: &dyn std::fmt::Display| Failure::Other(format!("{}: {error}", path.display()));
+        std::fs::create_dir_all(path).map_err(|error| wrong(&error))?;
+        let lock = File::options().create(true).truncate(false).write(true).open(path.join("lock"));
+        let lock = lock.map_err(|error| wrong(&error))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
+            Err(std::fs::TryLockError::WouldBlock) => Err(wrong(&"another baton runs on this directory")),
+            Err(std::fs::TryLockError::Error(error)) => Err(wrong(&error)),
+        }
+    }
+
+    /// A file in it.
+    #[must_use]
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+}
+
+/// Orchestrator and participants in this process. Dropping it without [`Embedded::stop`] is a crash, which it is built for: the next
 /// start on the same directory goes on where it was.
 #[derive(Debug)]
 pub struct Embedded {
@@ -64,45 +95,37 @@ pub struct Embedded {
     pub address: SocketAddr,
     /// HTTP: metrics and probes.
     pub admin_address: SocketAddr,
-    /// Base URL of the sandbox provider.
-    pub provider: String,
     orchestrator: Orchestrator,
     serving: JoinHandle<()>,
     cast: Cast,
     admin: Admin,
-    sandbox: Sandbox,
     stop: CancellationToken,
     admin_stop: CancellationToken,
-    // Held for as long as the directory is ours.
-    _lock: File,
+    _directory: Directory,
 }
 
 impl Embedded {
-    /// Starts everything on `directory`, which is created if it is missing. Listens where `server.listen`,
-    /// `server.admin_listen` and `provider.listen` say; port 0 takes any. Sagas found in the directory go on.
+    /// Starts everything that is linked in on `directory`. Listens where `server.listen` and `server.admin_listen` say; port 0
+    /// takes any. Sagas found in the directory go on.
     ///
     /// # Errors
-    /// If another process holds the directory, or an address is taken, or a file cannot be opened.
-    pub async fn start(config: &Config, directory: &Path, chaos: Chaos) -> Result<Self, Failure> {
-        let lock = lock(directory)?;
+    /// If an address is taken, or a file cannot be opened.
+    pub async fn start(config: &Config, linked: &Linked, directory: Directory, chaos: Chaos) -> Result<Self, Failure> {
         let stop = CancellationToken::new();
-        let mut config = config.clone();
-        let sandbox = sandbox_provider::start(&config.provider, &directory.join("sandbox.db")).await?;
-        config.provider.base_url = sandbox.url();
-        let cast = Cast::new(Mortal::all(&config, directory).await?);
+        let cast = Cast::new(Mortal::all(&linked.participants, &directory.path).await?);
         let listener = wiring::listener(config.server.listen).await?;
         let address = listener.local_addr()?;
         let bus = Arc::new(LocalBus::new(LocalConfig {
             confirm_deadline: config.bus.confirm_timeout,
             ..LocalConfig::default()
         }));
-        let store = store(directory).await?;
+        let store = store(&directory.file("orchestrator.db")).await?;
         let mut registry = Registry::default();
         let webhook = crate::webhook::configured(&config.incidents)?;
-        let parts = Parts { webhook, ..parts(&config, &cast, store.clone(), bus.clone()) };
+        let parts = Parts { webhook, ..parts(config, linked, &cast, store.clone(), bus.clone()) };
         let metrics = Arc::new(Metrics::register(&mut registry));
         let orchestrator = Orchestrator::start(parts, metrics).await.map_err(|error| Failure::other(&error))?;
-        let chaos = chaos == Chaos::OnLoopback && only_this_machine(&config);
+        let chaos = chaos == Chaos::OnLoopback && only_this_machine(config);
         let (routes, health) = one_port(&orchestrator, &cast, chaos, &stop).await;
         let work = Work {
             bus: bus.clone(),
@@ -120,19 +143,16 @@ impl Embedded {
         let admin = admin::serve(listen, SERVICE, Arc::new(registry), ready, console, admin_stop.clone()).await?;
         let (api, vital) = (orchestrator.api().clone(), orchestrator.vital().clone());
         let serving = tokio::spawn(serve(listener, routes, health, (api, vital), stop.clone()));
-        let (admin_address, provider) = (admin.address, sandbox.url());
         Ok(Self {
             address,
-            admin_address,
-            provider,
+            admin_address: admin.address,
             orchestrator,
             serving,
             cast,
             admin,
-            sandbox,
             stop,
             admin_stop,
-            _lock: lock,
+            _directory: directory,
         })
     }
 
@@ -146,36 +166,24 @@ impl Embedded {
         for mortal in &self.cast.mortals {
             mortal.ended().await;
         }
-        self.sandbox.shutdown().await;
         self.admin_stop.cancel();
         self.admin.ended().await;
     }
 }
 
-/// Two processes on the same files would each believe they are the only writer.
-fn lock(directory: &Path) -> Result<File, Failure> {
-    let wrong = |error: &dyn std::fmt::Display| Failure::Other(format!("{}: {error}", directory.display()));
-    std::fs::create_dir_all(directory).map_err(|error| wrong(&error))?;
-    let path = directory.join("lock");
-    let file = File::options().create(true).truncate(false).write(true).open(path).map_err(|error| wrong(&error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => Err(wrong(&"another baton runs on this directory")),
-        Err(std::fs::TryLockError::Error(error)) => Err(wrong(&error)),
-    }
-}
-
-async fn store(directory: &Path) -> Result<Arc<SqlStore>, Failure> {
-    let path = directory.join("orchestrator.db");
+async fn store(path: &Path) -> Result<Arc<SqlStore>, Failure> {
     let broken = |error: StoreError| Failure::Other(format!("orchestrator: {}: {error}", path.display()));
-    let store = SqlStore::open(DatabaseConfig::sqlite(&path)).await.map_err(broken)?;
+    let store = SqlStore::open(DatabaseConfig::sqlite(path)).await.map_err(broken)?;
     store.migrate().await.map_err(broken)?;
     Ok(Arc::new(store))
 }
 
 /// Probes ask each participant's own services, so that one who is dead is not answered for by the others.
-fn parts(config: &Config, cast: &Cast, store: Arc<SqlStore>, bus: Arc<dyn CommandBus>) -> Parts {
-    let own = cast.mortals.iter().map(|mortal| (mortal.name.to_owned(), mortal.own()));
+fn parts(config: &Config, linked: &Linked, cast: &Cast, store: Arc<SqlStore>, bus: Arc<dyn CommandBus>) -> Parts {
+    let own = cast.mortals.iter().map(|mortal| {
+        let service = mortal.services.first().map_or_else(String::new, |service| (*service).to_owned());
+        (mortal.name.to_owned(), Reached { channel: mortal.own(), service })
+    });
     Parts {
         desk: Some(Desk::new(store.clone())),
         webhook: None,
@@ -183,7 +191,7 @@ fn parts(config: &Config, cast: &Cast, store: Arc<SqlStore>, bus: Arc<dyn Comman
         bus,
         coord: Arc::new(LocalCoord::new()),
         probe: Arc::new(GrpcProbe::new(own.collect())),
-        registry: wiring::sagas(&config.shop),
+        registry: linked.sagas.clone(),
         // The files have one process at a time, wherever it listens.
         settings: Settings { address: SERVICE.to_owned(), ..wiring::settings(config) },
     }

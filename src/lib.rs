@@ -4,7 +4,7 @@
 //! - [`config`]: defaults, file, environment, flags. [`telemetry`], [`admin`],
 //!   [`footprint`]: what every process brings up.
 //! - [`orchestrator`], [`participant`]: processes. [`embedded`], [`dev`]: all of them in one.
-//!   [`wiring`], [`databases`]: from configuration to parts. [`migrate`]: schemas.
+//!   [`linked`]: what is linked in beside the engine. [`wiring`], [`databases`]: from configuration to parts. [`migrate`]: schemas.
 //! - [`shop`]: the shop that Baton ships with: its commands, its configuration, the demo.
 //!   [`verify`]: the audit of an installation by its databases. [`doctor`]: what is wrong with one, and what to do.
 //! - [`sagas`], [`jobs`], [`holds`], [`timeline`], [`dead_letters`], [`audit`], [`installation`], [`kills`],
@@ -27,6 +27,7 @@ pub mod holds;
 pub mod installation;
 pub mod jobs;
 pub mod kills;
+pub mod linked;
 pub mod migrate;
 pub mod operate;
 pub mod orchestrator;

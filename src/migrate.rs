@@ -1,13 +1,11 @@
 //! `baton migrate`: brings schemas up to date, or says how far they are.
 
-use crate::cli::{Migrate, Service};
-use crate::config::{Config, Store};
+use crate::cli::{ALL, Migrate};
+use crate::config::Config;
 use crate::failure::Failure;
+use crate::linked::Linked;
 use crate::show::{Printer, Record};
 use crate::{databases, signals, wiring};
-use baton_orchestrator::store::migrations::MIGRATIONS;
-use baton_sql::database::Database;
-use baton_sql::migration::Migration;
 use serde_json::{Value, json};
 
 /// One migration of one service.
@@ -29,19 +27,14 @@ impl Record for Row {
 ///
 /// # Errors
 /// If a database is away or refuses; what was applied before stays applied.
-pub async fn run(command: Migrate, config: &Config, printer: Printer) -> Result<(), Failure> {
+pub async fn run(command: Migrate, config: &Config, linked: &Linked, printer: Printer) -> Result<(), Failure> {
     let stop = signals::stopping()?;
-    let (Migrate::Up { service: wanted } | Migrate::Status { service: wanted }) = command;
-    let stores = [
-        (Service::Orchestrator, "orchestrator", &config.store),
-        (Service::Order, "order", &config.participants.order.store),
-        (Service::Payment, "payment", &config.participants.payment.store),
-        (Service::Stock, "stock", &config.participants.stock.store),
-    ];
+    let (Migrate::Up { service: wanted } | Migrate::Status { service: wanted }) = &command;
     let mut rows = Vec::new();
-    for (service, name, store) in stores.into_iter().filter(|(service, ..)| [*service, Service::All].contains(&wanted))
-    {
-        let (database, migrations) = open(service, name, store, config, &stop).await?;
+    for service in linked.services().filter(|service| wanted == ALL || wanted == service.name) {
+        let name = service.name;
+        let database = databases::open(&wiring::database(service.store(config)?)?, name, &stop).await?;
+        let migrations = service.migrations(&database)?;
         let failed = |error: baton_sql::error::SqlError| Failure::Other(format!("{name}: {error}"));
         let applied = match command {
             Migrate::Up { .. } => database.migrate(&migrations).await.map_err(failed)?,
@@ -59,21 +52,4 @@ pub async fn run(command: Migrate, config: &Config, printer: Printer) -> Result<
     }
     printer.list(&rows);
     Ok(())
-}
-
-async fn open(
-    service: Service,
-    name: &str,
-    store: &Store,
-    config: &Config,
-    stop: &tokio_util::sync::CancellationToken,
-) -> Result<(Database, Vec<Migration>), Failure> {
-    let database = databases::open(&wiring::database(store)?, name, stop).await?;
-    let migrations = match service {
-        Service::All | Service::Orchestrator => MIGRATIONS.to_vec(),
-        Service::Order => wiring::order(database.clone(), &config.shop.currencies).migrations,
-        Service::Payment => wiring::payment(database.clone(), &config.provider)?.migrations,
-        Service::Stock => wiring::stock(database.clone(), &config.shop.currencies).migrations,
-    };
-    Ok((database, migrations))
 }

@@ -3,7 +3,9 @@
 use crate::admin::{self, Ready};
 use crate::client::endpoint;
 use crate::config::Config;
+use crate::config::participants::Participant;
 use crate::failure::Failure;
+use crate::linked::Linked;
 use crate::{databases, signals, telemetry, webhook, wiring};
 use baton_console::guard::Guard;
 use baton_courier::bus::CommandBus;
@@ -15,7 +17,7 @@ use baton_orchestrator::store::migrations::MIGRATIONS;
 use baton_orchestrator::store::sql::SqlStore;
 use baton_orchestrator::wiring::vital::Vital;
 use baton_orchestrator::wiring::{Orchestrator, Parts, chaos, forwarded};
-use baton_orchestrator::workers::probe::GrpcProbe;
+use baton_orchestrator::workers::probe::{GrpcProbe, Reached};
 use baton_rpc::server::{self, Health};
 use prometheus_client::registry::Registry;
 use std::collections::BTreeMap;
@@ -23,7 +25,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
-use tonic::transport::Channel;
 
 const SERVICE: &str = "baton-orchestrator";
 
@@ -34,12 +35,12 @@ const PATIENCE: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// If it cannot start.
-pub async fn run(config: Config, colour: bool) -> Result<(), Failure> {
+pub async fn run(config: Config, linked: &Linked, colour: bool) -> Result<(), Failure> {
     let telemetry = telemetry::start(&config.telemetry, SERVICE, colour)?;
     let stop = signals::stopping()?;
     let bus = wiring::bus(&config.bus, SERVICE)?;
     let store = open(&config, &stop).await?;
-    let channels = channels(&config)?;
+    let participants = participants(&config)?;
     let mut registry = Registry::default();
     let metrics = Arc::new(Metrics::register(&mut registry));
     let parts = Parts {
@@ -48,12 +49,12 @@ pub async fn run(config: Config, colour: bool) -> Result<(), Failure> {
         webhook: webhook::configured(&config.incidents)?,
         bus: bus.clone(),
         coord: wiring::coord(&config.coord)?,
-        probe: Arc::new(GrpcProbe::new(channels.clone())),
-        registry: wiring::sagas(&config.shop),
+        probe: Arc::new(GrpcProbe::new(participants.clone())),
+        registry: linked.sagas.clone(),
         settings: wiring::settings(&config),
     };
     let orchestrator = Orchestrator::start(parts, metrics).await.map_err(|error| Failure::other(&error))?;
-    let mut all = orchestrator.routes().into_axum_router().merge(forwarded(&channels));
+    let mut all = orchestrator.routes().into_axum_router().merge(forwarded(&participants));
     if let Some(supervisor) = config.dev.chaos_endpoint {
         all = all.merge(chaos(endpoint(&supervisor.to_string())?.connect_lazy()));
     }
@@ -88,13 +89,16 @@ async fn open(config: &Config, stop: &CancellationToken) -> Result<Arc<SqlStore>
     Ok(Arc::new(SqlStore::open(database).await.map_err(|error| Failure::other(&error))?))
 }
 
-/// Channels by participant; they connect when they are needed and again when they break.
-fn channels(config: &Config) -> Result<BTreeMap<String, Channel>, Failure> {
-    let participants = &config.participants;
-    [("order", &participants.order), ("payment", &participants.payment), ("stock", &participants.stock)]
-        .into_iter()
-        .map(|(name, section)| Ok((name.to_owned(), endpoint(&section.endpoint)?.connect_lazy())))
-        .collect()
+/// Participants by name, as the configuration has them; they are connected to when they are needed and again when they break.
+fn participants(config: &Config) -> Result<BTreeMap<String, Reached>, Failure> {
+    let reached = |(name, participant): (&String, &Participant)| {
+        let service = participant.service.clone();
+        if wiring::ORCHESTRATOR_SERVICES.contains(&service.as_str()) {
+            return Err(Failure::Usage(format!("participants.{name}.service: {service} is the orchestrator's own")));
+        }
+        Ok((name.clone(), Reached { channel: endpoint(&participant.endpoint)?.connect_lazy(), service }))
+    };
+    config.participants.iter().map(reached).collect()
 }
 
 /// Serves until `stop`; without the tasks that drive sagas it is there, but not healthy.

@@ -1,9 +1,9 @@
 //! `baton participant NAME`: one participant as a process of its own.
 
 use crate::admin::{self, Ready};
-use crate::cli::ParticipantName;
 use crate::config::Config;
 use crate::failure::Failure;
+use crate::linked::Linked;
 use crate::wiring::{self, Work};
 use crate::{databases, signals, telemetry};
 use axum::Router;
@@ -18,27 +18,21 @@ use tokio_util::sync::CancellationToken;
 ///
 /// # Errors
 /// If it cannot start.
-pub async fn run(name: ParticipantName, config: Config, colour: bool) -> Result<(), Failure> {
-    let (service, section) = match name {
-        ParticipantName::Order => ("baton-order", &config.participants.order),
-        ParticipantName::Payment => ("baton-payment", &config.participants.payment),
-        ParticipantName::Stock => ("baton-stock", &config.participants.stock),
-    };
-    let telemetry = telemetry::start(&config.telemetry, service, colour)?;
+pub async fn run(name: &str, config: Config, linked: &Linked, colour: bool) -> Result<(), Failure> {
+    let participant = linked.participant(name)?;
+    let own = config.own(name).map_err(Failure::Usage)?;
+    let service = format!("baton-{name}");
+    let telemetry = telemetry::start(&config.telemetry, &service, colour)?;
     let stop = signals::stopping()?;
-    let bus = wiring::bus(&config.bus, service)?;
-    let database = databases::open(&wiring::database(&section.store)?, service, &stop).await?;
-    let made = match name {
-        ParticipantName::Order => wiring::order(database.clone(), &config.shop.currencies),
-        ParticipantName::Payment => wiring::payment(database.clone(), &config.provider)?,
-        ParticipantName::Stock => wiring::stock(database.clone(), &config.shop.currencies),
-    };
-    databases::check(&database, &made.migrations, service, &stop).await?;
+    let bus = wiring::bus(&config.bus, &service)?;
+    let database = databases::open(&wiring::database(own.store)?, &service, &stop).await?;
+    let made = participant.make(database.clone())?;
+    databases::check(&database, &made.migrations, &service, &stop).await?;
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
     let (routes, health) =
         server::with_health_and_reflection(made.own_routes(), &probe::service_names(made.services)).await;
-    let listener = wiring::listener(section.listen).await?;
+    let listener = wiring::listener(own.listen).await?;
     let (asked, broker, stopping) = (database.clone(), bus.clone(), stop.clone());
     let ready: Ready = Arc::new(move || {
         let (database, bus, stopping) = (asked.clone(), broker.clone(), stopping.clone());
@@ -52,8 +46,7 @@ pub async fn run(name: ParticipantName, config: Config, colour: bool) -> Result<
     });
     let admin_stop = CancellationToken::new();
     let admin =
-        admin::serve(section.admin_listen, service, Arc::new(registry), ready, Router::new(), admin_stop.clone())
-            .await?;
+        admin::serve(own.admin_listen, &service, Arc::new(registry), ready, Router::new(), admin_stop.clone()).await?;
     let work = Work { bus: bus.clone(), metrics, max_commands: config.engine.max_batch, stop: stop.clone() };
     let worker = made.work(work);
     tracing::info!(listen = %listener.local_addr()?, admin = %admin.address, "{service} is up");

@@ -3,8 +3,6 @@
 use crate::show::Record;
 use baton_console::word;
 use baton_proto::baton::saga::v1::{AuditEntry, Saga, SagaEnd, SagaEvent, SagaState, SagaVerb};
-use baton_proto::shop::order::v1::{Order, OrderProgress, OrderState};
-use baton_proto::shop::stock::v1::Item;
 use baton_query::moment::spoken;
 use prost_types::Timestamp;
 use serde_json::{Value, json};
@@ -21,12 +19,6 @@ pub fn time(stamp: Option<&Timestamp>) -> Value {
 #[must_use]
 pub fn state(number: i32, known: Option<&'static str>, prefix: &str) -> String {
     known.map_or_else(|| number.to_string(), |name| name.trim_start_matches(prefix).to_owned())
-}
-
-/// `PAYMENT_SUCCESS`, or the bare number.
-#[must_use]
-pub fn order_state(number: i32) -> String {
-    state(number, OrderState::try_from(number).ok().map(|it| it.as_str_name()), "ORDER_STATE_")
 }
 
 /// `COMPLETED`, or the bare number.
@@ -50,62 +42,6 @@ pub fn end(number: i32) -> &'static str {
 #[must_use]
 pub fn saga_verb(verb: SagaVerb) -> &'static str {
     word::verb(verb).unwrap_or_default()
-}
-
-impl Record for Item {
-    const COLUMNS: &'static [&'static str] =
-        &["name", "displayName", "currencyCode", "unitPrice", "available", "reserved", "stocked"];
-    fn fields(&self) -> Vec<(&'static str, Value)> {
-        vec![
-            ("name", json!(self.name)),
-            ("displayName", json!(self.display_name)),
-            ("currencyCode", json!(self.currency_code)),
-            ("unitPrice", json!(self.unit_price_minor_units)),
-            ("available", json!(self.available)),
-            ("reserved", json!(self.reserved)),
-            ("stocked", json!(self.stocked)),
-            ("createTime", time(self.create_time.as_ref())),
-            ("updateTime", time(self.update_time.as_ref())),
-        ]
-    }
-}
-
-impl Record for Order {
-    const COLUMNS: &'static [&'static str] = &["name", "state", "total", "customerId", "saga", "reason", "createTime"];
-    fn fields(&self) -> Vec<(&'static str, Value)> {
-        let line = |line: &baton_proto::shop::order::v1::OrderLine| json!({ "itemId": line.item_id, "quantity": line.quantity, "unitPrice": line.unit_price_minor_units });
-        let total = self
-            .total
-            .as_ref()
-            .map(|total| json!({ "currencyCode": total.currency_code, "minorUnits": total.minor_units }));
-        vec![
-            ("name", json!(self.name)),
-            ("state", json!(order_state(self.state))),
-            ("total", json!(total)),
-            ("lines", self.lines.iter().map(line).collect()),
-            ("customerId", json!(self.customer_id)),
-            ("saga", json!(self.saga)),
-            ("reason", json!(self.reason)),
-            ("createTime", time(self.create_time.as_ref())),
-            ("updateTime", time(self.update_time.as_ref())),
-        ]
-    }
-}
-
-impl Record for OrderProgress {
-    const COLUMNS: &'static [&'static str] = &["order", "state", "step", "reason", "message"];
-    fn fields(&self) -> Vec<(&'static str, Value)> {
-        vec![
-            ("order", json!(self.order)),
-            ("saga", json!(self.saga)),
-            ("state", json!(order_state(self.state))),
-            ("done", json!(self.done)),
-            ("step", json!(self.step)),
-            ("reason", json!(self.reason)),
-            ("message", json!(self.message)),
-            ("version", json!(self.version)),
-        ]
-    }
 }
 
 impl Record for AuditEntry {

@@ -1,24 +1,31 @@
 //! From the command line to an exit code.
 
-use crate::cli::{Cli, Command, ConfigCommand, Global};
+use crate::cli::{ALL, Cli, Command, ConfigCommand, Global};
 use crate::client::{Client, is_garbled, leaves_doubt, speaks_http};
 use crate::config::layers::Layers;
 use crate::config::{Config, print};
 use crate::failure::{Exit, Failure};
+use crate::linked::{self, Linked};
+use crate::shop::cli::ShopCommand;
+use crate::shop::config::{SECTIONS, ShopConfig};
 use crate::shop::{demo, items, orders, sandbox_provider};
 use crate::show::Printer;
 use crate::{
     audit, dead_letters, dev, doctor, health, holds, installation, jobs, kills, migrate, orchestrator, output,
     participant, sagas, tls, verify,
 };
-use clap::{CommandFactory as _, Parser as _};
+use clap::builder::PossibleValuesParser;
+use clap::{CommandFactory as _, FromArgMatches as _};
 use std::process::ExitCode;
 use std::sync::OnceLock;
 
 /// Everything the binary does.
 #[must_use]
 pub fn main() -> ExitCode {
-    let done = match Cli::try_parse() {
+    let cli = command_line()
+        .try_get_matches()
+        .and_then(|matches| Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command_line())));
+    let done = match cli {
         Ok(cli) => started(cli).map_or_else(failed, |()| 0),
         Err(error) => {
             let printed = error.print();
@@ -32,6 +39,21 @@ pub fn main() -> ExitCode {
     };
     let written = output::written().map_or_else(failed, |()| 0);
     ExitCode::from(if done == 0 { written } else { done })
+}
+
+/// The command line of this binary: participants are those that are linked in.
+fn command_line() -> clap::Command {
+    let services = || [ALL, linked::ORCHESTRATOR].into_iter().chain(linked::names());
+    let of_schema = |up_or_status: clap::Command| {
+        up_or_status.mut_arg("service", |argument| argument.value_parser(PossibleValuesParser::new(services())))
+    };
+    Cli::command()
+        .mut_subcommand("participant", |participant| {
+            participant.mut_arg("name", |name| name.value_parser(PossibleValuesParser::new(linked::names())))
+        })
+        .mut_subcommand("migrate", |migrate| {
+            migrate.mut_subcommand("up", of_schema).mut_subcommand("status", of_schema)
+        })
 }
 
 /// Says why, and returns the exit code that follows.
@@ -52,13 +74,13 @@ fn started(mut cli: Cli) -> Result<(), Failure> {
         return Ok(());
     }
     let Some(command) = cli.command else {
-        output::keep(Cli::command().print_help());
+        output::keep(command_line().print_help());
         return Err(Failure::Usage("say what to do".to_owned()));
     };
-    let config = layers.config()?;
+    let (config, shop) = (layers.config()?, ShopConfig::of(&layers)?);
     tls::install();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(dispatch(command, config, printer))
+    runtime.block_on(dispatch(command, config, shop, printer))
 }
 
 /// Flags that have a key in the configuration become its topmost layer.
@@ -81,11 +103,11 @@ fn layers(cli: &Cli) -> Result<Layers, Failure> {
             flag("provider.listen", dev.provider_listen.map(|it| it.to_string()), "--provider-listen");
         }
         Some(Command::Participant { name, listen }) => {
-            let key = |leaf: &str| format!("participants.{}.{leaf}", name.as_str());
+            let key = |leaf: &str| format!("participants.{name}.{leaf}");
             flag(&key("listen"), listen.listen.map(|it| it.to_string()), "--listen");
             flag(&key("admin_listen"), listen.admin_listen.map(|it| it.to_string()), "--admin-listen");
         }
-        Some(Command::SandboxProvider { listen }) => {
+        Some(Command::Shop(ShopCommand::SandboxProvider { listen })) => {
             flag("provider.listen", listen.map(|it| it.to_string()), "--listen");
         }
         _ => {}
@@ -93,10 +115,10 @@ fn layers(cli: &Cli) -> Result<Layers, Failure> {
     // Variables that are not UTF-8 cannot be ours.
     let environment =
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    Ok(Layers::stack(config.as_deref(), environment, &flags)?)
+    Ok(Layers::stack(&[SECTIONS], config.as_deref(), environment, &flags)?)
 }
 
-async fn dispatch(command: Command, config: Config, printer: Printer) -> Result<(), Failure> {
+async fn dispatch(command: Command, config: Config, shop: ShopConfig, printer: Printer) -> Result<(), Failure> {
     match command {
         Command::Config(ConfigCommand::Check) => {
             printer.say("the configuration is sound");
@@ -104,12 +126,11 @@ async fn dispatch(command: Command, config: Config, printer: Printer) -> Result<
         }
         Command::Completions { shell } => {
             let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "baton", &mut script);
+            clap_complete::generate(shell, &mut command_line(), "baton", &mut script);
             output::bytes(&script);
             Ok(())
         }
         Command::Health { service } => client(&config, async |it| health::run(service, &it, printer).await).await,
-        Command::Items(command) => client(&config, async |it| items::run(command, &it, printer).await).await,
         Command::Chaos(command) => client(&config, async |it| kills::run(command, &it, printer).await).await,
         Command::Jobs(command) => client(&config, async |it| jobs::run(command, &it, printer).await).await,
         Command::Holds(command) => client(&config, async |it| holds::run(command, &it, printer).await).await,
@@ -122,18 +143,32 @@ async fn dispatch(command: Command, config: Config, printer: Printer) -> Result<
         Command::DeadLetters(command) => {
             client(&config, async |it| dead_letters::run(command, &it, printer).await).await
         }
-        Command::Orders(command) => {
-            let provider = config.provider.base_url.clone();
-            client(&config, async |it| orders::run(command, &it, &provider, printer).await).await
+        Command::Shop(command) => of_shop(command, config, shop, printer).await,
+        Command::Dev(args) => dev::run(&args, &config, &shop, printer).await,
+        Command::Orchestrator(_) => orchestrator::run(config, &Linked::of(&shop), !printer.no_colour()).await,
+        Command::Participant { name, .. } => {
+            participant::run(&name, config, &Linked::of(&shop), !printer.no_colour()).await
         }
-        Command::Dev(args) => dev::run(&args, &config, printer).await,
-        Command::Demo(args) => demo::start(&args, config, printer).await,
-        Command::Orchestrator(_) => orchestrator::run(config, !printer.no_colour()).await,
-        Command::Participant { name, .. } => participant::run(name, config, !printer.no_colour()).await,
-        Command::SandboxProvider { .. } => sandbox_provider::run(config, !printer.no_colour()).await,
-        Command::Doctor(args) => doctor::run(&args, &config, printer).await,
-        Command::Verify(args) => verify::run(&args, &config, printer).await,
-        Command::Migrate(command) => migrate::run(command, &config, printer).await,
+        Command::Doctor(args) => {
+            let provider = async { vec![crate::shop::doctor::provider(&shop.provider.base_url).await] };
+            doctor::run(&args, &config, &Linked::of(&shop), provider, printer).await
+        }
+        Command::Verify(args) => verify::run(&args, &config, &Linked::of(&shop), &shop.provider, printer).await,
+        Command::Migrate(command) => migrate::run(command, &config, &Linked::of(&shop), printer).await,
+    }
+}
+
+async fn of_shop(command: ShopCommand, config: Config, shop: ShopConfig, printer: Printer) -> Result<(), Failure> {
+    match command {
+        ShopCommand::Items(command) => client(&config, async |it| items::run(command, &it, printer).await).await,
+        ShopCommand::Orders(command) => {
+            let provider = &shop.provider.base_url;
+            client(&config, async |it| orders::run(command, &it, provider, printer).await).await
+        }
+        ShopCommand::Demo(args) => demo::start(&args, config, shop, printer).await,
+        ShopCommand::SandboxProvider { .. } => {
+            sandbox_provider::run(&config, &shop.provider, !printer.no_colour()).await
+        }
     }
 }
 

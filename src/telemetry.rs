@@ -40,7 +40,7 @@ impl Guard {
 ///
 /// # Errors
 /// If the filter or the endpoint cannot be understood.
-pub fn start(config: &Telemetry, service: &'static str, colour: bool) -> Result<Guard, Failure> {
+pub fn start(config: &Telemetry, service: &str, colour: bool) -> Result<Guard, Failure> {
     // lapin logs returned messages with their bodies; whoever wants that asks for it by name.
     let filter = EnvFilter::try_new(format!("lapin=error,{}", config.level))
         .map_err(|error| Failure::Usage(format!("telemetry.level: `{}`: {error}", config.level)))?;
@@ -71,7 +71,7 @@ where
 }
 
 /// The W3C propagator is set even without an exporter: a trace context that comes in goes on with the saga.
-fn exporter(config: &Telemetry, service: &'static str) -> Result<Option<SdkTracerProvider>, Failure> {
+fn exporter(config: &Telemetry, service: &str) -> Result<Option<SdkTracerProvider>, Failure> {
     opentelemetry::global::set_text_map_propagator(TraceContextPropagator::new());
     if config.otlp_endpoint.is_empty() {
         return Ok(None);
@@ -84,7 +84,7 @@ fn exporter(config: &Telemetry, service: &'static str) -> Result<Option<SdkTrace
         .map_err(|error| Failure::Usage(format!("telemetry.otlp_endpoint: {error}")))?;
     let traces = SdkTracerProvider::builder()
         .with_batch_exporter(exporter)
-        .with_resource(Resource::builder().with_service_name(service).build())
+        .with_resource(Resource::builder().with_service_name(service.to_owned()).build())
         .build();
     opentelemetry::global::set_tracer_provider(traces.clone());
     Ok(Some(traces))

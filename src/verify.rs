@@ -3,6 +3,8 @@
 use crate::cli::Verify;
 use crate::config::{BusKind, Config, Store, StoreUrl};
 use crate::failure::Failure;
+use crate::linked::{Linked, LinkedParticipant};
+use crate::shop::config::Provider;
 use crate::show::Printer;
 use crate::{databases, output, signals, wiring};
 use baton_courier::bus::CommandBus as _;
@@ -13,11 +15,11 @@ use baton_sql::error::SqlError;
 use baton_verify::acts::Acts;
 use baton_verify::broker::{self, Held};
 use baton_verify::databases::acts;
-use baton_verify::databases::{Databases, ORDER, PAYMENT, ReadError, STOCK};
+use baton_verify::databases::{Databases, ReadError};
 use baton_verify::history;
 use baton_verify::laws::Mode;
 use baton_verify::logs;
-use baton_verify::provider;
+use baton_verify::provider::copy;
 use baton_verify::report::Report;
 use baton_verify::verify::{Extras, verify};
 use secrecy::ExposeSecret as _;
@@ -40,7 +42,13 @@ const CALL: Duration = Duration::from_secs(30);
 ///
 /// # Errors
 /// If anything cannot be read, or a promise is broken.
-pub async fn run(args: &Verify, config: &Config, printer: Printer) -> Result<(), Failure> {
+pub async fn run(
+    args: &Verify,
+    config: &Config,
+    linked: &Linked,
+    provider: &Provider,
+    printer: Printer,
+) -> Result<(), Failure> {
     let stop = signals::stopping()?;
     let work = async {
         if args.audit {
@@ -48,12 +56,11 @@ pub async fn run(args: &Verify, config: &Config, printer: Printer) -> Result<(),
             let found = acts::acts(&store, args.head).await.map_err(failed)?;
             return show_acts(&found, printer);
         }
-        let databases = open(args, config, &stop, printer).await?;
-        let extras = with_broker(extras(args, config)?, args, config).await?;
+        let databases = open(args, config, (linked, provider), &stop, printer).await?;
+        let extras = with_broker(extras(args, config, provider)?, args, config, &linked.sagas).await?;
         let mode = if args.live { Mode::Live } else { Mode::AtRest };
         let mut progress = Progress::new(printer.quiet());
-        let report =
-            verify(&databases, &Registry::standard(), mode, &extras, &mut |sagas| progress.reached(sagas)).await;
+        let report = verify(&databases, &linked.sagas, mode, &extras, &mut |sagas| progress.reached(sagas)).await;
         show(&report.map_err(failed)?, mode, printer)
     };
     tokio::select! {
@@ -66,17 +73,18 @@ pub async fn run(args: &Verify, config: &Config, printer: Printer) -> Result<(),
 async fn open(
     args: &Verify,
     config: &Config,
+    (linked, provider): (&Linked, &Provider),
     stop: &CancellationToken,
     printer: Printer,
 ) -> Result<Databases, Failure> {
     let mut found = match &args.data_dir {
-        Some(directory) => data_directory(directory).await?,
-        None => configured(config, stop, printer).await?,
+        Some(directory) => data_directory(directory, linked).await?,
+        None => configured(config, (linked, provider), stop, printer).await?,
     };
     if let Some(url) = &args.provider {
         let http = reqwest::Client::builder().timeout(CALL).build().map_err(|error| Failure::other(&error))?;
-        let copy = provider::copy(&http, url).await.map_err(|error| Failure::Unreachable(error.to_string()))?;
-        found.provider = Some(copy);
+        let copied = copy(&http, url).await.map_err(|error| Failure::Unreachable(error.to_string()))?;
+        found.provider = Some(copied);
     }
     Ok(found)
 }
@@ -95,29 +103,30 @@ async fn orchestrators(
 }
 
 /// What `baton dev` keeps in its directory.
-async fn data_directory(directory: &Path) -> Result<Databases, Failure> {
+async fn data_directory(directory: &Path, linked: &Linked) -> Result<Databases, Failure> {
     let file = async |name: &str| existing(&directory.join(format!("{name}.db"))).await;
     let mut found = Databases { orchestrator: Some(file("orchestrator").await?), ..Databases::default() };
-    for name in [ORDER, PAYMENT, STOCK] {
-        found.participants.insert(name.to_owned(), file(name).await?);
+    for participant in &linked.participants {
+        found.participants.insert(participant.name.to_owned(), file(participant.name).await?);
     }
     found.provider = Some(file("sandbox").await?);
     Ok(found)
 }
 
-async fn configured(config: &Config, stop: &CancellationToken, printer: Printer) -> Result<Databases, Failure> {
+async fn configured(
+    config: &Config,
+    (linked, provider): (&Linked, &Provider),
+    stop: &CancellationToken,
+    printer: Printer,
+) -> Result<Databases, Failure> {
     let mut found =
         Databases { orchestrator: Some(store(&config.store, "store", stop, printer).await?), ..Databases::default() };
-    let participants = [
-        (ORDER, &config.participants.order),
-        (PAYMENT, &config.participants.payment),
-        (STOCK, &config.participants.stock),
-    ];
-    for (name, participant) in participants {
-        found.participants.insert(name.to_owned(), store(&participant.store, name, stop, printer).await?);
+    for LinkedParticipant { name, .. } in &linked.participants {
+        let named = config.store_of(name).map_err(Failure::Usage)?;
+        found.participants.insert((*name).to_owned(), store(named, name, stop, printer).await?);
     }
     // The sandbox's ledger is a file of this machine, if it is one at all: a real provider has none.
-    let ledger = &config.provider.ledger;
+    let ledger = &provider.ledger;
     if ledger.is_file() {
         found.provider = Some(existing(ledger).await?);
     }
@@ -151,46 +160,43 @@ async fn existing(path: &Path) -> Result<Database, Failure> {
         .map_err(|error| Failure::Other(format!("{}: {error}", path.display())))
 }
 
-fn extras(args: &Verify, config: &Config) -> Result<Extras, Failure> {
+fn extras(args: &Verify, config: &Config, provider: &Provider) -> Result<Extras, Failure> {
     let named = |path: &Path, error: &dyn std::fmt::Display| Failure::Usage(format!("{}: {error}", path.display()));
     let history = args.history.as_ref().map(|path| {
         let file = std::fs::File::open(path).map_err(|error| named(path, &error))?;
         history::read(BufReader::new(file)).map_err(|error| named(path, &error))
     });
-    let logs = args.logs.as_ref().map(|path| logs::scan(path, &secrets(config)).map_err(|error| named(path, &error)));
+    let logs = args
+        .logs
+        .as_ref()
+        .map(|path| logs::scan(path, &secrets(config, provider)).map_err(|error| named(path, &error)));
     Ok(Extras { history: history.transpose()?, logs: logs.transpose()?, ..Extras::default() })
 }
 
 /// Adds what the configuration's broker holds. `baton dev` has none: its messages are rows of its databases.
-async fn with_broker(extras: Extras, args: &Verify, config: &Config) -> Result<Extras, Failure> {
+async fn with_broker(extras: Extras, args: &Verify, config: &Config, sagas: &Registry) -> Result<Extras, Failure> {
     if args.data_dir.is_some() || config.bus.kind != BusKind::Rabbitmq {
         return Ok(extras);
     }
     let bus = wiring::rabbitmq(&config.bus, "baton-verify")?;
-    let held = broker::held(&bus, &Registry::standard().participants()).await;
+    let held = broker::held(&bus, &sagas.participants()).await;
     bus.close().await;
     let Held { queues, letters } = held.map_err(|error| Failure::Unreachable(format!("the broker: {error}")))?;
     Ok(Extras { queues: Some(queues), dead_letters: Some(letters), ..extras })
 }
 
 /// What must not stand in a log: the provider's secret and the passwords in URLs.
-fn secrets(config: &Config) -> Vec<String> {
-    let participants = &config.participants;
-    let urls = [
-        &config.store.url,
-        &config.bus.url,
-        &config.coord.url,
-        &participants.order.store.url,
-        &participants.payment.store.url,
-        &participants.stock.store.url,
-    ];
+fn secrets(config: &Config, provider: &Provider) -> Vec<String> {
+    let stores = config.participants.values().filter_map(|participant| participant.store.as_ref());
+    let urls =
+        [&config.store.url, &config.bus.url, &config.coord.url].into_iter().chain(stores.map(|store| &store.url));
     let password = |url: &str| {
         let (_, rest) = url.split_once("://")?;
         let (user, _) = rest.rsplit_once('@')?;
         user.split_once(':').map(|(_, password)| password.to_owned())
     };
-    let passwords = urls.into_iter().filter_map(|url| password(url.expose_secret()));
-    passwords.chain([config.provider.secret.expose_secret().to_owned()]).filter(|secret| !secret.is_empty()).collect()
+    let passwords = urls.filter_map(|url| password(url.expose_secret()));
+    passwords.chain([provider.secret.expose_secret().to_owned()]).filter(|secret| !secret.is_empty()).collect()
 }
 
 fn failed(error: ReadError) -> Failure {

@@ -1,32 +1,21 @@
-//! From configuration to databases, buses, participants: the one place of the binary that names them.
+//! From configuration to databases, buses, hints, workers: the one place of the binary that names them.
 
-use crate::config::{Bus, BusKind, Config, Coord, CoordKind, Provider, Store, StoreUrl};
+use crate::config::{Bus, BusKind, Config, Coord, CoordKind, Store, StoreUrl};
 use crate::failure::Failure;
-use crate::shop::config::Shop;
 use baton_courier::bus::CommandBus;
 use baton_courier::rabbitmq::{RabbitBus, RabbitConfig};
 use baton_orchestrator::coord::Coord as Hints;
 use baton_orchestrator::coord::local::LocalCoord;
 use baton_orchestrator::coord::redis::RedisCoord;
-use baton_orchestrator::sagas::Registry;
-use baton_orchestrator::sagas::order::OrderSaga;
 use baton_orchestrator::wiring::Settings;
-use baton_order::participant::OrderParticipant;
-use baton_order::service::Orders;
 use baton_participant_kit::clock::Clock;
 use baton_participant_kit::metrics::Metrics;
 use baton_participant_kit::participant::Participant;
 use baton_participant_kit::worker::{Worker, WorkerOptions};
 use baton_participant_kit::{ledger, probe};
-use baton_payment::participant::PaymentParticipant;
-use baton_payment::portone_v1::{PortOneConfig, PortOneV1};
-use baton_payment::service::Payments;
-use baton_rpc::shop::currency::Currencies;
 use baton_sql::database::{Database, DatabaseConfig};
 use baton_sql::migration::Migration;
-use baton_stock::participant::StockParticipant;
-use baton_stock::service::Items;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::ExposeSecret as _;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -167,43 +156,13 @@ impl Made {
     }
 }
 
-/// The sagas that ship with Baton, for this shop.
-#[must_use]
-pub fn sagas(shop: &Shop) -> Registry {
-    Registry::default().with(OrderSaga::new(shop.currencies.clone()))
-}
-
-/// The order participant.
-#[must_use]
-pub fn order(database: Database, currencies: &Currencies) -> Made {
-    let participant = OrderParticipant::new(currencies.clone(), Clock::system());
-    let service = Orders::service(database.clone(), currencies.clone(), Clock::system());
-    made(participant, Routes::new(service), &["shop.order.v1.OrderService"], database)
-}
-
-/// The stock participant.
-#[must_use]
-pub fn stock(database: Database, currencies: &Currencies) -> Made {
-    let participant = StockParticipant::new(currencies.clone(), Clock::system());
-    let service = Items::service(database.clone(), currencies.clone(), Clock::system());
-    made(participant, Routes::new(service), &["shop.stock.v1.ItemService"], database)
-}
-
-/// The payment participant.
-///
-/// # Errors
-/// If the provider's base URL is no URL.
-pub fn payment(database: Database, provider: &Provider) -> Result<Made, Failure> {
-    let key = SecretString::from(provider.key.clone());
-    let mut config = PortOneConfig::new(provider.base_url.clone(), key, provider.secret.clone());
-    config.timeout = provider.timeout;
-    let gateway = PortOneV1::new(config).map_err(|error| Failure::Usage(format!("provider.base_url: {error}")))?;
-    let participant = PaymentParticipant::new(database.clone(), Arc::new(gateway), Clock::system());
-    let service = Payments::service(database.clone());
-    Ok(made(participant, Routes::new(service), &["shop.payment.v1.PaymentService"], database))
-}
-
-fn made<P: Participant>(participant: P, routes: Routes, services: &'static [&'static str], database: Database) -> Made {
+/// A participant with its business services, over its database.
+pub fn made<P: Participant>(
+    participant: P,
+    routes: Routes,
+    services: &'static [&'static str],
+    database: Database,
+) -> Made {
     let (name, migrations) = (participant.name(), ledger::migrations(&participant));
     let own = database.clone();
     let start = Box::new(move |work: Work| {

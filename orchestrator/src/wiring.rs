@@ -27,7 +27,7 @@ use crate::workers::inbox::Inbox;
 use crate::workers::incidents::{Incidents, Webhook};
 use crate::workers::jobs::Jobs;
 use crate::workers::letters::Collector;
-use crate::workers::probe::Probe;
+use crate::workers::probe::{Probe, Reached};
 use crate::workers::relay::Relay;
 use crate::workers::retention::{Policy, Retention};
 use crate::workers::waker::Waker;
@@ -321,26 +321,14 @@ async fn until(stop: CancellationToken, work: impl Future<Output = ()>) {
     }
 }
 
-/// The business services of the participants that ship with Baton.
-const SERVICES: [(&str, &str); 3] = [
-    ("order", "shop.order.v1.OrderService"),
-    ("payment", "shop.payment.v1.PaymentService"),
-    ("stock", "shop.stock.v1.ItemService"),
-];
-
-/// The business service of a participant that ships with Baton. In one process with others, its health is the participant's.
-pub(crate) fn business_service(participant: &str) -> Option<&'static str> {
-    SERVICES.iter().find(|(name, _)| *name == participant).map(|(_, service)| *service)
-}
-
 const PARTICIPANT: Server = Server { name: "participant", away: SagaReason::ParticipantUnavailable };
 const SUPERVISOR: Server = Server { name: "supervisor", away: SagaReason::SupervisorUnavailable };
 
-/// The business services that are passed on to each participant.
-pub fn forwarded(channels: &BTreeMap<String, Channel>) -> Router {
-    SERVICES.iter().fold(Router::new(), |router, (participant, service)| match channels.get(*participant) {
-        Some(channel) => router.merge(forward(&[*service], channel.clone(), PARTICIPANT)),
-        None => router,
+/// The services that are passed on to each participant.
+pub fn forwarded(participants: &BTreeMap<String, Reached>) -> Router {
+    let own = participants.values().filter(|reached| !reached.service.is_empty());
+    own.fold(Router::new(), |router, Reached { channel, service }| {
+        router.merge(forward(&[service.as_str()], channel.clone(), PARTICIPANT))
     })
 }
 

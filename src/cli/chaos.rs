@@ -10,7 +10,7 @@ pub enum Chaos {
     List,
     /// Kill a participant at once, as SIGKILL would
     Kill {
-        /// Whom: order, payment or stock
+        /// Whom: the name of a participant
         target: String,
     },
     /// Start it again on what it left behind

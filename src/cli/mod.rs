@@ -9,7 +9,8 @@
 //! | [`letters`] | messages that could not be processed |
 //! | [`jobs`] | bulk jobs and holds |
 //! | [`sagas`] | sagas: list, explain, act |
-//! | [`crate::shop::cli`] | items and orders |
+//! | [`page`] | how much of a list |
+//! | [`crate::shop::cli`] | what the shop adds |
 
 pub mod audit;
 pub mod chaos;
@@ -17,18 +18,20 @@ pub mod global;
 pub mod installation;
 pub mod jobs;
 pub mod letters;
+pub mod page;
 pub mod sagas;
 
-pub use crate::shop::cli::{Items, Line, OrderStateArg, Orders};
 pub use audit::Audit;
 pub use chaos::{Chaos, Verify};
 pub use global::{Global, Output};
 pub use installation::Definitions;
 pub use jobs::{Holds, Jobs};
 pub use letters::DeadLetters;
+pub use page::Page;
 pub use sagas::{Act, Filter, Sagas};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use crate::shop::cli::ShopCommand;
+use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -52,8 +55,6 @@ pub struct Cli {
 pub enum Command {
     /// Run everything in this process, with its state in a directory that is kept between runs
     Dev(Dev),
-    /// Send 1,000 concurrent orders for 800 units, then audit every order, unit and cent
-    Demo(Demo),
     /// Audit an installation by its databases: every saga, journal, ledger, unit and cent
     Verify(Verify),
     /// Run an orchestrator
@@ -61,27 +62,17 @@ pub enum Command {
     /// Run a participant
     Participant {
         /// Which one
-        #[arg(value_enum)]
-        name: ParticipantName,
+        name: String,
         /// Its listeners.
         #[command(flatten)]
         listen: Listen,
     },
-    /// Run the sandbox payment provider
-    SandboxProvider {
-        /// HTTP address to listen on [default: from the configuration]
-        #[arg(long, value_name = "ADDR")]
-        listen: Option<SocketAddr>,
-    },
     /// Bring database schemas up to date, or say how far they are
     #[command(subcommand)]
     Migrate(Migrate),
-    /// Items of the catalogue and their stock
-    #[command(subcommand)]
-    Items(Items),
-    /// Orders: create, pay elsewhere, place, follow
-    #[command(subcommand)]
-    Orders(Orders),
+    /// What the shop adds.
+    #[command(flatten)]
+    Shop(ShopCommand),
     /// Sagas: find them, learn why they stand where they stand, set them right
     #[command(subcommand)]
     Sagas(Sagas),
@@ -146,35 +137,6 @@ pub struct Doctor {
     pub data_dir: Option<PathBuf>,
 }
 
-/// Arguments of `baton demo`.
-#[derive(Args, Clone, Debug)]
-pub struct Demo {
-    /// gRPC address of running processes to drive; without it everything runs in here, in a temporary directory
-    #[arg(long, value_name = "ADDR")]
-    pub target: Option<String>,
-    /// Base URL of the sandbox payment provider those processes use [default: provider.base_url of the configuration]
-    #[arg(long, value_name = "URL", requires = "target")]
-    pub provider: Option<String>,
-    /// Orders to place at once
-    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub orders: u32,
-    /// Units in stock
-    #[arg(long, default_value_t = 800, value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
-    pub stock: u32,
-    /// Orders among them that pay a wrong amount
-    #[arg(long, default_value_t = 50)]
-    pub wrong_amount: u32,
-    /// Orders among them that name a payment nobody made
-    #[arg(long, default_value_t = 50)]
-    pub unknown_payment: u32,
-    /// Calls in progress at once
-    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    pub concurrency: u32,
-    /// How long to wait for the last saga before the audit fails, in seconds
-    #[arg(long, default_value_t = 120, value_name = "SECONDS")]
-    pub settle: u64,
-}
-
 /// Where a process listens.
 #[derive(Args, Clone, Debug, Default)]
 pub struct Listen {
@@ -186,44 +148,8 @@ pub struct Listen {
     pub admin_listen: Option<SocketAddr>,
 }
 
-/// Which participant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ParticipantName {
-    /// Orders.
-    Order,
-    /// Payments.
-    Payment,
-    /// Items and stock.
-    Stock,
-}
-
-impl ParticipantName {
-    /// As in the configuration.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Order => "order",
-            Self::Payment => "payment",
-            Self::Stock => "stock",
-        }
-    }
-}
-
-/// Whose schema.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Service {
-    /// Every one.
-    #[default]
-    All,
-    /// The orchestrator's.
-    Orchestrator,
-    /// The order participant's.
-    Order,
-    /// The payment participant's.
-    Payment,
-    /// The stock participant's.
-    Stock,
-}
+/// Every schema, for `baton migrate`.
+pub const ALL: &str = "all";
 
 /// `baton migrate`.
 #[derive(Clone, Debug, Subcommand)]
@@ -231,23 +157,15 @@ pub enum Migrate {
     /// Apply what is missing; safe to repeat and to run twice at once
     Up {
         /// Whose schema
-        #[arg(value_enum, default_value_t)]
-        service: Service,
+        #[arg(default_value = ALL)]
+        service: String,
     },
     /// Say what is applied and what is missing
     Status {
         /// Whose schema
-        #[arg(value_enum, default_value_t)]
-        service: Service,
+        #[arg(default_value = ALL)]
+        service: String,
     },
-}
-
-/// A page of a list.
-#[derive(Args, Clone, Debug)]
-pub struct Page {
-    /// At most this many
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub limit: u32,
 }
 
 /// `baton config`.

@@ -51,7 +51,7 @@ fn unbounded(text: &str, like: &str) -> Result<Duration, String> {
 }
 
 /// For `#[serde(deserialize_with)]`.
-pub(super) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+pub(crate) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     parse_duration(&String::deserialize(deserializer)?).map_err(D::Error::custom)
 }
 

@@ -1,14 +1,49 @@
-//! Keys of the configuration: all that exist, which are secret, and the nearest to a mistyped one.
+//! Keys of the configuration: what their values are, which are secret, and the nearest to a mistyped one.
 
 use figment::value::{Dict, Value};
 
-/// Keys whose whole value is secret.
-const SECRETS: [&str; 3] = ["provider.secret", "incidents.secret", "incidents.webhook"];
+/// Keys of the engine whose whole value is secret.
+pub const SECRETS: [&str; 2] = ["incidents.secret", "incidents.webhook"];
 
 /// How far a guess may be from what was typed.
 const NEAR: f64 = 0.7;
 
-/// Every leaf of a tree as `a.b.c` with its value, in order.
+/// What a value is; texts from the environment and from flags are read as that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Anything that is written as a text.
+    Text,
+    /// A whole number.
+    Number,
+    /// Yes or no.
+    Bool,
+}
+
+impl Kind {
+    /// That of a value.
+    #[must_use]
+    pub fn of(value: &Value) -> Self {
+        match value {
+            Value::Num(..) => Self::Number,
+            Value::Bool(..) => Self::Bool,
+            _ => Self::Text,
+        }
+    }
+
+    /// A text read as this; a secret that is made of digits stays a text.
+    ///
+    /// # Errors
+    /// What was expected.
+    pub fn parse(self, text: &str) -> Result<Value, &'static str> {
+        match self {
+            Self::Text => Ok(Value::from(text)),
+            Self::Number => text.trim().parse::<u64>().map(Value::from).map_err(|_| "expected a whole number"),
+            Self::Bool => text.trim().parse::<bool>().map(Value::from).map_err(|_| "expected true or false"),
+        }
+    }
+}
+
+/// Every leaf of a tree as `a.b.c` with its value, in order; a section without any is one itself.
 #[must_use]
 pub fn leaves(tree: &Dict) -> Vec<(String, Value)> {
     let mut found = Vec::new();
@@ -18,32 +53,35 @@ pub fn leaves(tree: &Dict) -> Vec<(String, Value)> {
 
 fn collect(tree: &Dict, prefix: &str, found: &mut Vec<(String, Value)>) {
     for (name, value) in tree {
-        let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+        // A name with a dot would be taken for two.
+        let name = if name.contains('.') { format!("{name:?}") } else { name.clone() };
+        let key = if prefix.is_empty() { name } else { format!("{prefix}.{name}") };
         match value {
-            Value::Dict(_, inner) => collect(inner, &key, found),
+            Value::Dict(_, inner) if !inner.is_empty() => collect(inner, &key, found),
             leaf => found.push((key, leaf.clone())),
         }
     }
 }
 
-/// True if the key may be read from a file named by `…_FILE`: it holds, or may hold, a secret.
+/// True if the key may be read from a file named by `…_FILE`: it is one of the secrets, or may hold one.
 #[must_use]
-pub fn may_hold_secret(key: &str) -> bool {
-    SECRETS.contains(&key) || key.ends_with("url") || key.ends_with("_endpoint")
+pub fn may_hold_secret(secrets: &[&str], key: &str) -> bool {
+    secrets.contains(&key) || key.ends_with("url") || key.ends_with("_endpoint")
 }
 
 /// The value as it may be shown: secrets become `***`, in URLs only the password does.
 #[must_use]
-pub fn masked(key: &str, shown: &str) -> String {
-    if SECRETS.contains(&key) {
+pub fn masked(secrets: &[&str], key: &str, shown: &str) -> String {
+    if secrets.contains(&key) {
         return "***".to_owned();
     }
-    if may_hold_secret(key) { mask_password(shown) } else { shown.to_owned() }
+    if may_hold_secret(secrets, key) { mask_password(shown) } else { shown.to_owned() }
 }
 
 /// Replaces the password of `scheme://user:password@host/…` and the whole query, which may hold one too. A password is
 /// taken for one whatever it is made of, and also where the scheme is missing.
-fn mask_password(url: &str) -> String {
+#[must_use]
+pub fn mask_password(url: &str) -> String {
     // A path may hold an @, and SQLite knows no passwords.
     if url.starts_with("sqlite:") {
         return url.to_owned();
@@ -83,19 +121,22 @@ mod tests {
 
     #[test]
     fn passwords_are_masked_and_the_rest_is_shown() {
-        assert_eq!(masked("store.url", "mysql://u:p@ss@h:1/s"), "mysql://u:***@h:1/s");
-        assert_eq!(masked("store.url", "mysql://u@h:1/s"), "mysql://u@h:1/s");
-        assert_eq!(masked("store.url", "mysql://h/s?password=x"), "mysql://h/s?***");
-        assert_eq!(masked("coord.url", "redis://:pw@h"), "redis://:***@h");
-        assert_eq!(masked("store.url", "sqlite:a.db"), "sqlite:a.db");
-        assert_eq!(masked("store.url", "mysql://u:p?s@h/s"), "mysql://u:***@h/s");
-        assert_eq!(masked("store.url", "mysql://h/s?password=p@x"), "mysql://h/s:***@x");
-        assert_eq!(masked("bus.url", "amqp:u:pw@h"), "amqp:***@h");
-        assert_eq!(masked("store.url", "sqlite:/a@b.db"), "sqlite:/a@b.db");
-        assert_eq!(masked("provider.base_url", "https://u:pw@h/p"), "https://u:***@h/p");
-        assert_eq!(masked("telemetry.otlp_endpoint", "http://u:pw@h:4317"), "http://u:***@h:4317");
-        assert_eq!(masked("provider.secret", "abc"), "***");
-        assert_eq!(masked("server.listen", "a:b@c"), "a:b@c");
+        assert_eq!(masked(&["provider.secret"], "store.url", "mysql://u:p@ss@h:1/s"), "mysql://u:***@h:1/s");
+        assert_eq!(masked(&["provider.secret"], "store.url", "mysql://u@h:1/s"), "mysql://u@h:1/s");
+        assert_eq!(masked(&["provider.secret"], "store.url", "mysql://h/s?password=x"), "mysql://h/s?***");
+        assert_eq!(masked(&["provider.secret"], "coord.url", "redis://:pw@h"), "redis://:***@h");
+        assert_eq!(masked(&["provider.secret"], "store.url", "sqlite:a.db"), "sqlite:a.db");
+        assert_eq!(masked(&["provider.secret"], "store.url", "mysql://u:p?s@h/s"), "mysql://u:***@h/s");
+        assert_eq!(masked(&["provider.secret"], "store.url", "mysql://h/s?password=p@x"), "mysql://h/s:***@x");
+        assert_eq!(masked(&["provider.secret"], "bus.url", "amqp:u:pw@h"), "amqp:***@h");
+        assert_eq!(masked(&["provider.secret"], "store.url", "sqlite:/a@b.db"), "sqlite:/a@b.db");
+        assert_eq!(masked(&["provider.secret"], "provider.base_url", "https://u:pw@h/p"), "https://u:***@h/p");
+        assert_eq!(
+            masked(&["provider.secret"], "telemetry.otlp_endpoint", "http://u:pw@h:4317"),
+            "http://u:***@h:4317"
+        );
+        assert_eq!(masked(&["provider.secret"], "provider.secret", "abc"), "***");
+        assert_eq!(masked(&["provider.secret"], "server.listen", "a:b@c"), "a:b@c");
     }
 
     #[test]

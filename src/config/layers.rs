@@ -1,17 +1,29 @@
 //! Layers of the configuration: default, file, environment, flags; each value remembers where it came from.
 
-use super::{Config, key};
-use figment::value::{Dict, Map, Tag, Value};
+use super::key::{self, Kind};
+use super::{Config, participants};
+use figment::util::nest;
+use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
+use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// The defaults, the same bytes as the sample file.
-pub const DEFAULTS: &str = include_str!("../../deploy/baton.example.toml");
+/// The engine's defaults, the same bytes as its sample file.
+const DEFAULTS: &str = include_str!("../../deploy/baton.example.toml");
 
 /// Variables that begin with `BATON_` and are no configuration keys.
 const NOT_KEYS: [&str; 6] =
     ["BATON_CONFIG", "BATON_SERVER", "BATON_OUTPUT", "BATON_ACTOR", "BATON_DATA_DIR", baton_crash_point::VARIABLE];
+
+/// What somebody who builds on the engine adds to its configuration: sections of their own, participants among them.
+#[derive(Clone, Copy, Debug)]
+pub struct Sections {
+    /// Every key with its default, in TOML.
+    pub defaults: &'static str,
+    /// Keys whose whole value is secret.
+    pub secrets: &'static [&'static str],
+}
 
 /// Why there is no configuration. Its text never holds a value that may be secret.
 #[derive(Debug, thiserror::Error)]
@@ -53,25 +65,28 @@ pub enum ConfigError {
 #[derive(Debug)]
 pub struct Layers {
     figment: Figment,
-    defaults: Vec<(String, Value)>,
+    keys: BTreeMap<String, Kind>,
+    secrets: Vec<&'static str>,
     warnings: Vec<String>,
 }
 
 impl Layers {
-    /// Stacks default, `file`, `environment` and `flags` (dotted keys). Only variables that begin with `BATON_` count.
+    /// Stacks default, `file`, `environment` and `flags` (dotted keys). Only variables that begin with `BATON_` count. `added`
+    /// are the sections beside the engine's.
     ///
     /// # Errors
     /// Unknown keys and unreadable files; types are looked at by [`Self::config`].
     pub fn stack(
+        added: &[Sections],
         file: Option<&Path>,
         environment: impl IntoIterator<Item = (String, String)>,
         flags: &[(String, String, String)],
     ) -> Result<Self, ConfigError> {
-        let Some(path) = file else { return Self::of_texts(None, environment, flags) };
+        let Some(path) = file else { return Self::of_texts(added, None, environment, flags) };
         let origin = path.display().to_string();
         let text = std::fs::read_to_string(path)
             .map_err(|error| ConfigError::Unreadable { origin: origin.clone(), why: error.to_string() })?;
-        Self::of_texts(Some((&origin, &text)), environment, flags)
+        Self::of_texts(added, Some((&origin, &text)), environment, flags)
     }
 
     /// The same with the file's origin and text at hand.
@@ -79,16 +94,18 @@ impl Layers {
     /// # Errors
     /// As [`Self::stack`].
     pub fn of_texts(
+        added: &[Sections],
         file: Option<(&str, &str)>,
         environment: impl IntoIterator<Item = (String, String)>,
         flags: &[(String, String, String)],
     ) -> Result<Self, ConfigError> {
-        let tree = tree_of(DEFAULTS, "default")?;
-        let mut layers = Self {
-            figment: Figment::from(One { name: "default".to_owned(), tree: tree.clone() }),
-            defaults: key::leaves(&tree),
-            warnings: Vec::new(),
-        };
+        let secrets = added.iter().flat_map(|sections| sections.secrets).copied().chain(key::SECRETS).collect();
+        let mut layers = Self { figment: Figment::new(), keys: BTreeMap::new(), secrets, warnings: Vec::new() };
+        for defaults in [DEFAULTS].into_iter().chain(added.iter().map(|sections| sections.defaults)) {
+            let tree = tree_of(defaults, "default")?;
+            layers.keys.extend(key::leaves(&tree).into_iter().map(|(key, value)| (key, Kind::of(&value))));
+            layers.merge("default".to_owned(), tree);
+        }
         if let Some((origin, text)) = file {
             layers.add_file(origin, text)?;
         }
@@ -96,6 +113,7 @@ impl Layers {
         for (key, value, flag) in flags {
             layers.add_value(key, value, format!("flag {flag}"))?;
         }
+        layers.reached()?;
         Ok(layers)
     }
 
@@ -105,44 +123,78 @@ impl Layers {
         &self.warnings
     }
 
-    /// Reads the layers as types and checks their rules.
+    /// The engine's part.
     ///
     /// # Errors
     /// The first value that does not fit.
     pub fn config(&self) -> Result<Config, ConfigError> {
-        let config: Config = self.figment.extract().map_err(|error| invalid(&error))?;
-        config.validate().map_err(|why| {
+        self.read(Config::validate)
+    }
+
+    /// Reads the layers as types, with rules that name the key they are about first. Keys that the type does not know are
+    /// somebody else's.
+    ///
+    /// # Errors
+    /// The first value that does not fit.
+    pub fn read<T: DeserializeOwned>(&self, rules: impl FnOnce(&T) -> Result<(), String>) -> Result<T, ConfigError> {
+        let read: T = self.figment.extract().map_err(|error| self.invalid(&error))?;
+        rules(&read).map_err(|why| {
             let key = why.split(':').next().unwrap_or_default();
-            match self.origin(key) {
-                Some(origin) => ConfigError::Rule(format!("{origin}: {why}")),
+            match self.figment.find_metadata(key) {
+                Some(origin) => ConfigError::Rule(format!("{}: {why}", origin.name)),
                 None => ConfigError::Rule(why),
             }
         })?;
-        Ok(config)
+        Ok(read)
     }
 
     /// Every key with its value as it may be shown, and its origin.
     #[must_use]
     pub fn shown(&self) -> Vec<(String, Value, String)> {
-        let entry = |(key, default): &(String, Value)| {
-            let value = self.figment.find_value(key).unwrap_or_else(|_| default.clone());
+        let entry = |(key, value): (String, Value)| {
+            let origin = self.figment.get_metadata(value.tag()).map(|origin| origin.name.to_string());
             let shown = match value.as_str() {
-                Some(text) => Value::from(key::masked(key, text)),
+                Some(text) => Value::from(key::masked(&self.secrets, &key, text)),
                 None => value,
             };
-            (key.clone(), shown, self.origin(key).unwrap_or_default())
+            (key, shown, origin.unwrap_or_default())
         };
-        self.defaults.iter().map(entry).collect()
+        key::leaves(&self.tree()).into_iter().map(entry).collect()
     }
 
-    fn origin(&self, key: &str) -> Option<String> {
-        self.figment.find_metadata(key).map(|metadata| metadata.name.to_string())
+    /// All layers as one tree, each value with its origin.
+    fn tree(&self) -> Dict {
+        // Every layer was merged as a tree.
+        self.figment.data().ok().and_then(|mut profiles| profiles.remove(&Profile::Default)).unwrap_or_default()
+    }
+
+    /// Whoever is named is reached somewhere: a mistyped name of another participant is not.
+    fn reached(&self) -> Result<(), ConfigError> {
+        let tree = self.tree();
+        let participants = tree.get(participants::SECTION).and_then(Value::as_dict);
+        for (name, participant) in participants.into_iter().flatten() {
+            let (key, inner) = (format!("{}.{name}", participants::SECTION), participant.as_dict());
+            if inner.is_some_and(|inner| inner.contains_key("endpoint")) {
+                continue;
+            }
+            let first = inner.and_then(|inner| key::leaves(inner).into_iter().next()).map(|(_, value)| value.tag());
+            let origin = self.figment.get_metadata(first.unwrap_or_else(|| participant.tag()));
+            let others = self.keys.keys().filter_map(|known| participants::split(known)).map(|(other, _)| other);
+            let hint = key::nearest(name, others).map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+            let origin = origin.map_or("configuration".to_owned(), |origin| origin.name.to_string());
+            let why = format!("a participant needs an endpoint, where the orchestrator reaches it{hint}");
+            return Err(ConfigError::Invalid { origin, key, why });
+        }
+        Ok(())
     }
 
     fn add_file(&mut self, origin: &str, text: &str) -> Result<(), ConfigError> {
         let tree = tree_of(text, origin)?;
-        for (key, _) in key::leaves(&tree) {
-            self.known(&key, origin)?;
+        for (key, value) in key::leaves(&tree) {
+            // An empty section says nothing.
+            if value.as_dict().is_none() || !self.is_section(&key) {
+                self.kind_of(&key, origin)?;
+            }
         }
         self.merge(origin.to_owned(), tree);
         Ok(())
@@ -153,13 +205,13 @@ impl Layers {
             let Some(key) = name.strip_prefix("BATON_").filter(|_| !NOT_KEYS.contains(&name.as_str())) else {
                 continue;
             };
-            let key = key.to_ascii_lowercase().replace("__", ".");
+            let key = participants::key_of_variable(key);
             if !key.contains('.') {
                 self.warnings.push(format!("environment: {name} is ignored; keys are written BATON_SECTION__KEY"));
                 continue;
             }
-            let base = key.strip_suffix("_file").filter(|base| key::may_hold_secret(base));
-            match base.filter(|base| self.default_of(base).is_some()) {
+            let base = key.strip_suffix("_file").filter(|base| key::may_hold_secret(&self.secrets, base));
+            match base.filter(|base| self.known(base).is_some()) {
                 None => self.add_value(&key, value, format!("environment {name}"))?,
                 Some(base) => {
                     let origin = format!("file named by {name}");
@@ -172,24 +224,15 @@ impl Layers {
         Ok(())
     }
 
-    /// Adds one text value; it takes the type that the key's default has.
+    /// Adds one text value; it takes the type that its key has.
     fn add_value(&mut self, key: &str, text: &str, origin: String) -> Result<(), ConfigError> {
-        self.known(key, &origin)?;
-        let invalid =
-            |why: &str| ConfigError::Invalid { origin: origin.clone(), key: key.to_owned(), why: why.to_owned() };
-        let value = match self.default_of(key) {
-            Some(Value::Num(..)) => {
-                Value::from(text.trim().parse::<u64>().map_err(|_| invalid("expected a whole number"))?)
-            }
-            Some(Value::Bool(..)) => {
-                Value::from(text.trim().parse::<bool>().map_err(|_| invalid("expected true or false"))?)
-            }
-            _ => Value::from(text),
-        };
-        let tree = key
-            .rsplit('.')
-            .fold(value, |inner, part| Value::Dict(Tag::Default, Dict::from([(part.to_owned(), inner)])));
-        if let Value::Dict(_, tree) = tree {
+        let kind = self.kind_of(key, &origin)?;
+        let value = kind.parse(text).map_err(|why| ConfigError::Invalid {
+            origin: origin.clone(),
+            key: key.to_owned(),
+            why: why.to_owned(),
+        })?;
+        if let Value::Dict(_, tree) = nest(key, value) {
             self.merge(origin, tree);
         }
         Ok(())
@@ -200,17 +243,46 @@ impl Layers {
         self.figment = below.merge(One { name, tree });
     }
 
-    fn default_of(&self, key: &str) -> Option<&Value> {
-        self.defaults.iter().find(|(known, _)| known == key).map(|(_, value)| value)
+    /// What the value of a key is, if there is such a key. Whatever a participant is called, its keys are known.
+    fn known(&self, key: &str) -> Option<Kind> {
+        let of_participant = || {
+            let (_, rest) = participants::split(key).filter(|(name, _)| participants::is_name(name))?;
+            participants::KEYS.into_iter().find(|(known, _)| *known == rest).map(|(_, kind)| kind)
+        };
+        self.keys.get(key).copied().or_else(of_participant)
     }
 
-    fn known(&self, key: &str, origin: &str) -> Result<(), ConfigError> {
-        if self.default_of(key).is_some() {
-            return Ok(());
+    fn is_section(&self, key: &str) -> bool {
+        let of_participant =
+            || participants::split(key).is_some_and(|(name, rest)| participants::is_section(name, rest));
+        let below = format!("{key}.");
+        key == participants::SECTION || self.keys.keys().any(|known| known.starts_with(&below)) || of_participant()
+    }
+
+    fn kind_of(&self, key: &str, origin: &str) -> Result<Kind, ConfigError> {
+        if let Some(kind) = self.known(key) {
+            return Ok(kind);
         }
-        let hint = key::nearest(key, self.defaults.iter().map(|(known, _)| known.as_str()))
+        let (origin, key) = (origin.to_owned(), key.to_owned());
+        if let Some((name, _)) = participants::split(&key).filter(|(name, _)| !participants::is_name(name)) {
+            let why = format!("`{name}` names no participant: 1 to 32 of a-z, 0-9 and -");
+            return Err(ConfigError::Invalid { origin, key, why });
+        }
+        let own = participants::split(&key).map(|(name, _)| format!("{}.{name}.", participants::SECTION));
+        let own = own.iter().flat_map(|own| participants::KEYS.map(|(known, _)| format!("{own}{known}")));
+        let known: Vec<String> = own.chain(self.keys.keys().cloned()).collect();
+        let hint = key::nearest(&key, known.iter().map(String::as_str))
             .map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
-        Err(ConfigError::UnknownKey { origin: origin.to_owned(), key: key.to_owned(), hint })
+        Err(ConfigError::UnknownKey { origin, key, hint })
+    }
+
+    /// Figment's message quotes the wrong value; for keys that may hold a secret it is left out.
+    fn invalid(&self, error: &figment::Error) -> ConfigError {
+        let key = error.path.join(".");
+        let is_secret = key::may_hold_secret(&self.secrets, &key);
+        let why = if is_secret { "has the wrong type".to_owned() } else { error.kind.to_string() };
+        let origin = error.metadata.as_ref().map_or("configuration".to_owned(), |metadata| metadata.name.to_string());
+        ConfigError::Invalid { origin, key, why }
     }
 }
 
@@ -240,28 +312,36 @@ fn tree_of(text: &str, origin: &str) -> Result<Dict, ConfigError> {
     })
 }
 
-/// Figment's message quotes the wrong value; for keys that may hold a secret it is left out.
-fn invalid(error: &figment::Error) -> ConfigError {
-    let key = error.path.join(".");
-    let why = if key::may_hold_secret(&key) { "has the wrong type".to_owned() } else { error.kind.to_string() };
-    let origin = error.metadata.as_ref().map_or("configuration".to_owned(), |metadata| metadata.name.to_string());
-    ConfigError::Invalid { origin, key, why }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use secrecy::ExposeSecret as _;
 
+    /// Somebody's own sections beside the engine's.
+    const AGENCY: Sections = Sections {
+        defaults: "[agency]\ncountry = \"NZ\"\ntoken = \"none\"\n\
+            [participants.hotel]\nendpoint = \"127.0.0.1:1\"\nlisten = \"127.0.0.1:1\"\n",
+        secrets: &["agency.token"],
+    };
+
     fn stack(environment: &[(&str, &str)]) -> Result<Layers, ConfigError> {
-        Layers::stack(None, environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())), &[])
+        let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Layers::stack(&[AGENCY], None, environment, &[])
+    }
+
+    fn of_file(text: &str) -> Result<Layers, ConfigError> {
+        Layers::of_texts(&[AGENCY], Some(("b.toml", text)), [], &[])
+    }
+
+    fn said(layers: Result<Layers, ConfigError>) -> String {
+        layers.and_then(|layers| layers.config()).expect_err("it is refused").to_string()
     }
 
     #[test]
     fn the_sample_file_is_whole() {
         let config = stack(&[]).unwrap().config().unwrap();
         assert_eq!(config.server.listen.port(), 7400);
-        assert_eq!(config.participants.stock.admin_listen.port(), 7431);
+        assert_eq!(config.participants.keys().collect::<Vec<_>>(), ["hotel"], "the engine has none of its own");
         assert!(config.engine.max_batch >= 1024, "a cap below 1024 costs throughput");
     }
 
@@ -273,11 +353,11 @@ mod tests {
         let environment = [("BATON_ENGINE__QUEUE", "60"), ("BATON_LIMITS__WAITING_STARTS", "70")];
         let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let flags = [("limits.waiting_starts".to_owned(), "200".to_owned(), "--set".to_owned())];
-        let layers = Layers::stack(Some(&file), environment, &flags).unwrap();
+        let layers = Layers::stack(&[], Some(&file), environment, &flags).unwrap();
         let config = layers.config().unwrap();
         let read = (config.engine.max_batch, config.engine.queue, config.limits.waiting_starts);
         assert_eq!(read, (5, 60, 200));
-        let origin = |key: &str| layers.origin(key).unwrap();
+        let origin = |key: &str| layers.figment.find_metadata(key).unwrap().name.to_string();
         assert_eq!(origin("engine.max_batch"), file.display().to_string());
         assert_eq!(origin("engine.queue"), "environment BATON_ENGINE__QUEUE");
         assert_eq!(origin("limits.waiting_starts"), "flag --set");
@@ -286,8 +366,8 @@ mod tests {
 
     #[test]
     fn a_secret_of_digits_stays_text_and_may_come_from_a_file() {
-        let config = stack(&[("BATON_PROVIDER__SECRET", "12345")]).unwrap().config().unwrap();
-        assert_eq!(config.provider.secret.expose_secret(), "12345");
+        let config = stack(&[("BATON_INCIDENTS__SECRET", "12345")]).unwrap().config().unwrap();
+        assert_eq!(config.incidents.secret.expose_secret(), "12345");
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("url");
         std::fs::write(&file, "mysql://u:pw@h:1/s\n").unwrap();
@@ -328,8 +408,78 @@ mod tests {
     #[test]
     fn a_file_that_is_no_toml_is_named_by_line_without_its_secrets() {
         let text = "[store]\nconnections = 4\nurl = \"mysql://u:hunter2@h\nacquire_timeout = \"1s\"\n";
-        let error = Layers::of_texts(Some(("b.toml", text)), [], &[]).unwrap_err().to_string();
+        let error = of_file(text).unwrap_err().to_string();
         assert!(error.starts_with("b.toml: line 3: ") && !error.contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    fn a_participant_nobody_has_defaults_for_is_fine() {
+        let text = "[participants.agency]\nendpoint = \"h:1\"\nservice = \"travel.v1.AgencyService\"\n";
+        let config = of_file(text).unwrap().config().unwrap();
+        let agency = &config.participants["agency"];
+        assert_eq!((agency.endpoint.as_str(), agency.service.as_str()), ("h:1", "travel.v1.AgencyService"));
+        assert!(agency.listen.is_none() && agency.store.is_none());
+        let store = "BATON_PARTICIPANTS__RAIL_WAY__STORE__";
+        let variables = [("URL", "mysql://u:pw@h/s"), ("CONNECTIONS", "3"), ("ACQUIRE_TIMEOUT", "1s")];
+        let variables = variables.map(|(leaf, value)| (format!("{store}{leaf}"), value.to_owned()));
+        let endpoint = ("BATON_PARTICIPANTS__RAIL_WAY__ENDPOINT".to_owned(), "h:2".to_owned());
+        let layers = Layers::stack(&[], None, variables.into_iter().chain([endpoint]), &[]).unwrap();
+        let rail_way = &layers.config().unwrap().participants["rail-way"];
+        assert_eq!(rail_way.store.as_ref().map(|store| store.connections), Some(3));
+        let shown = layers.shown();
+        let url = shown.iter().find(|(key, ..)| key == "participants.rail-way.store.url").expect("it is shown");
+        assert_eq!(
+            (url.1.as_str(), url.2.as_str()),
+            (Some("mysql://u:***@h/s"), "environment BATON_PARTICIPANTS__RAIL_WAY__STORE__URL")
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_participant_names_it() {
+        let told = said(of_file("[participants.agency]\nendpoint = \"h:1\"\nservce = \"x\"\n"));
+        assert!(told.starts_with("b.toml: unknown key `participants.agency.servce`"), "{told}");
+        assert!(told.ends_with("did you mean `participants.agency.service`?"), "{told}");
+        let told = said(stack(&[("BATON_PARTICIPANTS__HOTL__LISTEN", "127.0.0.1:2")]));
+        assert!(told.starts_with("environment BATON_PARTICIPANTS__HOTL__LISTEN: participants.hotl: "), "{told}");
+        assert!(told.ends_with("did you mean `hotel`?"), "{told}");
+        let told = said(of_file("[participants.Agency]\nendpoint = \"h:1\"\n"));
+        assert!(told.contains("`Agency` names no participant"), "{told}");
+        let told = said(of_file("[participants.agency]\n"));
+        assert!(told.contains("participants.agency: a participant needs an endpoint"), "{told}");
+        let told = said(stack(&[("BATON_PARTICIPANTS__HOTEL__STORE__URL", "oracle://hunter2@x")]));
+        assert!(told.contains("participants.hotel.store") && !told.contains("hunter2"), "{told}");
+        let twice = "[participants]\na = { endpoint = \"h:1\", service = \"t.S\" }\nb = { endpoint = \"h:1\", service = \"t.S\" }\n";
+        let told = said(of_file(twice));
+        assert!(told.starts_with("b.toml: participants.b.service: another participant has the same"), "{told}");
+        let told =
+            said(of_file("[participants.agency]\nendpoint = \"h:1\"\nservice = \"baton.saga.v1.SagaService\"\n"));
+        assert!(told.starts_with("b.toml: participants.agency.service: "), "{told}");
+    }
+
+    #[test]
+    fn sections_of_others_have_their_own_defaults_and_secrets() {
+        #[derive(serde::Deserialize)]
+        struct Mine {
+            agency: BTreeMap<String, String>,
+        }
+        let layers = stack(&[("BATON_AGENCY__TOKEN", "hunter2")]).unwrap();
+        let mine: Mine = layers.read(|_| Ok(())).unwrap();
+        assert_eq!((mine.agency["country"].as_str(), mine.agency["token"].as_str()), ("NZ", "hunter2"));
+        assert!(layers.shown().iter().any(|(key, value, _)| key == "agency.token" && value.as_str() == Some("***")));
+        let refused = layers.read::<Mine>(|_| Err("agency.token: is too short".to_owned()));
+        let told = refused.err().expect("it is refused").to_string();
+        assert_eq!(told, "environment BATON_AGENCY__TOKEN: agency.token: is too short");
+        assert!(
+            said(Layers::of_texts(&[], Some(("b.toml", "[agency]\ncountry = \"NZ\"\n")), [], &[]))
+                .contains("unknown key")
+        );
+    }
+
+    #[test]
+    fn sections_that_say_nothing_and_keys_with_dots_are_told_apart() {
+        assert!(of_file("[server]\n[agency]\n").unwrap().config().is_ok());
+        assert!(said(of_file("[sever]\n")).contains("unknown key `sever`"));
+        assert!(said(of_file("\"server.listen\" = \"127.0.0.1:1\"\n")).contains("unknown key"));
     }
 
     #[test]

@@ -1,21 +1,24 @@
 //! The configuration as types: parsed once, handed out in small pieces.
 //!
-//! The defaults are `deploy/baton.example.toml`, compiled in; there is no second list of them.
+//! The defaults are `deploy/baton.example.toml`, compiled in; there is no second list of them. Whoever builds on the engine
+//! adds sections of their own, with defaults of their own: see [`layers::Sections`].
 
 pub mod dev;
 pub mod human;
 pub mod incidents;
 pub mod key;
 pub mod layers;
+pub mod participants;
 pub mod print;
 pub mod retention;
 
-use crate::shop::config::Shop;
 use dev::Dev;
 use incidents::Incidents;
+use participants::Participant;
 use retention::Retention;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -25,9 +28,8 @@ use std::time::Duration;
 /// message counts as lost before it can have arrived.
 const SHORTEST: Duration = Duration::from_millis(10);
 
-/// Everything that can be set.
+/// Everything of the engine that can be set. Unknown keys are found before it is read.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Config {
     /// The orchestrator's listeners.
     pub server: Server,
@@ -39,18 +41,15 @@ pub struct Config {
     pub bus: Bus,
     /// Hints between orchestrators.
     pub coord: Coord,
-    /// The three participants.
-    pub participants: Participants,
-    /// The payment provider.
-    pub provider: Provider,
+    /// Participants by name.
+    #[serde(default)]
+    pub participants: BTreeMap<String, Participant>,
     /// The engine's bounds.
     pub engine: Engine,
     /// Logs and traces.
     pub telemetry: Telemetry,
     /// Admission.
     pub limits: Limits,
-    /// What the shop sells in.
-    pub shop: Shop,
     /// Who hears of stuck sagas.
     pub incidents: Incidents,
     /// How long finished sagas are kept.
@@ -176,51 +175,6 @@ pub struct Coord {
     pub url: SecretString,
 }
 
-/// The three participants.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Participants {
-    /// Orders.
-    pub order: Participant,
-    /// Payments.
-    pub payment: Participant,
-    /// Items and stock.
-    pub stock: Participant,
-}
-
-/// One participant.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Participant {
-    /// Where the orchestrator reaches it, `host:port` or a URL.
-    pub endpoint: String,
-    /// Its own gRPC listener.
-    pub listen: SocketAddr,
-    /// Its own HTTP listener.
-    pub admin_listen: SocketAddr,
-    /// Its own database.
-    pub store: Store,
-}
-
-/// The payment provider.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Provider {
-    /// Base URL of its REST API.
-    pub base_url: String,
-    /// The public half of the credentials.
-    pub key: String,
-    /// The secret half.
-    pub secret: SecretString,
-    /// Time limit of one exchange over HTTP; a call is at most twice as long.
-    #[serde(deserialize_with = "human::duration")]
-    pub timeout: Duration,
-    /// What the sandbox listens on.
-    pub listen: SocketAddr,
-    /// The sandbox's ledger file; empty means memory.
-    pub ledger: PathBuf,
-}
-
 /// The engine's bounds.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -278,16 +232,9 @@ impl Config {
     /// # Errors
     /// The first broken rule, naming its key and never its value if that is a secret.
     pub fn validate(&self) -> Result<(), String> {
-        let stores = [
-            ("store", &self.store),
-            ("participants.order.store", &self.participants.order.store),
-            ("participants.payment.store", &self.participants.payment.store),
-            ("participants.stock.store", &self.participants.stock.store),
-        ];
-        for (key, store) in stores {
-            store.parsed().map_err(|why| format!("{key}.url: {why}"))?;
-            within(&format!("{key}.connections"), store.connections as usize, 2, 1_000)?;
-        }
+        self.store.parsed().map_err(|why| format!("store.url: {why}"))?;
+        within("store.connections", self.store.connections as usize, 2, 1_000)?;
+        participants::validate(&self.participants)?;
         within("engine.max_batch", self.engine.max_batch, 1, 65_536)?;
         within("engine.queue", self.engine.queue, 1, 1_048_576)?;
         within("bus.prefetch", usize::from(self.bus.prefetch), 1, 65_535)?;
@@ -302,9 +249,6 @@ impl Config {
         }
         if self.coord.kind == CoordKind::Redis && !self.coord.url.expose_secret().starts_with("redis") {
             return Err("coord.url: a Redis url begins with redis:// or rediss://".to_owned());
-        }
-        if !self.provider.base_url.starts_with("http://") && !self.provider.base_url.starts_with("https://") {
-            return Err("provider.base_url: an address of HTTP begins with http:// or https://".to_owned());
         }
         self.incidents.validate()?;
         self.dev.validate(&self.server)?;

@@ -18,7 +18,7 @@ const OLDEST: (u32, u32) = (3, 10);
 const BACKLOG: u32 = 10_000;
 
 /// Everything about the broker.
-pub async fn look(config: &Config) -> Vec<Finding> {
+pub async fn look(config: &Config, sagas: &Registry) -> Vec<Finding> {
     if config.bus.kind != BusKind::Rabbitmq {
         return vec![Finding::note(PART, "kind", "local", "only `baton dev` and `baton demo` run without a broker")];
     }
@@ -27,8 +27,7 @@ pub async fn look(config: &Config) -> Vec<Finding> {
         Err(error) => return vec![Finding::bad(PART, "reachable", error.to_string(), "mend bus.url")],
     };
     let mut findings = vec![version(config).await];
-    let participants = Registry::standard().participants();
-    let destinations = participants.into_iter().map(Destination::Commands).chain([Destination::Replies]);
+    let destinations = sagas.participants().into_iter().map(Destination::Commands).chain([Destination::Replies]);
     for destination in destinations {
         match within(bus.depths(&destination)).await {
             Ok(depths) => findings.extend(queues(&bus, &destination, depths).await),

@@ -7,7 +7,7 @@
 //! | [`stores`] | databases: version, durable settings, schema, rights, clock |
 //! | [`mariadb`] | what only a MariaDB server can be asked |
 //! | [`broker`] | RabbitMQ: version, queues and what they hold |
-//! | [`services`] | Redis, orchestrator, participants, the payment provider |
+//! | [`services`] | Redis, orchestrator, participants |
 
 pub mod broker;
 pub mod finding;
@@ -19,6 +19,7 @@ pub mod stores;
 use crate::cli::Doctor;
 use crate::config::Config;
 use crate::failure::Failure;
+use crate::linked::Linked;
 use crate::show::Printer;
 use finding::{Finding, Verdict};
 use shape::Shape;
@@ -30,15 +31,21 @@ pub const PATIENCE: Duration = Duration::from_secs(5);
 /// Clocks that differ by more are worth a word: deadlines move by the difference, nothing else does.
 pub const SKEW: Duration = Duration::from_secs(1);
 
-/// Carries out `baton doctor`.
+/// Carries out `baton doctor`. `others` is what whoever builds on the engine has to say of what their participants need.
 ///
 /// # Errors
 /// If anything is wrong that must be mended.
-pub async fn run(args: &Doctor, config: &Config, printer: Printer) -> Result<(), Failure> {
+pub async fn run(
+    args: &Doctor,
+    config: &Config,
+    linked: &Linked,
+    others: impl Future<Output = Vec<Finding>>,
+    printer: Printer,
+) -> Result<(), Failure> {
     let mut findings = Vec::new();
     match &args.data_dir {
-        Some(directory) => findings.extend(stores::of_directory(directory, config).await),
-        None => findings.extend(of_configuration(config).await),
+        Some(directory) => findings.extend(stores::of_directory(directory, linked).await),
+        None => findings.extend(of_configuration(config, linked, others).await),
     }
     printer.list(&findings);
     let bad = findings.iter().filter(|finding| finding.verdict == Verdict::Bad).count();
@@ -50,18 +57,23 @@ pub async fn run(args: &Doctor, config: &Config, printer: Printer) -> Result<(),
     if bad == 0 { Ok(()) } else { Err(Failure::Verdict("something must be mended")) }
 }
 
-async fn of_configuration(config: &Config) -> Vec<Finding> {
+async fn of_configuration(
+    config: &Config,
+    linked: &Linked,
+    others: impl Future<Output = Vec<Finding>>,
+) -> Vec<Finding> {
     let shape = shape::look(config).await;
     if shape == Shape::Embedded {
         return vec![shape::embedded(config), services::orchestrator(config).await];
     }
-    let mut findings = stores::of_configuration(config).await;
+    let mut findings = stores::of_configuration(config, linked).await;
     let is_away = findings.first().is_some_and(|first| first.check == stores::REACHABLE);
     if shape == Shape::Nobody && is_away {
         findings.insert(0, shape::nobody(config));
     }
-    findings.extend(broker::look(config).await);
+    findings.extend(broker::look(config, &linked.sagas).await);
     findings.extend(services::look(config).await);
+    findings.extend(others.await);
     findings
 }
 
@@ -78,7 +90,7 @@ fn advice(findings: &[Finding]) -> Vec<String> {
 }
 
 /// What an address answers within [`PATIENCE`], or why it does not.
-async fn within<T, E: std::fmt::Display>(asked: impl Future<Output = Result<T, E>>) -> Result<T, String> {
+pub async fn within<T, E: std::fmt::Display>(asked: impl Future<Output = Result<T, E>>) -> Result<T, String> {
     match tokio::time::timeout(PATIENCE, asked).await {
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(error)) => Err(error.to_string()),

@@ -1,9 +1,9 @@
-//! Redis, the orchestrator, the participants and the payment provider: do they answer, and what time is it there?
+//! Redis, the orchestrator and the participants: do they answer?
 
 use super::finding::Finding;
 use super::{PATIENCE, within};
 use crate::client::endpoint;
-use crate::config::{Config, CoordKind, key};
+use crate::config::{Config, CoordKind};
 use baton_orchestrator::coord::redis;
 use secrecy::ExposeSecret as _;
 use tonic_health::pb::HealthCheckRequest;
@@ -12,16 +12,14 @@ use tonic_health::pb::health_client::HealthClient;
 
 /// Everything that is neither database nor broker.
 pub async fn look(config: &Config) -> Vec<Finding> {
-    let participants = &config.participants;
-    let mut findings = vec![hints(config).await];
-    findings.push(orchestrator(config).await);
-    for (name, section) in
-        [("order", &participants.order), ("payment", &participants.payment), ("stock", &participants.stock)]
-    {
-        let mend = format!("sagas wait at its steps: start `baton participant {name}`, or mend its endpoint");
-        findings.push(grpc(name, &section.endpoint, &mend).await);
+    let mut findings = vec![hints(config).await, orchestrator(config).await];
+    for (name, participant) in &config.participants {
+        let mend = format!(
+            "sagas wait at its steps: start it (`baton participant {name}`, if it is this binary's), or mend \
+             participants.{name}.endpoint"
+        );
+        findings.push(grpc(name, &participant.endpoint, &mend).await);
     }
-    findings.push(provider(&config.provider.base_url).await);
     findings
 }
 
@@ -58,22 +56,5 @@ async fn grpc(part: &str, address: &str, mend: &str) -> Finding {
         Ok(ServingStatus::Serving) => Finding::ok(part, "healthy", format!("serving at {address}")),
         Ok(other) => Finding::bad(part, "healthy", format!("{address} says {}", other.as_str_name()), mend),
         Err(found) => Finding::bad(part, "healthy", format!("{address}: {found}"), mend),
-    }
-}
-
-/// Any answer will do: what its addresses mean is between it and the payment participant.
-async fn provider(url: &str) -> Finding {
-    let client = match reqwest::Client::builder().timeout(PATIENCE).build() {
-        Ok(client) => client,
-        Err(error) => return Finding::bad("provider", "reachable", error.to_string(), ""),
-    };
-    let shown = key::masked("provider.base_url", url);
-    match within(client.get(url).send()).await {
-        Ok(answer) => Finding::ok("provider", "reachable", format!("{shown} answers {}", answer.status().as_u16())),
-        Err(_) => {
-            let found = format!("nobody answers at {shown}");
-            let mend = "payments can be neither looked up nor refunded: mend provider.base_url or the network";
-            Finding::bad("provider", "reachable", found, mend)
-        }
     }
 }

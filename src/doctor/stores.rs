@@ -3,9 +3,8 @@
 use super::finding::Finding;
 use super::{SKEW, mariadb, within};
 use crate::config::{Config, Store};
-use crate::failure::Failure;
+use crate::linked::{Linked, Service};
 use crate::wiring;
-use baton_orchestrator::store::migrations::MIGRATIONS;
 use baton_sql::database::{Database, DatabaseConfig, Dialect};
 use baton_sql::error::SqlError;
 use baton_sql::migration::Migration;
@@ -15,27 +14,22 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// The one check of a database that cannot be opened.
 pub const REACHABLE: &str = "reachable";
 
-/// What a service's schema consists of, once its database is open.
-type Schema = fn(&Database, &Config) -> Result<Vec<Migration>, Failure>;
-
-const SERVICES: [(&str, Schema); 4] = [
-    ("orchestrator", |_, _| Ok(MIGRATIONS.to_vec())),
-    ("order", |database, config| Ok(wiring::order(database.clone(), &config.shop.currencies).migrations)),
-    ("payment", |database, config| Ok(wiring::payment(database.clone(), &config.provider)?.migrations)),
-    ("stock", |database, config| Ok(wiring::stock(database.clone(), &config.shop.currencies).migrations)),
-];
-
 /// The databases that the configuration names.
-pub async fn of_configuration(config: &Config) -> Vec<Finding> {
-    let participants = &config.participants;
-    let stores = [&config.store, &participants.order.store, &participants.payment.store, &participants.stock.store];
+pub async fn of_configuration(config: &Config, linked: &Linked) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for ((name, schema), store) in SERVICES.into_iter().zip(stores) {
-        let part = format!("{name} store");
+    for service in linked.services() {
+        let part = format!("{} store", service.name);
+        let store = match service.store(config) {
+            Ok(store) => store,
+            Err(missing) => {
+                findings.push(Finding::bad(&part, REACHABLE, missing.to_string(), "mend the configuration"));
+                continue;
+            }
+        };
         match opened(store).await {
-            Ok(database) => findings.extend(look(&part, &database, schema, config, store.connections).await),
+            Ok(database) => findings.extend(look(&part, &database, service, store.connections).await),
             Err(found) => {
-                let mend = mend_unreachable(name, &found);
+                let mend = mend_unreachable(service.name, &service.store_key(), &found);
                 findings.push(Finding::bad(&part, REACHABLE, found, mend));
             }
         }
@@ -44,9 +38,10 @@ pub async fn of_configuration(config: &Config) -> Vec<Finding> {
 }
 
 /// The files that `baton dev` keeps.
-pub async fn of_directory(directory: &Path, config: &Config) -> Vec<Finding> {
+pub async fn of_directory(directory: &Path, linked: &Linked) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for (name, schema) in SERVICES {
+    for service in linked.services() {
+        let name = service.name;
         let (part, path) = (format!("{name} store"), directory.join(format!("{name}.db")));
         // Opening a file that is missing would create it.
         if !path.is_file() {
@@ -55,7 +50,7 @@ pub async fn of_directory(directory: &Path, config: &Config) -> Vec<Finding> {
             continue;
         }
         match within(Database::open(DatabaseConfig::sqlite(&path))).await {
-            Ok(database) => findings.extend(look(&part, &database, schema, config, 0).await),
+            Ok(database) => findings.extend(look(&part, &database, service, 0).await),
             Err(found) => findings.push(Finding::bad(&part, REACHABLE, found, "restore the file")),
         }
     }
@@ -72,8 +67,7 @@ async fn opened(store: &Store) -> Result<Database, String> {
     within(Database::open(config)).await
 }
 
-fn mend_unreachable(name: &str, found: &str) -> String {
-    let key = if name == "orchestrator" { "store.url".to_owned() } else { format!("participants.{name}.store.url") };
+fn mend_unreachable(name: &str, key: &str, found: &str) -> String {
     // The server answers, and knows the user not at all, not by this password, or not on this schema.
     if found.contains("Access denied") {
         return format!(
@@ -83,12 +77,12 @@ fn mend_unreachable(name: &str, found: &str) -> String {
     format!("check the address in {key} and the server's settings; `baton migrate up {name}` makes the schema")
 }
 
-async fn look(part: &str, database: &Database, schema: Schema, config: &Config, connections: u32) -> Vec<Finding> {
+async fn look(part: &str, database: &Database, service: Service<'_>, connections: u32) -> Vec<Finding> {
     let mut findings = match database.dialect() {
         Dialect::MariaDb => mariadb::look(part, database, connections).await,
         Dialect::Sqlite => sqlite(part, database).await,
     };
-    findings.push(match schema(database, config) {
+    findings.push(match service.migrations(database) {
         Ok(migrations) => at_schema(part, database, &migrations).await,
         Err(error) => Finding::bad(part, "schema", error.to_string(), "mend the configuration"),
     });
@@ -163,10 +157,14 @@ mod tests {
 
     #[test]
     fn who_is_denied_hears_of_user_and_password_and_not_of_the_schema() {
-        let denied = mend_unreachable("order", "database unavailable: 1045 (28000): Access denied for user 'x'@'y'");
+        let denied = mend_unreachable(
+            "order",
+            "participants.order.store.url",
+            "database unavailable: 1045 (28000): Access denied for user 'x'@'y'",
+        );
         assert!(denied.contains("participants.order.store.url") && denied.contains("password"), "{denied}");
         assert!(denied.contains("GRANT") && !denied.contains("migrate"), "{denied}");
-        let away = mend_unreachable("orchestrator", "database unavailable: Connection refused");
+        let away = mend_unreachable("orchestrator", "store.url", "database unavailable: Connection refused");
         assert!(away.contains("store.url") && away.contains("baton migrate up orchestrator"), "{away}");
     }
 }

@@ -1,8 +1,8 @@
 //! A participant of the embedded shape that can be killed as SIGKILL would, and started again on its database file.
 
-use crate::config::Config;
 use crate::failure::Failure;
-use crate::wiring::{self, Made, Work};
+use crate::linked::LinkedParticipant;
+use crate::wiring::{Made, Work};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -13,16 +13,13 @@ use baton_participant_kit::probe;
 use baton_rpc::server;
 use baton_sql::database::{Database, DatabaseConfig};
 use baton_sql::error::SqlError;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tower::ServiceExt as _;
-
-/// Makes the participant anew over its database.
-type Recipe = Box<dyn Fn(Database) -> Result<Made, Failure> + Send + Sync>;
 
 /// From one start to one kill.
 #[derive(Clone, Debug)]
@@ -40,7 +37,7 @@ pub struct Mortal {
     /// The names of its business services.
     pub services: &'static [&'static str],
     path: PathBuf,
-    recipe: Recipe,
+    linked: LinkedParticipant,
     /// Read at every call, and never held while anything is waited for.
     life: RwLock<Option<Life>>,
     /// Held while it is being killed or revived.
@@ -63,32 +60,26 @@ impl std::fmt::Debug for Mortal {
 }
 
 impl Mortal {
-    /// The three participants on files in `directory`, schemas up to date, services answering. Their workers do not work yet.
+    /// The participants on files in `directory`, schemas up to date, services answering. Their workers do not work yet.
     ///
     /// # Errors
     /// If a file cannot be opened.
-    pub async fn all(config: &Config, directory: &std::path::Path) -> Result<Vec<Arc<Self>>, Failure> {
-        let provider = config.provider.clone();
-        let (orders, items) = (config.shop.currencies.clone(), config.shop.currencies.clone());
-        let recipes: [(&str, Recipe); 3] = [
-            ("order", Box::new(move |database| Ok(wiring::order(database, &orders)))),
-            ("payment", Box::new(move |database| wiring::payment(database, &provider))),
-            ("stock", Box::new(move |database| Ok(wiring::stock(database, &items)))),
-        ];
+    pub async fn all(participants: &[LinkedParticipant], directory: &Path) -> Result<Vec<Arc<Self>>, Failure> {
         let mut all = Vec::new();
-        for (name, recipe) in recipes {
-            all.push(Arc::new(Self::new(name, directory.join(format!("{name}.db")), recipe).await?));
+        for participant in participants {
+            all.push(Arc::new(Self::new(participant.clone(), directory).await?));
         }
         Ok(all)
     }
 
-    async fn new(name: &str, path: PathBuf, recipe: Recipe) -> Result<Self, Failure> {
-        let made = made(name, &path, &recipe).await?;
+    async fn new(linked: LinkedParticipant, directory: &Path) -> Result<Self, Failure> {
+        let path = directory.join(format!("{}.db", linked.name));
+        let made = made(&linked, &path).await?;
         Ok(Self {
-            name: made.name,
+            name: linked.name,
             services: made.services,
             path,
-            recipe,
+            linked,
             life: RwLock::new(Some(Life::of(made.own_routes(), made.services, made.database.clone()).await)),
             worker: Mutex::new(Working { fresh: Some(made), ..Working::default() }),
         })
@@ -143,7 +134,7 @@ impl Mortal {
         }
         let made = match worker.fresh.take() {
             Some(made) => made,
-            None => made(self.name, &self.path, &self.recipe).await?,
+            None => made(&self.linked, &self.path).await?,
         };
         let life = Life::of(made.own_routes(), made.services, made.database.clone()).await;
         if let Some(work) = worker.work.clone() {
@@ -187,10 +178,10 @@ impl Life {
     }
 }
 
-async fn made(name: &str, path: &std::path::Path, recipe: &Recipe) -> Result<Made, Failure> {
+async fn made(linked: &LinkedParticipant, path: &Path) -> Result<Made, Failure> {
     // A file is there or it is not: what is wrong with it does not heal by waiting.
-    let broken = |error: SqlError| Failure::Other(format!("{name}: {}: {error}", path.display()));
-    let made = recipe(Database::open(DatabaseConfig::sqlite(path)).await.map_err(broken)?)?;
+    let broken = |error: SqlError| Failure::Other(format!("{}: {}: {error}", linked.name, path.display()));
+    let made = linked.make(Database::open(DatabaseConfig::sqlite(path)).await.map_err(broken)?)?;
     made.database.migrate(&made.migrations).await.map_err(broken)?;
     Ok(made)
 }

@@ -1,8 +1,57 @@
-//! `baton items` and `baton orders`.
+//! What the shop adds to the command line: demo, sandbox, items and orders.
 
-use crate::cli::Page;
-use clap::{Subcommand, ValueEnum};
+use crate::cli::page::Page;
+use clap::{Args, Subcommand, ValueEnum};
+use std::net::SocketAddr;
 use uuid::Uuid;
+
+/// What the shop adds to the command line.
+#[derive(Debug, Subcommand)]
+pub enum ShopCommand {
+    /// Send 1,000 concurrent orders for 800 units, then audit every order, unit and cent
+    Demo(Demo),
+    /// Run the sandbox payment provider
+    SandboxProvider {
+        /// HTTP address to listen on [default: from the configuration]
+        #[arg(long, value_name = "ADDR")]
+        listen: Option<SocketAddr>,
+    },
+    /// Items of the catalogue and their stock
+    #[command(subcommand)]
+    Items(Items),
+    /// Orders: create, pay elsewhere, place, follow
+    #[command(subcommand)]
+    Orders(Orders),
+}
+
+/// Arguments of `baton demo`.
+#[derive(Args, Clone, Debug)]
+pub struct Demo {
+    /// gRPC address of running processes to drive; without it everything runs in here, in a temporary directory
+    #[arg(long, value_name = "ADDR")]
+    pub target: Option<String>,
+    /// Base URL of the sandbox payment provider those processes use [default: provider.base_url of the configuration]
+    #[arg(long, value_name = "URL", requires = "target")]
+    pub provider: Option<String>,
+    /// Orders to place at once
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub orders: u32,
+    /// Units in stock
+    #[arg(long, default_value_t = 800, value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
+    pub stock: u32,
+    /// Orders among them that pay a wrong amount
+    #[arg(long, default_value_t = 50)]
+    pub wrong_amount: u32,
+    /// Orders among them that name a payment nobody made
+    #[arg(long, default_value_t = 50)]
+    pub unknown_payment: u32,
+    /// Calls in progress at once
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub concurrency: u32,
+    /// How long to wait for the last saga before the audit fails, in seconds
+    #[arg(long, default_value_t = 120, value_name = "SECONDS")]
+    pub settle: u64,
+}
 
 /// `baton items`.
 #[derive(Clone, Debug, Subcommand)]

@@ -1,10 +1,11 @@
 //! `baton items`: the catalogue over gRPC.
 
-use crate::cli::Items;
 use crate::client::{Client, name, present};
 use crate::failure::Failure;
 use crate::paging::paged;
+use crate::shop::cli::Items;
 use crate::show::Printer;
+use baton_proto::shop::stock::v1::item_service_client::ItemServiceClient;
 use baton_proto::shop::stock::v1::{CreateItemRequest, GetItemRequest, ListItemsRequest, RestockItemRequest};
 
 /// Carries out one `baton items` command.
@@ -12,7 +13,7 @@ use baton_proto::shop::stock::v1::{CreateItemRequest, GetItemRequest, ListItemsR
 /// # Errors
 /// What the server refused.
 pub async fn run(command: Items, client: &Client, printer: Printer) -> Result<(), Failure> {
-    let mut items = client.items();
+    let mut items = ItemServiceClient::new(client.channel());
     let item = match command {
         Items::Create { id, price, stock, currency, name } => {
             let request = CreateItemRequest {

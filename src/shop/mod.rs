@@ -1,16 +1,23 @@
-//! The shop's part of the binary: its configuration, its commands and the demo.
+//! The shop's part of the binary: its participants, its configuration, its commands and the demo.
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | [`config`] | what the shop sells in |
-//! | [`cli`] | `baton items` and `baton orders` as types |
-//! | [`items`], [`orders`] | the same, carried out |
+//! | [`config`] | what the shop sells in, its payment provider, defaults for its participants |
+//! | [`participants`] | order, payment, stock over their databases |
+//! | [`embedded`] | all of it in one process |
+//! | [`cli`] | its commands as types |
+//! | [`items`], [`orders`] | the same, carried out; [`records`]: how answers are shown |
 //! | [`demo`] | many orders at once, then the audit |
+//! | [`doctor`] | what `baton doctor` looks at for it |
 //! | [`sandbox_provider`] | the sandbox payment provider as a process of its own |
 
 pub mod cli;
 pub mod config;
 pub mod demo;
+pub mod doctor;
+pub mod embedded;
 pub mod items;
 pub mod orders;
+pub mod participants;
+pub mod records;
 pub mod sandbox_provider;

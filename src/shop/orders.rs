@@ -1,17 +1,21 @@
 //! `baton orders`: create, pay elsewhere, place, follow, over gRPC.
 
-use crate::cli::{Line, OrderStateArg, Orders, Page};
+use crate::cli::page::Page;
 use crate::client::{Client, name, present};
 use crate::config::key;
 use crate::failure::Failure;
 use crate::output;
 use crate::paging::paged;
+use crate::shop::cli::{Line, OrderStateArg, Orders};
 use crate::show::Printer;
 use baton_payment::money::Money;
+use baton_proto::shop::order::v1::order_placement_service_client::OrderPlacementServiceClient;
+use baton_proto::shop::order::v1::order_service_client::OrderServiceClient;
 use baton_proto::shop::order::v1::{
     CreateOrderRequest, GetOrderRequest, ListOrdersRequest, Order, OrderLine, OrderProgress, OrderState,
     PlaceOrderRequest, WatchOrderRequest,
 };
+use baton_proto::shop::stock::v1::item_service_client::ItemServiceClient;
 use baton_proto::shop::stock::v1::{GetItemRequest, Item};
 use baton_rpc::shop::currency::Currency;
 use serde_json::Number;
@@ -77,13 +81,13 @@ async fn create(
         currency_code: currency_code.unwrap_or_default(),
         lines: priced,
     };
-    let answer = client.orders().create_order(client.request(request)).await?.into_inner();
+    let answer = OrderServiceClient::new(client.channel()).create_order(client.request(request)).await?.into_inner();
     present(answer.order, "an order")
 }
 
 async fn item(client: &Client, id: &str) -> Result<Item, Failure> {
     let request = GetItemRequest { name: name("items", id) };
-    let answer = client.items().get_item(client.request(request)).await?.into_inner();
+    let answer = ItemServiceClient::new(client.channel()).get_item(client.request(request)).await?.into_inner();
     present(answer.item, "an item")
 }
 
@@ -101,7 +105,7 @@ async fn created(order: &Order, provider: &str, printer: Printer) {
     } else {
         printer.say(&format!(
             "{pay}. None answers at {} (provider.base_url): put the URL that `baton dev` prints for URL:",
-            key::masked("provider.base_url", provider)
+            key::mask_password(provider)
         ));
         "URL"
     };
@@ -128,16 +132,27 @@ fn in_units(minor_units: i64, code: &str) -> Number {
 }
 
 /// A line for a shell that pays an order at the sandbox.
-#[must_use]
-pub fn pay_with_curl(provider: &str, number: &str, amount: i64, currency: &str) -> String {
+fn pay_with_curl(provider: &str, number: &str, amount: i64, currency: &str) -> String {
     let amount = in_units(amount, currency);
     let body = serde_json::json!({ "merchant_uid": number, "amount": amount, "currency": currency });
     format!("curl -s -H 'content-type: application/json' -d '{body}' {provider}/_sandbox/pay")
 }
 
+/// What a newcomer types into a shell, line by line, from an item to an order that is paid and placed.
+#[must_use]
+pub fn first_steps(baton: &str, provider: &str) -> [String; 5] {
+    [
+        format!("{baton} items create sku-1 --price 12000 --stock 10"),
+        format!("{baton} orders create --line sku-1=2"),
+        pay_with_curl(provider, "NUMBER", 24_000, "KRW"),
+        format!("{baton} orders place --order NUMBER --payment IMP_UID"),
+        format!("{baton} orders watch NUMBER"),
+    ]
+}
+
 async fn fetch(client: &Client, order: &str) -> Result<Order, Failure> {
     let request = GetOrderRequest { name: name("orders", order) };
-    let answer = client.orders().get_order(client.request(request)).await?.into_inner();
+    let answer = OrderServiceClient::new(client.channel()).get_order(client.request(request)).await?.into_inner();
     present(answer.order, "an order")
 }
 
@@ -159,7 +174,8 @@ async fn place(
         lines: order.lines,
         wait,
     };
-    let answer = client.placement().place_order(client.request(request)).await?.into_inner();
+    let answer =
+        OrderPlacementServiceClient::new(client.channel()).place_order(client.request(request)).await?.into_inner();
     present(answer.progress, "progress")
 }
 
@@ -186,7 +202,7 @@ async fn list(client: &Client, state: Option<OrderStateArg>, page: &Page, printe
     });
     let found = paged(page.limit, async |page_size, page_token| {
         let request = ListOrdersRequest { page_size, page_token, state: state.into() };
-        let answer = client.orders().list_orders(client.request(request)).await?.into_inner();
+        let answer = OrderServiceClient::new(client.channel()).list_orders(client.request(request)).await?.into_inner();
         Ok((answer.orders, answer.next_page_token))
     });
     printer.list(&found.await?);
@@ -196,7 +212,8 @@ async fn list(client: &Client, state: Option<OrderStateArg>, page: &Page, printe
 /// A stream has no deadline: it ends with the order, or with Ctrl-C.
 async fn watch(client: &Client, order: &str, printer: Printer) -> Result<(), Failure> {
     let request = WatchOrderRequest { order: name("orders", order), after_version: 0 };
-    let mut stream = client.placement().watch_order(Request::new(request)).await?.into_inner();
+    let mut stream =
+        OrderPlacementServiceClient::new(client.channel()).watch_order(Request::new(request)).await?.into_inner();
     let mut last = None;
     while let Some(answer) = stream.message().await? {
         if let Some(progress) = answer.progress {

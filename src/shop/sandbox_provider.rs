@@ -1,7 +1,8 @@
 //! `baton sandbox-provider`: the sandbox payment provider as a process of its own.
 
-use crate::config::{Config, Provider};
+use crate::config::Config;
 use crate::failure::Failure;
+use crate::shop::config::Provider;
 use crate::{signals, telemetry, wiring};
 use baton_sandbox::server::{Sandbox, SandboxConfig};
 use baton_sql::database::DatabaseConfig;
@@ -14,10 +15,10 @@ const SEED: u64 = 1;
 ///
 /// # Errors
 /// If it cannot start.
-pub async fn run(config: Config, colour: bool) -> Result<(), Failure> {
+pub async fn run(config: &Config, provider: &Provider, colour: bool) -> Result<(), Failure> {
     let telemetry = telemetry::start(&config.telemetry, "baton-sandbox-provider", colour)?;
     let stop = signals::stopping()?;
-    let sandbox = start(&config.provider, &config.provider.ledger).await?;
+    let sandbox = start(provider, &provider.ledger).await?;
     tracing::info!(listen = %sandbox.addr(), "sandbox provider is up");
     stop.cancelled().await;
     sandbox.shutdown().await;

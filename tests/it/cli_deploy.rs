@@ -2,6 +2,8 @@
 
 use baton::cli::{Cli, Command};
 use baton::config::layers::Layers;
+use baton::shop::cli::ShopCommand;
+use baton::shop::config::{SECTIONS, ShopConfig};
 use clap::Parser as _;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
@@ -41,7 +43,7 @@ fn layers(service: &Value) -> Layers {
     let environment = service["environment"].as_mapping().expect("an environment");
     let text = |value: &Value| value.as_str().expect("a text").to_owned();
     let environment = environment.iter().map(|(name, value)| (text(name), text(value)));
-    Layers::stack(None, environment, &[]).expect("its keys exist")
+    Layers::stack(&[SECTIONS], None, environment, &[]).expect("its keys exist")
 }
 
 #[test]
@@ -54,9 +56,9 @@ fn every_command_of_compose_parses() {
         let cli = Cli::try_parse_from(line).unwrap_or_else(|error| panic!("{name}: {error}"));
         match cli.command {
             Some(Command::Orchestrator(_)) => assert!(name.starts_with("orchestrator")),
-            Some(Command::Participant { name: participant, .. }) => assert_eq!(name, participant.as_str()),
+            Some(Command::Participant { name: participant, .. }) => assert_eq!(name, participant),
             Some(Command::Migrate(_)) => assert!(name.starts_with("migrate-")),
-            Some(Command::SandboxProvider { .. }) => assert_eq!(name, "sandbox"),
+            Some(Command::Shop(ShopCommand::SandboxProvider { .. })) => assert_eq!(name, "sandbox"),
             other => panic!("{name} runs {other:?}"),
         }
     }
@@ -68,6 +70,7 @@ fn every_environment_of_compose_is_a_sound_configuration() {
         let layers = layers(&service);
         assert!(layers.warnings().is_empty(), "{name}: {:?}", layers.warnings());
         layers.config().unwrap_or_else(|error| panic!("{name}: {error}"));
+        ShopConfig::of(&layers).unwrap_or_else(|error| panic!("{name}: {error}"));
     }
 }
 
@@ -76,9 +79,7 @@ fn health_checks_ask_the_port_the_service_listens_on() {
     for (name, service) in services() {
         let config = layers(&service).config().expect("sound");
         let listens = match name.as_str() {
-            "order" => config.participants.order.listen,
-            "payment" => config.participants.payment.listen,
-            "stock" => config.participants.stock.listen,
+            name if config.participants.contains_key(name) => config.own(name).expect("whole").listen,
             name if name.starts_with("orchestrator") => config.server.listen,
             _ => {
                 assert_eq!(service["healthcheck"]["disable"].as_bool(), Some(true), "{name} has no gRPC port");
@@ -170,9 +171,7 @@ fn prometheus_scrapes_the_admin_ports_of_compose() {
     for (name, service) in services() {
         let config = layers(&service).config().expect("sound");
         let admin = match name.as_str() {
-            "order" => config.participants.order.admin_listen,
-            "payment" => config.participants.payment.admin_listen,
-            "stock" => config.participants.stock.admin_listen,
+            name if config.participants.contains_key(name) => config.own(name).expect("whole").admin_listen,
             name if name.starts_with("orchestrator") => config.server.admin_listen,
             _ => continue,
         };

@@ -3,6 +3,7 @@
 
 use baton::cli::Cli;
 use baton::config::layers::Layers;
+use baton::shop::config::{SECTIONS, ShopConfig};
 use baton_console::equal::{Deed, Given, Which};
 use baton_console::word::{CONTROLS, VERBS};
 use baton_query::filter::Preset;
@@ -98,8 +99,8 @@ fn filled(line: &str) -> Vec<String> {
 
 #[test]
 fn the_sandbox_of_the_pages_is_where_one_listens() {
-    let defaults = Layers::stack(None, None, &[]).expect("the defaults");
-    let listen = defaults.config().expect("sound").provider.listen;
+    let defaults = Layers::stack(&[SECTIONS], None, None, &[]).expect("the defaults");
+    let listen = ShopConfig::of(&defaults).expect("sound").provider.listen;
     let lines: Vec<String> = pages()
         .iter()
         .flat_map(|(_, text)| {

@@ -15,6 +15,7 @@ mod docs;
 mod embedded;
 mod foreign_client;
 mod http;
+mod linked;
 mod operators;
 mod operators_many;
 mod real_shape;

@@ -5,6 +5,7 @@ use crate::input::Input;
 use baton::config::Config;
 use baton::config::layers::Layers;
 use baton::config::print;
+use baton::shop::config::{SECTIONS, ShopConfig};
 use std::time::Duration;
 
 /// Stands where only a secret stands.
@@ -39,7 +40,7 @@ pub fn check(data: &[u8]) {
             environment.push((name, value));
         }
     }
-    let layers = Layers::of_texts(Some(("file", &file)), environment, &[]);
+    let layers = Layers::of_texts(&[SECTIONS], Some(("file", &file)), environment, &[]);
     let layers = match layers {
         Ok(layers) => layers,
         Err(error) => return hidden(&error.to_string()),
@@ -49,12 +50,13 @@ pub fn check(data: &[u8]) {
     let printed = print::toml(&layers);
     hidden(&shown.to_string());
     hidden(&printed);
-    match layers.config() {
+    match layers.config().and_then(|config| Ok((config, ShopConfig::of(&layers)?))) {
         Err(error) => hidden(&error.to_string()),
-        Ok(config) => {
-            hidden(&format!("{config:?}"));
-            within_bounds(&config);
-            let again = Layers::of_texts(Some(("file", &printed)), [], &[]).expect("what is printed can be read");
+        Ok((config, shop)) => {
+            hidden(&format!("{config:?} {shop:?}"));
+            within_bounds(&config, &shop);
+            let again =
+                Layers::of_texts(&[SECTIONS], Some(("file", &printed)), [], &[]).expect("what is printed can be read");
             assert_eq!(values(&print::json(&again)), values(&shown), "and says the same");
         }
     }
@@ -64,14 +66,14 @@ fn hidden(text: &str) {
     assert!(!text.contains(SECRET), "a secret is shown: {text}");
 }
 
-fn within_bounds(config: &Config) {
+fn within_bounds(config: &Config, shop: &ShopConfig) {
     let day = Duration::from_secs(24 * 60 * 60);
     let least = Duration::from_millis(10);
     let engine = &config.engine;
     for pause in [engine.relay_age, engine.relay_pause, engine.waker_pause, config.bus.confirm_timeout] {
         assert!((least..=day).contains(&pause));
     }
-    for patience in [config.server.shutdown_timeout, config.client.timeout, config.provider.timeout] {
+    for patience in [config.server.shutdown_timeout, config.client.timeout, shop.provider.timeout] {
         assert!(patience <= day);
     }
     assert!((1..=65_536).contains(&engine.max_batch) && (1..=1_048_576).contains(&engine.queue));
@@ -80,8 +82,8 @@ fn within_bounds(config: &Config) {
         assert!(keep >= Duration::from_secs(60) && keep <= 36_500 * day);
         assert!(keep > engine.relay_age.max(config.bus.confirm_timeout).max(config.client.timeout));
     }
-    let participants = &config.participants;
-    for store in [&config.store, &participants.order.store, &participants.payment.store, &participants.stock.store] {
+    let stores = config.participants.values().filter_map(|participant| participant.store.as_ref());
+    for store in stores.chain([&config.store]) {
         assert!((2..=1_000).contains(&store.connections) && store.parsed().is_ok());
     }
 }

@@ -1,6 +1,5 @@
 //! Asks participants what they know of a command before it is repeated.
 
-use crate::wiring::business_service;
 use crate::workers::inbox::reply_of;
 use async_trait::async_trait;
 use baton_proto::baton::participant::v1 as wire;
@@ -39,17 +38,26 @@ pub trait Probe: Send + Sync + fmt::Debug + 'static {
     }
 }
 
+/// How a participant is reached.
+#[derive(Clone, Debug)]
+pub struct Reached<T = Channel> {
+    /// A router in this process is a channel too.
+    pub channel: T,
+    /// Its own gRPC service: in one process with others, its health is the participant's. Empty if it has none.
+    pub service: String,
+}
+
 /// Probes over gRPC.
 #[derive(Clone, Debug, Default)]
 pub struct GrpcProbe<T = Channel> {
-    channels: BTreeMap<String, T>,
+    participants: BTreeMap<String, Reached<T>>,
 }
 
 impl<T> GrpcProbe<T> {
-    /// A probe over channels by participant name; a router in this process is a channel too.
+    /// A probe over channels by participant name.
     #[must_use]
-    pub fn new(channels: BTreeMap<String, T>) -> Self {
-        Self { channels }
+    pub fn new(participants: BTreeMap<String, Reached<T>>) -> Self {
+        Self { participants }
     }
 }
 
@@ -63,7 +71,7 @@ where
     <T::ResponseBody as HttpBody>::Error: Into<StdError> + Send,
 {
     async fn ask(&self, participant: &str, commands: &[CommandId]) -> Option<Vec<(SagaId, Reply)>> {
-        let channel = self.channels.get(participant)?;
+        let channel = &self.participants.get(participant)?.channel;
         let keys = commands.iter().take(MAX_KEYS).map(key_of).collect();
         let mut client = ParticipantServiceClient::new(channel.clone());
         let request = wire::ProbeRequest { keys };
@@ -84,9 +92,10 @@ where
     }
 
     async fn healthy(&self, participant: &str) -> Result<(), String> {
-        let channel = self.channels.get(participant).ok_or("no endpoint is configured for it")?;
+        let Reached { channel, service } =
+            self.participants.get(participant).ok_or("no endpoint is configured for it")?;
         let mut client = HealthClient::new(channel.clone());
-        let service = business_service(participant).unwrap_or_default().to_owned();
+        let service = service.clone();
         match client.check(HealthCheckRequest { service }).await.map(|answer| answer.into_inner().status()) {
             Ok(ServingStatus::Serving) => Ok(()),
             Ok(other) => Err(format!("it says {}", other.as_str_name())),

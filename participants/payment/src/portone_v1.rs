@@ -260,7 +260,7 @@ mod tests {
     fn the_time_limit_is_one_everywhere() {
         let config = PortOneConfig::new("http://127.0.0.1:1", "key".into(), "secret".into());
         let seconds = config.timeout.as_secs();
-        let sample = include_str!("../../../deploy/baton.example.toml").split_once("[provider]").expect("a section").1;
+        let sample = include_str!("../../../deploy/shop.example.toml").split_once("[provider]").expect("a section").1;
         let section = sample.split("\n[").next().unwrap_or_default();
         assert!(section.contains(&format!("\ntimeout = \"{seconds}s\"\n")), "{section}");
         let page = include_str!("../../../docs/payment-provider.md");

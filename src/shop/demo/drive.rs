@@ -164,7 +164,7 @@ impl Driver {
 
     async fn pay_batch(&self, batch: &[serde_json::Value]) -> Result<(), tonic::Status> {
         let away = |error: reqwest::Error| {
-            let at = key::masked("provider.base_url", &self.provider);
+            let at = key::mask_password(&self.provider);
             let why = error.without_url();
             tonic::Status::unavailable(format!("the sandbox at {at} (--provider, or provider.base_url) is away: {why}"))
         };

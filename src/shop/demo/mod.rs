@@ -5,10 +5,12 @@ pub mod plan;
 pub mod retry;
 pub mod tally;
 
-use crate::cli::Demo;
 use crate::config::Config;
-use crate::embedded::{Chaos, Embedded};
+use crate::embedded::Chaos;
 use crate::failure::Failure;
+use crate::shop::cli::Demo;
+use crate::shop::config::ShopConfig;
+use crate::shop::embedded::EmbeddedShop;
 use crate::show::Printer;
 use crate::{signals, telemetry};
 use baton_verify::checks::audit;
@@ -25,7 +27,7 @@ use tokio::time::Instant;
 ///
 /// # Errors
 /// As [`run`], or if nothing can be started here.
-pub async fn start(args: &Demo, mut config: Config, printer: Printer) -> Result<(), Failure> {
+pub async fn start(args: &Demo, mut config: Config, shop: ShopConfig, printer: Printer) -> Result<(), Failure> {
     // Only what is wrong is worth a line between progress bars, unless somebody asks for more.
     if config.telemetry.level == "info" {
         config.telemetry.level = "warn".to_owned();
@@ -35,10 +37,10 @@ pub async fn start(args: &Demo, mut config: Config, printer: Printer) -> Result<
     let work = async {
         match &args.target {
             Some(target) => {
-                let provider = args.provider.as_ref().unwrap_or(&config.provider.base_url);
+                let provider = args.provider.as_ref().unwrap_or(&shop.provider.base_url);
                 run(args, target, provider, printer).await
             }
-            None => embedded(args, config, printer).await,
+            None => embedded(args, config, shop, printer).await,
         }
     };
     let done = tokio::select! {
@@ -50,13 +52,13 @@ pub async fn start(args: &Demo, mut config: Config, printer: Printer) -> Result<
 }
 
 /// The same code as `baton dev`, on free ports.
-async fn embedded(args: &Demo, mut config: Config, printer: Printer) -> Result<(), Failure> {
+async fn embedded(args: &Demo, mut config: Config, mut shop: ShopConfig, printer: Printer) -> Result<(), Failure> {
     let directory = tempfile::Builder::new().prefix("baton-demo-").tempdir()?;
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
-    (config.server.listen, config.server.admin_listen, config.provider.listen) = (any, any, any);
-    let embedded = Embedded::start(&config, directory.path(), Chaos::No).await?;
+    (config.server.listen, config.server.admin_listen, shop.provider.listen) = (any, any, any);
+    let embedded = EmbeddedShop::start(&config, &shop, directory.path(), Chaos::No).await?;
     printer.say(&format!("one process, SQLite with synchronous=FULL, in {}", directory.path().display()));
-    let done = run(args, &embedded.address.to_string(), &embedded.provider, printer).await;
+    let done = run(args, &embedded.address().to_string(), &embedded.provider, printer).await;
     embedded.stop().await;
     done
 }

@@ -1,7 +1,7 @@
 //! What a demo run will do, decided before anything is sent: which orders pay how, and what must come of them.
 
-use crate::cli::Demo;
 use crate::failure::Failure;
+use crate::shop::cli::Demo;
 use uuid::Uuid;
 
 /// Price of one unit in won.

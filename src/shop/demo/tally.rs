@@ -2,7 +2,7 @@
 
 use super::drive::Placed;
 use super::plan::Expected;
-use crate::records::order_state;
+use crate::shop::records::order_state;
 use crate::show::table;
 use baton_proto::shop::order::v1::OrderState;
 use baton_verify::report::{Finding, Offenders};

@@ -1,0 +1,141 @@
+//! What is linked into this binary beside the engine: participants and sagas. One line adds one.
+
+use crate::config::{Config, Store};
+use crate::failure::Failure;
+use crate::shop::config::ShopConfig;
+use crate::shop::participants::{order, payment, stock};
+use crate::wiring::Made;
+use baton_orchestrator::sagas::Registry;
+use baton_orchestrator::sagas::order::OrderSaga;
+use baton_orchestrator::store::migrations::MIGRATIONS;
+use baton_sql::database::Database;
+use baton_sql::migration::Migration;
+use std::fmt;
+use std::sync::Arc;
+
+/// Makes a participant over its database.
+type Make = fn(Database, &ShopConfig) -> Result<Made, Failure>;
+
+/// Every participant that this binary can run: its name in definitions and in the configuration, and how it is made.
+const PARTICIPANTS: [(&str, Make); 3] = [("order", order), ("payment", payment), ("stock", stock)];
+
+/// The service whose schema is the orchestrator's.
+pub const ORCHESTRATOR: &str = "orchestrator";
+
+/// Names of the participants.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    PARTICIPANTS.into_iter().map(|(name, _)| name)
+}
+
+/// What is linked in, with the settings it was given.
+#[derive(Clone, Debug)]
+pub struct Linked {
+    /// Participants, in the order in which they are started where they are started together.
+    pub participants: Vec<LinkedParticipant>,
+    /// Sagas.
+    pub sagas: Registry,
+}
+
+impl Linked {
+    /// All there is.
+    #[must_use]
+    pub fn of(config: &ShopConfig) -> Self {
+        let participants = PARTICIPANTS.into_iter().map(|(name, make)| {
+            let config = config.clone();
+            LinkedParticipant::new(name, move |database| make(database, &config))
+        });
+        Self {
+            participants: participants.collect(),
+            sagas: Registry::default().with(OrderSaga::new(config.shop.currencies.clone())),
+        }
+    }
+
+    /// A participant by its name.
+    ///
+    /// # Errors
+    /// It is not linked in; who is, is told.
+    pub fn participant(&self, name: &str) -> Result<&LinkedParticipant, Failure> {
+        self.participants.iter().find(|participant| participant.name == name).ok_or_else(|| {
+            let known: Vec<_> = self.participants.iter().map(|participant| participant.name).collect();
+            Failure::Usage(format!("there is no participant {name} in this binary; it has {}", known.join(", ")))
+        })
+    }
+
+    /// Every service that has a database: the orchestrator, then the participants.
+    pub fn services(&self) -> impl Iterator<Item = Service<'_>> {
+        let participants = self.participants.iter().map(|it| Service { name: it.name, participant: Some(it) });
+        [Service { name: ORCHESTRATOR, participant: None }].into_iter().chain(participants)
+    }
+}
+
+/// A participant that this binary can run.
+#[derive(Clone)]
+pub struct LinkedParticipant {
+    /// Its name.
+    pub name: &'static str,
+    make: Arc<dyn Fn(Database) -> Result<Made, Failure> + Send + Sync>,
+}
+
+impl LinkedParticipant {
+    /// One that `make` makes anew over its database each time it is started.
+    #[must_use]
+    pub fn new(name: &'static str, make: impl Fn(Database) -> Result<Made, Failure> + Send + Sync + 'static) -> Self {
+        Self { name, make: Arc::new(make) }
+    }
+
+    /// Made over its database; it does not work yet.
+    ///
+    /// # Errors
+    /// Its settings are wrong.
+    pub fn make(&self, database: Database) -> Result<Made, Failure> {
+        (self.make)(database)
+    }
+}
+
+impl fmt::Debug for LinkedParticipant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LinkedParticipant").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// A service that has a database.
+#[derive(Clone, Copy, Debug)]
+pub struct Service<'a> {
+    /// Its name.
+    pub name: &'static str,
+    /// `None` for the orchestrator.
+    participant: Option<&'a LinkedParticipant>,
+}
+
+impl Service<'_> {
+    /// Where its database is.
+    ///
+    /// # Errors
+    /// The configuration does not say.
+    pub fn store<'c>(&self, config: &'c Config) -> Result<&'c Store, Failure> {
+        match self.participant {
+            None => Ok(&config.store),
+            Some(participant) => config.store_of(participant.name).map_err(Failure::Usage),
+        }
+    }
+
+    /// The key of the configuration that says where its database is.
+    #[must_use]
+    pub fn store_key(&self) -> String {
+        match self.participant {
+            None => "store.url".to_owned(),
+            Some(participant) => format!("participants.{}.store.url", participant.name),
+        }
+    }
+
+    /// What its schema consists of.
+    ///
+    /// # Errors
+    /// Its settings are wrong.
+    pub fn migrations(&self, database: &Database) -> Result<Vec<Migration>, Failure> {
+        match self.participant {
+            None => Ok(MIGRATIONS.to_vec()),
+            Some(participant) => Ok(participant.make(database.clone())?.migrations),
+        }
+    }
+}

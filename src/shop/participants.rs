@@ -1,0 +1,54 @@
+//! The shop's participants over their databases.
+
+use crate::failure::Failure;
+use crate::shop::config::ShopConfig;
+use crate::wiring::{Made, made};
+use baton_order::participant::OrderParticipant;
+use baton_order::service::Orders;
+use baton_participant_kit::clock::Clock;
+use baton_payment::participant::PaymentParticipant;
+use baton_payment::portone_v1::{PortOneConfig, PortOneV1};
+use baton_payment::service::Payments;
+use baton_sql::database::Database;
+use baton_stock::participant::StockParticipant;
+use baton_stock::service::Items;
+use secrecy::SecretString;
+use std::sync::Arc;
+use tonic::service::Routes;
+
+/// Orders.
+///
+/// # Errors
+/// None.
+pub fn order(database: Database, config: &ShopConfig) -> Result<Made, Failure> {
+    let currencies = &config.shop.currencies;
+    let participant = OrderParticipant::new(currencies.clone(), Clock::system());
+    let service = Orders::service(database.clone(), currencies.clone(), Clock::system());
+    Ok(made(participant, Routes::new(service), &["shop.order.v1.OrderService"], database))
+}
+
+/// Items and stock.
+///
+/// # Errors
+/// None.
+pub fn stock(database: Database, config: &ShopConfig) -> Result<Made, Failure> {
+    let currencies = &config.shop.currencies;
+    let participant = StockParticipant::new(currencies.clone(), Clock::system());
+    let service = Items::service(database.clone(), currencies.clone(), Clock::system());
+    Ok(made(participant, Routes::new(service), &["shop.stock.v1.ItemService"], database))
+}
+
+/// Payments.
+///
+/// # Errors
+/// If the provider's base URL is no URL.
+pub fn payment(database: Database, config: &ShopConfig) -> Result<Made, Failure> {
+    let provider = &config.provider;
+    let key = SecretString::from(provider.key.clone());
+    let mut portone = PortOneConfig::new(provider.base_url.clone(), key, provider.secret.clone());
+    portone.timeout = provider.timeout;
+    let gateway = PortOneV1::new(portone).map_err(|error| Failure::Usage(format!("provider.base_url: {error}")))?;
+    let participant = PaymentParticipant::new(database.clone(), Arc::new(gateway), Clock::system());
+    let service = Payments::service(database.clone());
+    Ok(made(participant, Routes::new(service), &["shop.payment.v1.PaymentService"], database))
+}
