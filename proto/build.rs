@@ -2,7 +2,7 @@
 
 use std::{env, error::Error, fs, path::PathBuf};
 
-const FILES: [&str; 17] = [
+const FILES: [&str; 14] = [
     "baton/annotations/v1/annotations.proto",
     "baton/dev/v1/chaos.proto",
     "baton/participant/v1/participant.proto",
@@ -17,9 +17,6 @@ const FILES: [&str; 17] = [
     "baton/saga/v1/timeline.proto",
     "baton/saga/v1/verb.proto",
     "baton/store/v1/store.proto",
-    "shop/order/v1/order.proto",
-    "shop/payment/v1/payment.proto",
-    "shop/stock/v1/stock.proto",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -16,7 +16,7 @@ use crate::embedded::mortal::Mortal;
 use crate::failure::Failure;
 use crate::linked::Linked;
 use crate::orchestrator::{ready, serving, wind_down};
-use crate::wiring::{self, ORCHESTRATOR_SERVICES, Work};
+use crate::wiring::{self, Work};
 use baton_console::guard::Guard;
 use baton_courier::bus::CommandBus;
 use baton_courier::local::{LocalBus, LocalConfig};
@@ -112,7 +112,7 @@ impl Embedded {
     /// If an address is taken, or a file cannot be opened.
     pub async fn start(config: &Config, linked: &Linked, directory: Directory, chaos: Chaos) -> Result<Self, Failure> {
         let stop = CancellationToken::new();
-        let cast = Cast::new(Mortal::all(&linked.participants, &directory.path).await?);
+        let cast = Cast::new(Mortal::all(linked, &directory.path).await?);
         let listener = wiring::listener(config.server.listen).await?;
         let address = listener.local_addr()?;
         let bus = Arc::new(LocalBus::new(LocalConfig {
@@ -126,7 +126,7 @@ impl Embedded {
         let metrics = Arc::new(Metrics::register(&mut registry));
         let orchestrator = Orchestrator::start(parts, metrics).await.map_err(|error| Failure::other(&error))?;
         let chaos = chaos == Chaos::OnLoopback && only_this_machine(config);
-        let (routes, health) = one_port(&orchestrator, &cast, chaos, &stop).await;
+        let (routes, health) = one_port(&orchestrator, linked, &cast, chaos, &stop).await;
         let work = Work {
             bus: bus.clone(),
             metrics: ParticipantMetrics::register(&mut registry),
@@ -139,7 +139,7 @@ impl Embedded {
         let admin_stop = CancellationToken::new();
         let ready = ready(store, bus, stop.clone(), orchestrator.vital().clone());
         let listen = config.server.admin_listen;
-        let console = baton_console::routes(&routes.clone().into_axum_router(), Guard::new(listen));
+        let console = baton_console::routes(&routes.clone().into_axum_router(), linked.table(), Guard::new(listen));
         let admin = admin::serve(listen, SERVICE, Arc::new(registry), ready, console, admin_stop.clone()).await?;
         let (api, vital) = (orchestrator.api().clone(), orchestrator.vital().clone());
         let serving = tokio::spawn(serve(listener, routes, health, (api, vital), stop.clone()));
@@ -192,15 +192,22 @@ fn parts(config: &Config, linked: &Linked, cast: &Cast, store: Arc<SqlStore>, bu
         coord: Arc::new(LocalCoord::new()),
         probe: Arc::new(GrpcProbe::new(own.collect())),
         registry: linked.sagas.clone(),
+        descriptors: linked.descriptors.clone(),
         // The files have one process at a time, wherever it listens.
         settings: Settings { address: SERVICE.to_owned(), ..wiring::settings(config) },
     }
 }
 
 /// All services on one port, with Probe over all ledgers.
-async fn one_port(orchestrator: &Orchestrator, cast: &Cast, chaos: bool, stop: &CancellationToken) -> (Routes, Health) {
-    let mut router = orchestrator.routes().into_axum_router();
-    let mut names = probe::service_names(&ORCHESTRATOR_SERVICES);
+async fn one_port(
+    orchestrator: &Orchestrator,
+    linked: &Linked,
+    cast: &Cast,
+    chaos: bool,
+    stop: &CancellationToken,
+) -> (Routes, Health) {
+    let mut router = linked.routes(orchestrator).into_axum_router();
+    let mut names = probe::service_names(&linked.orchestrator_services());
     for mortal in &cast.mortals {
         router = router.merge(mortal.business());
         names.extend(mortal.services);
@@ -209,7 +216,7 @@ async fn one_port(orchestrator: &Orchestrator, cast: &Cast, chaos: bool, stop: &
     if chaos {
         routes = routes.add_service(Killing::service(Arc::new(cast.clone())));
     }
-    let (routes, health) = server::with_health_and_reflection(routes, &names).await;
+    let (routes, health) = server::with_health_and_reflection(routes, &names, &linked.descriptors).await;
     cast.report_to(health.clone(), stop.clone());
     (routes, health)
 }

@@ -5,11 +5,11 @@ use crate::client::Client;
 use crate::failure::Failure;
 use crate::records::{saga_state, time};
 use crate::show::{Printer, Record, table};
-use baton_proto::DESCRIPTORS;
 use baton_proto::baton::saga::v1 as wire;
 use baton_query::moment::spoken;
+use baton_rpc::descriptors::Descriptors;
 use prost::Message;
-use prost_reflect::{DescriptorPool, DynamicMessage, ReflectMessage as _};
+use prost_reflect::{DynamicMessage, ReflectMessage as _};
 use serde_json::{Value, json};
 use std::io::Read as _;
 use std::path::Path;
@@ -202,8 +202,7 @@ fn as_text(answer: &wire::GetOverviewResponse) -> String {
 }
 
 fn descriptor(message: &str) -> Result<prost_reflect::MessageDescriptor, String> {
-    let pool = DescriptorPool::decode(DESCRIPTORS).map_err(|error| error.to_string())?;
-    pool.get_message_by_name(message).ok_or_else(|| format!("this build has no {message}"))
+    Descriptors::engine().pool().get_message_by_name(message).ok_or_else(|| format!("this build has no {message}"))
 }
 
 /// A message as proto3 JSON.

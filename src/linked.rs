@@ -1,17 +1,27 @@
-//! What is linked into this binary beside the engine: participants and sagas. One line adds one.
+//! What is linked into this binary beside the engine: participants, sagas, and services over sagas. One line adds one.
 
 use crate::config::{Config, Store};
 use crate::failure::Failure;
 use crate::shop::config::ShopConfig;
 use crate::shop::participants::{order, payment, stock};
 use crate::wiring::Made;
+use crate::wiring::ORCHESTRATOR_SERVICES;
+use baton_console::http::route::Group;
+use baton_console::http::served::Table;
+use baton_orchestrator::api::client::SagaClient;
 use baton_orchestrator::sagas::Registry;
-use baton_orchestrator::sagas::order::OrderSaga;
 use baton_orchestrator::store::migrations::MIGRATIONS;
+use baton_orchestrator::wiring::Orchestrator;
+use baton_rpc::descriptors::Descriptors;
+use baton_shop::descriptors::descriptors;
+use baton_shop::http::ROUTES;
+use baton_shop::placement::Placement;
+use baton_shop::saga::OrderSaga;
 use baton_sql::database::Database;
 use baton_sql::migration::Migration;
 use std::fmt;
 use std::sync::Arc;
+use tonic::service::Routes;
 
 /// Makes a participant over its database.
 type Make = fn(Database, &ShopConfig) -> Result<Made, Failure>;
@@ -34,7 +44,28 @@ pub struct Linked {
     pub participants: Vec<LinkedParticipant>,
     /// Sagas.
     pub sagas: Registry,
+    /// Services of one's own over them, which the orchestrator serves.
+    pub services: Vec<LinkedService>,
+    /// The messages and services of all of them.
+    pub descriptors: Descriptors,
+    /// How these services are reached over HTTP.
+    pub http: Vec<Group>,
 }
+
+/// A gRPC service over sagas.
+#[derive(Clone, Copy, Debug)]
+pub struct LinkedService {
+    /// Its full name.
+    pub name: &'static str,
+    /// Adds it to the orchestrator's services.
+    pub add: fn(Routes, SagaClient) -> Routes,
+}
+
+/// Placing orders.
+const PLACEMENT: LinkedService = LinkedService {
+    name: "shop.order.v1.OrderPlacementService",
+    add: |routes, sagas| routes.add_service(Placement::service(sagas)),
+};
 
 impl Linked {
     /// All there is.
@@ -47,7 +78,28 @@ impl Linked {
         Self {
             participants: participants.collect(),
             sagas: Registry::default().with(OrderSaga::new(config.shop.currencies.clone())),
+            services: vec![PLACEMENT],
+            descriptors: descriptors(),
+            http: ROUTES.to_vec(),
         }
+    }
+
+    /// What is served over HTTP: the engine's routes, and those of what is linked in.
+    #[must_use]
+    pub fn table(&self) -> Arc<Table> {
+        Arc::new(Table::new(&self.descriptors, &self.http))
+    }
+
+    /// The orchestrator's services, and ours over its sagas.
+    #[must_use]
+    pub fn routes(&self, orchestrator: &Orchestrator) -> Routes {
+        self.services.iter().fold(orchestrator.routes(), |routes, service| (service.add)(routes, orchestrator.client()))
+    }
+
+    /// Their names, for health.
+    #[must_use]
+    pub fn orchestrator_services(&self) -> Vec<&'static str> {
+        ORCHESTRATOR_SERVICES.into_iter().chain(self.services.iter().map(|service| service.name)).collect()
     }
 
     /// A participant by its name.

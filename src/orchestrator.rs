@@ -40,7 +40,7 @@ pub async fn run(config: Config, linked: &Linked, colour: bool) -> Result<(), Fa
     let stop = signals::stopping()?;
     let bus = wiring::bus(&config.bus, SERVICE)?;
     let store = open(&config, &stop).await?;
-    let participants = participants(&config)?;
+    let participants = participants(&config, linked)?;
     let mut registry = Registry::default();
     let metrics = Arc::new(Metrics::register(&mut registry));
     let parts = Parts {
@@ -51,15 +51,18 @@ pub async fn run(config: Config, linked: &Linked, colour: bool) -> Result<(), Fa
         coord: wiring::coord(&config.coord)?,
         probe: Arc::new(GrpcProbe::new(participants.clone())),
         registry: linked.sagas.clone(),
+        descriptors: linked.descriptors.clone(),
         settings: wiring::settings(&config),
     };
     let orchestrator = Orchestrator::start(parts, metrics).await.map_err(|error| Failure::other(&error))?;
-    let mut all = orchestrator.routes().into_axum_router().merge(forwarded(&participants));
+    let mut all = linked.routes(&orchestrator).into_axum_router().merge(forwarded(&participants));
     if let Some(supervisor) = config.dev.chaos_endpoint {
         all = all.merge(chaos(endpoint(&supervisor.to_string())?.connect_lazy()));
     }
-    let (routes, health) = server::with_health_and_reflection(Routes::from(all), &wiring::ORCHESTRATOR_SERVICES).await;
-    let console = baton_console::routes(&routes.clone().into_axum_router(), Guard::new(config.server.admin_listen));
+    let names = linked.orchestrator_services();
+    let (routes, health) = server::with_health_and_reflection(Routes::from(all), &names, &linked.descriptors).await;
+    let guard = Guard::new(config.server.admin_listen);
+    let console = baton_console::routes(&routes.clone().into_axum_router(), linked.table(), guard);
     let listener = wiring::listener(config.server.listen).await?;
     let admin_stop = CancellationToken::new();
     let ready = ready(store, bus, stop.clone(), orchestrator.vital().clone());
@@ -90,10 +93,10 @@ async fn open(config: &Config, stop: &CancellationToken) -> Result<Arc<SqlStore>
 }
 
 /// Participants by name, as the configuration has them; they are connected to when they are needed and again when they break.
-fn participants(config: &Config) -> Result<BTreeMap<String, Reached>, Failure> {
+fn participants(config: &Config, linked: &Linked) -> Result<BTreeMap<String, Reached>, Failure> {
     let reached = |(name, participant): (&String, &Participant)| {
         let service = participant.service.clone();
-        if wiring::ORCHESTRATOR_SERVICES.contains(&service.as_str()) {
+        if linked.orchestrator_services().contains(&service.as_str()) {
             return Err(Failure::Usage(format!("participants.{name}.service: {service} is the orchestrator's own")));
         }
         Ok((name.clone(), Reached { channel: endpoint(&participant.endpoint)?.connect_lazy(), service }))

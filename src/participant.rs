@@ -30,8 +30,12 @@ pub async fn run(name: &str, config: Config, linked: &Linked, colour: bool) -> R
     databases::check(&database, &made.migrations, &service, &stop).await?;
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
-    let (routes, health) =
-        server::with_health_and_reflection(made.own_routes(), &probe::service_names(made.services)).await;
+    let (routes, health) = server::with_health_and_reflection(
+        made.own_routes(),
+        &probe::service_names(made.services),
+        &linked.descriptors,
+    )
+    .await;
     let listener = wiring::listener(own.listen).await?;
     let (asked, broker, stopping) = (database.clone(), bus.clone(), stop.clone());
     let ready: Ready = Arc::new(move || {

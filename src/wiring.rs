@@ -22,9 +22,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
-/// Service names of the orchestrator, for health.
-pub const ORCHESTRATOR_SERVICES: [&str; 3] =
-    ["baton.saga.v1.SagaService", "baton.saga.v1.SagaAdminService", "shop.order.v1.OrderPlacementService"];
+/// Names of the engine's own services, for health.
+pub const ORCHESTRATOR_SERVICES: [&str; 2] = ["baton.saga.v1.SagaService", "baton.saga.v1.SagaAdminService"];
 
 /// The database a section names.
 ///

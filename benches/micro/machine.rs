@@ -1,6 +1,6 @@
 //! The pure core: the order saga from its start to its end, and one move of it.
 
-use baton_orchestrator::sagas::order::definition;
+use baton_shop::saga::definition;
 use bytes::Bytes;
 use criterion::{Criterion, Throughput};
 use saga_core::definition::Definition;

@@ -1,7 +1,7 @@
 //! The end of every run: all at rest, and the whole audit over the databases. A run that fails it has no figure.
 
 use anyhow::{Result, bail, ensure};
-use baton_orchestrator::sagas::Registry;
+use baton_shop::saga::registry;
 use baton_sql::database::{Database, DatabaseConfig};
 use baton_supervisor::stack::Stack;
 use baton_verify::databases::{Databases, ORDER, PAYMENT, STOCK};
@@ -58,7 +58,7 @@ pub async fn rest(databases: &Databases) -> Result<()> {
 /// Audits everything that was ever written; returns how many checks looked at something.
 pub async fn pass(databases: &Databases) -> Result<usize> {
     rest(databases).await?;
-    let report = verify(databases, &Registry::standard(), Mode::AtRest, &Extras::default(), &mut |_| {}).await?;
+    let report = verify(databases, &registry(), Mode::AtRest, &Extras::default(), &mut |_| {}).await?;
     if !report.passed() {
         bail!("the audit failed, so this run reports no figure:\n{}", report.table());
     }

@@ -6,12 +6,12 @@ use crate::cli::Search as Arguments;
 use crate::measure::Latency;
 use crate::report::table;
 use anyhow::{Context as _, Result};
-use baton_orchestrator::sagas::Registry;
 use baton_orchestrator::search::Search;
 use baton_orchestrator::store::sql::SqlStore;
 use baton_orchestrator::store::{SagaStore as _, SearchQuery};
 use baton_query::filter::{Expr, Preset, parse};
 use baton_query::order::{OrderBy, Place};
+use baton_shop::saga::registry;
 use baton_sql::database::DatabaseConfig;
 use baton_supervisor::MariaDb;
 use hdrhistogram::Histogram;
@@ -108,7 +108,7 @@ struct Count {
 }
 
 async fn asked(store: &SqlStore, expr: &Expr, order: OrderBy, times: u32) -> Result<(Latency, Option<Count>)> {
-    let search = || Search::new(expr.clone(), Registry::standard(), store.now());
+    let search = || Search::new(expr.clone(), registry(), store.now());
     let (mut pages, mut counts) = (Histogram::<u64>::new(3)?, Histogram::<u64>::new(3)?);
     let mut after: Option<Place> = None;
     let from = Instant::now();

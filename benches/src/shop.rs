@@ -1,10 +1,10 @@
 //! What a run needs before it starts: items with stock, and orders paid for in advance.
 
 use anyhow::{Context as _, Result, ensure};
-use baton_proto::shop::stock::v1::CreateItemRequest;
-use baton_proto::shop::stock::v1::item_service_client::ItemServiceClient;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::json;
+use shop_proto::stock::v1::CreateItemRequest;
+use shop_proto::stock::v1::item_service_client::ItemServiceClient;
 use std::sync::Arc;
 use std::time::Duration;
 use tonic::transport::{Channel, Endpoint};

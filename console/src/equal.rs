@@ -30,7 +30,7 @@ pub struct Which<'a> {
 }
 
 /// Something an operator does, as the page knows it. Names are resource names: `sagas/{uuid}`, `jobs/{uuid}`,
-/// `holds/participants/stock`, `deadLetters/{uuid}`.
+/// `holds/participants/hotel`, `deadLetters/{uuid}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deed<'a> {
     /// Lists sagas.
@@ -218,7 +218,7 @@ fn or_open(word: Option<&'static str>) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::served::{Found, find};
+    use crate::http::served::{Found, Table};
     use crate::http::shape::flaws;
 
     const SAGA: &str = "sagas/0197f0c8-0000-7000-8000-000000000001";
@@ -302,7 +302,7 @@ mod tests {
             let path = line[start..].split_whitespace().next().expect("a path").trim_end_matches('\'');
             let posts = line.split_once(" --json ").map(|(_, body)| body.trim_matches('\''));
             let method = if posts.is_some() { http::Method::POST } else { http::Method::GET };
-            let Found::Route(served, _) = find(&method, path) else { panic!("{method} {path}") };
+            let Found::Route(served, _) = Table::engine().find(&method, path) else { panic!("{method} {path}") };
             if let Some(body) = posts {
                 let body = serde_json::from_str(body).expect("JSON");
                 assert_eq!(flaws(&body, &served.method.input()), [], "{line}");

@@ -18,10 +18,13 @@ pub mod page;
 pub mod word;
 
 use crate::guard::Guard;
+use crate::http::served::Table;
 use axum::{Router, middleware};
+use std::sync::Arc;
 
-/// Everything over HTTP, on top of the gRPC services that `grpc` serves, for a server as `guard` knows it.
-pub fn routes(grpc: &Router, guard: Guard) -> Router {
-    let all = http::routes(grpc.clone()).merge(page::routes(grpc.clone()));
+/// Everything over HTTP, on top of the gRPC services that `grpc` serves: the page, and the routes of `table`. `guard` knows who
+/// may ask.
+pub fn routes(grpc: &Router, table: Arc<Table>, guard: Guard) -> Router {
+    let all = http::routes(grpc.clone(), table).merge(page::routes(grpc.clone()));
     all.layer(middleware::from_fn_with_state(guard, guard::guard))
 }

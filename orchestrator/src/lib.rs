@@ -2,7 +2,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`sagas`] | the registry; one file per saga |
+//! | [`sagas`] | the registry, and what the shell must know of a saga |
 //! | [`search`] | which sagas are meant: a filter against rows and records |
 //! | [`shown`] | encoded messages as JSON, without what is secret or personal |
 //! | [`held`] | what operators hold, and the pauses that follow from it |

@@ -4,6 +4,7 @@ pub mod vital;
 
 use crate::api::Api;
 use crate::api::admin::overview::Memo;
+use crate::api::client::SagaClient;
 use crate::api::forward::{Server, forward};
 use crate::api::reason::SagaReason;
 use crate::coord::Coord;
@@ -18,6 +19,7 @@ use crate::engine::under_way::UnderWay;
 use crate::metrics::Metrics;
 use crate::notify::Notifier;
 use crate::sagas::Registry;
+use crate::shown::Redactor;
 use crate::store::SagaStore;
 use crate::workers::beat::Beating;
 use crate::workers::burden::Burden;
@@ -37,7 +39,7 @@ use baton_courier::error::BusError;
 use baton_proto::baton::dev::v1::chaos_service_server;
 use baton_proto::baton::saga::v1::saga_admin_service_server::SagaAdminServiceServer;
 use baton_proto::baton::saga::v1::saga_service_server::SagaServiceServer;
-use baton_proto::shop::order::v1::order_placement_service_server::OrderPlacementServiceServer;
+use baton_rpc::descriptors::Descriptors;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -110,6 +112,8 @@ pub struct Parts {
     pub probe: Arc<dyn Probe>,
     /// The sagas this build knows.
     pub registry: Registry,
+    /// The messages that they and their participants speak.
+    pub descriptors: Descriptors,
     /// Bounds and pauses.
     pub settings: Settings,
 }
@@ -251,6 +255,7 @@ impl Orchestrator {
             overview: Memo::default(),
             probe: parts.probe.clone(),
             registry: parts.registry.clone(),
+            shown: Redactor::new(&parts.descriptors),
             notifier,
             stop: stop.clone(),
         };
@@ -261,9 +266,13 @@ impl Orchestrator {
     /// Its gRPC services.
     #[must_use]
     pub fn routes(&self) -> Routes {
-        Routes::new(SagaServiceServer::new(self.api.clone()))
-            .add_service(SagaAdminServiceServer::new(self.api.clone()))
-            .add_service(OrderPlacementServiceServer::new(self.api.clone()))
+        Routes::new(SagaServiceServer::new(self.api.clone())).add_service(SagaAdminServiceServer::new(self.api.clone()))
+    }
+
+    /// For services of one's own over the same sagas.
+    #[must_use]
+    pub fn client(&self) -> SagaClient {
+        SagaClient::new(self.api.clone())
     }
 
     /// What the services work with; tests and the simulator put events in here.
@@ -355,7 +364,8 @@ mod tests {
             bus: Arc::new(LocalBus::new(LocalConfig::default())),
             coord: Arc::new(LocalCoord::new()),
             probe: Arc::new(NoProbe),
-            registry: Registry::standard(),
+            registry: Registry::default(),
+            descriptors: Descriptors::engine(),
             settings: Settings::default(),
         };
         let metrics = Arc::new(Metrics::register(&mut prometheus_client::registry::Registry::default()));

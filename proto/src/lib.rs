@@ -1,6 +1,7 @@
 //! Wire contracts of Baton: the .proto files and the code generated from them.
 //!
-//! One module per proto package. [`DESCRIPTORS`] is what gRPC reflection serves.
+//! One module per proto package. [`DESCRIPTORS`] are the engine's own; whoever wires an installation adds those of its sagas
+//! and participants.
 
 #![allow(clippy::all, clippy::pedantic)]
 
@@ -32,31 +33,6 @@ pub mod baton {
         /// Version 1.
         pub mod v1 {
             tonic::include_proto!("baton.store.v1");
-        }
-    }
-}
-
-/// `shop.*`: the order flow's services and payloads.
-pub mod shop {
-    /// `shop.order.v1`.
-    pub mod order {
-        /// Version 1.
-        pub mod v1 {
-            tonic::include_proto!("shop.order.v1");
-        }
-    }
-    /// `shop.payment.v1`.
-    pub mod payment {
-        /// Version 1.
-        pub mod v1 {
-            tonic::include_proto!("shop.payment.v1");
-        }
-    }
-    /// `shop.stock.v1`.
-    pub mod stock {
-        /// Version 1.
-        pub mod v1 {
-            tonic::include_proto!("shop.stock.v1");
         }
     }
 }

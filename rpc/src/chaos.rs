@@ -62,7 +62,7 @@ impl<M: Mortals> Chaos<M> {
         let all = self.list()?;
         let names = || all.iter().map(|it| it.target.as_str()).collect::<Vec<_>>().join(", ");
         let found = all.iter().find(|it| it.target == name).cloned();
-        found.ok_or_else(|| invalid("target", Flaw::new(Reason::TargetUnknown, format!("must be one of {}", names()))))
+        found.ok_or_else(|| invalid("target", Flaw::new(Reason::TARGET_UNKNOWN, format!("must be one of {}", names()))))
     }
 
     /// Carries an order out and says how its target is then.
@@ -90,7 +90,7 @@ impl<M: Mortals> Chaos<M> {
 
 fn failed(what: &str, why: &str) -> Status {
     tracing::error!(why, "{what}");
-    status(Code::Internal, Reason::Internal.as_str(), format!("{what}; the log says why"))
+    status(Code::Internal, Reason::INTERNAL.as_str(), format!("{what}; the log says why"))
 }
 
 #[tonic::async_trait]

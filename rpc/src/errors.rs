@@ -87,7 +87,7 @@ impl Violations {
     /// The same, with what programs may read beside the reason as `ErrorInfo.metadata`.
     #[must_use]
     pub fn into_status_with(self, metadata: HashMap<String, String>) -> Status {
-        let reason = self.list.first().map_or(Reason::Internal, |(_, flaw)| flaw.reason);
+        let reason = self.list.first().map_or(Reason::INTERNAL, |(_, flaw)| flaw.reason);
         let message =
             self.list.first().map_or_else(String::new, |(path, flaw)| format!("{path}: {}", flaw.description));
         let fields = self.list.into_iter().map(|(path, flaw)| {
@@ -160,16 +160,16 @@ pub fn store(error: &SqlError) -> Status {
         SqlError::UnknownOutcome(_) => {
             tracing::warn!(%error, "store lost at commit");
             let text = "the outcome is unknown; repeat the same request, with its request_id if it has one";
-            retry_later(Code::Unavailable, Reason::OutcomeUnknown.as_str(), text, RETRY_AFTER)
+            retry_later(Code::Unavailable, Reason::OUTCOME_UNKNOWN.as_str(), text, RETRY_AFTER)
         }
         SqlError::Unavailable(_) | SqlError::Conflict(_) => {
             tracing::warn!(%error, "store unavailable");
-            let reason = Reason::StoreUnavailable.as_str();
+            let reason = Reason::STORE_UNAVAILABLE.as_str();
             retry_later(Code::Unavailable, reason, "the store is unavailable; try again", RETRY_AFTER)
         }
         _ => {
             tracing::error!(%error, "store defect");
-            status(Code::Internal, Reason::Internal.as_str(), "internal error")
+            status(Code::Internal, Reason::INTERNAL.as_str(), "internal error")
         }
     }
 }
@@ -179,10 +179,10 @@ pub fn store(error: &SqlError) -> Status {
 pub fn gather(error: GatherError) -> Status {
     match error {
         GatherError::Full => {
-            let reason = Reason::Overloaded.as_str();
+            let reason = Reason::OVERLOADED.as_str();
             retry_later(Code::ResourceExhausted, reason, "too many requests wait; try again", RETRY_AFTER)
         }
-        GatherError::Lost => status(Code::Internal, Reason::Internal.as_str(), "internal error"),
+        GatherError::Lost => status(Code::Internal, Reason::INTERNAL.as_str(), "internal error"),
     }
 }
 
@@ -198,11 +198,13 @@ mod tests {
     use tonic::Code;
     use tonic_types::StatusExt as _;
 
+    const QUANTITY_OUT_OF_RANGE: Reason = Reason::new("QUANTITY_OUT_OF_RANGE");
+
     #[test]
     fn violations_carry_reason_path_and_description() {
         let mut violations = Violations::new();
-        violations.add("lines[1].quantity", Flaw::new(Reason::QuantityOutOfRange, "must be 1 to 1000000"));
-        violations.add("customer_id", Flaw::new(Reason::CustomerIdInvalid, "must not be empty"));
+        violations.add("lines[1].quantity", Flaw::new(QUANTITY_OUT_OF_RANGE, "must be 1 to 1000000"));
+        violations.add("customer_id", Flaw::new(Reason::NAME_INVALID, "must not be empty"));
         let status = violations.into_status();
         assert_eq!(status.code(), Code::InvalidArgument);
         let info = status.get_details_error_info().unwrap();
@@ -215,7 +217,7 @@ mod tests {
     fn what_is_told_of_much_bad_input_fits_into_the_headers_that_clients_take() {
         let mut violations = Violations::new();
         for line in 0..1_000 {
-            let flaw = Flaw::new(Reason::PriceOutOfRange, "must be 0 to 1000000000000");
+            let flaw = Flaw::new(QUANTITY_OUT_OF_RANGE, "must be 0 to 1000000000000");
             violations.add(format!("lines[{line}].expected_unit_price"), flaw);
         }
         let status = violations.into_status();
@@ -225,8 +227,8 @@ mod tests {
         assert_eq!(fields[0].field, "lines[0].expected_unit_price");
         assert!(fields.len() > 30, "{}", fields.len());
         let mut long = Violations::new();
-        long.add("input", Flaw::new(Reason::FilterInvalid, "x".repeat(5_000)));
-        long.add("page_size", Flaw::new(Reason::PageSizeNegative, "must not be negative"));
+        long.add("input", Flaw::new(Reason::FILTER_INVALID, "x".repeat(5_000)));
+        long.add("page_size", Flaw::new(Reason::PAGE_SIZE_NEGATIVE, "must not be negative"));
         assert_eq!(long.list().len(), 1, "the first is told whatever its length");
     }
 

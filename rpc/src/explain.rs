@@ -86,10 +86,11 @@ fn explain(headers: &mut HeaderMap) {
     }
     let Some(status) = Status::from_header_map(headers).filter(|status| status.details().is_empty()) else { return };
     let Some((code, reason)) = library_meant(status.code(), status.message()) else { return };
-    if reason == Reason::Internal {
+    if reason == Reason::INTERNAL {
         tracing::error!(message = status.message(), "the gRPC library failed");
     }
-    let message = if status.message().is_empty() { reason.meaning() } else { status.message() };
+    let meaning = Reason::SHARED.iter().find(|(shared, _)| *shared == reason).map_or("", |(_, meaning)| *meaning);
+    let message = if status.message().is_empty() { meaning } else { status.message() };
     if let Err(error) = errors::status(code, reason.as_str(), message).add_header(headers) {
         tracing::error!(%error, "a status that is no header");
     }
@@ -99,15 +100,15 @@ fn explain(headers: &mut HeaderMap) {
 /// specification asks of it; told apart by their texts, because nothing else differs.
 fn library_meant(code: Code, message: &str) -> Option<(Code, Reason)> {
     match code {
-        Code::OutOfRange => Some((Code::InvalidArgument, Reason::MessageTooLarge)),
+        Code::OutOfRange => Some((Code::InvalidArgument, Reason::MESSAGE_TOO_LARGE)),
         Code::Internal if UNREADABLE.iter().any(|text| message.starts_with(text)) => {
-            Some((Code::InvalidArgument, Reason::MessageMalformed))
+            Some((Code::InvalidArgument, Reason::MESSAGE_MALFORMED))
         }
-        Code::Internal => Some((Code::Internal, Reason::Internal)),
+        Code::Internal => Some((Code::Internal, Reason::INTERNAL)),
         Code::Unimplemented if message.starts_with("Content is compressed") => {
-            Some((Code::Unimplemented, Reason::CompressionUnsupported))
+            Some((Code::Unimplemented, Reason::COMPRESSION_UNSUPPORTED))
         }
-        Code::Unimplemented => Some((Code::Unimplemented, Reason::UnknownMethod)),
+        Code::Unimplemented => Some((Code::Unimplemented, Reason::UNKNOWN_METHOD)),
         _ => None,
     }
 }
@@ -118,7 +119,7 @@ const UNREADABLE: [&str; 4] =
 
 fn too_late() -> Status {
     let text = "the call took too long; whether anything was done is not known";
-    errors::status(Code::DeadlineExceeded, Reason::DeadlineExceeded.as_str(), text)
+    errors::status(Code::DeadlineExceeded, Reason::DEADLINE_EXCEEDED.as_str(), text)
 }
 
 /// A gRPC timeout: at most 8 digits and a unit.
@@ -229,8 +230,8 @@ mod tests {
     fn what_the_library_says_on_its_own_has_a_reason() {
         use crate::reason::Reason;
         let meant = |code, message| super::library_meant(code, message);
-        assert_eq!(meant(Code::Internal, "Error encoding: x"), Some((Code::Internal, Reason::Internal)));
-        assert_eq!(meant(Code::Unimplemented, ""), Some((Code::Unimplemented, Reason::UnknownMethod)));
+        assert_eq!(meant(Code::Internal, "Error encoding: x"), Some((Code::Internal, Reason::INTERNAL)));
+        assert_eq!(meant(Code::Unimplemented, ""), Some((Code::Unimplemented, Reason::UNKNOWN_METHOD)));
         assert_eq!(meant(Code::NotFound, ""), None, "health does not know a service");
     }
 

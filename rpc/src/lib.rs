@@ -4,17 +4,20 @@
 //! |---|---|
 //! | [`chaos`] | killing and reviving on purpose, over whatever can be killed |
 //! | [`errors`], [`reason`] | how a call is refused: code, stable reason, fields at fault |
+//! | [`descriptors`] | the messages and services that an installation knows |
 //! | [`explain`] | the same shape for what tonic refuses by itself; the time a call may take |
+//! | [`name`], [`request_id`] | resource names, and the ids of requests |
 //! | [`page`] | page sizes and page tokens |
 //! | [`gather`] | group commit for a service's own writes |
 //! | [`server`] | one port: bounds, health, reflection, shutdown |
-//! | [`shop`] | what the shop's services accept |
 
 pub mod chaos;
+pub mod descriptors;
 pub mod errors;
 pub mod explain;
 pub mod gather;
+pub mod name;
 pub mod page;
 pub mod reason;
+pub mod request_id;
 pub mod server;
-pub mod shop;

@@ -19,7 +19,7 @@ pub fn page_size_or(requested: i32, default: u32) -> Result<u32, Flaw> {
     match u32::try_from(requested) {
         Ok(0) => Ok(default),
         Ok(size) => Ok(size.min(MAX_PAGE_SIZE)),
-        Err(_) => Err(Flaw::new(Reason::PageSizeNegative, "must not be negative")),
+        Err(_) => Err(Flaw::new(Reason::PAGE_SIZE_NEGATIVE, "must not be negative")),
     }
 }
 
@@ -46,7 +46,7 @@ pub fn key(query: &str, token: &str) -> Result<Option<Vec<u8>>, Flaw> {
     }
     parse(query, token)
         .map(Some)
-        .ok_or_else(|| Flaw::new(Reason::PageTokenInvalid, "must be the next_page_token of the same query"))
+        .ok_or_else(|| Flaw::new(Reason::PAGE_TOKEN_INVALID, "must be the next_page_token of the same query"))
 }
 
 fn parse(query: &str, token: &str) -> Option<Vec<u8>> {
@@ -89,7 +89,7 @@ mod tests {
         assert_eq!(page_size(0), Ok(50));
         assert_eq!(page_size(7), Ok(7));
         assert_eq!(page_size(i32::MAX), Ok(1_000));
-        assert_eq!(page_size(-1).unwrap_err().reason, Reason::PageSizeNegative);
+        assert_eq!(page_size(-1).unwrap_err().reason, Reason::PAGE_SIZE_NEGATIVE);
     }
 
     #[test]
@@ -97,7 +97,7 @@ mod tests {
         let text = token("orders state=1", b"key");
         assert_eq!(key("orders state=1", &text), Ok(Some(b"key".to_vec())));
         assert_eq!(key("orders state=1", ""), Ok(None));
-        assert_eq!(key("orders state=2", &text).unwrap_err().reason, Reason::PageTokenInvalid);
+        assert_eq!(key("orders state=2", &text).unwrap_err().reason, Reason::PAGE_TOKEN_INVALID);
     }
 
     #[test]

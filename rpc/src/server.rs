@@ -1,7 +1,7 @@
 //! One gRPC port: its services, health and reflection, and the bounds of every call.
 
+use crate::descriptors::Descriptors;
 use crate::explain::Explain;
-use baton_proto::DESCRIPTORS;
 use std::future::Future;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -30,20 +30,25 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Adds health and reflection (v1, and v1alpha for old tools) once all services of the port are known. `services` are
-/// the names that report health beside the server as a whole.
-pub async fn with_health_and_reflection(routes: Routes, services: &[&str]) -> (Routes, Health) {
+/// the names that report health beside the server as a whole; `descriptors` are what reflection tells.
+pub async fn with_health_and_reflection(
+    routes: Routes,
+    services: &[&str],
+    descriptors: &Descriptors,
+) -> (Routes, Health) {
     let (reporter, health_service) = tonic_health::server::health_reporter();
     let health = Health { reporter, services: services.iter().map(|name| (*name).to_owned()).collect() };
     health.set(true).await;
     let mut routes = routes.add_service(health_service);
     let reflection = || {
-        tonic_reflection::server::Builder::configure()
-            .register_encoded_file_descriptor_set(DESCRIPTORS)
-            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        let sets = descriptors.sets().iter().copied().chain([tonic_health::pb::FILE_DESCRIPTOR_SET]);
+        sets.fold(tonic_reflection::server::Builder::configure(), |builder, set| {
+            builder.register_encoded_file_descriptor_set(set)
+        })
     };
     match (reflection().build_v1(), reflection().build_v1alpha()) {
         (Ok(v1), Ok(v1alpha)) => routes = routes.add_service(v1).add_service(v1alpha),
-        // The descriptors are compiled in, so that only a broken build comes here; the services work without.
+        // Descriptors decode once they are handed in, so that only a broken build comes here; the services work without.
         (Err(error), _) | (_, Err(error)) => tracing::error!(%error, "no reflection"),
     }
     (routes, health)

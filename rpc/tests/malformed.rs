@@ -3,6 +3,7 @@
 use baton_proto::baton::participant::v1 as wire;
 use baton_proto::baton::participant::v1::participant_service_client::ParticipantServiceClient;
 use baton_proto::baton::participant::v1::participant_service_server::{ParticipantService, ParticipantServiceServer};
+use baton_rpc::descriptors::Descriptors;
 use baton_rpc::errors::DOMAIN;
 use baton_rpc::server::{serve, with_health_and_reflection};
 use http_body_util::Full;
@@ -41,7 +42,7 @@ async fn connect() -> Channel {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let routes = Routes::new(ParticipantServiceServer::new(Participant));
-    let (routes, _health) = with_health_and_reflection(routes, &[]).await;
+    let (routes, _health) = with_health_and_reflection(routes, &[], &Descriptors::engine()).await;
     tokio::spawn(serve(listener, routes, std::future::pending()));
     Endpoint::from_shared(url).unwrap().connect().await.unwrap()
 }

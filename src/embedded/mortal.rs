@@ -1,7 +1,7 @@
 //! A participant of the embedded shape that can be killed as SIGKILL would, and started again on its database file.
 
 use crate::failure::Failure;
-use crate::linked::LinkedParticipant;
+use crate::linked::{Linked, LinkedParticipant};
 use crate::wiring::{Made, Work};
 use axum::Router;
 use axum::body::Body;
@@ -10,6 +10,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
 use baton_orchestrator::api::reason::SagaReason;
 use baton_participant_kit::probe;
+use baton_rpc::descriptors::Descriptors;
 use baton_rpc::server;
 use baton_sql::database::{Database, DatabaseConfig};
 use baton_sql::error::SqlError;
@@ -38,6 +39,7 @@ pub struct Mortal {
     pub services: &'static [&'static str],
     path: PathBuf,
     linked: LinkedParticipant,
+    descriptors: Descriptors,
     /// Read at every call, and never held while anything is waited for.
     life: RwLock<Option<Life>>,
     /// Held while it is being killed or revived.
@@ -64,15 +66,15 @@ impl Mortal {
     ///
     /// # Errors
     /// If a file cannot be opened.
-    pub async fn all(participants: &[LinkedParticipant], directory: &Path) -> Result<Vec<Arc<Self>>, Failure> {
+    pub async fn all(linked: &Linked, directory: &Path) -> Result<Vec<Arc<Self>>, Failure> {
         let mut all = Vec::new();
-        for participant in participants {
-            all.push(Arc::new(Self::new(participant.clone(), directory).await?));
+        for participant in &linked.participants {
+            all.push(Arc::new(Self::new(participant.clone(), &linked.descriptors, directory).await?));
         }
         Ok(all)
     }
 
-    async fn new(linked: LinkedParticipant, directory: &Path) -> Result<Self, Failure> {
+    async fn new(linked: LinkedParticipant, descriptors: &Descriptors, directory: &Path) -> Result<Self, Failure> {
         let path = directory.join(format!("{}.db", linked.name));
         let made = made(&linked, &path).await?;
         Ok(Self {
@@ -80,7 +82,10 @@ impl Mortal {
             services: made.services,
             path,
             linked,
-            life: RwLock::new(Some(Life::of(made.own_routes(), made.services, made.database.clone()).await)),
+            descriptors: descriptors.clone(),
+            life: RwLock::new(Some(
+                Life::of(made.own_routes(), made.services, descriptors, made.database.clone()).await,
+            )),
             worker: Mutex::new(Working { fresh: Some(made), ..Working::default() }),
         })
     }
@@ -136,7 +141,7 @@ impl Mortal {
             Some(made) => made,
             None => made(&self.linked, &self.path).await?,
         };
-        let life = Life::of(made.own_routes(), made.services, made.database.clone()).await;
+        let life = Life::of(made.own_routes(), made.services, &self.descriptors, made.database.clone()).await;
         if let Some(work) = worker.work.clone() {
             worker.task = Some(made.work(work));
         }
@@ -169,10 +174,10 @@ impl Mortal {
 }
 
 impl Life {
-    async fn of(own: Routes, services: &[&str], database: Database) -> Self {
+    async fn of(own: Routes, services: &[&str], descriptors: &Descriptors, database: Database) -> Self {
         // As its own process would serve them, health among them.
         let names = probe::service_names(services);
-        let (routes, _) = server::with_health_and_reflection(own, &names).await;
+        let (routes, _) = server::with_health_and_reflection(own, &names, descriptors).await;
         let routes = routes.into_axum_router();
         Self { routes, database, over: CancellationToken::new() }
     }

@@ -2,10 +2,10 @@
 
 use crate::config::human;
 use crate::config::layers::{ConfigError, Layers, Sections};
-use baton_rpc::shop::currency::Currencies;
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error};
+use shop_domain::currency::Currencies;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;

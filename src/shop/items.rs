@@ -5,8 +5,8 @@ use crate::failure::Failure;
 use crate::paging::paged;
 use crate::shop::cli::Items;
 use crate::show::Printer;
-use baton_proto::shop::stock::v1::item_service_client::ItemServiceClient;
-use baton_proto::shop::stock::v1::{CreateItemRequest, GetItemRequest, ListItemsRequest, RestockItemRequest};
+use shop_proto::stock::v1::item_service_client::ItemServiceClient;
+use shop_proto::stock::v1::{CreateItemRequest, GetItemRequest, ListItemsRequest, RestockItemRequest};
 
 /// Carries out one `baton items` command.
 ///

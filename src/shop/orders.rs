@@ -9,16 +9,16 @@ use crate::paging::paged;
 use crate::shop::cli::{Line, OrderStateArg, Orders};
 use crate::show::Printer;
 use baton_payment::money::Money;
-use baton_proto::shop::order::v1::order_placement_service_client::OrderPlacementServiceClient;
-use baton_proto::shop::order::v1::order_service_client::OrderServiceClient;
-use baton_proto::shop::order::v1::{
+use serde_json::Number;
+use shop_domain::currency::Currency;
+use shop_proto::order::v1::order_placement_service_client::OrderPlacementServiceClient;
+use shop_proto::order::v1::order_service_client::OrderServiceClient;
+use shop_proto::order::v1::{
     CreateOrderRequest, GetOrderRequest, ListOrdersRequest, Order, OrderLine, OrderProgress, OrderState,
     PlaceOrderRequest, WatchOrderRequest,
 };
-use baton_proto::shop::stock::v1::item_service_client::ItemServiceClient;
-use baton_proto::shop::stock::v1::{GetItemRequest, Item};
-use baton_rpc::shop::currency::Currency;
-use serde_json::Number;
+use shop_proto::stock::v1::item_service_client::ItemServiceClient;
+use shop_proto::stock::v1::{GetItemRequest, Item};
 use std::time::Duration;
 use tonic::Request;
 use uuid::Uuid;

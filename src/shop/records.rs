@@ -2,9 +2,9 @@
 
 use crate::records::{state, time};
 use crate::show::Record;
-use baton_proto::shop::order::v1::{Order, OrderLine, OrderProgress, OrderState};
-use baton_proto::shop::stock::v1::Item;
 use serde_json::{Value, json};
+use shop_proto::order::v1::{Order, OrderLine, OrderProgress, OrderState};
+use shop_proto::stock::v1::Item;
 
 /// `PAYMENT_SUCCESS`, or the bare number.
 #[must_use]

@@ -3,14 +3,14 @@
 use crate::support;
 use baton_proto::baton::saga::v1::saga_service_client::SagaServiceClient;
 use baton_proto::baton::saga::v1::{GetSagaRequest, ListSagasRequest, StartSagaRequest};
-use baton_proto::shop::order::v1::order_placement_service_client::OrderPlacementServiceClient;
-use baton_proto::shop::order::v1::order_service_client::OrderServiceClient;
-use baton_proto::shop::order::v1::{
+use serde_json::{Value, json};
+use shop_proto::order::v1::order_placement_service_client::OrderPlacementServiceClient;
+use shop_proto::order::v1::order_service_client::OrderServiceClient;
+use shop_proto::order::v1::{
     CreateOrderRequest, GetOrderRequest, ListOrdersRequest, OrderLine, OrderState, PlaceOrderRequest,
 };
-use baton_proto::shop::stock::v1::item_service_client::ItemServiceClient;
-use baton_proto::shop::stock::v1::{CreateItemRequest, GetItemRequest};
-use serde_json::{Value, json};
+use shop_proto::stock::v1::item_service_client::ItemServiceClient;
+use shop_proto::stock::v1::{CreateItemRequest, GetItemRequest};
 use support::Dev;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};

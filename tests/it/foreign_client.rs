@@ -16,6 +16,7 @@ async fn python_places_an_order_with_nothing_but_the_proto_files() {
     std::fs::create_dir_all(&generated).expect("a directory");
     run(Command::new("protoc")
         .arg(format!("--proto_path={}", root.join("proto/proto").display()))
+        .arg(format!("--proto_path={}", root.join("participants/shop/proto/proto").display()))
         .arg(format!("--python_out={}", generated.display()))
         .args(["baton/annotations/v1/annotations.proto", "shop/order/v1/order.proto", "shop/stock/v1/stock.proto"]));
     let dev = Dev::start(dir.path()).await;

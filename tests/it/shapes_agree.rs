@@ -3,13 +3,13 @@
 use crate::support;
 use baton_proto::baton::saga::v1::ListSagaEventsRequest;
 use baton_proto::baton::saga::v1::saga_service_client::SagaServiceClient;
-use baton_proto::shop::order::v1::order_placement_service_client::OrderPlacementServiceClient;
-use baton_proto::shop::order::v1::order_service_client::OrderServiceClient;
-use baton_proto::shop::order::v1::{CreateOrderRequest, OrderLine, PlaceOrderRequest};
-use baton_proto::shop::stock::v1::CreateItemRequest;
-use baton_proto::shop::stock::v1::item_service_client::ItemServiceClient;
 use baton_supervisor::stack::{Stack, StackOptions};
 use serde_json::json;
+use shop_proto::order::v1::order_placement_service_client::OrderPlacementServiceClient;
+use shop_proto::order::v1::order_service_client::OrderServiceClient;
+use shop_proto::order::v1::{CreateOrderRequest, OrderLine, PlaceOrderRequest};
+use shop_proto::stock::v1::CreateItemRequest;
+use shop_proto::stock::v1::item_service_client::ItemServiceClient;
 use support::{BATON, Dev};
 use tonic::transport::{Channel, Endpoint};
 use uuid::Uuid;

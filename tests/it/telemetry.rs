@@ -1,10 +1,10 @@
 //! One trace per saga: the caller's trace id is on the orchestrator's and every participant's spans.
 
 use crate::support;
-use baton_proto::shop::order::v1::order_placement_service_client::OrderPlacementServiceClient;
-use baton_proto::shop::order::v1::{OrderLine, PlaceOrderRequest};
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
+use shop_proto::order::v1::order_placement_service_client::OrderPlacementServiceClient;
+use shop_proto::order::v1::{OrderLine, PlaceOrderRequest};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use support::{Dev, wait_for};

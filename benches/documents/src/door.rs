@@ -3,13 +3,11 @@
 use crate::orders::{Placing, Standing};
 use anyhow::Result;
 use async_trait::async_trait;
-use baton_proto::shop::order::v1::order_placement_service_server::{
-    OrderPlacementService, OrderPlacementServiceServer,
-};
-use baton_proto::shop::order::v1::{
+use baton_rpc::server;
+use shop_proto::order::v1::order_placement_service_server::{OrderPlacementService, OrderPlacementServiceServer};
+use shop_proto::order::v1::{
     OrderProgress, PlaceOrderRequest, PlaceOrderResponse, WatchOrderRequest, WatchOrderResponse,
 };
-use baton_rpc::server;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tonic::codegen::BoxStream;

@@ -6,10 +6,10 @@
 use anyhow::{Result, ensure};
 use baton_courier::bus::{CommandBus, Destination, Message};
 use baton_courier::rabbitmq::RabbitBus;
-use baton_proto::shop::order::v1::{OrderLine, OrderState};
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use shop_proto::order::v1::{OrderLine, OrderState};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;

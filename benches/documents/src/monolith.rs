@@ -8,9 +8,9 @@ use crate::redis_lock::RedisLock;
 use crate::{shelf, tables};
 use anyhow::{Context as _, Result};
 use async_trait::async_trait;
-use baton_proto::shop::order::v1::OrderState;
 use baton_sql::database::{Database, Verdict};
 use baton_sql::error::SqlError;
+use shop_proto::order::v1::OrderState;
 use std::net::SocketAddr;
 use std::sync::Arc;
 

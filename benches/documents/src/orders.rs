@@ -3,12 +3,12 @@
 use anyhow::Result;
 use baton_order::order::{COLUMNS, Content, Order};
 use baton_payment::money::Money;
-use baton_proto::shop::order::v1::{OrderLine, OrderState, PlaceOrderRequest};
-use baton_rpc::shop::currency::Currency;
-use baton_rpc::shop::identifier::{OrderNumber, PaymentId};
 use baton_sql::database::{Database, Tx};
 use baton_sql::error::SqlError;
 use baton_sql::value::Value;
+use shop_domain::currency::Currency;
+use shop_domain::identifier::{OrderNumber, PaymentId};
+use shop_proto::order::v1::{OrderLine, OrderState, PlaceOrderRequest};
 use std::time::{SystemTime, UNIX_EPOCH};
 use tonic::Status;
 

@@ -7,10 +7,10 @@ use crate::tables;
 use anyhow::{Context as _, Result};
 use baton_courier::rabbitmq::RabbitBus;
 use baton_payment::money::Money;
-use baton_proto::shop::order::v1::OrderState;
-use baton_rpc::shop::currency::Currency;
-use baton_rpc::shop::identifier::{OrderNumber, PaymentId};
 use baton_sql::database::Database;
+use shop_domain::currency::Currency;
+use shop_domain::identifier::{OrderNumber, PaymentId};
+use shop_proto::order::v1::OrderState;
 use std::net::SocketAddr;
 use std::sync::Arc;
 

@@ -6,10 +6,10 @@ use baton_payment::claim::ClaimState;
 use baton_payment::gateway::{Cancelled, Lookup, PaymentGateway, ProviderState};
 use baton_payment::money::Money;
 use baton_payment::portone_v1::{PortOneConfig, PortOneV1};
-use baton_rpc::shop::identifier::{OrderNumber, PaymentId};
 use baton_sql::database::{Database, Tx};
 use baton_sql::error::SqlError;
 use baton_sql::value::Value;
+use shop_domain::identifier::{OrderNumber, PaymentId};
 use std::time::Duration;
 
 /// Tries of one call to the provider before the order is left as it is.

@@ -1,12 +1,12 @@
 //! Taking stock: the reservation's row, and the item's counters.
 
 use crate::orders::now_us;
-use baton_proto::shop::order::v1::OrderLine;
-use baton_proto::shop::stock::v1::ReservationState;
-use baton_rpc::shop::identifier::OrderNumber;
 use baton_sql::database::Tx;
 use baton_sql::error::SqlError;
 use baton_stock::reservation;
+use shop_domain::identifier::OrderNumber;
+use shop_proto::order::v1::OrderLine;
+use shop_proto::stock::v1::ReservationState;
 
 /// Reserves the lines of an order. The row of the item may be inserted before it is known whether there is enough:
 /// whoever finds that there is not rolls back. It comes first so that the item's lock is held for the shortest time.

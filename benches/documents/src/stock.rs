@@ -5,10 +5,10 @@ use crate::process::{self, Surroundings};
 use crate::{shelf, tables};
 use anyhow::{Context as _, Result};
 use baton_courier::rabbitmq::RabbitBus;
-use baton_proto::shop::order::v1::{OrderLine, OrderState};
-use baton_rpc::shop::identifier::OrderNumber;
 use baton_sql::database::{Database, Verdict};
 use baton_sql::error::SqlError;
+use shop_domain::identifier::OrderNumber;
+use shop_proto::order::v1::{OrderLine, OrderState};
 use std::net::SocketAddr;
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 //! Callers that wait for the end of their orders, which arrives as an event.
 
 use crate::orders::Standing;
-use baton_rpc::shop::identifier::OrderNumber;
+use shop_domain::identifier::OrderNumber;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;

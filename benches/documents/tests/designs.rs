@@ -1,14 +1,14 @@
 //! Each design does what it is described to do: good orders complete, and failing ones end as far as the design can.
 
 use anyhow::Result;
-use baton_proto::shop::order::v1::order_placement_service_client::OrderPlacementServiceClient;
-use baton_proto::shop::order::v1::{OrderLine, OrderState, PlaceOrderRequest};
 use baton_sandbox::ledger::NewPayment;
 use baton_sandbox::payment::{Details, Status};
 use baton_sandbox::server::{Sandbox, SandboxConfig};
 use baton_sql::database::{Database, DatabaseConfig, Verdict};
 use baton_supervisor::process::{Probe, Process};
 use baton_supervisor::{port, shared};
+use shop_proto::order::v1::order_placement_service_client::OrderPlacementServiceClient;
+use shop_proto::order::v1::{OrderLine, OrderState, PlaceOrderRequest};
 use std::process::Command;
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;

@@ -3,12 +3,12 @@
 use super::design::Design;
 use crate::shop::{Fate, Items, Order};
 use anyhow::{Result, ensure};
-use baton_proto::shop::order::v1::OrderState;
-use baton_proto::shop::stock::v1::ReservationState;
 use baton_sql::database::{Database, DatabaseConfig};
 use baton_sql::value::{Row, Value};
 use baton_supervisor::stack::Stack;
 use serde::Serialize;
+use shop_proto::order::v1::OrderState;
+use shop_proto::stock::v1::ReservationState;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::{Duration, Instant};

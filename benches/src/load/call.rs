@@ -1,10 +1,10 @@
 //! One order placed and followed to its end.
 
 use crate::shop::{Fate, Order, PRICE};
-use baton_proto::shop::order::v1::order_placement_service_client::OrderPlacementServiceClient;
-use baton_proto::shop::order::v1::{OrderLine, OrderProgress, OrderState, PlaceOrderRequest, WatchOrderRequest};
 use clap::ValueEnum;
 use serde::Serialize;
+use shop_proto::order::v1::order_placement_service_client::OrderPlacementServiceClient;
+use shop_proto::order::v1::{OrderLine, OrderProgress, OrderState, PlaceOrderRequest, WatchOrderRequest};
 use std::time::Duration;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status};

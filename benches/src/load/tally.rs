@@ -111,7 +111,7 @@ impl Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use baton_proto::shop::order::v1::OrderState;
+    use shop_proto::order::v1::OrderState;
 
     #[test]
     fn only_what_is_seen_inside_the_measured_time_counts_but_a_wrong_ending_always_does() {

@@ -4,7 +4,6 @@ use anyhow::{Context as _, Result};
 use baton_orchestrator::store::row::{SAGA_COLUMNS, saga_values};
 use baton_orchestrator::store::sql::SqlStore;
 use baton_orchestrator::store::{Record, SagaStore as _};
-use baton_proto::shop::order::v1::{OrderLine, OrderSagaInput};
 use baton_sql::database::Verdict;
 use bytes::Bytes;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -12,6 +11,7 @@ use prost::Message as _;
 use saga_core::machine::timed_out;
 use saga_core::saga::{Cause, DefinitionId, Direction, Resume, Saga, SagaId, State, Wait};
 use saga_core::time::Micros;
+use shop_proto::order::v1::{OrderLine, OrderSagaInput};
 
 /// Rows of one transaction.
 const CHUNK: u64 = 5_000;

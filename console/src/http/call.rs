@@ -85,7 +85,7 @@ async fn in_time<T>(call: impl Future<Output = Result<T, Status>>) -> Result<T, 
         Ok(answer) => answer.map_err(explained),
         Err(_) => {
             let text = "the call took too long; whether anything was done is not known";
-            Err(errors::status(Code::DeadlineExceeded, Reason::DeadlineExceeded.as_str(), text))
+            Err(errors::status(Code::DeadlineExceeded, Reason::DEADLINE_EXCEEDED.as_str(), text))
         }
     }
 }
@@ -94,11 +94,13 @@ async fn in_time<T>(call: impl Future<Output = Result<T, Status>>) -> Result<T, 
 fn explained(status: Status) -> Status {
     match status.code() {
         Code::OutOfRange if status.details().is_empty() => {
-            errors::status(Code::InvalidArgument, Reason::MessageTooLarge.as_str(), status.message())
+            errors::status(Code::InvalidArgument, Reason::MESSAGE_TOO_LARGE.as_str(), status.message())
         }
-        Code::Unimplemented if status.details().is_empty() => {
-            errors::status(Code::Unimplemented, Reason::UnknownMethod.as_str(), "this process does not serve that call")
-        }
+        Code::Unimplemented if status.details().is_empty() => errors::status(
+            Code::Unimplemented,
+            Reason::UNKNOWN_METHOD.as_str(),
+            "this process does not serve that call",
+        ),
         _ => status,
     }
 }

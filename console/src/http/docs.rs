@@ -1,47 +1,50 @@
 //! /api/docs: every route with what it does, what it takes, and the curl line to try it.
 
 use crate::equal::quoted;
+use crate::http::openapi::comment::Comments;
 use crate::http::openapi::operation::{description, id};
-use crate::http::openapi::{ABOUT, TAGS, TEXT, comment, tag};
-use crate::http::served::{SERVED, Served};
+use crate::http::openapi::{ABOUT, tag};
+use crate::http::served::{Served, Table};
 use askama::Template;
+use axum::extract::State;
 use axum::response::{Html, IntoResponse, Response};
 use http::{HeaderMap, Method, StatusCode, header};
+use std::sync::Arc;
 
 const STYLE: &str = include_str!("../../templates/api_docs.css");
 
 #[derive(Template)]
 #[template(path = "api_docs.html")]
-struct Page {
+struct Page<'a> {
     about: &'static str,
-    groups: Vec<Group>,
+    groups: Vec<Group<'a>>,
 }
 
-struct Group {
+struct Group<'a> {
     name: &'static str,
     about: &'static str,
-    routes: Vec<Line>,
+    routes: Vec<Line<'a>>,
 }
 
-struct Line {
+struct Line<'a> {
     id: String,
     method: &'static str,
     path: String,
     about: String,
-    fields: Vec<Field>,
+    fields: Vec<Field<'a>>,
     curl: String,
 }
 
-struct Field {
+struct Field<'a> {
     name: String,
     place: &'static str,
-    about: &'static str,
+    about: &'a str,
 }
 
 /// The page. Its curl lines go to the host that the reader asked.
-pub async fn page(headers: HeaderMap) -> Response {
+pub async fn page(State(table): State<Arc<Table>>, headers: HeaderMap) -> Response {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
-    match rendered(host) {
+    match rendered(&table, host) {
         Ok(page) => Html(page).into_response(),
         Err(error) => {
             tracing::error!(%error, "a page that cannot be written");
@@ -56,27 +59,28 @@ pub async fn style() -> impl IntoResponse {
 }
 
 /// The OpenAPI document.
-pub async fn openapi() -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "application/json")], TEXT.as_str())
+pub async fn openapi(State(table): State<Arc<Table>>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], table.openapi().to_owned())
 }
 
-fn rendered(host: &str) -> Result<String, askama::Error> {
-    let groups = TAGS.iter().map(|(name, about)| {
-        let routes = SERVED.iter().filter(|served| tag(served.route.path) == *name);
-        Group { name, about, routes: routes.map(|served| line(served, host)).collect() }
+fn rendered(table: &Table, host: &str) -> Result<String, askama::Error> {
+    let groups = table.groups().iter().map(|group| {
+        let routes = table.served().iter().filter(|served| tag(served.route.path) == group.name);
+        let routes = routes.map(|served| line(served, host, table.comments()));
+        Group { name: group.name, about: group.about, routes: routes.collect() }
     });
     Page { about: ABOUT, groups: groups.collect() }.render()
 }
 
-fn line(served: &Served, host: &str) -> Line {
+fn line<'a>(served: &Served, host: &str, comments: &'a Comments) -> Line<'a> {
     let route = served.route;
-    let about = comment::of(served.method.parent_file().name(), served.method.path());
+    let about = comments.of(served.method.parent_file().name(), served.method.path());
     let place = if route.method == Method::GET { "query" } else { "body" };
     let input = served.method.input();
     let fields = input.fields().map(|field| Field {
         name: field.json_name().to_owned(),
         place: if field.name() == route.named { "path" } else { place },
-        about: comment::of(field.parent_message().parent_file().name(), field.path()),
+        about: comments.of(field.parent_message().parent_file().name(), field.path()),
     });
     Line {
         id: id(served),
@@ -104,12 +108,13 @@ fn curl(served: &Served, host: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::rendered;
-    use crate::http::served::SERVED;
+    use crate::http::served::Table;
 
     #[test]
     fn every_route_is_on_the_page_and_a_hostile_host_is_inert() {
-        let page = rendered("h\"><script>alert(1)</script>").expect("a page");
-        for served in SERVED.iter() {
+        let table = Table::engine();
+        let page = rendered(&table, "h\"><script>alert(1)</script>").expect("a page");
+        for served in table.served() {
             assert!(page.contains(&format!("<code>/api/v1{}</code>", served.route.path)), "{}", served.route.path);
         }
         assert!(!page.contains("<script"), "it is escaped");

@@ -36,7 +36,7 @@ use crate::http::call::Services;
 use crate::http::problem::Problem;
 use crate::http::reason::HttpReason;
 use crate::http::route::Answer;
-use crate::http::served::{Found, Served, find};
+use crate::http::served::{Found, Served, Table};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
@@ -53,14 +53,16 @@ const MAX_STREAMS: usize = 1_024;
 /// What a request needs.
 #[derive(Clone, Debug)]
 struct Shared {
+    table: Arc<Table>,
     services: Services,
     calls: Arc<Semaphore>,
     streams: Arc<Semaphore>,
 }
 
-/// The routes, over the gRPC services that `grpc` serves.
-pub fn routes(grpc: Router) -> Router {
+/// The routes of `table`, over the gRPC services that `grpc` serves.
+pub fn routes(grpc: Router, table: Arc<Table>) -> Router {
     let shared = Shared {
+        table: table.clone(),
         services: Services::new(grpc),
         calls: Arc::new(Semaphore::new(MAX_CALLS)),
         streams: Arc::new(Semaphore::new(MAX_STREAMS)),
@@ -68,8 +70,8 @@ pub fn routes(grpc: Router) -> Router {
     Router::new()
         .route("/api/v1", any(unknown))
         .route("/api/v1/{*path}", any(transcode).with_state(shared))
-        .route("/api/openapi.json", get(docs::openapi))
-        .route("/api/docs", get(docs::page))
+        .route("/api/openapi.json", get(docs::openapi).with_state(table.clone()))
+        .route("/api/docs", get(docs::page).with_state(table))
         .route("/api/docs.css", get(docs::style))
         .route("/api/{*path}", any(unknown))
 }
@@ -91,7 +93,7 @@ async fn transcode(State(shared): State<Shared>, request: Request) -> Response {
 
 async fn answered(shared: Shared, request: Request) -> Result<Response, Problem> {
     let path = request.uri().path();
-    match find(request.method(), path.strip_prefix("/api/v1").unwrap_or(path)) {
+    match shared.table.find(request.method(), path.strip_prefix("/api/v1").unwrap_or(path)) {
         Found::Route(served, name) => call(shared, served, name, request).await,
         Found::Methods(methods) => other_method(request.method(), &methods),
         Found::Nothing => Err(nothing(path)),
@@ -113,20 +115,20 @@ fn other_method(method: &Method, there: &[&Method]) -> Result<Response, Problem>
     Err(Problem::new(HttpReason::MethodNotAllowed, detail).with_header(header::ALLOW, &allow))
 }
 
-async fn call(shared: Shared, served: &'static Served, name: String, request: Request) -> Result<Response, Problem> {
+async fn call(shared: Shared, served: Arc<Served>, name: String, request: Request) -> Result<Response, Problem> {
     let place =
         if matches!(served.route.answer, Answer::Once | Answer::Tagged) { &shared.calls } else { &shared.streams };
     let permit = place.clone().try_acquire_owned();
     let permit = permit.map_err(|_| Problem::new(HttpReason::TooManyCalls, "too many calls are open; try again"))?;
     let (head, body) = request.into_parts();
     let body = read::body(body).await?;
-    let asked = read::read(served, name, &head.uri, &head.headers, &body)?;
+    let asked = read::read(&served, name, &head.uri, &head.headers, &body)?;
     let refused = |status| Problem::from_status(&status, asked.conditional);
     let (services, method) = (&shared.services, &served.method);
     match served.route.answer {
         Answer::Once | Answer::Tagged => {
             let answer = services.unary(method, asked.message.clone(), &head.headers).await.map_err(refused)?;
-            write::answer(served, &answer, &head.headers)
+            write::answer(&served, &answer, &head.headers)
         }
         Answer::Stream if head.method == Method::HEAD => Ok(nothing_yet(permit)),
         Answer::Stream => {
@@ -136,7 +138,7 @@ async fn call(shared: Shared, served: &'static Served, name: String, request: Re
         Answer::Repeated => {
             let first = services.unary(method, asked.message.clone(), &head.headers).await.map_err(refused)?;
             let messages =
-                stream::repeated(services.clone(), served, asked.message.clone(), head.headers.clone(), first);
+                stream::repeated(services.clone(), served.clone(), asked.message.clone(), head.headers.clone(), first);
             Ok(stream::events(messages, permit))
         }
     }

@@ -190,16 +190,16 @@ fn json_type(headers: &HeaderMap, body: &Bytes) -> Result<(), Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::served::{Found, find};
+    use crate::http::served::{Found, Table};
 
     fn asked(method: &Method, target: &str, headers: &[(&str, &str)], body: &str) -> Result<Value, Problem> {
         let uri: Uri = target.parse().expect("a target");
-        let Found::Route(served, name) = find(method, uri.path()) else { panic!("{target}") };
+        let Found::Route(served, name) = Table::engine().find(method, uri.path()) else { panic!("{target}") };
         let headers: HeaderMap = headers
             .iter()
             .map(|(name, value)| (name.parse::<http::HeaderName>().expect("a name"), value.parse().expect("a value")))
             .collect();
-        let asked = read(served, name, &uri, &headers, &Bytes::from(body.to_owned()))?;
+        let asked = read(&served, name, &uri, &headers, &Bytes::from(body.to_owned()))?;
         Ok(serde_json::to_value(&asked.message).expect("JSON"))
     }
 

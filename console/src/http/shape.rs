@@ -108,11 +108,12 @@ fn kind(field: &FieldDescriptor) -> String {
 #[cfg(test)]
 mod tests {
     use super::flaws;
-    use crate::http::served::POOL;
+    use baton_rpc::descriptors::Descriptors;
     use serde_json::{Value, json};
 
     fn told(message: &str, value: &Value) -> Vec<String> {
-        let message = POOL.get_message_by_name(message).expect("a message");
+        let known = Descriptors::engine().with(shop_proto::DESCRIPTORS).expect("descriptors");
+        let message = known.pool().get_message_by_name(message).expect("a message");
         flaws(value, &message)
             .into_iter()
             .map(|flaw| format!("{} {} {}", flaw.reason, flaw.field, flaw.description))

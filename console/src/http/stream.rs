@@ -12,6 +12,7 @@ use futures_util::{Stream, StreamExt as _, stream};
 use http::{HeaderMap, header};
 use prost_reflect::DynamicMessage;
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
@@ -46,13 +47,14 @@ pub fn events(
 /// The answers to a call that is made over and over, until it is refused.
 pub fn repeated(
     services: Services,
-    served: &'static Served,
+    served: Arc<Served>,
     message: DynamicMessage,
     headers: HeaderMap,
     first: DynamicMessage,
 ) -> impl Stream<Item = Result<DynamicMessage, Status>> + Send {
     let rest = stream::unfold(Some(Instant::now() + REPEAT), move |next| {
-        let (services, message, headers) = (services.clone(), message.clone(), headers.clone());
+        let (services, served) = (services.clone(), served.clone());
+        let (message, headers) = (message.clone(), headers.clone());
         async move {
             tokio::time::sleep_until(next?).await;
             let answer = services.unary(&served.method, message, &headers).await;
@@ -81,13 +83,13 @@ fn problem(problem: &Problem) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::served::POOL;
+    use baton_rpc::descriptors::Descriptors;
     use http_body_util::BodyExt as _;
-    use std::sync::Arc;
     use tokio::sync::Semaphore;
 
     fn saga(version: u64) -> DynamicMessage {
-        let message = POOL.get_message_by_name("baton.saga.v1.WatchSagaResponse").expect("a message");
+        let message =
+            Descriptors::engine().pool().get_message_by_name("baton.saga.v1.WatchSagaResponse").expect("a message");
         let text = format!(r#"{{"saga":{{"version":"{version}","message":"a\nb\u2028c"}}}}"#);
         DynamicMessage::deserialize(message, &mut serde_json::Deserializer::from_str(&text)).expect("a saga")
     }

@@ -13,9 +13,9 @@ use axum::Form;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use baton_proto::DESCRIPTORS;
 use baton_proto::baton::saga::v1 as wire;
-use prost_reflect::{DescriptorPool, DynamicMessage};
+use baton_rpc::descriptors::Descriptors;
+use prost_reflect::{DynamicMessage, MessageDescriptor};
 use serde::Deserialize;
 use std::sync::LazyLock;
 use wire::{
@@ -25,21 +25,15 @@ use wire::{
 
 /// What stands in the empty form.
 const EXAMPLE: &str = r#"{
-  "name": "definitions/order/versions/2",
+  "name": "definitions/trip/versions/2",
   "steps": [
-    { "step": "order.open", "participant": "order", "kind": "STEP_KIND_COMPENSATABLE",
-      "action": "order.open", "undo": "order.reject" }
+    { "step": "hotel.book", "participant": "hotel", "kind": "STEP_KIND_COMPENSATABLE",
+      "action": "hotel.book", "undo": "hotel.cancel" }
   ]
 }"#;
 
-static POOL: LazyLock<Option<DescriptorPool>> = LazyLock::new(|| match DescriptorPool::decode(DESCRIPTORS) {
-    Ok(pool) => Some(pool),
-    Err(error) => {
-        // The descriptors are compiled in, so that only a broken build comes here.
-        tracing::error!(%error, "descriptors do not decode");
-        None
-    }
-});
+static DEFINITION: LazyLock<Option<MessageDescriptor>> =
+    LazyLock::new(|| Descriptors::engine().pool().get_message_by_name("baton.saga.v1.Definition"));
 
 #[derive(Debug)]
 struct Shown {
@@ -166,8 +160,7 @@ fn as_json(definition: &Definition) -> String {
         ..Definition::default()
     };
     let dynamic = || {
-        let descriptor = POOL.as_ref()?.get_message_by_name("baton.saga.v1.Definition")?;
-        let mut message = DynamicMessage::new(descriptor);
+        let mut message = DynamicMessage::new(DEFINITION.clone()?);
         message.transcode_from(&written).ok()?;
         serde_json::to_string_pretty(&message).ok()
     };
@@ -232,8 +225,7 @@ pub async fn check(State(services): State<Services>, Form(sent): Form<Sent>) -> 
 }
 
 fn parsed(json: &str) -> Result<Definition, String> {
-    let found = POOL.as_ref().and_then(|pool| pool.get_message_by_name("baton.saga.v1.Definition"));
-    let descriptor = found.ok_or_else(|| "this build cannot read definitions".to_owned())?;
+    let descriptor = DEFINITION.clone().ok_or_else(|| "this build cannot read definitions".to_owned())?;
     let mut reader = serde_json::Deserializer::from_str(json);
     let message = DynamicMessage::deserialize(descriptor, &mut reader).map_err(|error| error.to_string())?;
     reader.end().map_err(|error| error.to_string())?;
@@ -284,7 +276,7 @@ mod tests {
     #[test]
     fn a_definition_is_read_as_it_is_shown() {
         let definition = parsed(EXAMPLE).unwrap();
-        assert_eq!((definition.steps[0].step.as_str(), definition.steps.len()), ("order.open", 1));
+        assert_eq!((definition.steps[0].step.as_str(), definition.steps.len()), ("hotel.book", 1));
         assert_eq!(parsed(&as_json(&definition)), Ok(definition));
         for wrong in ["", "{", r#"{"nme": "x"}"#, "{} x"] {
             assert!(parsed(wrong).is_err(), "{wrong}");

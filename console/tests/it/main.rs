@@ -4,4 +4,6 @@ mod errors_doc;
 mod made_up;
 mod openapi;
 mod page;
+mod routes;
+mod support;
 mod transcode;

@@ -183,7 +183,7 @@ async fn what_is_carried_out_leads_to_a_page_that_says_so() {
 #[tokio::test]
 async fn what_is_refused_says_why_at_the_field_and_keeps_what_was_typed() {
     let mut violations = Violations::new();
-    violations.add("reason", Flaw::new(Reason::OrderReasonInvalid, "must be 1 to 500 characters"));
+    violations.add("reason", Flaw::new(Reason::ORDER_REASON_INVALID, "must be 1 to 500 characters"));
     let pages = pages("", Some(violations.into_status()));
     for (path, form) in FORMS.into_iter().filter(|(path, _)| !path.starts_with("/chaos")) {
         let answer = post(&pages, path, &format!("{form}&reason=&actor=ada+l.")).await;

@@ -2,16 +2,16 @@
 //! and a payload from a stranger is understood within all bounds or refused for good.
 
 use baton_orchestrator::sagas::SagaType;
-use baton_orchestrator::sagas::order::OrderSaga;
 use baton_participant_kit::codec::MAX_PAYLOAD;
 use baton_participant_kit::participant::{Answer, Command, CommandKey, Direction};
-use baton_rpc::shop::currency::Currencies;
-use baton_rpc::shop::lines::{MAX_LINES, MAX_QUANTITY};
+use baton_shop::saga::OrderSaga;
 use bytes::Bytes;
 use saga_core::definition::Definition;
 use saga_core::machine;
 use saga_core::saga::{SagaId, StepIndex};
 use saga_core::time::Micros;
+use shop_domain::currency::Currencies;
+use shop_domain::lines::{MAX_LINES, MAX_QUANTITY};
 
 /// Every command that the three participants know.
 const NAMES: [&str; 7] = [

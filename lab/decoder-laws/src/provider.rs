@@ -4,8 +4,8 @@
 use baton_payment::gateway::{Cancelled, Lookup, ProviderPayment};
 use baton_payment::money::{Money, from_number};
 use baton_payment::wire::{HttpAnswer, access_token, cancelled, lookup, lookups};
-use baton_rpc::shop::identifier::PaymentId;
 use serde_json::Value;
+use shop_domain::identifier::PaymentId;
 
 /// Longest message of the provider that is passed on.
 const MESSAGE_MAX: usize = 200;

@@ -3,10 +3,11 @@
 
 use crate::input::Input;
 use baton_rpc::errors::Violations;
-use baton_rpc::shop::currency::{Currencies, Currency};
-use baton_rpc::shop::identifier::{CustomerId, ItemId, MAX_ID, OrderNumber, PaymentId, RequestId};
-use baton_rpc::shop::lines::{Lines, MAX_LINES, MAX_PRICE, MAX_QUANTITY};
-use baton_rpc::shop::name;
+use baton_rpc::request_id::RequestId;
+use shop_domain::currency::{Currencies, Currency};
+use shop_domain::identifier::{CustomerId, ItemId, MAX_ID, OrderNumber, PaymentId};
+use shop_domain::lines::{Lines, MAX_LINES, MAX_PRICE, MAX_QUANTITY};
+use shop_domain::name;
 use std::collections::BTreeSet;
 use uuid::Uuid;
 

@@ -2,9 +2,9 @@
 //! can be moved by any event without a panic if it passes the machine's check.
 
 use crate::input::Input;
-use baton_orchestrator::sagas::order::definition;
 use baton_orchestrator::store::Record;
 use baton_orchestrator::store::row::{decode_saga, saga_values};
+use baton_shop::saga::definition;
 use baton_sql::value::{Row, Value};
 use bytes::Bytes;
 use saga_core::definition::Definition;

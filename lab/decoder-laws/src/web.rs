@@ -4,7 +4,7 @@
 use crate::input::Input;
 use baton_console::http::problem::Problem;
 use baton_console::http::read::read;
-use baton_console::http::served::{Found, Served, find};
+use baton_console::http::served::{Found, Served, Table};
 use baton_console::http::shape;
 use baton_rpc::errors::MAX_VIOLATIONS;
 use bytes::Bytes;
@@ -12,6 +12,10 @@ use http::{HeaderMap, HeaderValue, Method, Uri};
 use prost::Message as _;
 use prost_reflect::DynamicMessage;
 use serde_json::Value;
+use std::sync::LazyLock;
+
+static TABLE: LazyLock<Table> =
+    LazyLock::new(|| Table::new(&baton_shop::descriptors::descriptors(), &baton_shop::http::ROUTES));
 
 /// A line each for method, target and the four headers that mean something; the rest is the body.
 ///
@@ -29,9 +33,9 @@ pub fn check(data: &[u8]) {
         }
     }
     let path = uri.path();
-    let Found::Route(served, name) = find(&method, path) else { return };
-    match read(served, name.clone(), &uri, &headers, &Bytes::copy_from_slice(input.rest())) {
-        Ok(asked) => taken(served, &name, &asked.message),
+    let Found::Route(served, name) = TABLE.find(&method, path) else { return };
+    match read(&served, name.clone(), &uri, &headers, &Bytes::copy_from_slice(input.rest())) {
+        Ok(asked) => taken(&served, &name, &asked.message),
         Err(problem) => refused(&problem),
     }
 }

@@ -6,14 +6,14 @@ use crate::sim::report;
 use baton::failure::Failure;
 use baton::progress::Progress;
 use baton::show::Printer;
-use baton_orchestrator::sagas::Registry;
+use baton_shop::saga::registry;
 
 /// Runs the command. Fails if a case fails.
 ///
 /// # Errors
 /// A verdict if any case broke a promise.
 pub fn start(args: &Check, printer: Printer) -> Result<(), Failure> {
-    let registry = Registry::standard();
+    let registry = registry();
     let Some(saga) = registry.newest(&args.saga) else {
         let known: Vec<String> = registry.ids().iter().map(ToString::to_string).collect();
         return Err(Failure::Usage(format!("no saga is called {:?}; there are {}", args.saga, known.join(", "))));

@@ -10,6 +10,7 @@ use super::store::{EffectFaults, FaultyStore};
 use baton_orchestrator::wiring::{Chance, Orchestrator, Parts};
 use baton_participant_kit::clock::Clock;
 use baton_participant_kit::worker::{NewId, WorkerOptions};
+use baton_rpc::descriptors::Descriptors;
 use std::sync::{Arc, PoisonError};
 use tokio::runtime::Builder;
 use uuid::Uuid;
@@ -59,6 +60,8 @@ impl Stage {
                         ledgers: self.databases.clone(),
                     }),
                     registry: self.cast.registry.clone(),
+                    // Nobody looks at payloads here.
+                    descriptors: Descriptors::engine(),
                     settings: self.cast.settings.clone(),
                 };
                 // No literal: the orchestrator may know of planted bugs although this crate does not.

@@ -7,16 +7,16 @@ use baton_participant_kit::clock::Clock;
 use baton_participant_kit::ledger;
 use baton_participant_kit::metrics::Metrics;
 use baton_participant_kit::participant::{Answer, Command, CommandKey, Direction, Participant};
+use baton_participant_kit::reason::STORE_UNAVAILABLE;
 use baton_participant_kit::worker::{Worker, WorkerOptions};
 use baton_payment::gateway::PaymentGateway;
 use baton_payment::participant::PaymentParticipant;
-use baton_rpc::reason::CommandReason;
-use baton_rpc::shop::currency::Currencies;
 use baton_sql::database::{Database, Tx};
 use baton_sql::error::SqlError;
 use baton_sql::migration::Migration;
 use baton_stock::participant::StockParticipant;
 use futures_util::future::BoxFuture;
+use shop_domain::currency::Currencies;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -297,7 +297,7 @@ impl Participant for Stand {
             tx.insert_many("effect", &["saga_id", "step", "direction"], rows).await?;
         }
         let answers = closed.into_iter().map(|closed| {
-            if closed { Answer::unavailable(CommandReason::StoreBusy, "closed for lunch") } else { Answer::done() }
+            if closed { Answer::unavailable(STORE_UNAVAILABLE, "closed for lunch") } else { Answer::done() }
         });
         Ok(answers.collect())
     }

@@ -7,10 +7,10 @@ use super::workload::Workload;
 use super::world::{Due, World};
 use baton_orchestrator::api::Api;
 use baton_orchestrator::api::begin::Asked;
-use baton_orchestrator::sagas::order;
-use baton_proto::shop::order::v1::OrderState;
-use baton_rpc::shop::identifier::RequestId;
+use baton_rpc::request_id::RequestId;
+use baton_shop::saga;
 use saga_core::saga::{SagaId, State};
+use shop_proto::order::v1::OrderState;
 use std::sync::Arc;
 use tonic::Status;
 use tonic_types::StatusExt as _;
@@ -189,7 +189,7 @@ impl Clients {
 
 async fn begin(api: &Api, saga: SagaId, request: Uuid, input: bytes::Bytes) -> Answered {
     let (Some(saga_type), Ok(request)) =
-        (api.registry.newest(order::NAME).cloned(), RequestId::parse(&request.to_string()))
+        (api.registry.newest(saga::NAME).cloned(), RequestId::parse(&request.to_string()))
     else {
         return Answered::Internal("no order saga, or no request id".to_owned());
     };
@@ -198,19 +198,19 @@ async fn begin(api: &Api, saga: SagaId, request: Uuid, input: bytes::Bytes) -> A
         Ok(record) => {
             let ended = match &record.saga.state {
                 State::Completed => Some(OrderState::PaymentSuccess),
-                State::Compensated { cause } => Some(baton_rpc::shop::outcome::state_after(&cause.reason)),
+                State::Compensated { cause } => Some(shop_domain::outcome::state_after(&cause.reason)),
                 _ => None,
             };
             Answered::Ok(record.saga.id, ended)
         }
-        Err(status) => refusal(&status),
+        Err(refused) => refusal(&Status::from(refused)),
     }
 }
 
 pub(super) fn refusal(status: &Status) -> Answered {
     let reason = status.get_error_details().error_info().map(|info| info.reason.clone()).unwrap_or_default();
     match reason.as_str() {
-        "REQUEST_ID_REUSED" | "ORDER_ALREADY_PLACED" => Answered::Conflict(reason),
+        "REQUEST_ID_REUSED" | "BUSINESS_KEY_TAKEN" => Answered::Conflict(reason),
         "STORE_UNAVAILABLE" | "OVERLOADED" | "SHUTTING_DOWN" | "DEADLINE_EXCEEDED" => Answered::NotStarted(reason),
         "OUTCOME_UNKNOWN" => Answered::Unknown,
         _ => Answered::Internal(format!("{reason}: {}", status.message())),

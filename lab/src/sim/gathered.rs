@@ -4,11 +4,11 @@ use super::client::Answered as Told;
 use super::provider::Payment;
 use super::stage::Stage;
 use super::verdict::Ground;
-use baton_orchestrator::sagas::order;
 use baton_orchestrator::store::Record;
 use baton_order::order::{Order, SELECT as SELECT_ORDER};
 use baton_proto::baton::saga::v1::SagaState;
-use baton_rpc::shop::name;
+use baton_rpc::name::of_saga;
+use baton_shop::saga;
 use baton_sql::value::Row;
 use baton_stock::item::{Item, SELECT as SELECT_ITEM};
 use baton_verify::evidence::{
@@ -51,7 +51,7 @@ pub fn evidence(ground: &Ground<'_>) -> Result<Evidence, String> {
     };
     let (ours, others) = (of.clone()(true), of(false));
     let bystanders = others.into_iter().filter(|payment| payment.paid > 0).map(|payment| (payment, 0)).collect();
-    let of_orders = ground.records.iter().filter(|record| record.saga.definition.name == order::NAME);
+    let of_orders = ground.records.iter().filter(|record| record.saga.definition.name == saga::NAME);
     let sagas = of_orders.map(saga_record).collect();
     Ok(Evidence { acknowledged, orders, sagas, items, reservations: reservations?, payments: ours, bystanders })
 }
@@ -62,7 +62,7 @@ fn promises(ground: &Ground<'_>) -> BTreeMap<usize, Acknowledged> {
         let Some(Told::Ok(saga, end)) = &call.outcome else { continue };
         let order = ground.workload.orders[call.order].number.to_string();
         let promise = promises.entry(call.order).or_insert_with(|| Acknowledged { order, ..Acknowledged::default() });
-        promise.sagas.insert(name::of_saga(saga.0));
+        promise.sagas.insert(of_saga(saga.0));
         promise.told = end.or(promise.told);
     }
     promises
@@ -79,14 +79,14 @@ fn order_record(order: Order) -> OrderRecord {
         state: order.state,
         currency: order.content.currency,
         total: order.total,
-        saga: order.saga.map(name::of_saga).unwrap_or_default(),
+        saga: order.saga.map(of_saga).unwrap_or_default(),
         lines: order.content.lines.into_iter().map(|line| (line.item_id, line.quantity)).collect(),
     }
 }
 
 fn reservation(row: &Row) -> Result<ReservationRecord, baton_sql::error::SqlError> {
-    let order = baton_rpc::shop::identifier::OrderNumber::from_bytes(row.array(1)?).to_string();
-    let held = row.int(3)? == baton_proto::shop::stock::v1::ReservationState::Held as i64;
+    let order = shop_domain::identifier::OrderNumber::from_bytes(row.array(1)?).to_string();
+    let held = row.int(3)? == shop_proto::stock::v1::ReservationState::Held as i64;
     Ok(ReservationRecord { item: row.text(0)?.to_owned(), order, quantity: row.int(2)?, held })
 }
 
@@ -110,5 +110,5 @@ fn saga_record(record: &Record) -> SagaRecord {
         State::Completed => SagaState::Completed,
         State::Compensated { .. } => SagaState::Compensated,
     };
-    SagaRecord { name: name::of_saga(record.saga.id.0), state, order: record.business_key.clone() }
+    SagaRecord { name: of_saga(record.saga.id.0), state, order: record.business_key.clone() }
 }

@@ -7,8 +7,8 @@ use super::world::World;
 use async_trait::async_trait;
 use baton_payment::gateway::{Cancelled, Lookup, PaymentGateway, ProviderPayment, ProviderState};
 use baton_payment::money::Money;
-use baton_rpc::shop::currency::Currency;
-use baton_rpc::shop::identifier::PaymentId;
+use shop_domain::currency::Currency;
+use shop_domain::identifier::PaymentId;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

@@ -13,10 +13,10 @@ use super::trip::{Trip, Trips};
 use super::verdict;
 use super::workload::Workload;
 use super::world::{Due, World};
-use baton_orchestrator::sagas::Registry;
 use baton_orchestrator::store::{ListQuery, Record};
 use baton_orchestrator::wiring::Settings;
 use baton_participant_kit::plan::Rules;
+use baton_shop::saga::registry;
 use futures_util::FutureExt as _;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -156,7 +156,7 @@ impl Run {
         let world = World::new(Box::new(swarm), Trace::new(options.trace));
         world.lock().plant = options.adapter;
         let cast = Cast {
-            registry: Registry::standard().with(Trip::new()),
+            registry: registry().with(Trip::new()),
             actors,
             orchestrators,
             copies: all,

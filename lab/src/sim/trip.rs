@@ -14,13 +14,13 @@ use baton_orchestrator::api::begin::Asked;
 use baton_orchestrator::sagas::{Accepted, PayloadError, SagaType};
 use baton_participant_kit::participant::{Answer, Command, Direction};
 use baton_rpc::errors::Violations;
-use baton_rpc::reason::CommandReason;
-use baton_rpc::shop::identifier::RequestId;
+use baton_rpc::request_id::RequestId;
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use saga_core::definition::{Definition, StepOptions};
 use saga_core::retry::RetryPolicy;
 use saga_core::saga::{Direction as CoreDirection, Saga, SagaId, StepIndex};
+use shop_domain::reason;
 use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
@@ -95,9 +95,7 @@ impl Twist for Moods {
         }
         let mood = command.key.saga[15].wrapping_add(command.key.step.wrapping_mul(37));
         match (command.name.as_str(), mood % 16) {
-            ("hotel.book", 0..=1) | ("card.charge", 0..=4) => {
-                Some(Answer::rejected(CommandReason::OutOfStock, "sold out"))
-            }
+            ("hotel.book", 0..=1) | ("card.charge", 0..=4) => Some(Answer::rejected(reason::OUT_OF_STOCK, "sold out")),
             _ => None,
         }
     }
@@ -179,8 +177,8 @@ impl Trips {
             };
             let asked = Asked { saga_type, request, input: Bytes::new(), traceparent: String::new() };
             // What a client hears is checked with the orders; here only a defect counts.
-            if let Err(status) = api.begin(id, asked).await
-                && let Answered::Internal(why) = super::client::refusal(&status)
+            if let Err(refused) = api.begin(id, asked).await
+                && let Answered::Internal(why) = super::client::refusal(&refused.into())
             {
                 world.lock().seen.violation("I18", format!("trip {id}: {why}"));
             }

@@ -6,11 +6,7 @@ use super::rng::Rng;
 use super::stage::Stage;
 use baton_order::order::{COLUMNS as ORDER_COLUMNS, Content, Order};
 use baton_participant_kit::clock::Clock;
-use baton_proto::shop::order::v1::{OrderLine, OrderSagaInput, OrderState};
 use baton_rpc::errors::Violations;
-use baton_rpc::shop::currency::Currency;
-use baton_rpc::shop::identifier::OrderNumber;
-use baton_rpc::shop::lines::Lines;
 use baton_sql::database::{Database, Verdict};
 use baton_sql::value::Value;
 use baton_stock::catalogue::{Restocked, restock};
@@ -18,6 +14,10 @@ use baton_stock::item::{COLUMNS as ITEM_COLUMNS, Item};
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use prost::Message as _;
+use shop_domain::currency::Currency;
+use shop_domain::identifier::OrderNumber;
+use shop_domain::lines::Lines;
+use shop_proto::order::v1::{OrderLine, OrderSagaInput, OrderState};
 
 /// The currency of every run.
 const CURRENCY: &str = "KRW";

@@ -7,7 +7,7 @@ use super::quiesce::queues;
 use anyhow::Result;
 use baton_courier::bus::CommandBus as _;
 use baton_courier::rabbitmq::{RabbitBus, RabbitConfig};
-use baton_orchestrator::sagas::Registry;
+use baton_shop::saga::registry;
 use baton_verify::broker;
 use baton_verify::databases::Databases;
 use baton_verify::history as written;
@@ -29,7 +29,7 @@ pub async fn findings(cluster: &Cluster, orders: &[ClientOrder], http: &reqwest:
             .collect(),
         provider: Some(provider::copy(http, &cluster.provider_url()).await?),
     };
-    let registry = Registry::standard();
+    let registry = registry();
     let bus = RabbitBus::start(&RabbitConfig::new(cluster.rabbitmq.amqp_url()))?;
     let letters = broker::held(&bus, &registry.participants()).await?.letters;
     bus.close().await;

@@ -3,10 +3,10 @@
 use super::history::{Call, ClientOrder, History, Operation, OrderKind, Outcome};
 use super::shop::{PRICE, Placing, Shop};
 use anyhow::Result;
-use baton_proto::shop::order::v1::OrderState;
 use futures_util::future::join_all;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
+use shop_proto::order::v1::OrderState;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -281,7 +281,7 @@ pub fn catalogue() -> Vec<Nemesis> {
         ("hostile-publisher", Act::HostilePublisher),
     ];
     all.extend(plain.map(|(name, act)| Nemesis::new(name, act)));
-    let is_of = |prefix: &'static str| Point::ALL.iter().copied().filter(move |point| point.name().starts_with(prefix));
+    let is_of = |prefix: &'static str| points().filter(move |point| point.name().starts_with(prefix));
     all.push(Nemesis::new("crash-orchestrator", Act::CrashPoints(is_of("orchestrator").collect())));
     let participants = is_of("participant").chain(is_of("payment")).collect();
     all.push(Nemesis::new("crash-participant", Act::CrashPoints(participants)));
@@ -298,10 +298,13 @@ pub fn catalogue() -> Vec<Nemesis> {
             all.push(Nemesis::new(format!("net:{}:{}", pair.name(), fault.name()), Act::Network(fault, pair)));
         }
     }
-    all.extend(
-        Point::ALL.iter().map(|point| Nemesis::new(format!("crash:{}", point.name()), Act::CrashPoints(vec![*point]))),
-    );
+    all.extend(points().map(|point| Nemesis::new(format!("crash:{}", point.name()), Act::CrashPoints(vec![point]))));
     all
+}
+
+/// Every point of the programs: the engine's, and the payment participant's own.
+fn points() -> impl Iterator<Item = Point> {
+    Point::ALL.iter().chain(baton_payment::crash_points::ALL).copied()
 }
 
 /// Faults find most while something else recovers.
@@ -373,7 +376,7 @@ mod tests {
             .flatten()
             .map(|point| point.name())
             .collect();
-        assert_eq!(points.len(), Point::ALL.len());
+        assert_eq!(points.len(), super::points().count());
         assert!(Pair::ALL.iter().all(|pair| acts.contains(&Act::NetworkCycle(*pair))));
     }
 }

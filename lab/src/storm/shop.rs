@@ -1,11 +1,11 @@
 //! A client's side of the shop: items, orders, payments.
 
 use anyhow::{Context as _, Result, ensure};
-use baton_proto::shop::order::v1::order_placement_service_client::OrderPlacementServiceClient;
-use baton_proto::shop::order::v1::order_service_client::OrderServiceClient;
-use baton_proto::shop::order::v1::{CreateOrderRequest, OrderLine, OrderProgress, PlaceOrderRequest};
-use baton_proto::shop::stock::v1::CreateItemRequest;
-use baton_proto::shop::stock::v1::item_service_client::ItemServiceClient;
+use shop_proto::order::v1::order_placement_service_client::OrderPlacementServiceClient;
+use shop_proto::order::v1::order_service_client::OrderServiceClient;
+use shop_proto::order::v1::{CreateOrderRequest, OrderLine, OrderProgress, PlaceOrderRequest};
+use shop_proto::stock::v1::CreateItemRequest;
+use shop_proto::stock::v1::item_service_client::ItemServiceClient;
 use std::time::Duration;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status};

@@ -19,6 +19,7 @@ use anyhow::{Context as _, Result, bail};
 use baton_proto::baton::dev::v1::ChaosTarget;
 use baton_proto::baton::dev::v1::chaos_service_server::SERVICE_NAME;
 use baton_rpc::chaos::{Chaos, Mortals};
+use baton_rpc::descriptors::Descriptors;
 use baton_rpc::server;
 use std::future::Future;
 use std::sync::{Arc, Weak};
@@ -50,8 +51,12 @@ async fn serve_on<M: Mortals>(
     mortals: Arc<M>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<()> {
-    let (routes, _health) =
-        server::with_health_and_reflection(Routes::new(Chaos::service(mortals)), &[SERVICE_NAME]).await;
+    let (routes, _health) = server::with_health_and_reflection(
+        Routes::new(Chaos::service(mortals)),
+        &[SERVICE_NAME],
+        &Descriptors::engine(),
+    )
+    .await;
     server::serve(listener, routes, shutdown).await.context("serve gRPC")
 }
 

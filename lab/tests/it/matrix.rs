@@ -3,7 +3,7 @@
 use baton_lab::sim::matrix::cases::Boundary;
 use baton_lab::sim::matrix::{Matrix, check};
 use baton_lab::sim::report;
-use baton_orchestrator::sagas::order;
+use baton_shop::saga;
 use saga_core::definition::{Definition, StepOptions};
 
 fn checked(definition: &Definition) -> Matrix {
@@ -20,7 +20,7 @@ fn checked(definition: &Definition) -> Matrix {
 
 #[test]
 fn the_order_saga_survives_every_crash_at_every_step() {
-    let total = checked(&order::definition()).total();
+    let total = checked(&saga::definition()).total();
     // Seven half-steps, five outcomes, fifteen boundaries, three duplicates.
     assert_eq!(total.run, 7 * 5 * 15 * 3);
     assert!(total.reached * 10 > total.run * 8, "{} of {} boundaries reached", total.reached, total.run);

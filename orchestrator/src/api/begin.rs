@@ -2,11 +2,12 @@
 
 use crate::api::Api;
 use crate::api::reason::{SagaReason, of_store};
+use crate::api::view::name_of;
 use crate::engine::handle::Rejected;
 use crate::engine::input::{Start, Verdict};
 use crate::sagas::SagaType;
 use crate::store::{Fingerprint, Record, StartKey};
-use baton_rpc::shop::identifier::RequestId;
+use baton_rpc::request_id::RequestId;
 use bytes::Bytes;
 use saga_core::saga::SagaId;
 use std::sync::Arc;
@@ -29,6 +30,31 @@ pub struct Asked {
     pub traceparent: String,
 }
 
+/// Why a saga was not started.
+#[derive(Debug)]
+pub enum NotBegun {
+    /// The saga that has the business key, which only one may ever have; it was started by another request.
+    BusinessKeyTaken(SagaId),
+    /// What callers are told.
+    Refused(Status),
+}
+
+impl From<Status> for NotBegun {
+    fn from(status: Status) -> Self {
+        Self::Refused(status)
+    }
+}
+
+impl From<NotBegun> for Status {
+    fn from(refused: NotBegun) -> Self {
+        match refused {
+            NotBegun::Refused(status) => status,
+            NotBegun::BusinessKeyTaken(holder) => SagaReason::BusinessKeyTaken
+                .status(format!("another request has started a saga for this business key: {}", name_of(holder))),
+        }
+    }
+}
+
 impl std::fmt::Debug for dyn SagaType {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "SagaType({})", self.definition().id())
@@ -43,9 +69,9 @@ impl Api {
 
     /// Starts a saga, or finds the one this very request started before. The id is made by the caller so that it can
     /// subscribe first.
-    pub async fn begin(&self, id: SagaId, asked: Asked) -> Result<Arc<Record>, Status> {
+    pub async fn begin(&self, id: SagaId, asked: Asked) -> Result<Arc<Record>, NotBegun> {
         if asked.input.len() > MAX_INPUT {
-            return Err(SagaReason::InputTooLarge.status(format!("the input is longer than {MAX_INPUT} bytes")));
+            return Err(SagaReason::InputTooLarge.status(format!("the input is longer than {MAX_INPUT} bytes")).into());
         }
         let accepted = asked.saga_type.accept(&asked.input).map_err(|violations| violations.into_status())?;
         let definition = asked.saga_type.definition().id().clone();
@@ -68,29 +94,26 @@ impl Api {
         self.begun(verdict).await
     }
 
-    async fn begun(&self, verdict: Verdict) -> Result<Arc<Record>, Status> {
-        match verdict {
-            Verdict::Started(record) | Verdict::Moved(record) => Ok(record),
+    async fn begun(&self, verdict: Verdict) -> Result<Arc<Record>, NotBegun> {
+        let refused = match verdict {
+            Verdict::Started(record) | Verdict::Moved(record) => return Ok(record),
             Verdict::Taken { same: true, key: 0, holder } => {
                 match self.store.get(holder).await.map_err(|error| of_store(&error))? {
-                    Some(record) => Ok(Arc::new(record)),
-                    None => Err(self.carried_out_before(holder).await),
+                    Some(record) => return Ok(Arc::new(record)),
+                    None => self.carried_out_before(holder).await,
                 }
             }
             Verdict::Taken { key: 0, .. } => {
-                Err(SagaReason::RequestIdReused.status("request_id was used before with other content"))
+                SagaReason::RequestIdReused.status("request_id was used before with other content")
             }
-            Verdict::Taken { holder, .. } => {
-                let saga = Uuid::from_bytes(holder.0);
-                Err(SagaReason::OrderAlreadyPlaced.status(format!("already placed by another request: sagas/{saga}")))
-            }
+            Verdict::Taken { holder, .. } => return Err(NotBegun::BusinessKeyTaken(holder)),
             Verdict::Unavailable(why) | Verdict::Contended(why) => {
                 tracing::warn!(why, "start not committed");
-                Err(SagaReason::StoreUnavailable.status("the store is unavailable; nothing was started; try again"))
+                SagaReason::StoreUnavailable.status("the store is unavailable; nothing was started; try again")
             }
             Verdict::InDoubt(why) => {
                 tracing::warn!(why, "start in doubt");
-                Err(SagaReason::OutcomeUnknown.status("the outcome is unknown; repeat with the same request_id"))
+                SagaReason::OutcomeUnknown.status("the outcome is unknown; repeat with the same request_id")
             }
             verdict @ (Verdict::Ignored(_)
             | Verdict::Refused(_)
@@ -102,9 +125,10 @@ impl Api {
             | Verdict::Unreadable(_)
             | Verdict::Poisoned(_)) => {
                 tracing::error!(?verdict, "start refused");
-                Err(SagaReason::Internal.status("internal error"))
+                SagaReason::Internal.status("internal error")
             }
-        }
+        };
+        Err(refused.into())
     }
 }
 

@@ -4,20 +4,20 @@
 //! |---|---|
 //! | [`reason`] | every stable reason the orchestrator's services give |
 //! | [`begin`] | starting a saga: keys, fingerprint, verdict |
+//! | [`client`] | sagas for a service of one's own in the same process |
 //! | [`follow`] | waiting for a saga to move or end |
 //! | `gone` | sagas that are not there: forgotten, or never were |
 //! | [`view`] | sagas and journals as messages |
 //! | [`sagas`] | `baton.saga.v1.SagaService` |
 //! | [`admin`] | `baton.saga.v1.SagaAdminService` |
-//! | [`placement`] | `shop.order.v1.OrderPlacementService` |
 //! | [`forward`] | services of other processes, passed on |
 
 pub mod admin;
 pub mod begin;
+pub mod client;
 pub mod follow;
 pub mod forward;
 mod gone;
-pub mod placement;
 pub mod reason;
 pub mod sagas;
 pub mod view;
@@ -27,6 +27,7 @@ use crate::desk::Desk;
 use crate::engine::handle::EngineHandle;
 use crate::notify::Notifier;
 use crate::sagas::Registry;
+use crate::shown::Redactor;
 use crate::store::SagaStore;
 use crate::workers::probe::Probe;
 use baton_courier::bus::CommandBus;
@@ -47,6 +48,8 @@ pub struct Api {
     pub probe: Arc<dyn Probe>,
     /// The sagas this build knows.
     pub registry: Registry,
+    /// Shows payloads.
+    pub shown: Redactor,
     /// Asked how much waits in it.
     pub bus: Arc<dyn CommandBus>,
     /// The last overview.

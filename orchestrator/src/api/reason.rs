@@ -17,8 +17,8 @@ pub enum SagaReason {
     RequestIdReused,
     /// The request was carried out before, and its saga has been forgotten since it ended.
     SagaForgotten,
-    /// The order has been placed before, by another request.
-    OrderAlreadyPlaced,
+    /// Another saga has the business key, which only one may ever have.
+    BusinessKeyTaken,
     /// As many starts wait as may wait, or as many sagas are under way as may be.
     Overloaded,
     /// The orchestrator is shutting down; another one serves.
@@ -67,7 +67,7 @@ impl SagaReason {
         Self::InputTooLarge,
         Self::RequestIdReused,
         Self::SagaForgotten,
-        Self::OrderAlreadyPlaced,
+        Self::BusinessKeyTaken,
         Self::Overloaded,
         Self::ShuttingDown,
         Self::StoreUnavailable,
@@ -98,7 +98,7 @@ impl SagaReason {
             Self::InputTooLarge => "INPUT_TOO_LARGE",
             Self::RequestIdReused => "REQUEST_ID_REUSED",
             Self::SagaForgotten => "SAGA_FORGOTTEN",
-            Self::OrderAlreadyPlaced => "ORDER_ALREADY_PLACED",
+            Self::BusinessKeyTaken => "BUSINESS_KEY_TAKEN",
             Self::Overloaded => "OVERLOADED",
             Self::ShuttingDown => "SHUTTING_DOWN",
             Self::StoreUnavailable => "STORE_UNAVAILABLE",
@@ -125,14 +125,14 @@ impl SagaReason {
     #[must_use]
     pub fn meaning(self) -> &'static str {
         match self {
-            Self::SagaNotFound => "There is no such saga (any more), or the order has not been placed.",
+            Self::SagaNotFound => "There is no such saga (any more).",
             Self::DefinitionUnknown => "No registered definition has this name.",
             Self::InputTooLarge => "The input is longer than 64 KiB.",
             Self::RequestIdReused => "The request id was used before with other content.",
             Self::SagaForgotten => {
                 "The request was carried out before; its saga ended, and retention has deleted it. Nothing was started."
             }
-            Self::OrderAlreadyPlaced => "The order has been placed before, by another request.",
+            Self::BusinessKeyTaken => "Another request's saga has the business key, which only one may ever have.",
             Self::Overloaded => "As many starts wait as may wait, or as many sagas are under way as may be. Retry.",
             Self::ShuttingDown => "The orchestrator is shutting down; another one serves. Retry.",
             Self::StoreUnavailable => "The store is away; nothing was written. Retry.",
@@ -175,7 +175,7 @@ impl SagaReason {
             | Self::JobNotFound
             | Self::HoldNotFound => Code::NotFound,
             Self::InputTooLarge => Code::InvalidArgument,
-            Self::RequestIdReused | Self::SagaForgotten | Self::OrderAlreadyPlaced => Code::AlreadyExists,
+            Self::RequestIdReused | Self::SagaForgotten | Self::BusinessKeyTaken => Code::AlreadyExists,
             Self::Overloaded => Code::ResourceExhausted,
             Self::ShuttingDown
             | Self::StoreUnavailable

@@ -15,7 +15,7 @@ use baton_proto::baton::saga::v1::saga_service_server::SagaService;
 use baton_rpc::errors::{Flaw, Violations, invalid};
 use baton_rpc::page;
 use baton_rpc::reason::Reason;
-use baton_rpc::shop::identifier::RequestId;
+use baton_rpc::request_id::RequestId;
 use futures_util::stream::BoxStream;
 use saga_core::event::{Entry, Record as Recorded};
 use saga_core::machine;
@@ -44,7 +44,7 @@ impl SagaService for Api {
             SagaReason::DefinitionUnknown.status("definition: no saga of this name is registered in this build")
         })?;
         let asked = Asked { saga_type, request: request_id, input: request.input, traceparent };
-        let record = self.begin(new_saga_id(), asked).await?;
+        let record = self.begin(new_saga_id(), asked).await.map_err(Status::from)?;
         Ok(Response::new(wire::StartSagaResponse { saga: Some(view::saga(&self.registry, &record)) }))
     }
 
@@ -100,7 +100,7 @@ impl SagaService for Api {
         let after = match after {
             None => 0,
             Some(key) => u64::from_be_bytes(key.as_slice().try_into().map_err(|_| {
-                invalid("page_token", Flaw::new(Reason::PageTokenInvalid, "must be a token of this list"))
+                invalid("page_token", Flaw::new(Reason::PAGE_TOKEN_INVALID, "must be a token of this list"))
             })?),
         };
         self.existing(id).await?;
@@ -198,7 +198,7 @@ impl Api {
 
 /// The saga that a page token leads behind.
 pub(super) fn keyset(key: Option<Vec<u8>>) -> Result<Option<SagaId>, Status> {
-    let flaw = || Flaw::new(Reason::PageTokenInvalid, "must be a token of this list");
+    let flaw = || Flaw::new(Reason::PAGE_TOKEN_INVALID, "must be a token of this list");
     let id = |key: Vec<u8>| key.as_slice().try_into().map(SagaId).map_err(|_| invalid("page_token", flaw()));
     key.map(id).transpose()
 }
@@ -208,7 +208,7 @@ pub(super) fn saga_id(field: &str, name: &str) -> Result<SagaId, Status> {
     let parsed = name.strip_prefix("sagas/").and_then(|id| Uuid::try_parse(id).ok());
     parsed
         .map(|id| SagaId(id.into_bytes()))
-        .ok_or_else(|| invalid(field, Flaw::new(Reason::NameInvalid, "must be sagas/ and a UUID")))
+        .ok_or_else(|| invalid(field, Flaw::new(Reason::NAME_INVALID, "must be sagas/ and a UUID")))
 }
 
 fn states(code: i32) -> Result<Vec<StateCode>, Flaw> {
@@ -220,7 +220,7 @@ fn states(code: i32) -> Result<Vec<StateCode>, Flaw> {
         Ok(wire::SagaState::Paused) => Ok(vec![StateCode::Paused]),
         Ok(wire::SagaState::Completed) => Ok(vec![StateCode::Completed]),
         Ok(wire::SagaState::Compensated) => Ok(vec![StateCode::Compensated]),
-        Err(_) => Err(Flaw::new(Reason::EnumUnknown, "must be a SagaState")),
+        Err(_) => Err(Flaw::new(Reason::ENUM_UNKNOWN, "must be a SagaState")),
     }
 }
 

@@ -99,7 +99,7 @@ pub fn timestamp(at: Micros) -> prost_types::Timestamp {
     }
 }
 
-/// A state as text: `running order.open`, `stuck undo payment.cancel`, `completed`.
+/// A state as text: `running trip.open`, `stuck undo card.credit`, `completed`.
 #[must_use]
 pub fn state_text(registry: &Registry, saga: &Saga) -> String {
     let name = saga.state.name();

@@ -243,9 +243,9 @@ impl Committer {
                 changes
             })
         };
-        hit(Point::OrchestratorBeforeCommit);
+        hit(Point::ORCHESTRATOR_BEFORE_COMMIT);
         let changes = self.store.commit(ids.into_iter().collect(), decide).await?;
-        hit(Point::OrchestratorAfterCommit);
+        hit(Point::ORCHESTRATOR_AFTER_COMMIT);
         let planned = std::mem::take(&mut *slot.lock().unwrap_or_else(PoisonError::into_inner));
         let mut answered = planned.verdicts.into_iter();
         let verdicts = inputs

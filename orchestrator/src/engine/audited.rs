@@ -32,7 +32,7 @@ pub(super) fn audited(
     }
 }
 
-/// `stuck at the undo of stock.reserve`, `completed`.
+/// `stuck at the undo of hotel.book`, `completed`.
 fn described(definition: Option<&Definition>, state: &State) -> String {
     let half = definition.zip(position(state));
     match half.map(|(definition, (step, direction, _))| Half::new(definition, step, direction)) {

@@ -129,10 +129,10 @@ impl Engine {
             match job {
                 Job::One(_, answer, _place) => {
                     if let Some(verdict) = own.into_iter().next() {
-                        hit(Point::OrchestratorBeforeAnswer);
+                        hit(Point::ORCHESTRATOR_BEFORE_ANSWER);
                         // The caller may have gone; the saga is committed all the same.
                         let _ = answer.send(verdict);
-                        hit(Point::OrchestratorAfterAnswer);
+                        hit(Point::ORCHESTRATOR_AFTER_ANSWER);
                     }
                 }
                 Job::Delivery(replies, delivery) if settling == Settling::Hold => {
@@ -226,9 +226,9 @@ impl Settling {
     async fn settle(self, delivery: Delivery) {
         match self {
             Self::Acknowledge => {
-                hit(Point::OrchestratorBeforeAck);
+                hit(Point::ORCHESTRATOR_BEFORE_ACK);
                 delivery.ack().await;
-                hit(Point::OrchestratorAfterAck);
+                hit(Point::ORCHESTRATOR_AFTER_ACK);
             }
             Self::Quarantine => delivery.dead_letter("REPLY_NOT_APPLIED").await,
             Self::Release | Self::Hold => delivery.release().await,

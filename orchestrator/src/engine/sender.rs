@@ -76,10 +76,10 @@ impl Sender {
 
     async fn publish(self: Arc<Self>, messages: Vec<Message>, slot: OwnedSemaphorePermit) {
         let ids: Vec<Uuid> = messages.iter().map(|message| message.id).collect();
-        hit(Point::OrchestratorBeforePublish);
+        hit(Point::ORCHESTRATOR_BEFORE_PUBLISH);
         let confirmed = self.bus.publish(messages).await;
         if !confirmed.is_empty() {
-            hit(Point::OrchestratorAfterPublish);
+            hit(Point::ORCHESTRATOR_AFTER_PUBLISH);
         }
         let mut state = self.state();
         for id in &ids {

@@ -1,7 +1,5 @@
 //! The registry: every saga this build knows, by name and version.
 
-pub mod order;
-
 use baton_query::filter::Details;
 use baton_rpc::errors::Violations;
 use bytes::Bytes;
@@ -75,12 +73,6 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// The sagas that ship with Baton, with the default currencies.
-    #[must_use]
-    pub fn standard() -> Self {
-        Self::default().with(order::OrderSaga::default())
-    }
-
     /// Adds one saga. A second one under the same name and version replaces the first.
     #[must_use]
     pub fn with(mut self, saga: impl SagaType) -> Self {

@@ -4,7 +4,7 @@ use crate::store::row::StateCode;
 use saga_core::saga::SagaId;
 use saga_core::time::Micros;
 
-/// Journal entries one step deletes at most, unless a single saga has more. An order saga has six; one that was retried for
+/// Journal entries one step deletes at most, unless a single saga has more. A saga of five steps has six; one that was retried for
 /// days has thousands, and two hundred of those must not become one transaction.
 const MAX_ENTRIES: u64 = 5_000;
 

@@ -28,7 +28,7 @@ use uuid::Uuid;
 pub struct Record {
     /// The value.
     pub saga: Saga,
-    /// Business key, for example the order number; at most 128 bytes, possibly empty. Indexed, not unique.
+    /// Business key, for example the number of a trip; at most 128 bytes, possibly empty. Indexed, not unique.
     pub business_key: String,
     /// W3C traceparent the saga was started under, or empty.
     pub traceparent: String,

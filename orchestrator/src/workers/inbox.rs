@@ -117,9 +117,9 @@ impl Settle for WithBadItems {
 }
 
 async fn quarantine(delivery: Delivery, reason: &'static str) {
-    hit(Point::OrchestratorBeforeQuarantine);
+    hit(Point::ORCHESTRATOR_BEFORE_QUARANTINE);
     delivery.dead_letter(reason).await;
-    hit(Point::OrchestratorAfterQuarantine);
+    hit(Point::ORCHESTRATOR_AFTER_QUARANTINE);
 }
 
 /// A batch whose items are still bytes: the same wire format as `ReplyBatch`, so that one bad item spoils only itself.

@@ -59,11 +59,11 @@ impl Relay {
         let is_full = messages.len() >= MAX_MESSAGES as usize;
         self.reached = messages.last().filter(|_| is_full).map(|message| message.id);
         if !messages.is_empty() {
-            hit(Point::OrchestratorBeforeRelay);
+            hit(Point::ORCHESTRATOR_BEFORE_RELAY);
         }
         let sent = self.sender.send(messages);
         if sent > 0 {
-            hit(Point::OrchestratorAfterRelay);
+            hit(Point::ORCHESTRATOR_AFTER_RELAY);
         }
         self.metrics.relayed.inc_by(sent as u64);
         Ok(sent)

@@ -88,9 +88,9 @@ impl Waker {
         // Answers first: a saga that one of them moves is no longer due when its wake comes.
         let mut inputs = self.ask(&due).await;
         inputs.extend(due.iter().map(|record| Input::Wake(record.saga.id)));
-        hit(Point::OrchestratorBeforeWake);
+        hit(Point::ORCHESTRATOR_BEFORE_WAKE);
         let moved = self.engine.many(inputs).await;
-        hit(Point::OrchestratorAfterWake);
+        hit(Point::ORCHESTRATOR_AFTER_WAKE);
         Ok(Look { due: due.len(), moved })
     }
 

@@ -3,13 +3,13 @@
 use crate::support;
 use async_trait::async_trait;
 use baton_orchestrator::api::Api;
-use baton_orchestrator::sagas::Registry;
 use baton_orchestrator::store::conformance::sample;
 use baton_orchestrator::store::sql::SqlStore;
 use baton_orchestrator::store::{Changes, Record, SagaStore};
 use baton_orchestrator::workers::probe::{NoProbe, Probe};
 use baton_proto::baton::saga::v1 as wire;
 use baton_proto::baton::saga::v1::saga_admin_service_server::SagaAdminService as _;
+use baton_shop::saga::registry;
 use baton_sql::database::{DatabaseConfig, Verdict};
 use bytes::Bytes;
 use saga_core::event::{Outcome, Reply};
@@ -418,7 +418,7 @@ fn places(now: saga_core::time::Micros) -> Vec<State> {
 #[tokio::test]
 async fn what_is_offered_is_taken_and_what_is_not_is_refused_with_its_rule() {
     let admin = Admin::new(Arc::new(NoProbe));
-    let registry = Registry::standard();
+    let registry = registry();
     let definition = registry.newest("order").expect("the order saga").definition().clone();
     let mut fresh = 10_u8;
     for state in places(admin.clock.now()) {

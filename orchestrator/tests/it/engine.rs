@@ -5,10 +5,10 @@ use baton_orchestrator::api::view;
 use baton_orchestrator::engine::handle::{EngineHandle, Rejected};
 use baton_orchestrator::engine::input::{Act, Input, Verdict};
 use baton_orchestrator::engine::under_way::UnderWay;
-use baton_orchestrator::sagas::Registry;
 use baton_orchestrator::search::Search;
 use baton_orchestrator::store::SagaStore as _;
 use baton_query::filter::parse;
+use baton_shop::saga::registry;
 use saga_core::event::{Order, Outcome, Reply, Verb};
 use saga_core::saga::{Direction, SagaId, State};
 use std::time::Duration;
@@ -157,9 +157,9 @@ async fn why_a_saga_tries_again_is_kept_while_it_does() {
             tokio::task::yield_now().await;
         }
         let record = bench.store.get(id).await.unwrap().unwrap();
-        assert_eq!(view::saga(&Registry::standard(), &record).reason, reason);
+        assert_eq!(view::saga(&registry(), &record).reason, reason);
         let filter = parse("reason = AWAY").unwrap();
-        let search = Search::new(filter, Registry::standard(), record.saga.updated_at);
+        let search = Search::new(filter, registry(), record.saga.updated_at);
         assert_eq!(bench.store.count(search, 10, 10).await.unwrap().count, u64::from(!reason.is_empty()));
     }
 }

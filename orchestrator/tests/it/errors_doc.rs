@@ -2,7 +2,8 @@
 
 use baton_orchestrator::api::admin::told::{HELD, RULES, rule};
 use baton_orchestrator::api::reason::SagaReason;
-use baton_rpc::reason::{CommandReason, Reason};
+use baton_participant_kit::reason::KIT;
+use baton_rpc::reason::Reason;
 use saga_core::script::check_block;
 use std::path::Path;
 
@@ -15,12 +16,16 @@ fn every_reason_is_listed() {
     let rules = RULES.iter().map(|broken| format!("| {} | {broken} |", rule(*broken)));
     let rules = rules.chain([format!("| {HELD} | what it would send is held; release the hold first |")]).collect();
     let rules = table(rules, "| rule | meaning |\n|---|---|");
-    let business = Reason::ALL.iter().map(|r| format!("| {} | {} |", r.as_str(), r.meaning())).collect();
-    let business = table(business, "| reason | meaning |\n|---|---|");
-    let command = CommandReason::ALL.iter().map(|r| format!("| {} | {} |", r.as_str(), r.meaning())).collect();
-    let command = table(command, "| reason | meaning |\n|---|---|");
-    let blocks =
-        [("saga reasons", saga), ("order rules", rules), ("business reasons", business), ("command reasons", command)];
+    let listed = |reasons: &[(Reason, &str)]| {
+        let rows = reasons.iter().map(|(reason, meaning)| format!("| {reason} | {meaning} |"));
+        table(rows.collect(), "| reason | meaning |\n|---|---|")
+    };
+    let blocks = [
+        ("saga reasons", saga),
+        ("order rules", rules),
+        ("shared reasons", listed(Reason::SHARED)),
+        ("participant reasons", listed(KIT)),
+    ];
     for (name, block) in blocks {
         check_block(&page, name, &block).unwrap_or_else(|error| panic!("{error}"));
     }

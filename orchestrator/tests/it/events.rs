@@ -2,7 +2,6 @@
 
 use crate::support;
 use baton_orchestrator::api::Api;
-use baton_orchestrator::sagas::order::definition;
 use baton_orchestrator::store::conformance::sample;
 use baton_orchestrator::store::sql::SqlStore;
 use baton_orchestrator::store::{Changes, Record, SagaStore as _};
@@ -10,6 +9,7 @@ use baton_orchestrator::workers::probe::NoProbe;
 use baton_proto::baton::saga::v1 as wire;
 use baton_proto::baton::saga::v1::saga_service_server::SagaService as _;
 use baton_rpc::page;
+use baton_shop::saga::definition;
 use baton_sql::database::DatabaseConfig;
 use saga_core::event::{Event, Order, Verb};
 use saga_core::machine;

@@ -8,12 +8,12 @@ use baton_orchestrator::api::begin::{Asked, new_saga_id};
 use baton_orchestrator::desk::Desk;
 use baton_orchestrator::engine::input::{Act, Input};
 use baton_orchestrator::held::Held;
-use baton_orchestrator::sagas::Registry;
 use baton_orchestrator::store::SagaStore as _;
 use baton_orchestrator::workers::holds::Holds;
 use baton_proto::baton::saga::v1 as wire;
 use baton_proto::baton::saga::v1::saga_admin_service_server::SagaAdminService as _;
-use baton_rpc::shop::identifier::RequestId;
+use baton_rpc::request_id::RequestId;
+use baton_shop::saga::registry;
 use saga_core::event::{Order, Outcome, Reply, Verb};
 use saga_core::saga::{Direction, Resume, SagaId, State};
 use std::time::Duration;
@@ -32,7 +32,7 @@ impl Office {
 
     /// An orchestrator's worker.
     fn holds_worker(&self) -> Holds {
-        Holds::new(self.desk.clone(), self.store.clone(), self.api.engine.clone(), Registry::standard())
+        Holds::new(self.desk.clone(), self.store.clone(), self.api.engine.clone(), registry())
     }
 
     async fn start(&self, n: u8) -> SagaId {
@@ -55,12 +55,12 @@ impl Office {
     /// Starts what an order asks for, as callers do; the last digit makes it another order.
     async fn begin(&self, request: &str) -> Result<SagaId, Status> {
         let asked = Asked {
-            saga_type: Registry::standard().newest("order").expect("registered").clone(),
+            saga_type: registry().newest("order").expect("registered").clone(),
             request: RequestId::parse(request).expect("a UUID"),
             input: order_start(*request.as_bytes().last().expect("a digit")).input,
             traceparent: String::new(),
         };
-        self.api.begin(new_saga_id(), asked).await.map(|record| record.saga.id)
+        self.api.begin(new_saga_id(), asked).await.map_err(Status::from).map(|record| record.saga.id)
     }
 
     async fn hold(&self, name: &str) -> Result<wire::Hold, Status> {

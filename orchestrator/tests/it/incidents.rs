@@ -6,12 +6,12 @@ use baton_courier::bus::Destination;
 use baton_orchestrator::desk::Desk;
 use baton_orchestrator::desk::letters::NewLetter;
 use baton_orchestrator::metrics::Metrics;
-use baton_orchestrator::sagas::Registry;
 use baton_orchestrator::store::conformance::sample;
 use baton_orchestrator::store::sql::SqlStore;
 use baton_orchestrator::store::{Changes, Record, SagaStore as _, Update};
 use baton_orchestrator::workers::burden::Burden;
 use baton_orchestrator::workers::incidents::{Incidents, Webhook};
+use baton_shop::saga::registry;
 use baton_sql::database::{DatabaseConfig, Verdict};
 use saga_core::saga::{Cause, Direction, Saga, SagaId, State, Wait};
 use saga_core::time::Micros;
@@ -77,7 +77,7 @@ fn worker(store: &Arc<SqlStore>, ear: Option<&Arc<Ear>>) -> (Incidents, Arc<Metr
     let metrics = Arc::new(Metrics::register(&mut prometheus_client::registry::Registry::default()));
     let webhook = ear.map(|ear| ear.clone() as Arc<dyn Webhook>);
     let desk = Desk::new(store.clone());
-    (Incidents::new(desk, store.clone(), Registry::standard(), metrics.clone(), webhook), metrics)
+    (Incidents::new(desk, store.clone(), registry(), metrics.clone(), webhook), metrics)
 }
 
 /// Lets every attempt's pause pass.
@@ -156,7 +156,7 @@ async fn who_shuts_down_does_not_wait_for_a_webhook_that_hangs() {
         store.commit(Vec::new(), sample::always(changes)).await.expect(name);
         let metrics = Arc::new(Metrics::register(&mut prometheus_client::registry::Registry::default()));
         let (mute, desk) = (Arc::new(Mute::default()), Desk::new(store.clone()));
-        let incidents = Incidents::new(desk, store.clone(), Registry::standard(), metrics, Some(mute.clone()));
+        let incidents = Incidents::new(desk, store.clone(), registry(), metrics, Some(mute.clone()));
         let stop = CancellationToken::new();
         let running = tokio::spawn(incidents.run(stop.clone()));
         mute.0.notified().await;

@@ -1,13 +1,13 @@
 //! Bulk jobs over both databases: what is ordered, what refuses, and that whoever goes on does nothing twice.
 
 use crate::support;
-use baton_orchestrator::sagas::Registry;
 use baton_orchestrator::store::conformance::sample;
 use baton_orchestrator::store::forgetting::first_id_at;
 use baton_orchestrator::store::{Changes, Record};
 use baton_orchestrator::workers::jobs::Jobs;
 use baton_proto::baton::saga::v1 as wire;
 use baton_proto::baton::saga::v1::saga_admin_service_server::SagaAdminService as _;
+use baton_shop::saga::registry;
 use baton_sql::database::DatabaseConfig;
 use saga_core::event::Verb;
 use saga_core::saga::{Cause, Direction, Resume, Saga, SagaId, State};
@@ -21,7 +21,7 @@ use tonic::{Code, Request, Status};
 impl Office {
     /// An orchestrator's worker.
     fn jobs_worker(&self) -> JoinHandle<()> {
-        let jobs = Jobs::new(self.desk.clone(), self.store.clone(), self.api.engine.clone(), Registry::standard());
+        let jobs = Jobs::new(self.desk.clone(), self.store.clone(), self.api.engine.clone(), registry());
         tokio::spawn(jobs.run(CancellationToken::new()))
     }
 

@@ -5,8 +5,8 @@ use baton_orchestrator::engine::attempt::Committer;
 use baton_orchestrator::engine::input::{Input, Verdict};
 use baton_orchestrator::engine::known::Known;
 use baton_orchestrator::engine::under_way::UnderWay;
-use baton_orchestrator::sagas::Registry;
 use baton_orchestrator::store::SagaStore as _;
+use baton_shop::saga::registry;
 use saga_core::event::{Outcome, Reply};
 use saga_core::saga::{Direction, SagaId, State};
 use std::sync::Arc;
@@ -26,7 +26,7 @@ fn reply(step: u8) -> Input {
 fn committer(store: &Arc<FaultyStore>) -> Committer {
     Committer {
         store: store.clone(),
-        registry: Registry::standard(),
+        registry: registry(),
         new_id: Arc::new(Uuid::now_v7),
         known: Known::default(),
         holds: Arc::default(),

@@ -5,10 +5,11 @@ use baton_orchestrator::engine::attempt::Committer;
 use baton_orchestrator::engine::input::{Input, Verdict};
 use baton_orchestrator::engine::known::Known;
 use baton_orchestrator::engine::under_way::UnderWay;
-use baton_orchestrator::sagas::order::OrderSaga;
 use baton_orchestrator::sagas::{Accepted, PayloadError, Registry, SagaType};
 use baton_orchestrator::store::SagaStore as _;
 use baton_rpc::errors::Violations;
+use baton_shop::saga::OrderSaga;
+use baton_shop::saga::registry;
 use bytes::Bytes;
 use saga_core::definition::Definition;
 use saga_core::saga::{Direction, Saga, SagaId, State, StepIndex};
@@ -78,7 +79,7 @@ async fn a_first_attempt_that_cannot_be_built_did_not_happen() {
 async fn a_later_attempt_that_cannot_be_built_unwinds_at_its_step() {
     let bench = Bench::new();
     let store = bench.store.clone();
-    let older = committer(&store, Registry::standard());
+    let older = committer(&store, registry());
     settle(&older, Input::Start(Arc::new(order_start(1)))).await;
     assert!(matches!(state(&store).await, State::Running { step: 1, .. }));
     let newer = committer(&store, newer());

@@ -3,6 +3,7 @@
 use crate::support;
 use baton_orchestrator::api::Api;
 use baton_orchestrator::api::begin::Asked;
+use baton_orchestrator::api::client::SagaClient;
 use baton_orchestrator::engine::input::{Input, Start, Verdict};
 use baton_orchestrator::metrics::Metrics;
 use baton_orchestrator::store::SagaStore as _;
@@ -12,11 +13,12 @@ use baton_orchestrator::workers::probe::NoProbe;
 use baton_orchestrator::workers::retention::{Policy, Retention};
 use baton_proto::baton::saga::v1::GetSagaRequest;
 use baton_proto::baton::saga::v1::saga_service_server::SagaService as _;
-use baton_proto::shop::order::v1::WatchOrderRequest;
-use baton_proto::shop::order::v1::order_placement_service_server::OrderPlacementService as _;
-use baton_rpc::shop::identifier::RequestId;
+use baton_rpc::request_id::RequestId;
+use baton_shop::placement::Placement;
 use saga_core::event::{Outcome, Reply};
 use saga_core::saga::{Direction, SagaId, State};
+use shop_proto::order::v1::WatchOrderRequest;
+use shop_proto::order::v1::order_placement_service_server::OrderPlacementService as _;
 use std::sync::Arc;
 use std::time::Duration;
 use support::faulty::Fault;
@@ -178,7 +180,7 @@ async fn ask(bench: &mut Bench, api: &Api, id: SagaId, n: u8) -> Result<Arc<Reco
     let request = RequestId::parse(&Uuid::from_bytes([n; 16]).to_string()).expect("a UUID");
     let asked = Asked { saga_type, request, input: order_start(n).input, traceparent: String::new() };
     let api = api.clone();
-    driven(bench, async move { api.begin(id, asked).await }).await
+    driven(bench, async move { api.begin(id, asked).await.map_err(Status::from) }).await
 }
 
 /// Code and message; the reason must be among the details.
@@ -210,7 +212,8 @@ async fn a_request_is_not_carried_out_again_when_its_saga_is_forgotten() {
     let (code, message) = told(&api.get_saga(Request::new(get)).await.expect_err("gone"), "SAGA_NOT_FOUND");
     assert!(code == Code::NotFound && message.contains("completed and was forgotten"), "{message}");
     let watch = |n: u8| WatchOrderRequest { order: format!("orders/{}", Uuid::from_bytes([n; 16])), after_version: 0 };
-    let watched = async |n| match api.watch_order(Request::new(watch(n))).await {
+    let placement = Placement::new(SagaClient::new(api.clone()));
+    let watched = async |n| match placement.watch_order(Request::new(watch(n))).await {
         Ok(_) => panic!("there is nothing to watch"),
         Err(status) => told(&status, "SAGA_NOT_FOUND"),
     };

@@ -1,5 +1,7 @@
 //! Every store passes the one suite; SQL stores also survive damaged rows and deadlocks.
 
+use baton_shop::saga::registry;
+
 use baton_orchestrator::sagas::Registry;
 use baton_orchestrator::search::Search;
 use baton_orchestrator::store::conformance::{exercise, sample};
@@ -314,7 +316,7 @@ async fn what_the_engine_asks_does_not_wait_behind_readers() {
     assert!(store.find_keys(vec![sample::key(1, 1)]).await.expect("keys").is_empty());
     assert!(store.unconfirmed(Duration::ZERO, None, 10).await.expect("messages").is_empty());
     assert_eq!(store.under_way(10).await.expect("a count"), 0);
-    assert!(store.due(Registry::standard().ids(), 10).await.expect("sagas").is_empty());
+    assert!(store.due(registry().ids(), 10).await.expect("sagas").is_empty());
     let mut answered = 0;
     for read in reads {
         answered += u32::from(read.await.unwrap());

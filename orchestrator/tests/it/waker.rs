@@ -3,10 +3,10 @@
 use crate::support;
 use async_trait::async_trait;
 use baton_orchestrator::metrics::Metrics;
-use baton_orchestrator::sagas::Registry;
 use baton_orchestrator::store::SagaStore as _;
 use baton_orchestrator::workers::probe::{NoProbe, Probe};
 use baton_orchestrator::workers::waker::{Look, Waker};
+use baton_shop::saga::registry;
 use saga_core::event::{Outcome, Reply};
 use saga_core::saga::{CommandId, SagaId, State, Wait};
 use std::sync::Arc;
@@ -39,7 +39,7 @@ async fn woken(probe: Arc<dyn Probe>) -> State {
     }
     bench.clock.pass(Duration::from_secs(6));
     let metrics = Arc::new(Metrics::register(&mut prometheus_client::registry::Registry::default()));
-    let (store, engine, registry) = (bench.store.clone(), bench.handle.clone(), Registry::standard());
+    let (store, engine, registry) = (bench.store.clone(), bench.handle.clone(), registry());
     let waker = Waker::new(store, engine, registry, probe, metrics, Duration::from_millis(1));
     let look = tokio::spawn(async move { waker.run_once(10).await });
     while !look.is_finished() {

@@ -3,7 +3,7 @@
 use super::evidence::{Evidence, LedgerPayment, OrderRecord, SagaRecord};
 use super::report::{Finding, Offenders, Report};
 use baton_proto::baton::saga::v1::SagaState;
-use baton_proto::shop::order::v1::OrderState;
+use shop_proto::order::v1::OrderState;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Runs every check.

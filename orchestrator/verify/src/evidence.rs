@@ -1,7 +1,7 @@
 //! What an audit looks at: plain values, no sockets, so that a test can plant any lie.
 
 use baton_proto::baton::saga::v1::SagaState;
-use baton_proto::shop::order::v1::OrderState;
+use shop_proto::order::v1::OrderState;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What the client was promised for one order.

@@ -3,10 +3,10 @@
 use super::evidence::{Acknowledged, Evidence, ItemRecord, LedgerPayment, OrderRecord, ReservationRecord, SagaRecord};
 use baton_proto::baton::saga::v1::saga_service_client::SagaServiceClient;
 use baton_proto::baton::saga::v1::{ListSagasRequest, Saga};
-use baton_proto::shop::order::v1::order_service_client::OrderServiceClient;
-use baton_proto::shop::order::v1::{ListOrdersRequest, Order};
-use baton_proto::shop::stock::v1::item_service_client::ItemServiceClient;
-use baton_proto::shop::stock::v1::{GetItemRequest, ListReservationsRequest, Reservation, ReservationState};
+use shop_proto::order::v1::order_service_client::OrderServiceClient;
+use shop_proto::order::v1::{ListOrdersRequest, Order};
+use shop_proto::stock::v1::item_service_client::ItemServiceClient;
+use shop_proto::stock::v1::{GetItemRequest, ListReservationsRequest, Reservation, ReservationState};
 use std::collections::{BTreeMap, BTreeSet};
 use tonic::transport::Channel;
 

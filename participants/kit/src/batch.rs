@@ -6,8 +6,8 @@ use crate::ledger;
 use crate::metrics::Metrics;
 use crate::participant::{Answer, Command, CommandKey, Participant};
 use crate::plan::{Rules, Stored, plan};
+use crate::reason::{STORE_CONFLICT, STORE_UNAVAILABLE, UNKNOWN_COMMAND};
 use baton_crash_point::{Point, hit};
-use baton_rpc::reason::CommandReason;
 use baton_sql::database::Database;
 use baton_sql::error::SqlError;
 use futures_util::FutureExt as _;
@@ -82,7 +82,7 @@ impl<P: Participant> Batches<P> {
         let known = |command: &Command| self.participant.commands().contains(&command.name.as_str());
         let (mut fresh, unknown): (Vec<_>, Vec<_>) = newest(commands, known).into_iter().partition(known);
         let text = "this build of the participant does not know the command";
-        let refusal = || Answer::unavailable(CommandReason::UnknownCommand, text);
+        let refusal = || Answer::unavailable(UNKNOWN_COMMAND, text);
         let mut answers = unknown.into_iter().map(|command| (command.key, refusal())).collect::<Stored>();
         while !fresh.is_empty() {
             let rest = fresh.split_off(self.most.min(fresh.len()));
@@ -150,14 +150,14 @@ impl<P: Participant> Batches<P> {
                 now_us,
             });
             let shared = Arc::clone(&work);
-            hit(Point::ParticipantBeforeCommit);
+            hit(Point::PARTICIPANT_BEFORE_COMMIT);
             let ended = self.database.transaction(move |tx| {
                 let work = Arc::clone(&shared);
                 async move { carry_out(&work, tx).await }.boxed()
             });
             let failure = match ended.await {
                 Ok(Ended::Answered(answers, repeated)) => {
-                    hit(Point::ParticipantAfterCommit);
+                    hit(Point::PARTICIPANT_AFTER_COMMIT);
                     repeated.iter().for_each(|_| self.metrics.repeated(self.participant.name()));
                     return Ok(answers);
                 }
@@ -214,11 +214,11 @@ impl<P: Participant> Batches<P> {
         let answer = match failure {
             Failure::Store(error) => {
                 tracing::warn!(commands = commands.len(), %error, "store unavailable");
-                Answer::unavailable(CommandReason::StoreBusy, "the participant's store is unavailable")
+                Answer::unavailable(STORE_UNAVAILABLE, "the participant's store is unavailable")
             }
             Failure::Conflict(error) => {
                 tracing::warn!(commands = commands.len(), %error, "store conflict");
-                Answer::unavailable(CommandReason::StoreConflict, "the participant's store is busy")
+                Answer::unavailable(STORE_CONFLICT, "the participant's store is busy")
             }
             Failure::Participant(what) => {
                 self.metrics.failed(self.participant.name());

@@ -3,8 +3,8 @@
 use crate::ledger::{self, Entry};
 use crate::participant::{Answer, Command, CommandKey, Direction, MAX_OUTPUT, Participant};
 use crate::plan::{Decision, Rules, Stored, plan, tombstone};
+use crate::reason::HANDLER_FAILED;
 use baton_crash_point::{Point, hit};
-use baton_rpc::reason::CommandReason;
 use baton_sql::database::{Tx, Verdict};
 use baton_sql::error::SqlError;
 use futures_util::FutureExt as _;
@@ -82,7 +82,7 @@ pub(crate) async fn carry_out<P: Participant>(work: &Work<P>, tx: &mut Tx) -> Re
         return Ok(Verdict::Rollback(Ended::PlanAgain));
     }
     ledger::insert(tx, entries, work.now_us).await?;
-    hit(Point::ParticipantInsideCommit);
+    hit(Point::PARTICIPANT_INSIDE_COMMIT);
     Ok(Verdict::Commit(Ended::Answered(answers, repeated)))
 }
 
@@ -131,5 +131,5 @@ async fn handle<P: Participant>(
 
 /// The answer whose cause only the log knows.
 pub(crate) fn handler_failed() -> Answer {
-    Answer::unavailable(CommandReason::HandlerFailed, "the participant failed to handle the command")
+    Answer::unavailable(HANDLER_FAILED, "the participant failed to handle the command")
 }

@@ -10,6 +10,7 @@
 //! | [`ledger`] | stored answers and tombstones |
 //! | [`codec`] | batches on the wire, where one bad item spoils nothing |
 //! | [`probe`] | gRPC: what the ledger knows of a command |
+//! | [`reason`] | why the kit answers a command without success |
 //! | [`clock`], [`metrics`] | time and numbers |
 
 pub mod batch;
@@ -23,6 +24,7 @@ mod opened;
 pub mod participant;
 pub mod plan;
 pub mod probe;
+pub mod reason;
 mod settle;
 pub mod single;
 mod trace;

@@ -7,8 +7,8 @@
 use crate::codec;
 use crate::participant::{Answer, CommandKey, Direction};
 use crate::plan::Stored;
+use crate::reason::{MALFORMED_COMMAND, STORE_UNAVAILABLE};
 use baton_proto::baton::participant::v1::Reply;
-use baton_rpc::reason::CommandReason;
 use baton_sql::error::SqlError;
 
 /// A command that says whom to answer, and no more that can be used.
@@ -26,7 +26,7 @@ impl Malformed {
     pub(crate) fn reply(&self, stored: &Result<Stored, SqlError>) -> Reply {
         let answer = match stored {
             Ok(stored) => stored.get(&self.key).cloned().unwrap_or_else(|| self.answer()),
-            Err(_) => Answer::unavailable(CommandReason::StoreBusy, "the participant's store is unavailable"),
+            Err(_) => Answer::unavailable(STORE_UNAVAILABLE, "the participant's store is unavailable"),
         };
         codec::reply(self.key, self.attempt, String::new(), answer)
     }
@@ -34,9 +34,9 @@ impl Malformed {
     /// Of a command that the ledger does not know. An undo is never refused: it must happen, and at last a person is called.
     fn answer(&self) -> Answer {
         if self.attempt == 1 && self.key.direction == Direction::Action {
-            Answer::rejected(CommandReason::MalformedCommand, self.message)
+            Answer::rejected(MALFORMED_COMMAND, self.message)
         } else {
-            Answer::unavailable(CommandReason::MalformedCommand, self.message)
+            Answer::unavailable(MALFORMED_COMMAND, self.message)
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The seam a participant implements: commands in batches, answers in batches.
 
 use async_trait::async_trait;
-use baton_rpc::reason::CommandReason;
+use baton_rpc::reason::{MAX_REASON, Reason};
 use baton_sql::database::Tx;
 use baton_sql::error::SqlError;
 use baton_sql::migration::Migration;
@@ -57,9 +57,6 @@ impl Command {
 /// Longest output of a success, bytes.
 pub const MAX_OUTPUT: usize = 16 * 1024;
 
-/// Longest reason, bytes.
-pub const MAX_REASON: usize = 63;
-
 /// Longest message, bytes.
 pub const MAX_MESSAGE: usize = 512;
 
@@ -95,12 +92,12 @@ impl Answer {
     }
 
     /// A refusal for good.
-    pub fn rejected(reason: CommandReason, message: impl Into<String>) -> Self {
+    pub fn rejected(reason: Reason, message: impl Into<String>) -> Self {
         Self::Rejected { reason: reason.as_str().to_owned(), message: message.into() }
     }
 
     /// No answer this time.
-    pub fn unavailable(reason: CommandReason, message: impl Into<String>) -> Self {
+    pub fn unavailable(reason: Reason, message: impl Into<String>) -> Self {
         Self::Unavailable { reason: reason.as_str().to_owned(), message: message.into() }
     }
 

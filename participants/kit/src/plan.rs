@@ -1,7 +1,7 @@
 //! What to do with each command of a batch, given what the ledger holds. Pure.
 
 use crate::participant::{Answer, Command, CommandKey, Direction};
-use baton_rpc::reason::CommandReason;
+use crate::reason::{DEADLINE_PASSED, UNDONE_BEFORE_ACTION};
 use std::collections::{HashMap, HashSet};
 
 /// The ledger's answers for the sagas of a batch.
@@ -120,7 +120,7 @@ pub fn plan(rules: Rules, always: &[&str], commands: &[Command], stored: &Stored
 /// The refusal that a tombstone is.
 #[must_use]
 pub fn tombstone() -> Answer {
-    Answer::rejected(CommandReason::UndoneBeforeAction, "the undo of this action came before it")
+    Answer::rejected(UNDONE_BEFORE_ACTION, "the undo of this action came before it")
 }
 
 fn decide(rules: Rules, always: &[&str], command: &Command, stored: &Stored, now_us: i64) -> Decision {
@@ -131,7 +131,7 @@ fn decide(rules: Rules, always: &[&str], command: &Command, stored: &Stored, now
     }
     match command.key.direction {
         Direction::Action if command.deadline_us != 0 && now_us > command.deadline_us => {
-            Decision::Pass(Answer::unavailable(CommandReason::DeadlinePassed, "the deadline had passed on arrival"))
+            Decision::Pass(Answer::unavailable(DEADLINE_PASSED, "the deadline had passed on arrival"))
         }
         Direction::Action => Decision::Handle,
         Direction::Undo if command.effect_before_saga => Decision::Handle,

@@ -52,12 +52,12 @@ impl ParticipantService for Probe {
     async fn probe(&self, request: Request<wire::ProbeRequest>) -> Result<Response<wire::ProbeResponse>, Status> {
         let wire::ProbeRequest { keys } = request.into_inner();
         if keys.len() > MAX_KEYS {
-            let flaw = Flaw::new(Reason::TooManyKeys, format!("must hold at most {MAX_KEYS} keys"));
+            let flaw = Flaw::new(Reason::TOO_MANY_KEYS, format!("must hold at most {MAX_KEYS} keys"));
             return Err(errors::invalid("keys", flaw));
         }
         let mut violations = Violations::new();
         let parsed = keys.iter().enumerate().filter_map(|(index, key)| {
-            let flaw = || Flaw::new(Reason::CommandKeyInvalid, "must have a 16-byte saga_id, a step and a direction");
+            let flaw = || Flaw::new(Reason::COMMAND_KEY_INVALID, "must have a 16-byte saga_id, a step and a direction");
             violations.keep(format!("keys[{index}]"), key_from_wire(key).ok_or_else(flaw))
         });
         let parsed = parsed.collect::<Vec<_>>();

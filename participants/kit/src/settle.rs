@@ -37,10 +37,10 @@ pub(crate) async fn settle(bus: &dyn CommandBus, answered: Vec<Answered>, tasks:
     let messages = bodies.into_iter().map(|body| Message { id: (new_id.0)(), destination: Destination::Replies, body });
     let messages = messages.collect::<Vec<_>>();
     let ids = messages.iter().map(|message| message.id).collect::<Vec<_>>();
-    hit(Point::ParticipantBeforePublish);
+    hit(Point::PARTICIPANT_BEFORE_PUBLISH);
     let confirmed = if messages.is_empty() { Vec::new() } else { bus.publish(messages).await };
     if !confirmed.is_empty() {
-        hit(Point::ParticipantAfterPublish);
+        hit(Point::PARTICIPANT_AFTER_PUBLISH);
     }
     let confirmed = confirmed.into_iter().collect::<HashSet<_>>();
     let mut start = 0;
@@ -52,7 +52,7 @@ pub(crate) async fn settle(bus: &dyn CommandBus, answered: Vec<Answered>, tasks:
             acknowledge(delivery, one.unreadable, tasks).await;
         } else {
             tracing::warn!("replies not confirmed, releasing their commands");
-            hit(Point::ParticipantBeforeRelease);
+            hit(Point::PARTICIPANT_BEFORE_RELEASE);
             delivery.release().await;
         }
     }
@@ -61,9 +61,9 @@ pub(crate) async fn settle(bus: &dyn CommandBus, answered: Vec<Answered>, tasks:
 /// Acknowledges a delivery; of one with unreadable items those alone are quarantined.
 async fn acknowledge(mut delivery: Delivery, unreadable: Vec<Bytes>, tasks: &TaskTracker) {
     if unreadable.is_empty() {
-        hit(Point::ParticipantBeforeAck);
+        hit(Point::PARTICIPANT_BEFORE_ACK);
         delivery.ack().await;
-        hit(Point::ParticipantAfterAck);
+        hit(Point::PARTICIPANT_AFTER_ACK);
     } else {
         delivery.body = codec::batch_of(unreadable);
         tasks.spawn(quarantine(delivery, UNREADABLE));
@@ -72,7 +72,7 @@ async fn acknowledge(mut delivery: Delivery, unreadable: Vec<Bytes>, tasks: &Tas
 
 /// Takes as long as the broker likes.
 pub(crate) async fn quarantine(delivery: Delivery, reason: &'static str) {
-    hit(Point::ParticipantBeforeQuarantine);
+    hit(Point::PARTICIPANT_BEFORE_QUARANTINE);
     delivery.dead_letter(reason).await;
-    hit(Point::ParticipantAfterQuarantine);
+    hit(Point::PARTICIPANT_AFTER_QUARANTINE);
 }

@@ -1,8 +1,8 @@
 //! For a participant that handles one command at a time: batching by savepoints, so that neighbours do not suffer.
 
 use crate::participant::{Answer, Command, Participant};
+use crate::reason::HANDLER_FAILED;
 use async_trait::async_trait;
-use baton_rpc::reason::CommandReason;
 use baton_sql::database::Tx;
 use baton_sql::error::SqlError;
 use baton_sql::migration::Migration;
@@ -105,5 +105,5 @@ async fn one<H: SingleHandler>(
 }
 
 fn failed() -> Answer {
-    Answer::unavailable(CommandReason::HandlerFailed, "the participant failed to handle the command")
+    Answer::unavailable(HANDLER_FAILED, "the participant failed to handle the command")
 }

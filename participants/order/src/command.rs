@@ -2,13 +2,13 @@
 
 use crate::order::Content;
 use baton_participant_kit::participant::{Answer, Command};
-use baton_proto::shop::order::v1::{ConfirmOrder, OpenOrder, OrderLine, RejectOrder};
+use baton_participant_kit::reason::{MALFORMED_PAYLOAD, UNKNOWN_COMMAND};
 use baton_rpc::errors::Violations;
-use baton_rpc::reason::CommandReason;
-use baton_rpc::shop::currency::Currencies;
-use baton_rpc::shop::identifier::{CustomerId, OrderNumber};
-use baton_rpc::shop::lines::Lines;
 use prost::Message as _;
+use shop_domain::currency::Currencies;
+use shop_domain::identifier::{CustomerId, OrderNumber};
+use shop_domain::lines::Lines;
+use shop_proto::order::v1::{ConfirmOrder, OpenOrder, OrderLine, RejectOrder};
 
 /// Opens an order for a saga.
 pub const OPEN: &str = "order.open";
@@ -67,7 +67,7 @@ pub fn parse(command: &Command, currencies: &Currencies) -> Result<Payload, Answ
             let wire = ConfirmOrder::decode(payload).map_err(undecodable)?;
             Ok(Payload::Confirm { number: number(&wire.order_number)? })
         }
-        _ => Err(Answer::unavailable(CommandReason::UnknownCommand, "the order participant does not know the command")),
+        _ => Err(Answer::unavailable(UNKNOWN_COMMAND, "the order participant does not know the command")),
     }
 }
 
@@ -100,5 +100,5 @@ fn number(text: &str) -> Result<OrderNumber, Answer> {
 }
 
 fn malformed(message: impl Into<String>) -> Answer {
-    Answer::rejected(CommandReason::MalformedPayload, message)
+    Answer::rejected(MALFORMED_PAYLOAD, message)
 }

@@ -2,12 +2,13 @@
 
 use crate::order::{COLUMNS, Content, Order, SELECT};
 use baton_participant_kit::clock::Clock;
-use baton_proto::shop::order::v1::OrderState;
-use baton_rpc::shop::identifier::{OrderNumber, RequestId};
+use baton_rpc::request_id::RequestId;
 use baton_sql::database::{Database, Tx, Verdict};
 use baton_sql::error::SqlError;
 use baton_sql::value::Value;
 use futures_util::FutureExt as _;
+use shop_domain::identifier::OrderNumber;
+use shop_proto::order::v1::OrderState;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

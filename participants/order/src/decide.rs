@@ -3,12 +3,10 @@
 use crate::command::Payload;
 use crate::order::Order;
 use baton_participant_kit::participant::Answer;
-use baton_proto::shop::order::v1::OrderState;
-use baton_rpc::reason::CommandReason;
-use baton_rpc::shop::outcome::state_after;
-
-/// Longest reason stored, bytes.
-const MAX_REASON: usize = 63;
+use baton_rpc::reason::is_reason;
+use shop_domain::outcome::state_after;
+use shop_domain::reason;
+use shop_proto::order::v1::OrderState;
 
 /// Why a command is not carried out.
 #[derive(Debug)]
@@ -43,13 +41,13 @@ pub fn decide(payload: Payload, saga: [u8; 16], order: Option<&Order>, now_us: i
             if !order.content.same_as(&content) {
                 let text = "the order was created with another customer, currency or other lines";
                 return Err(Refusal {
-                    answer: Answer::rejected(CommandReason::OrderMismatch, text),
+                    answer: Answer::rejected(reason::ORDER_MISMATCH, text),
                     closed: closed(order, saga, now_us),
                 });
             }
             if order.state != OrderState::PaymentPending {
                 let text = format!("the order is {}, not PAYMENT_PENDING", short(order.state));
-                return Err(Answer::rejected(CommandReason::OrderNotPending, text).into());
+                return Err(Answer::rejected(reason::ORDER_NOT_PENDING, text).into());
             }
             Ok(Some(next(order, OrderState::PaymentConfirm, Some(saga), String::new(), now_us)))
         }
@@ -90,7 +88,7 @@ pub fn decide(payload: Payload, saga: [u8; 16], order: Option<&Order>, now_us: i
 /// An order's number is used up by the first saga that was started under it. If that one asks for other content, nobody will
 /// ever place the order as it was created, and a customer must not take it for one that is still to be paid.
 fn closed(order: &Order, saga: [u8; 16], now_us: i64) -> Option<Box<Order>> {
-    let reason = CommandReason::OrderMismatch.as_str().to_owned();
+    let reason = reason::ORDER_MISMATCH.as_str().to_owned();
     let untouched = order.state == OrderState::PaymentPending && order.saga.is_none();
     untouched.then(|| Box::new(next(order, state_after(&reason), Some(saga), reason, now_us)))
 }
@@ -102,9 +100,7 @@ fn next(order: &Order, state: OrderState, saga: Option<[u8; 16]>, reason: String
 
 /// An undo must not fail over its reason: what is no reason is stored as none given.
 fn stored_reason(reason: String) -> String {
-    let fits = (1..=MAX_REASON).contains(&reason.len())
-        && reason.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_');
-    if fits { reason } else { "UNSPECIFIED".to_owned() }
+    if is_reason(&reason) { reason } else { "UNSPECIFIED".to_owned() }
 }
 
 /// The saga's history and the order disagree. That cannot come from a correct history; refusing parks the saga, so that a
@@ -114,7 +110,7 @@ fn wrong_state(order: Option<&Order>) -> Answer {
         None => "the order does not exist".to_owned(),
         Some(order) => format!("the order is {}, or belongs to another saga", short(order.state)),
     };
-    Answer::rejected(CommandReason::OrderState, text)
+    Answer::rejected(reason::ORDER_STATE, text)
 }
 
 fn short(state: OrderState) -> &'static str {
@@ -126,9 +122,9 @@ mod tests {
     use super::{decide, stored_reason};
     use crate::command::Payload;
     use crate::order::{Content, Order};
-    use baton_proto::shop::order::v1::{OrderLine, OrderState};
-    use baton_rpc::shop::identifier::OrderNumber;
-    use baton_rpc::shop::outcome::state_after;
+    use shop_domain::identifier::OrderNumber;
+    use shop_domain::outcome::state_after;
+    use shop_proto::order::v1::{OrderLine, OrderState};
 
     const SAGA: [u8; 16] = [1; 16];
 

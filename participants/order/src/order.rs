@@ -1,14 +1,15 @@
 //! An order, and its row.
 
 use baton_participant_kit::clock::timestamp;
-use baton_proto::shop::order::v1::{Money, Order as WireOrder, OrderLine, OrderState};
-use baton_rpc::shop::identifier::OrderNumber;
-use baton_rpc::shop::lines::Lines;
-use baton_rpc::shop::name;
+use baton_rpc::name::of_saga;
 use baton_sql::error::SqlError;
 use baton_sql::migration::Migration;
 use baton_sql::value::{Row, Value};
 use prost::Message as _;
+use shop_domain::identifier::OrderNumber;
+use shop_domain::lines::Lines;
+use shop_domain::name;
+use shop_proto::order::v1::{Money, Order as WireOrder, OrderLine, OrderState};
 
 /// The order participant's tables. `state` holds the numbers of `shop.order.v1.OrderState`.
 pub const MIGRATIONS: &[Migration] = &[
@@ -193,7 +194,7 @@ impl Order {
             lines: self.content.lines,
             total: Some(Money { currency_code: self.content.currency, minor_units: self.total }),
             customer_id: self.content.customer,
-            saga: self.saga.map(name::of_saga).unwrap_or_default(),
+            saga: self.saga.map(of_saga).unwrap_or_default(),
             reason: self.reason,
             create_time: Some(timestamp(self.created_at)),
             update_time: Some(timestamp(self.updated_at)),

@@ -6,14 +6,14 @@ use crate::order::{COLUMNS, MIGRATIONS, Order, SELECT};
 use async_trait::async_trait;
 use baton_participant_kit::clock::Clock;
 use baton_participant_kit::participant::{Answer, Command, Participant};
-use baton_proto::shop::order::v1::OrderState;
-use baton_rpc::shop::currency::Currencies;
-use baton_rpc::shop::identifier::OrderNumber;
 use baton_sql::database::Tx;
 use baton_sql::error::SqlError;
 use baton_sql::migration::Migration;
 use baton_sql::statement::{chunk_sizes, placeholders};
 use baton_sql::value::Value;
+use shop_domain::currency::Currencies;
+use shop_domain::identifier::OrderNumber;
+use shop_proto::order::v1::OrderState;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Its name: queue, schema, config entry.

@@ -4,22 +4,24 @@ use crate::command::given;
 use crate::create::{Created, Creation, create};
 use crate::order::{Content, Order, SELECT};
 use baton_participant_kit::clock::Clock;
-use baton_proto::shop::order::v1::order_service_server::{OrderService, OrderServiceServer};
-use baton_proto::shop::order::v1::{
-    CreateOrderRequest, CreateOrderResponse, GetOrderRequest, GetOrderResponse, ListOrdersRequest, ListOrdersResponse,
-    OrderState,
-};
 use baton_rpc::errors::{self, Flaw, Violations};
 use baton_rpc::gather::Gather;
 use baton_rpc::page;
 use baton_rpc::reason::Reason;
+use baton_rpc::request_id::RequestId;
 use baton_rpc::server::MAX_MESSAGE;
-use baton_rpc::shop::currency::Currencies;
-use baton_rpc::shop::identifier::{CustomerId, RequestId};
-use baton_rpc::shop::lines::Lines;
-use baton_rpc::shop::name;
 use baton_sql::database::Database;
 use baton_sql::value::Value;
+use shop_domain::currency::Currencies;
+use shop_domain::identifier::CustomerId;
+use shop_domain::lines::Lines;
+use shop_domain::name;
+use shop_domain::reason;
+use shop_proto::order::v1::order_service_server::{OrderService, OrderServiceServer};
+use shop_proto::order::v1::{
+    CreateOrderRequest, CreateOrderResponse, GetOrderRequest, GetOrderResponse, ListOrdersRequest, ListOrdersResponse,
+    OrderState,
+};
 use tonic::{Request, Response, Status};
 
 /// Creations that wait for the next transaction; more are refused with `RESOURCE_EXHAUSTED`.
@@ -82,7 +84,7 @@ impl OrderService for Orders {
             Created::Order(order) => Ok(Response::new(CreateOrderResponse { order: Some(order.into_wire()) })),
             Created::Reused => {
                 let text = "request_id was used before with another customer, currency or other lines";
-                Err(errors::already_exists(Reason::RequestIdReused, text))
+                Err(errors::already_exists(Reason::REQUEST_ID_REUSED, text))
             }
             Created::Failed(error) => Err(errors::store(&error)),
         }
@@ -92,7 +94,7 @@ impl OrderService for Orders {
         let name = request.into_inner().name;
         let number = name::order(&name).map_err(|flaw| errors::invalid("name", flaw))?;
         let found = self.select("order_no = ?", vec![number.bytes().into()]).await?;
-        let order = found.into_iter().next().ok_or_else(|| errors::not_found(Reason::OrderNotFound, &name))?;
+        let order = found.into_iter().next().ok_or_else(|| errors::not_found(reason::ORDER_NOT_FOUND, &name))?;
         Ok(Response::new(GetOrderResponse { order: Some(order.into_wire()) }))
     }
 
@@ -100,7 +102,7 @@ impl OrderService for Orders {
         let ListOrdersRequest { page_size, page_token, state } = request.into_inner();
         let mut violations = Violations::new();
         let size = violations.keep("page_size", page::page_size(page_size));
-        let unknown = |_| Flaw::new(Reason::EnumUnknown, "must be a state of this version, or 0 for all");
+        let unknown = |_| Flaw::new(Reason::ENUM_UNKNOWN, "must be a state of this version, or 0 for all");
         let state = violations.keep("state", OrderState::try_from(state).map_err(unknown));
         let query = format!("ListOrders {:?}", state.unwrap_or_default());
         let after = violations.keep("page_token", page::key(&query, &page_token));

@@ -4,11 +4,11 @@
 //! reads its rows once ([`Book::read`]), decides on them in memory and writes once ([`Book::write`]).
 
 use crate::money::Money;
-use baton_rpc::shop::currency::Currency;
-use baton_rpc::shop::identifier::{OrderNumber, PaymentId};
 use baton_sql::database::Tx;
 use baton_sql::error::SqlError;
 use baton_sql::value::{Row, Value};
+use shop_domain::currency::Currency;
+use shop_domain::identifier::{OrderNumber, PaymentId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A saga's id.

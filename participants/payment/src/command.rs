@@ -4,11 +4,11 @@ use crate::claim::{Claimant, SagaId};
 use crate::money::Money;
 use crate::refund::Refund;
 use baton_participant_kit::participant::{Answer, Command};
-use baton_proto::shop::payment::v1::{CancelPayment, VerifyPayment};
-use baton_rpc::reason::CommandReason;
-use baton_rpc::shop::currency::Currency;
-use baton_rpc::shop::identifier::{OrderNumber, PaymentId};
+use baton_participant_kit::reason::{MALFORMED_PAYLOAD, UNKNOWN_COMMAND};
 use prost::Message as _;
+use shop_domain::currency::Currency;
+use shop_domain::identifier::{OrderNumber, PaymentId};
+use shop_proto::payment::v1::{CancelPayment, VerifyPayment};
 
 /// Looks a payment up, compares it with the order and claims it for the saga.
 pub const VERIFY: &str = "payment.verify";
@@ -43,9 +43,9 @@ pub fn parse(command: &Command) -> Result<Payload, Answer> {
         VERIFY => verify(command).map(Payload::Verify),
         CANCEL => cancel(command).map(Payload::Cancel),
         // The kit asks only for the names above.
-        _ => return Err(Answer::unavailable(CommandReason::UnknownCommand, "not a payment command")),
+        _ => return Err(Answer::unavailable(UNKNOWN_COMMAND, "not a payment command")),
     };
-    parsed.map_err(|what| Answer::rejected(CommandReason::MalformedPayload, format!("{what} is missing or malformed")))
+    parsed.map_err(|what| Answer::rejected(MALFORMED_PAYLOAD, format!("{what} is missing or malformed")))
 }
 
 fn verify(command: &Command) -> Result<Verify, &'static str> {

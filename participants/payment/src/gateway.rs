@@ -2,7 +2,7 @@
 
 use crate::money::Money;
 use async_trait::async_trait;
-use baton_rpc::shop::identifier::PaymentId;
+use shop_domain::identifier::PaymentId;
 use std::fmt;
 
 /// Where a payment stands at the provider.

@@ -8,11 +8,13 @@
 //! | [`participant`] | how these commands are answered |
 //! | [`refund`] | what `payment.cancel` does before its transaction: the only place that moves money |
 //! | [`claim`] | which payment belongs to which order: rows and rules |
+//! | [`crash_points`] | where it can be made to die on purpose |
 //! | [`service`] | gRPC: get and list payments |
 //! | [`money`], [`reason`] | amounts, and why a command was refused |
 
 pub mod claim;
 pub mod command;
+pub mod crash_points;
 pub mod gateway;
 pub mod money;
 pub mod participant;

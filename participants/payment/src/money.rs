@@ -1,7 +1,7 @@
 //! Money in whole minor units, and the way to and from the decimal numbers of the provider's API.
 
-use baton_rpc::shop::currency::Currency;
 use serde_json::Number;
+use shop_domain::currency::Currency;
 use std::fmt;
 
 /// More digits than this are refused: up to 15, a double's shortest text is the decimal it was read from.

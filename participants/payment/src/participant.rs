@@ -3,7 +3,7 @@
 use crate::claim::{Book, ClaimRefusal, Claimant};
 use crate::command::{self, CANCEL, Payload, VERIFY, Verify};
 use crate::gateway::{Lookup, PaymentGateway, ProviderPayment, ProviderState};
-use crate::reason::PaymentReason;
+use crate::reason;
 use crate::refund::{self, Budget, Outcome};
 use crate::schema::MIGRATIONS;
 use async_trait::async_trait;
@@ -158,7 +158,7 @@ fn cancelled(book: &mut Book, claimant: &Claimant, outcome: &Outcome, now_us: i6
 fn verified(book: &mut Book, verify: &Verify, found: &Lookup, now_us: i64) -> Answer {
     let payment = match found {
         Lookup::Found(payment) => payment,
-        Lookup::Unknown => return PaymentReason::Unknown.rejected("the provider knows no such payment"),
+        Lookup::Unknown => return Answer::rejected(reason::PAYMENT_UNKNOWN, "the provider knows no such payment"),
         Lookup::Unavailable(why) => return refund::unavailable(why),
     };
     if let Some(refusal) = mismatch(verify, payment) {
@@ -166,33 +166,40 @@ fn verified(book: &mut Book, verify: &Verify, found: &Lookup, now_us: i64) -> An
     }
     match book.claim(&verify.claimant, payment.amount, now_us) {
         Ok(()) => Answer::done(),
-        Err(ClaimRefusal::Closed) => PaymentReason::Cancelled.rejected("the saga has cancelled the payment"),
-        Err(ClaimRefusal::Taken) => PaymentReason::AlreadyClaimed.rejected("the payment is taken or was refunded"),
+        Err(ClaimRefusal::Closed) => Answer::rejected(reason::PAYMENT_CANCELLED, "the saga has cancelled the payment"),
+        Err(ClaimRefusal::Taken) => {
+            Answer::rejected(reason::PAYMENT_ALREADY_CLAIMED, "the payment is taken or was refunded")
+        }
     }
 }
 
 /// Why a payment is not the one that the order needs. Whose it is comes first: its amount is nobody else's business.
 fn mismatch(verify: &Verify, payment: &ProviderPayment) -> Option<Answer> {
     if payment.merchant_number != verify.claimant.order.to_string() {
-        return Some(PaymentReason::OfOtherOrder.rejected("the payment was made under another number"));
+        return Some(Answer::rejected(reason::PAYMENT_OF_OTHER_ORDER, "the payment was made under another number"));
     }
     match payment.state {
         ProviderState::Ready | ProviderState::Failed => {
-            return Some(PaymentReason::NotPaid.rejected("the customer has not paid"));
+            return Some(Answer::rejected(reason::PAYMENT_NOT_PAID, "the customer has not paid"));
         }
-        ProviderState::Cancelled => return Some(PaymentReason::Cancelled.rejected("the payment was cancelled")),
+        ProviderState::Cancelled => {
+            return Some(Answer::rejected(reason::PAYMENT_CANCELLED, "the payment was cancelled"));
+        }
         ProviderState::Paid if payment.cancelled_minor_units != 0 => {
-            return Some(PaymentReason::Cancelled.rejected("a part of the payment was cancelled"));
+            return Some(Answer::rejected(reason::PAYMENT_CANCELLED, "a part of the payment was cancelled"));
         }
         ProviderState::Paid => {}
     }
     let (wanted, paid) = (verify.money, payment.amount);
     if paid.currency != wanted.currency {
         let message = format!("the order is in {}, the payment in {}", wanted.currency, paid.currency);
-        return Some(PaymentReason::CurrencyMismatch.rejected(message));
+        return Some(Answer::rejected(reason::PAYMENT_CURRENCY_MISMATCH, message));
     }
     if paid.minor_units != wanted.minor_units {
-        return Some(PaymentReason::AmountMismatch.rejected(format!("the order costs {wanted}, paid were {paid}")));
+        return Some(Answer::rejected(
+            reason::PAYMENT_AMOUNT_MISMATCH,
+            format!("the order costs {wanted}, paid were {paid}"),
+        ));
     }
     None
 }

@@ -5,11 +5,11 @@ use crate::money::Money;
 use crate::token::TokenCache;
 use crate::wire::{self, HttpAnswer};
 use async_trait::async_trait;
-use baton_rpc::shop::identifier::PaymentId;
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::{Client, Method, RequestBuilder, Response, Url, redirect};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
+use shop_domain::identifier::PaymentId;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 

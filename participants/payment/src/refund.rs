@@ -8,14 +8,14 @@
 
 use crate::claim::{Book, Claimant};
 use crate::gateway::{Cancelled, LIST_MAX, Lookup, PaymentGateway, ProviderPayment, ProviderState};
-use crate::reason::PaymentReason;
-use baton_crash_point::{Point, hit};
+use crate::{crash_points, reason};
+use baton_crash_point::hit;
 use baton_participant_kit::participant::Answer;
-use baton_rpc::reason::CommandReason;
-use baton_rpc::shop::identifier::PaymentId;
+use baton_participant_kit::reason::STORE_UNAVAILABLE;
 use baton_sql::database::{Database, Verdict};
 use baton_sql::error::SqlError;
 use futures_util::{FutureExt as _, StreamExt as _, stream};
+use shop_domain::identifier::PaymentId;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -225,9 +225,9 @@ async fn send_back(gateway: &dyn PaymentGateway, refund: &Refund, payment: Provi
         return Outcome::Unanswered(unavailable("no time left in this batch"));
     }
     let payment_id = &refund.claimant.payment_id;
-    hit(Point::PaymentBeforeRefund);
+    hit(crash_points::PAYMENT_BEFORE_REFUND);
     let cancelled = gateway.cancel(payment_id, remaining, &refund.reason).await;
-    hit(Point::PaymentAfterRefund);
+    hit(crash_points::PAYMENT_AFTER_REFUND);
     let refused = match cancelled {
         Cancelled::Done(payment) if payment.remaining().minor_units == 0 => return Outcome::SentBack,
         Cancelled::Done(_) => None,
@@ -244,7 +244,7 @@ async fn send_back(gateway: &dyn PaymentGateway, refund: &Refund, payment: Provi
         (Lookup::Found(_), Some(message)) => {
             tracing::warn!(payment_id = payment_id.as_str(), message, "the provider refuses a refund");
             // Not a rejection: stored refusals are for ever, and an operator must be able to try again.
-            Outcome::Unanswered(PaymentReason::RefundRefused.unavailable("the provider refuses the refund"))
+            Outcome::Unanswered(Answer::unavailable(reason::PAYMENT_REFUND_REFUSED, "the provider refuses the refund"))
         }
         (Lookup::Found(_), None) => Outcome::Unanswered(unavailable("the refund has not happened yet")),
         (Lookup::Unknown, _) => Outcome::Unanswered(unavailable("the provider lost sight of the payment")),
@@ -253,10 +253,10 @@ async fn send_back(gateway: &dyn PaymentGateway, refund: &Refund, payment: Provi
 }
 
 fn store_away() -> Answer {
-    Answer::unavailable(CommandReason::StoreBusy, "the payment database is unavailable")
+    Answer::unavailable(STORE_UNAVAILABLE, "the payment database is unavailable")
 }
 
 /// The answer while the provider does not say.
 pub(crate) fn unavailable(why: &str) -> Answer {
-    PaymentReason::ProviderUnavailable.unavailable(format!("the payment provider did not answer: {why}"))
+    Answer::unavailable(reason::PROVIDER_UNAVAILABLE, format!("the payment provider did not answer: {why}"))
 }

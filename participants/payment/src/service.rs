@@ -2,16 +2,18 @@
 
 use crate::claim::{COLUMNS, Claim, ClaimState};
 use baton_participant_kit::clock::timestamp;
-use baton_proto::shop::payment::v1::payment_service_server::{PaymentService, PaymentServiceServer};
-use baton_proto::shop::payment::v1::{
-    GetPaymentRequest, GetPaymentResponse, ListPaymentsRequest, ListPaymentsResponse, Payment, PaymentState,
-};
 use baton_rpc::errors::{Flaw, invalid, not_found, store};
+use baton_rpc::name::of_saga;
 use baton_rpc::page;
 use baton_rpc::reason::Reason;
-use baton_rpc::shop::name;
 use baton_sql::database::Database;
 use baton_sql::value::{Row, Value};
+use shop_domain::name;
+use shop_domain::reason;
+use shop_proto::payment::v1::payment_service_server::{PaymentService, PaymentServiceServer};
+use shop_proto::payment::v1::{
+    GetPaymentRequest, GetPaymentResponse, ListPaymentsRequest, ListPaymentsResponse, Payment, PaymentState,
+};
 use tonic::{Request, Response, Status};
 
 /// The list that page tokens belong to.
@@ -60,7 +62,7 @@ impl PaymentService for Payments {
         let id = name::payment(&asked).map_err(|flaw| invalid("name", flaw))?;
         let sql = format!("SELECT {COLUMNS} FROM payment WHERE payment_id = ?");
         let rows = self.database.query(&sql, vec![id.as_str().into()]).await.map_err(|error| store(&error))?;
-        let row = rows.first().ok_or_else(|| not_found(Reason::PaymentNotFound, &asked))?;
+        let row = rows.first().ok_or_else(|| not_found(reason::PAYMENT_NOT_FOUND, &asked))?;
         let claim = Claim::from_row(row).map_err(|error| store(&error))?;
         Ok(Response::new(GetPaymentResponse { payment: Some(shown(&claim)) }))
     }
@@ -97,7 +99,7 @@ fn key_of(key: &[u8]) -> Result<(i64, String), Flaw> {
         let (time, id) = key.split_first_chunk::<8>()?;
         Some((i64::from_be_bytes(*time), String::from_utf8(id.to_vec()).ok()?))
     };
-    parse().ok_or_else(|| Flaw::new(Reason::PageTokenInvalid, "must be the next_page_token of the same query"))
+    parse().ok_or_else(|| Flaw::new(Reason::PAGE_TOKEN_INVALID, "must be the next_page_token of the same query"))
 }
 
 /// A payment on its way back is shown as claimed until the money is known to be there.
@@ -112,7 +114,7 @@ fn shown(claim: &Claim) -> Payment {
         state: state.into(),
         currency_code: claim.money.currency.as_str().to_owned(),
         amount_minor_units: claim.money.minor_units,
-        saga: name::of_saga(claim.saga),
+        saga: of_saga(claim.saga),
         create_time: Some(timestamp(claim.created_us)),
         update_time: Some(timestamp(claim.updated_us)),
     }

@@ -2,10 +2,10 @@
 
 use crate::gateway::{Cancelled, Lookup, ProviderPayment, ProviderState};
 use crate::money::{Money, from_number};
-use baton_rpc::shop::currency::Currency;
-use baton_rpc::shop::identifier::PaymentId;
 use serde::Deserialize;
 use serde_json::{Number, Value};
+use shop_domain::currency::Currency;
+use shop_domain::identifier::PaymentId;
 use std::collections::HashMap;
 
 /// Longest part of a provider's message that is passed on, in bytes.

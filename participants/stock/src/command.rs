@@ -1,13 +1,13 @@
 //! The commands' payloads, parsed into what the participant works with.
 
 use baton_participant_kit::participant::{Answer, Command};
-use baton_proto::shop::stock::v1::{ReleaseStock, ReserveStock};
+use baton_participant_kit::reason::{MALFORMED_PAYLOAD, UNKNOWN_COMMAND};
 use baton_rpc::errors::Violations;
-use baton_rpc::reason::CommandReason;
-use baton_rpc::shop::currency::{Currencies, Currency};
-use baton_rpc::shop::identifier::OrderNumber;
-use baton_rpc::shop::lines::Lines;
 use prost::Message as _;
+use shop_domain::currency::{Currencies, Currency};
+use shop_domain::identifier::OrderNumber;
+use shop_domain::lines::Lines;
+use shop_proto::stock::v1::{ReleaseStock, ReserveStock};
 
 /// Holds stock for all lines of an order, or for none.
 pub const RESERVE: &str = "stock.reserve";
@@ -42,7 +42,7 @@ pub fn parse(command: &Command, currencies: &Currencies) -> Result<Payload, Answ
                 .map(|_| Payload::Release)
                 .map_err(|flaw| malformed(format!("order_number: {}", flaw.description)))
         }
-        _ => Err(Answer::unavailable(CommandReason::UnknownCommand, "the stock participant does not know the command")),
+        _ => Err(Answer::unavailable(UNKNOWN_COMMAND, "the stock participant does not know the command")),
     }
 }
 
@@ -62,5 +62,5 @@ fn reserve(wire: &ReserveStock, currencies: &Currencies) -> Result<Payload, Answ
 }
 
 fn malformed(message: impl Into<String>) -> Answer {
-    Answer::rejected(CommandReason::MalformedPayload, message)
+    Answer::rejected(MALFORMED_PAYLOAD, message)
 }

@@ -1,10 +1,10 @@
 //! An item, and its row.
 
 use baton_participant_kit::clock::timestamp;
-use baton_proto::shop::stock::v1::Item as WireItem;
 use baton_sql::error::SqlError;
 use baton_sql::migration::Migration;
 use baton_sql::value::{Row, Value};
+use shop_proto::stock::v1::Item as WireItem;
 
 /// The stock participant's tables. The CHECKs are the last line: the code never relies on them.
 pub const MIGRATIONS: &[Migration] = &[

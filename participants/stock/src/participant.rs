@@ -7,13 +7,13 @@ use crate::shelf::{Changes, Shelf};
 use async_trait::async_trait;
 use baton_participant_kit::clock::Clock;
 use baton_participant_kit::participant::{Answer, Command, Participant};
-use baton_proto::shop::stock::v1::ReservationState;
-use baton_rpc::shop::currency::Currencies;
 use baton_sql::database::Tx;
 use baton_sql::error::SqlError;
 use baton_sql::migration::Migration;
 use baton_sql::statement::{chunk_sizes, placeholders};
 use baton_sql::value::Value;
+use shop_domain::currency::Currencies;
+use shop_proto::stock::v1::ReservationState;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Its name: queue, schema, config entry.

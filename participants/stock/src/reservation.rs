@@ -1,11 +1,12 @@
 //! Stock held for one line of one order, and its row.
 
 use baton_participant_kit::clock::timestamp;
-use baton_proto::shop::stock::v1::{Reservation as WireReservation, ReservationState};
-use baton_rpc::shop::identifier::OrderNumber;
-use baton_rpc::shop::name;
+use baton_rpc::name::of_saga;
 use baton_sql::error::SqlError;
 use baton_sql::value::{Row, Value};
+use shop_domain::identifier::OrderNumber;
+use shop_domain::name;
+use shop_proto::stock::v1::{Reservation as WireReservation, ReservationState};
 
 /// Columns in the order of [`Reservation::values`].
 pub const COLUMNS: [&str; 6] = ["saga_id", "item_id", "order_no", "quantity", "state", "created_at"];
@@ -70,7 +71,7 @@ impl Reservation {
         WireReservation {
             name: format!("items/{}/reservations/{}", self.item, self.order),
             order: name::of_order(self.order),
-            saga: name::of_saga(self.saga),
+            saga: of_saga(self.saga),
             quantity: self.quantity,
             state: self.state.into(),
             create_time: Some(timestamp(self.created_at)),

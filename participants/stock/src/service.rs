@@ -4,22 +4,24 @@ use crate::catalogue::{self, Created, Restocked};
 use crate::item::{self, Item};
 use crate::reservation::{self, Reservation};
 use baton_participant_kit::clock::Clock;
-use baton_proto::shop::stock::v1::item_service_server::{ItemService, ItemServiceServer};
-use baton_proto::shop::stock::v1::{
-    CreateItemRequest, CreateItemResponse, GetItemRequest, GetItemResponse, ListItemsRequest, ListItemsResponse,
-    ListReservationsRequest, ListReservationsResponse, RestockItemRequest, RestockItemResponse,
-};
 use baton_rpc::errors::{self, Flaw, Violations};
 use baton_rpc::page;
 use baton_rpc::reason::Reason;
+use baton_rpc::request_id::RequestId;
 use baton_rpc::server::MAX_MESSAGE;
-use baton_rpc::shop::currency::Currencies;
-use baton_rpc::shop::identifier::{ItemId, RequestId};
-use baton_rpc::shop::lines::{bounded, price_of_unit};
-use baton_rpc::shop::name;
 use baton_sql::database::Database;
 use baton_sql::error::SqlError;
 use baton_sql::value::{Row, Value};
+use shop_domain::currency::Currencies;
+use shop_domain::identifier::ItemId;
+use shop_domain::lines::{bounded, price_of_unit};
+use shop_domain::name;
+use shop_domain::reason;
+use shop_proto::stock::v1::item_service_server::{ItemService, ItemServiceServer};
+use shop_proto::stock::v1::{
+    CreateItemRequest, CreateItemResponse, GetItemRequest, GetItemResponse, ListItemsRequest, ListItemsResponse,
+    ListReservationsRequest, ListReservationsResponse, RestockItemRequest, RestockItemResponse,
+};
 use tonic::{Code, Request, Response, Status};
 
 /// Most units put in at once.
@@ -50,7 +52,7 @@ impl Items {
         let display_name = violations.keep("display_name", display_name(request.display_name));
         let currency = violations.keep("currency_code", self.currencies.parse(&request.currency_code));
         let price = violations.keep("unit_price_minor_units", price_of_unit(request.unit_price_minor_units));
-        let stock = bounded(request.initial_stock, 0, MAX_UNITS, Reason::QuantityOutOfRange);
+        let stock = bounded(request.initial_stock, 0, MAX_UNITS, reason::QUANTITY_OUT_OF_RANGE);
         let stock = violations.keep("initial_stock", stock);
         let (Some(id), Some(display_name), Some(currency), Some(unit_price), Some(initial_stock)) =
             (id, display_name, currency, price, stock)
@@ -92,7 +94,7 @@ impl ItemService for Items {
             Created::Item(item) => Ok(Response::new(CreateItemResponse { item: Some(item.into_wire()) })),
             Created::Exists => {
                 let text = format!("items/{id} exists with another name, price, currency or initial stock");
-                Err(errors::already_exists(Reason::ItemExists, text))
+                Err(errors::already_exists(reason::ITEM_EXISTS, text))
             }
         }
     }
@@ -102,7 +104,7 @@ impl ItemService for Items {
         let id = name::item(&name).map_err(|flaw| errors::invalid("name", flaw))?;
         let sql = format!("{}item_id = ?", item::SELECT);
         let found = self.select(sql, vec![id.as_str().into()], Item::from_row).await?;
-        let item = found.into_iter().next().ok_or_else(|| errors::not_found(Reason::ItemNotFound, &name))?;
+        let item = found.into_iter().next().ok_or_else(|| errors::not_found(reason::ITEM_NOT_FOUND, &name))?;
         Ok(Response::new(GetItemResponse { item: Some(item.into_wire()) }))
     }
 
@@ -133,21 +135,21 @@ impl ItemService for Items {
         let mut violations = Violations::new();
         let id = violations.keep("name", name::item(&name));
         let request = violations.keep("request_id", RequestId::parse(&request_id));
-        let quantity = violations.keep("quantity", bounded(quantity, 1, MAX_UNITS, Reason::QuantityOutOfRange));
+        let quantity = violations.keep("quantity", bounded(quantity, 1, MAX_UNITS, reason::QUANTITY_OUT_OF_RANGE));
         let (Some(id), Some(request), Some(quantity)) = (id, request, quantity) else {
             return Err(violations.into_status());
         };
         let restocked = catalogue::restock(&self.database, &self.clock, id.as_str(), request.bytes(), quantity).await;
         match restocked.map_err(|error| errors::store(&error))? {
             Restocked::Item(item) => Ok(Response::new(RestockItemResponse { item: Some(item.into_wire()) })),
-            Restocked::NoSuchItem => Err(errors::not_found(Reason::ItemNotFound, &name)),
+            Restocked::NoSuchItem => Err(errors::not_found(reason::ITEM_NOT_FOUND, &name)),
             Restocked::Reused => {
                 let text = "request_id was used before for another item or quantity";
-                Err(errors::already_exists(Reason::RequestIdReused, text))
+                Err(errors::already_exists(Reason::REQUEST_ID_REUSED, text))
             }
             Restocked::TooMuch => {
                 let text = format!("{name} would hold more than {} units", catalogue::MAX_STOCK);
-                Err(errors::status(Code::FailedPrecondition, Reason::StockOverflow.as_str(), text))
+                Err(errors::status(Code::FailedPrecondition, reason::STOCK_OVERFLOW.as_str(), text))
             }
         }
     }
@@ -194,12 +196,12 @@ fn display_name(text: String) -> Result<String, Flaw> {
     if text.len() <= MAX_DISPLAY_NAME && !text.chars().any(char::is_control) {
         return Ok(text);
     }
-    Err(Flaw::new(Reason::DisplayNameInvalid, "must be at most 200 bytes of UTF-8 without control characters"))
+    Err(Flaw::new(reason::DISPLAY_NAME_INVALID, "must be at most 200 bytes of UTF-8 without control characters"))
 }
 
 fn text_key(key: Option<Vec<u8>>) -> Result<Option<String>, Flaw> {
     let text = key.map(String::from_utf8).transpose();
-    text.map_err(|_| Flaw::new(Reason::PageTokenInvalid, "must be the next_page_token of the same query"))
+    text.map_err(|_| Flaw::new(Reason::PAGE_TOKEN_INVALID, "must be the next_page_token of the same query"))
 }
 
 fn join_key(one: &Reservation) -> Vec<u8> {

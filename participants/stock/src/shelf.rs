@@ -3,11 +3,11 @@
 use crate::item::Item;
 use crate::reservation::Reservation;
 use baton_participant_kit::participant::Answer;
-use baton_proto::shop::stock::v1::ReservationState;
-use baton_rpc::reason::CommandReason;
-use baton_rpc::shop::currency::Currency;
-use baton_rpc::shop::identifier::OrderNumber;
-use baton_rpc::shop::lines::{Line, Lines};
+use shop_domain::currency::Currency;
+use shop_domain::identifier::OrderNumber;
+use shop_domain::lines::{Line, Lines};
+use shop_domain::reason;
+use shop_proto::stock::v1::ReservationState;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The locked items of a batch and what has become of them.
@@ -98,15 +98,15 @@ impl Shelf {
     fn refuse_by_catalogue(&self, currency: Currency, line: &Line) -> Option<Answer> {
         let id = line.item.as_str();
         let Some(item) = self.items.get(id) else {
-            return Some(Answer::rejected(CommandReason::ItemUnknown, format!("item {id} does not exist")));
+            return Some(Answer::rejected(reason::ITEM_UNKNOWN, format!("item {id} does not exist")));
         };
         if item.currency != currency.as_str() {
             let text = format!("item {id} is sold in {}, not in {currency}", item.currency);
-            return Some(Answer::rejected(CommandReason::CurrencyMismatch, text));
+            return Some(Answer::rejected(reason::CURRENCY_MISMATCH, text));
         }
         if item.unit_price != line.unit_price {
             let text = format!("item {id} costs {} minor units, not {}", item.unit_price, line.unit_price);
-            return Some(Answer::rejected(CommandReason::PriceChanged, text));
+            return Some(Answer::rejected(reason::PRICE_CHANGED, text));
         }
         None
     }
@@ -116,7 +116,7 @@ impl Shelf {
         let available = self.items.get(id).map_or(0, |item| item.available);
         (available < line.quantity).then(|| {
             let text = format!("item {id} has {available} units available, {} were ordered", line.quantity);
-            Answer::rejected(CommandReason::OutOfStock, text)
+            Answer::rejected(reason::OUT_OF_STOCK, text)
         })
     }
 }
@@ -126,9 +126,9 @@ mod tests {
     use super::Shelf;
     use crate::item::Item;
     use baton_rpc::errors::Violations;
-    use baton_rpc::shop::currency::Currency;
-    use baton_rpc::shop::identifier::OrderNumber;
-    use baton_rpc::shop::lines::Lines;
+    use shop_domain::currency::Currency;
+    use shop_domain::identifier::OrderNumber;
+    use shop_domain::lines::Lines;
 
     fn item(id: &str, available: i64) -> Item {
         Item {

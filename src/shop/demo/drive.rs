@@ -6,14 +6,14 @@ use crate::client::endpoint;
 use crate::config::key;
 use crate::failure::Failure;
 use crate::progress::Progress;
-use baton_proto::shop::order::v1::order_placement_service_client::OrderPlacementServiceClient;
-use baton_proto::shop::order::v1::order_service_client::OrderServiceClient;
-use baton_proto::shop::order::v1::{CreateOrderRequest, OrderLine, OrderProgress, PlaceOrderRequest};
-use baton_proto::shop::stock::v1::CreateItemRequest;
-use baton_proto::shop::stock::v1::item_service_client::ItemServiceClient;
 use baton_verify::evidence::Acknowledged;
 use baton_verify::gather::{Scope, Sources};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use shop_proto::order::v1::order_placement_service_client::OrderPlacementServiceClient;
+use shop_proto::order::v1::order_service_client::OrderServiceClient;
+use shop_proto::order::v1::{CreateOrderRequest, OrderLine, OrderProgress, PlaceOrderRequest};
+use shop_proto::stock::v1::CreateItemRequest;
+use shop_proto::stock::v1::item_service_client::ItemServiceClient;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -287,7 +287,7 @@ fn placing(item: &str, order: &Numbered) -> PlaceOrderRequest {
     }
 }
 
-fn end(progress: &OrderProgress) -> Option<baton_proto::shop::order::v1::OrderState> {
+fn end(progress: &OrderProgress) -> Option<shop_proto::order::v1::OrderState> {
     progress.done.then(|| progress.state())
 }
 

@@ -4,10 +4,10 @@ use super::drive::Placed;
 use super::plan::Expected;
 use crate::shop::records::order_state;
 use crate::show::table;
-use baton_proto::shop::order::v1::OrderState;
 use baton_verify::report::{Finding, Offenders};
 use hdrhistogram::Histogram;
 use serde_json::{Value, json};
+use shop_proto::order::v1::OrderState;
 use std::collections::BTreeMap;
 use std::time::Duration;
 

@@ -1,7 +1,8 @@
 //! Sagas brought where no participant brings them within a test's patience: what happens to them is written into their
 //! journals as an orchestrator would have written it, beside those that run.
 
-use baton_orchestrator::sagas::Registry;
+use baton_shop::saga::registry;
+
 use baton_orchestrator::store::sql::SqlStore;
 use baton_orchestrator::store::{Changes, Loaded, SagaStore as _, Update};
 use baton_query::half::position;
@@ -31,7 +32,7 @@ pub async fn happen(
     event: impl Fn((StepIndex, Direction, u32)) -> Event + Send + 'static,
 ) {
     let id = SagaId(Uuid::try_parse(saga.trim_start_matches("sagas/")).expect("an id").into_bytes());
-    let registry = Registry::standard();
+    let registry = registry();
     let decide = move |loaded: &Loaded| {
         let saga = &loaded.records[&id].saga;
         let event = event(position(&saga.state).unwrap_or((0, Direction::Action, 0)));

@@ -11,28 +11,9 @@ pub mod operation;
 pub mod schema;
 
 use crate::http::problem::{MEDIA_TYPE, TYPE};
-use crate::http::served::SERVED;
+use crate::http::served::Table;
 use schema::Schemas;
 use serde_json::{Map, Value, json};
-use std::sync::LazyLock;
-
-/// The document as it is served: indented, so that people can read it and diffs of it are small.
-pub static TEXT: LazyLock<String> = LazyLock::new(|| format!("{:#}\n", document()));
-
-/// The groups of routes: the first segment of their paths, and what it is about.
-pub const TAGS: [(&str, &str); 11] = [
-    ("sagas", "Find sagas, learn why they stand where they stand, set them right."),
-    ("jobs", "One order for every saga that a filter selects."),
-    ("holds", "Definitions and participants that are halted."),
-    ("deadLetters", "Messages that could not be processed."),
-    ("auditEntries", "What operators did."),
-    ("overview", "How the installation is doing."),
-    ("definitions", "Definitions, and how a new one fits the sagas under way."),
-    ("orders", "What customers buy."),
-    ("payments", "What was paid."),
-    ("items", "The catalogue and its stock."),
-    ("chaosTargets", "Breaking things on purpose; in development only."),
-];
 
 /// The first segment of a path.
 #[must_use]
@@ -48,21 +29,22 @@ requests may leave out any that is not required, and name none that is not there
 
 /// The document.
 #[must_use]
-pub fn document() -> Value {
-    let mut schemas = Schemas::new(SERVED.iter().map(|served| served.method.input()));
+pub fn document(table: &Table) -> Value {
+    let mut schemas = Schemas::new(table.comments(), table.served().iter().map(|served| served.method.input()));
     let mut paths = Map::new();
-    for served in SERVED.iter() {
+    for served in table.served() {
         let operation = operation::of(served, &mut schemas);
         let path = paths.entry(served.route.path).or_insert_with(|| json!({}));
         path[served.route.method.as_str().to_ascii_lowercase()] = operation;
     }
-    let tags: Vec<Value> = TAGS.iter().map(|(name, about)| json!({ "name": name, "description": about })).collect();
+    let tags: Vec<Value> =
+        table.groups().iter().map(|group| json!({ "name": group.name, "description": group.about })).collect();
     json!({
         "openapi": "3.1.0",
         "info": {
             "title": "Baton",
             "version": env!("CARGO_PKG_VERSION"),
-            "summary": "An orchestrated saga engine: orders, and what operators do.",
+            "summary": "An orchestrated saga engine: sagas, and what operators do.",
             "description": ABOUT,
             "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
             "contact": { "name": "The authors of Baton" },

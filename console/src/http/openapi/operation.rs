@@ -1,7 +1,8 @@
 //! Routes as operations: parameters, body, answers.
 
+use crate::http::openapi::comment::{Comments, headline};
 use crate::http::openapi::schema::{Schemas, Way};
-use crate::http::openapi::{comment, tag};
+use crate::http::openapi::tag;
 use crate::http::route::Answer;
 use crate::http::served::{Served, takes_version};
 use http::Method;
@@ -9,15 +10,15 @@ use prost_reflect::Kind;
 use serde_json::{Map, Value, json};
 
 /// One operation; the schemas it needs are put into `schemas`.
-pub fn of(served: &Served, schemas: &mut Schemas) -> Value {
-    let about = comment::of(served.method.parent_file().name(), served.method.path());
-    let mut parameters = path(served);
+pub fn of(served: &Served, schemas: &mut Schemas<'_>) -> Value {
+    let about = schemas.comments().of(served.method.parent_file().name(), served.method.path());
+    let mut parameters = path(served, schemas.comments());
     parameters.extend(query(served, schemas));
     parameters.extend(headers(served));
     let mut operation = json!({
         "operationId": id(served),
         "tags": [tag(served.route.path)],
-        "summary": comment::headline(about),
+        "summary": headline(about),
         "description": description(served, about),
         "responses": responses(served, schemas),
     });
@@ -55,10 +56,10 @@ pub fn description(served: &Served, about: &str) -> String {
     format!("{about}{how}\n\ngRPC: `{}/{}`", served.route.service, served.route.call)
 }
 
-fn path(served: &Served) -> Vec<Value> {
+fn path(served: &Served, comments: &Comments) -> Vec<Value> {
     let input = served.method.input();
     let named = input.get_field_by_name(served.route.named);
-    let about = named.map_or("", |field| comment::of(input.parent_file().name(), field.path()));
+    let about = named.map_or("", |field| comments.of(input.parent_file().name(), field.path()));
     let schema = match about.contains("{uuid}") {
         true => json!({ "type": "string", "format": "uuid" }),
         false => json!({ "type": "string", "minLength": 1 }),
@@ -75,7 +76,7 @@ fn path(served: &Served) -> Vec<Value> {
     variables.collect()
 }
 
-fn query(served: &Served, schemas: &mut Schemas) -> Vec<Value> {
+fn query(served: &Served, schemas: &mut Schemas<'_>) -> Vec<Value> {
     if served.route.method != Method::GET {
         return Vec::new();
     }
@@ -111,7 +112,7 @@ fn headers(served: &Served) -> Vec<Value> {
     headers
 }
 
-fn body(served: &Served, schemas: &mut Schemas) -> Option<Value> {
+fn body(served: &Served, schemas: &mut Schemas<'_>) -> Option<Value> {
     if served.route.method != Method::POST {
         return None;
     }
@@ -121,11 +122,11 @@ fn body(served: &Served, schemas: &mut Schemas) -> Option<Value> {
     Some(json!({ "required": true, "content": { "application/json": { "schema": schema, "example": example } } }))
 }
 
-fn responses(served: &Served, schemas: &mut Schemas) -> Value {
+fn responses(served: &Served, schemas: &mut Schemas<'_>) -> Value {
     let schema = schemas.message(&served.method.output(), Way::Answered, "");
     let mut done = match served.route.answer {
         Answer::Once | Answer::Tagged => json!({
-            "description": comment::of(served.method.output().parent_file().name(), served.method.output().path()),
+            "description": schemas.comments().of(served.method.output().parent_file().name(), served.method.output().path()),
             "content": { "application/json": { "schema": schema } },
         }),
         // 3.1 has no word for what each event holds.

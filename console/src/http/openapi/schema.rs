@@ -1,6 +1,6 @@
 //! Messages and enums as JSON schemas, each once, under its short name.
 
-use crate::http::openapi::comment;
+use crate::http::openapi::comment::Comments;
 use prost_reflect::{EnumDescriptor, FieldDescriptor, Kind, MessageDescriptor};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,17 +15,18 @@ pub enum Way {
 }
 
 /// The schemas that were asked for, and those they refer to.
-#[derive(Debug, Default)]
-pub struct Schemas {
+#[derive(Debug)]
+pub struct Schemas<'a> {
+    comments: &'a Comments,
     made: BTreeMap<String, Value>,
     // Full names of what requests hold. What goes both ways is described as requests have it, which is true of answers, too.
     asked: BTreeSet<String>,
 }
 
-impl Schemas {
+impl<'a> Schemas<'a> {
     /// None yet; `requests` are all the messages that requests are read into.
-    pub fn new(requests: impl Iterator<Item = MessageDescriptor>) -> Self {
-        let mut schemas = Self::default();
+    pub fn new(comments: &'a Comments, requests: impl Iterator<Item = MessageDescriptor>) -> Self {
+        let mut schemas = Self { comments, made: BTreeMap::new(), asked: BTreeSet::new() };
         let mut left: Vec<MessageDescriptor> = requests.collect();
         while let Some(message) = left.pop() {
             if schemas.asked.insert(message.full_name().to_owned()) {
@@ -33,6 +34,12 @@ impl Schemas {
             }
         }
         schemas
+    }
+
+    /// What the .proto files say.
+    #[must_use]
+    pub fn comments(&self) -> &'a Comments {
+        self.comments
     }
 
     /// All of them, with that of a problem.
@@ -59,7 +66,7 @@ impl Schemas {
         let (mut properties, mut required) = (Map::new(), Vec::new());
         for field in message.fields().filter(|field| field.name() != without) {
             let mut schema = self.field(&field, way);
-            if is_required(message, &field, way) {
+            if self.is_required(message, &field, way) {
                 required.push(field.json_name().to_owned());
                 if way == Way::Asked {
                     not_empty(&mut schema, &field);
@@ -69,7 +76,7 @@ impl Schemas {
         }
         let mut schema = json!({
             "type": "object",
-            "description": comment::of(message.parent_file().name(), message.path()),
+            "description": self.comments.of(message.parent_file().name(), message.path()),
             "properties": properties,
         });
         if !required.is_empty() {
@@ -85,7 +92,7 @@ impl Schemas {
     pub fn field(&mut self, field: &FieldDescriptor, way: Way) -> Value {
         let one = self.kind(&field.kind(), way);
         let mut schema = if field.is_list() { json!({ "type": "array", "items": one }) } else { one };
-        let about = comment::of(field.parent_message().parent_file().name(), field.path());
+        let about = self.comments.of(field.parent_message().parent_file().name(), field.path());
         if !about.is_empty() {
             schema["description"] = about.into();
         }
@@ -128,9 +135,9 @@ impl Schemas {
     fn values(&mut self, values: &EnumDescriptor) -> Value {
         let name = values.name().to_owned();
         let file = values.parent_file();
-        let about = comment::of(file.name(), values.path());
+        let about = self.comments.of(file.name(), values.path());
         let lines = values.values().map(|value| {
-            let said = comment::of(file.name(), value.path());
+            let said = self.comments.of(file.name(), value.path());
             format!("- `{}`: {said}", value.name())
         });
         let lines = std::iter::once(format!("{about}\n")).chain(lines).collect::<Vec<_>>().join("\n");
@@ -140,15 +147,15 @@ impl Schemas {
             .or_insert_with(|| json!({ "type": "string", "description": lines, "enum": names }));
         reference(&name)
     }
-}
 
-/// Answers have every field that is no message. Of requests the .proto files say it in words; a request id may come in a header.
-fn is_required(message: &MessageDescriptor, field: &FieldDescriptor, way: Way) -> bool {
-    match way {
-        Way::Answered => !field.supports_presence(),
-        Way::Asked => {
-            let about = comment::of(message.parent_file().name(), field.path());
-            message.name().ends_with("Request") && about.contains("Required") && field.name() != "request_id"
+    /// Answers have every field that is no message. Of requests the .proto files say it in words; a request id may come in a header.
+    fn is_required(&self, message: &MessageDescriptor, field: &FieldDescriptor, way: Way) -> bool {
+        match way {
+            Way::Answered => !field.supports_presence(),
+            Way::Asked => {
+                let about = self.comments.of(message.parent_file().name(), field.path());
+                message.name().ends_with("Request") && about.contains("Required") && field.name() != "request_id"
+            }
         }
     }
 }

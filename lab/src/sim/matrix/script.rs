@@ -6,8 +6,9 @@ use crate::sim::cast::Twist;
 use crate::sim::life::{Role, Us};
 use baton_courier::bus::Destination;
 use baton_participant_kit::participant::{Answer, Command, CommandKey, Direction};
-use baton_rpc::reason::CommandReason;
+use baton_participant_kit::reason::STORE_UNAVAILABLE;
 use saga_core::saga::Direction as CoreDirection;
+use shop_domain::reason;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -176,9 +177,9 @@ impl Twist for Answers {
 }
 
 fn refused() -> Answer {
-    Answer::rejected(CommandReason::OutOfStock, "as the case says")
+    Answer::rejected(reason::OUT_OF_STOCK, "as the case says")
 }
 
 fn away() -> Answer {
-    Answer::unavailable(CommandReason::StoreBusy, "as the case says")
+    Answer::unavailable(STORE_UNAVAILABLE, "as the case says")
 }

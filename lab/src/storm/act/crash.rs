@@ -67,13 +67,13 @@ fn kind_of(point: Point, turn: usize) -> Kind {
 
 fn stir_of(point: Point) -> Stir {
     match point {
-        Point::OrchestratorBeforeRelay | Point::OrchestratorAfterRelay => Stir::LostConfirms,
-        Point::OrchestratorBeforeWake | Point::OrchestratorAfterWake => Stir::Unavailable,
-        Point::OrchestratorBeforeQuarantine
-        | Point::OrchestratorAfterQuarantine
-        | Point::ParticipantBeforeQuarantine
-        | Point::ParticipantAfterQuarantine => Stir::Garbage,
-        Point::ParticipantBeforeRelease => Stir::HeldReplies,
+        Point::ORCHESTRATOR_BEFORE_RELAY | Point::ORCHESTRATOR_AFTER_RELAY => Stir::LostConfirms,
+        Point::ORCHESTRATOR_BEFORE_WAKE | Point::ORCHESTRATOR_AFTER_WAKE => Stir::Unavailable,
+        Point::ORCHESTRATOR_BEFORE_QUARANTINE
+        | Point::ORCHESTRATOR_AFTER_QUARANTINE
+        | Point::PARTICIPANT_BEFORE_QUARANTINE
+        | Point::PARTICIPANT_AFTER_QUARANTINE => Stir::Garbage,
+        Point::PARTICIPANT_BEFORE_RELEASE => Stir::HeldReplies,
         _ => Stir::Nothing,
     }
 }

@@ -12,8 +12,6 @@ use baton_courier::rabbitmq::{RabbitBus, RabbitConfig};
 use baton_courier::topology;
 use baton_orchestrator::store::REPLIES;
 use baton_proto::baton::participant::v1 as wire;
-use baton_proto::shop::payment::v1::CancelPayment;
-use baton_proto::shop::stock::v1::{ReserveLine, ReserveStock};
 use baton_sql::database::Database;
 use bytes::Bytes;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
@@ -21,6 +19,8 @@ use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
 use prost::Message as _;
 use rand::RngExt as _;
 use rand::rngs::StdRng;
+use shop_proto::payment::v1::CancelPayment;
+use shop_proto::stock::v1::{ReserveLine, ReserveStock};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -135,7 +135,7 @@ async fn finished(sagas: &Database) -> Result<Vec<Victim>> {
     let rows = sagas.query(sql, Vec::new()).await?;
     rows.iter()
         .map(|row| {
-            let input = baton_proto::shop::order::v1::OrderSagaInput::decode(row.bytes(2)?)?;
+            let input = shop_proto::order::v1::OrderSagaInput::decode(row.bytes(2)?)?;
             let saga = Bytes::copy_from_slice(row.bytes(0)?);
             let lines = input.lines.into_iter().map(|line| ReserveLine {
                 item_id: line.item_id,

@@ -29,8 +29,8 @@ impl Api {
         let id = saga_id("name", &request.name)?;
         let mut violations = Violations::new();
         let verb = violations.keep("verb", verb(request.verb));
-        let actor = violations.keep("actor", words(request.actor, MAX_ACTOR, Reason::ActorInvalid));
-        let reason = violations.keep("reason", words(request.reason, MAX_REASON, Reason::OrderReasonInvalid));
+        let actor = violations.keep("actor", words(request.actor, MAX_ACTOR, Reason::ACTOR_INVALID));
+        let reason = violations.keep("reason", words(request.reason, MAX_REASON, Reason::ORDER_REASON_INVALID));
         let request_id = violations.keep("request_id", request_id(&request.request_id));
         let (Some(verb), Some(actor), Some(reason), Some(request_id)) = (verb, actor, reason, request_id) else {
             return Err(violations.into_status());
@@ -154,8 +154,8 @@ pub(super) fn verb(code: i32) -> Result<Verb, Flaw> {
         Ok(wire::SagaVerb::ResolveUndone) => Ok(Verb::ResolveUndone),
         Ok(wire::SagaVerb::Pause) => Ok(Verb::Pause),
         Ok(wire::SagaVerb::Resume) => Ok(Verb::Resume),
-        Ok(wire::SagaVerb::Unspecified) => Err(Flaw::new(Reason::FieldRequired, "must say what is ordered")),
-        Err(_) => Err(Flaw::new(Reason::EnumUnknown, "must be a SagaVerb")),
+        Ok(wire::SagaVerb::Unspecified) => Err(Flaw::new(Reason::FIELD_REQUIRED, "must say what is ordered")),
+        Err(_) => Err(Flaw::new(Reason::ENUM_UNKNOWN, "must be a SagaVerb")),
     }
 }
 

@@ -10,7 +10,7 @@ use baton_proto::baton::saga::v1 as wire;
 use baton_rpc::errors::{Flaw, Violations};
 use baton_rpc::page;
 use baton_rpc::reason::Reason;
-use baton_rpc::shop::identifier::RequestId;
+use baton_rpc::request_id::RequestId;
 use tonic::Status;
 use uuid::Uuid;
 
@@ -68,11 +68,11 @@ impl Api {
 fn before(query: &str, token: &str) -> Result<Option<u64>, Flaw> {
     let number = |key: Vec<u8>| key.as_slice().try_into().map(u64::from_be_bytes);
     let number = page::key(query, token)?.map(number).transpose();
-    number.map_err(|_| Flaw::new(Reason::PageTokenInvalid, "must be a token of this list"))
+    number.map_err(|_| Flaw::new(Reason::PAGE_TOKEN_INVALID, "must be a token of this list"))
 }
 
 fn actor(text: String) -> Result<Option<String>, Flaw> {
-    if text.is_empty() { Ok(None) } else { words(text, MAX_ACTOR, Reason::ActorInvalid).map(Some) }
+    if text.is_empty() { Ok(None) } else { words(text, MAX_ACTOR, Reason::ACTOR_INVALID).map(Some) }
 }
 
 fn entry(row: AuditRow) -> wire::AuditEntry {

@@ -46,7 +46,7 @@ impl Api {
         &self,
         request: &wire::CheckDefinitionRequest,
     ) -> Result<wire::CheckDefinitionResponse, Status> {
-        let missing = || invalid("definition", Flaw::new(Reason::FieldRequired, "must be given"));
+        let missing = || invalid("definition", Flaw::new(Reason::FIELD_REQUIRED, "must be given"));
         let asked = request.definition.as_ref().ok_or_else(missing)?;
         let new = read::definition(asked, &self.registry)?;
         let (groups, exact) = self.desk()?.standing().await.map_err(|error| of_store(&error))?;

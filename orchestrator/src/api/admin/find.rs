@@ -64,11 +64,11 @@ fn place(key: Option<Vec<u8>>) -> Result<Option<Place>, Flaw> {
     let Some(key) = key else { return Ok(None) };
     let split = key.split_first_chunk::<8>().and_then(|(at, id)| Some((i64::from_be_bytes(*at), id.try_into().ok()?)));
     let place = split.map(|(at, id)| Place { at, id: SagaId(id) });
-    place.map(Some).ok_or_else(|| Flaw::new(Reason::PageTokenInvalid, "must be a token of this list"))
+    place.map(Some).ok_or_else(|| Flaw::new(Reason::PAGE_TOKEN_INVALID, "must be a token of this list"))
 }
 
 fn order_flaw(error: OrderError) -> Flaw {
-    Flaw::new(Reason::OrderByInvalid, error.to_string())
+    Flaw::new(Reason::ORDER_BY_INVALID, error.to_string())
 }
 
 /// Both must hold. A flaw of the filter is told at once, with what a program needs to point at it.
@@ -87,12 +87,12 @@ pub(super) fn filter(filter: &str, preset: &str, violations: &mut Violations) ->
 fn named(preset: &str) -> Result<Preset, Flaw> {
     let names = || Preset::ALL.map(Preset::name).join(", ");
     Preset::named(preset)
-        .ok_or_else(|| Flaw::new(Reason::PresetUnknown, format!("must be empty or one of {}", names())))
+        .ok_or_else(|| Flaw::new(Reason::PRESET_UNKNOWN, format!("must be empty or one of {}", names())))
 }
 
 fn refused(error: &FilterError) -> Status {
     let mut violations = Violations::new();
-    violations.add("filter", Flaw::new(Reason::FilterInvalid, error.to_string()));
+    violations.add("filter", Flaw::new(Reason::FILTER_INVALID, error.to_string()));
     // As people count, and as the sentence says.
     let mut metadata = HashMap::from([("byte".to_owned(), (error.at + 1).to_string())]);
     if let filter::Flaw::UnknownField { nearest: Some(field), found: _ } = &error.flaw {

@@ -88,10 +88,10 @@ impl Api {
     fn judged(&self, act: &str, name: &str, reason: String, actor: String, request: &str) -> Result<Judged, Status> {
         let mut violations = Violations::new();
         let form = "must be holds/definitions/ and a definition, or holds/participants/ and a participant";
-        let held = Held::parse(name).ok_or_else(|| Flaw::new(Reason::NameInvalid, form));
+        let held = Held::parse(name).ok_or_else(|| Flaw::new(Reason::NAME_INVALID, form));
         let held = violations.keep("name", held);
-        let reason = violations.keep("reason", words(reason, MAX_REASON, Reason::OrderReasonInvalid));
-        let actor = violations.keep("actor", words(actor, MAX_ACTOR, Reason::ActorInvalid));
+        let reason = violations.keep("reason", words(reason, MAX_REASON, Reason::ORDER_REASON_INVALID));
+        let actor = violations.keep("actor", words(actor, MAX_ACTOR, Reason::ACTOR_INVALID));
         let request = violations.keep("request_id", request_id(request));
         let (Some(held), Some(reason), Some(actor), Some(request)) = (held, reason, actor, request) else {
             return Err(violations.into_status());
@@ -118,7 +118,7 @@ impl Api {
             Held::Definition(name) => (self.registry.newest(name).is_some(), "definition"),
             Held::Participant(name) => (self.registry.participants().contains(name), "participant"),
         };
-        let flaw = || Flaw::new(Reason::NameInvalid, format!("must name a {what} that this build knows"));
+        let flaw = || Flaw::new(Reason::NAME_INVALID, format!("must name a {what} that this build knows"));
         if known { Ok(()) } else { Err(invalid("name", flaw())) }
     }
 

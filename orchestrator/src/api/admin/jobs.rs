@@ -35,12 +35,12 @@ impl Api {
         let mut violations = Violations::new();
         if request.filter.trim().is_empty() && request.preset.is_empty() {
             let every = "must say which sagas, unless the preset does";
-            violations.add("filter", Flaw::new(Reason::FieldRequired, every));
+            violations.add("filter", Flaw::new(Reason::FIELD_REQUIRED, every));
         }
         let selected = filter(&request.filter, &request.preset, &mut violations)?;
         let verb = violations.keep("verb", verb(request.verb));
-        let reason = violations.keep("reason", words(request.reason, MAX_REASON, Reason::OrderReasonInvalid));
-        let actor = violations.keep("actor", words(request.actor, MAX_ACTOR, Reason::ActorInvalid));
+        let reason = violations.keep("reason", words(request.reason, MAX_REASON, Reason::ORDER_REASON_INVALID));
+        let actor = violations.keep("actor", words(request.actor, MAX_ACTOR, Reason::ACTOR_INVALID));
         let max_rate = violations.keep("max_rate", rate(request.max_rate));
         let asked = violations.keep("request_id", request_id(&request.request_id));
         let (Some(selected), Some(verb), Some(reason), Some(actor), Some(max_rate), Some(asked), true) =
@@ -132,8 +132,8 @@ impl Api {
         let id = job_id("name", &request.name)?;
         let mut violations = Violations::new();
         let control = violations.keep("control", control(request.control));
-        let reason = violations.keep("reason", words(request.reason, MAX_REASON, Reason::OrderReasonInvalid));
-        let actor = violations.keep("actor", words(request.actor, MAX_ACTOR, Reason::ActorInvalid));
+        let reason = violations.keep("reason", words(request.reason, MAX_REASON, Reason::ORDER_REASON_INVALID));
+        let actor = violations.keep("actor", words(request.actor, MAX_ACTOR, Reason::ACTOR_INVALID));
         let asked = violations.keep("request_id", request_id(&request.request_id));
         let (Some((control, word)), Some(reason), Some(actor), Some(asked)) = (control, reason, actor, asked) else {
             return Err(violations.into_status());
@@ -221,7 +221,7 @@ fn rate(rate: u32) -> Result<u32, Flaw> {
     match rate {
         0 => Ok(DEFAULT_RATE),
         1..=MAX_RATE => Ok(rate),
-        _ => Err(Flaw::new(Reason::RateOutOfRange, format!("must be at most {MAX_RATE} orders a second"))),
+        _ => Err(Flaw::new(Reason::RATE_OUT_OF_RANGE, format!("must be at most {MAX_RATE} orders a second"))),
     }
 }
 
@@ -230,14 +230,14 @@ fn control(code: i32) -> Result<(Control, &'static str), Flaw> {
         Ok(wire::JobControl::Pause) => Ok((Control::Pause, "pause-job")),
         Ok(wire::JobControl::Resume) => Ok((Control::Resume, "resume-job")),
         Ok(wire::JobControl::Cancel) => Ok((Control::Cancel, "cancel-job")),
-        Ok(wire::JobControl::Unspecified) => Err(Flaw::new(Reason::FieldRequired, "must say what to do")),
-        Err(_) => Err(Flaw::new(Reason::EnumUnknown, "must be a JobControl")),
+        Ok(wire::JobControl::Unspecified) => Err(Flaw::new(Reason::FIELD_REQUIRED, "must say what to do")),
+        Err(_) => Err(Flaw::new(Reason::ENUM_UNKNOWN, "must be a JobControl")),
     }
 }
 
 fn job_id(field: &str, name: &str) -> Result<Uuid, Status> {
     let parsed = name.strip_prefix("jobs/").and_then(|id| Uuid::try_parse(id).ok());
-    parsed.ok_or_else(|| invalid(field, Flaw::new(Reason::NameInvalid, "must be jobs/ and a UUID")))
+    parsed.ok_or_else(|| invalid(field, Flaw::new(Reason::NAME_INVALID, "must be jobs/ and a UUID")))
 }
 
 fn unknown(id: Uuid) -> Status {
@@ -245,7 +245,7 @@ fn unknown(id: Uuid) -> Status {
 }
 
 fn foreign_token() -> Status {
-    invalid("page_token", Flaw::new(Reason::PageTokenInvalid, "must be a token of this list"))
+    invalid("page_token", Flaw::new(Reason::PAGE_TOKEN_INVALID, "must be a token of this list"))
 }
 
 fn as_wire(job: &Job) -> wire::Job {

@@ -8,7 +8,7 @@ use crate::api::view::{name_of, timestamp};
 use crate::desk::audit::{NewAudit, content};
 use crate::desk::letters::{Decided, Letter, LetterState, MAX_NOTED};
 use crate::sagas::{Part, Registry};
-use crate::shown;
+use crate::shown::{self, Redactor};
 use crate::store::{Fingerprint, StoreError};
 use crate::workers::letters::{items, sagas};
 use baton_courier::bus::Destination;
@@ -74,7 +74,7 @@ impl Api {
         };
         let found = desk.letter(id).await.map_err(|error| failed(&error))?;
         let (letter, body) = found.ok_or_else(|| missing(id))?;
-        let Decoded { json, flaw, hex } = decoded(&self.registry, &letter, &body);
+        let Decoded { json, flaw, hex } = decoded(&self.registry, &self.shown, &letter, &body);
         let all = sagas(&letter.destination, &body);
         Ok(wire::GetDeadLetterResponse { dead_letter: Some(view(&letter, &all)), json, flaw, hex })
     }
@@ -110,8 +110,8 @@ impl Api {
         let desk = self.desk()?;
         let mut violations = Violations::new();
         let id = violations.keep("name", letter_id(name));
-        let reason = violations.keep("reason", words(reason, MAX_REASON, Reason::OrderReasonInvalid));
-        let actor = violations.keep("actor", words(actor, MAX_ACTOR, Reason::ActorInvalid));
+        let reason = violations.keep("reason", words(reason, MAX_REASON, Reason::ORDER_REASON_INVALID));
+        let actor = violations.keep("actor", words(actor, MAX_ACTOR, Reason::ACTOR_INVALID));
         let request = violations.keep("request_id", request_id(request));
         let (Some(id), Some(reason), Some(actor), Some(request)) = (id, reason, actor, request) else {
             return Err(violations.into_status());
@@ -201,11 +201,11 @@ fn letter_name(id: Uuid) -> String {
 
 fn letter_id(name: &str) -> Result<Uuid, Flaw> {
     let id = name.strip_prefix(NAME).and_then(|id| Uuid::try_parse(id).ok());
-    id.ok_or_else(|| Flaw::new(Reason::NameInvalid, "must be deadLetters/{uuid}"))
+    id.ok_or_else(|| Flaw::new(Reason::NAME_INVALID, "must be deadLetters/{uuid}"))
 }
 
 fn keyset(query: &str, token: &str) -> Result<Option<Uuid>, Flaw> {
-    let flaw = |_| Flaw::new(Reason::PageTokenInvalid, "must be a token of this list");
+    let flaw = |_| Flaw::new(Reason::PAGE_TOKEN_INVALID, "must be a token of this list");
     page::key(query, token)?.map(|key| Uuid::from_slice(&key).map_err(flaw)).transpose()
 }
 
@@ -215,7 +215,7 @@ fn state(code: i32) -> Result<Option<LetterState>, Flaw> {
         Ok(wire::DeadLetterState::Waiting) => Ok(Some(LetterState::Waiting)),
         Ok(wire::DeadLetterState::Replayed) => Ok(Some(LetterState::Replayed)),
         Ok(wire::DeadLetterState::Dropped) => Ok(Some(LetterState::Dropped)),
-        Err(_) => Err(Flaw::new(Reason::EnumUnknown, "must be a DeadLetterState")),
+        Err(_) => Err(Flaw::new(Reason::ENUM_UNKNOWN, "must be a DeadLetterState")),
     }
 }
 
@@ -277,16 +277,16 @@ struct Decoded {
 
 /// The message item by item, so that one that does not decode hides no other. Only of a message in which nothing decodes the
 /// bytes are shown.
-fn decoded(registry: &Registry, letter: &Letter, body: &Bytes) -> Decoded {
+fn decoded(registry: &Registry, shown: &Redactor, letter: &Letter, body: &Bytes) -> Decoded {
     let (kind, list) = match letter.destination {
         Destination::Commands(_) => ("baton.participant.v1.Command", "commands"),
         Destination::Replies => ("baton.participant.v1.Reply", "replies"),
     };
     let whole = items(body).unwrap_or_default();
     let readable = whole.iter().filter_map(|item| {
-        let mut value = shown::value(kind, item)?;
+        let mut value = shown.value(kind, item)?;
         match &letter.destination {
-            Destination::Commands(_) => fill_command(registry, &Command::decode(item.clone()).ok()?, &mut value),
+            Destination::Commands(_) => fill_command(registry, shown, &Command::decode(item.clone()).ok()?, &mut value),
             Destination::Replies => fill_key(Reply::decode(item.clone()).ok()?.key.as_ref(), &mut value),
         }
         Some(value)
@@ -306,10 +306,10 @@ fn decoded(registry: &Registry, letter: &Letter, body: &Bytes) -> Decoded {
 }
 
 /// A payload as its message, without what is secret or personal. One of an unknown type stays taken out.
-fn fill_command(registry: &Registry, command: &Command, value: &mut Value) {
+fn fill_command(registry: &Registry, shown: &Redactor, command: &Command, value: &mut Value) {
     fill_key(command.key.as_ref(), value);
     let kind = command.key.as_ref().and_then(|key| payload_type(registry, command, key));
-    if let Some(payload) = kind.and_then(|kind| shown::value(kind, &command.payload)) {
+    if let Some(payload) = kind.and_then(|kind| shown.value(kind, &command.payload)) {
         value["payload"] = payload;
     }
 }

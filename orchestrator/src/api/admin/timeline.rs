@@ -6,7 +6,7 @@ use crate::api::reason::of_store;
 use crate::api::sagas::saga_id;
 use crate::api::view::timestamp;
 use crate::sagas::{Part, SagaType};
-use crate::shown;
+use crate::shown::Redactor;
 use crate::store::StoreError;
 use baton_proto::baton::saga::v1 as wire;
 use baton_query::half::Half;
@@ -48,7 +48,7 @@ impl Api {
         let now = self.store.now().max(saga.as_ref().map_or(self.store.now(), |saga| saga.updated_at));
         let timeline = drawn(definition, &journal, now);
         gaps.extend(timeline.broken.as_ref().map(|why| format!("Its journal cannot be followed to its end: {why}.")));
-        let payloads = saga.as_ref().map(|saga| payloads(saga_type, saga, &timeline)).unwrap_or_default();
+        let payloads = saga.as_ref().map(|saga| payloads(&self.shown, saga_type, saga, &timeline)).unwrap_or_default();
         let orders = newest(&timeline.orders, "orders", &mut gaps).iter().map(order).collect();
         let entries = newest(&timeline.bare, "entries", &mut gaps).iter().map(bare).collect();
         let newest = journal.last().map_or(0, |entry| entry.version);
@@ -104,8 +104,14 @@ fn newest<'a, T>(all: &'a [T], what: &str, gaps: &mut Vec<String>) -> &'a [T] {
 }
 
 /// Input, each command that was sent, each output.
-fn payloads(saga_type: Option<&dyn SagaType>, saga: &Saga, timeline: &Timeline) -> Vec<wire::SagaPayload> {
-    let mut shown = vec![payload("input".to_owned(), String::new(), message_type(saga_type, Part::Input), &saga.input)];
+fn payloads(
+    redactor: &Redactor,
+    saga_type: Option<&dyn SagaType>,
+    saga: &Saga,
+    timeline: &Timeline,
+) -> Vec<wire::SagaPayload> {
+    let input = message_type(saga_type, Part::Input);
+    let mut shown = vec![payload(redactor, "input".to_owned(), String::new(), input, &saga.input)];
     if let Some(saga_type) = saga_type {
         let at_work = Half::of(saga_type.definition(), saga);
         let drawn = timeline.lanes.iter().map(|lane| (lane.half.clone(), lane.attempts));
@@ -115,17 +121,17 @@ fn payloads(saga_type: Option<&dyn SagaType>, saga: &Saga, timeline: &Timeline) 
                 sent.push(half);
             }
         }
-        shown.extend(sent.iter().map(|half| command(saga_type, saga, half)));
+        shown.extend(sent.iter().map(|half| command(redactor, saga_type, saga, half)));
     }
     shown.extend(saga.outputs.iter().map(|(step, output)| {
         let name = step_name(saga_type, *step);
-        payload(format!("{name}: output"), name, message_type(saga_type, Part::Output(*step)), output)
+        payload(redactor, format!("{name}: output"), name, message_type(saga_type, Part::Output(*step)), output)
     }));
     shown
 }
 
 /// Payloads are not stored; the same saga gives the same bytes again.
-fn command(saga_type: &dyn SagaType, saga: &Saga, half: &Half) -> wire::SagaPayload {
+fn command(redactor: &Redactor, saga_type: &dyn SagaType, saga: &Saga, half: &Half) -> wire::SagaPayload {
     let kind = message_type(Some(saga_type), Part::Command(half.position, half.direction));
     let title = match half.direction {
         Direction::Action => format!("{}: command", half.step),
@@ -133,7 +139,7 @@ fn command(saga_type: &dyn SagaType, saga: &Saga, half: &Half) -> wire::SagaPayl
     };
     let bytes = saga_type.payload(saga, half.position, half.direction);
     match bytes {
-        Ok(bytes) => payload(title, half.step.clone(), kind, &bytes),
+        Ok(bytes) => payload(redactor, title, half.step.clone(), kind, &bytes),
         // Its type is said and the rest left out: the saga has to be shown all the same.
         Err(_) => wire::SagaPayload {
             title,
@@ -145,12 +151,12 @@ fn command(saga_type: &dyn SagaType, saga: &Saga, half: &Half) -> wire::SagaPayl
     }
 }
 
-fn payload(title: String, step: String, kind: &str, bytes: &[u8]) -> wire::SagaPayload {
+fn payload(redactor: &Redactor, title: String, step: String, kind: &str, bytes: &[u8]) -> wire::SagaPayload {
     wire::SagaPayload {
         title,
         step,
         r#type: kind.to_owned(),
-        json: shown::text(kind, bytes).unwrap_or_default(),
+        json: redactor.text(kind, bytes).unwrap_or_default(),
         size_bytes: u32::try_from(bytes.len()).unwrap_or(u32::MAX),
     }
 }

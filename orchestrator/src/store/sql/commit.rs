@@ -31,7 +31,7 @@ pub(super) fn run(tx: &mut Tx, ids: Vec<SagaId>, decide: Arc<Mutex<Decide>>, clo
         let changes = decide.lock().unwrap_or_else(PoisonError::into_inner)(&loaded);
         Ok(match write(tx, &changes).await? {
             Ok(()) => {
-                hit(Point::OrchestratorInsideCommit);
+                hit(Point::ORCHESTRATOR_INSIDE_COMMIT);
                 Verdict::Commit(Ok(changes))
             }
             Err(error) => Verdict::Rollback(Err(error)),

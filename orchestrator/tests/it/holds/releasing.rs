@@ -11,6 +11,7 @@ use baton_orchestrator::store::audit::NewAudit;
 use baton_orchestrator::store::conformance::sample;
 use baton_orchestrator::store::{Changes, Fingerprint, SagaStore as _};
 use baton_orchestrator::workers::holds::Holds;
+use baton_shop::saga::registry;
 use baton_sql::database::DatabaseConfig;
 use saga_core::saga::SagaId;
 use std::time::Duration;
@@ -67,8 +68,7 @@ async fn a_pause_that_comes_after_its_hold_was_released_is_not_given() {
             tokio::task::yield_now().await;
         }
         let saga = SagaId([1; 16]);
-        let worker =
-            |desk: &Desk| Holds::new(desk.clone(), bench.store.clone(), bench.handle.clone(), Registry::standard());
+        let worker = |desk: &Desk| Holds::new(desk.clone(), bench.store.clone(), bench.handle.clone(), registry());
         // The engine stands still, and with it whoever waits for a pause.
         let desk = bench.desk.clone().expect("a desk");
         let held = Held::parse(ORDERS).expect("a name");

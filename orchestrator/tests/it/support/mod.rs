@@ -19,19 +19,20 @@ use baton_orchestrator::engine::sender::Sender;
 use baton_orchestrator::engine::under_way::UnderWay;
 use baton_orchestrator::metrics::Metrics;
 use baton_orchestrator::notify::Notifier;
-use baton_orchestrator::sagas::Registry;
+use baton_orchestrator::shown::Redactor;
 use baton_orchestrator::store::sql::SqlStore;
 use baton_orchestrator::store::{Fingerprint, StartKey};
 use baton_orchestrator::workers::census::Census;
 use baton_orchestrator::workers::probe::Probe;
 use baton_proto::baton::participant::v1 as wire;
-use baton_proto::shop::order::v1::{OrderLine, OrderSagaInput};
+use baton_shop::saga::registry;
 use baton_sql::database::DatabaseConfig;
 use bytes::Bytes;
 use faulty::FaultyStore;
 use prost::Message as _;
 use saga_core::saga::{DefinitionId, SagaId};
 use saga_core::time::Micros;
+use shop_proto::order::v1::{OrderLine, OrderSagaInput};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -183,7 +184,7 @@ impl Bench {
         let (handle, jobs) = EngineHandle::new(1024, 1024, under_way.clone());
         let committer = Committer {
             store: store.clone(),
-            registry: Registry::standard(),
+            registry: registry(),
             new_id: Arc::new(Uuid::now_v7),
             known: baton_orchestrator::engine::known::Known::default(),
             holds: desk.as_ref().map(Desk::known_holds).unwrap_or_default(),
@@ -204,7 +205,8 @@ impl Bench {
             store: self.store.clone(),
             desk: self.desk.clone(),
             probe,
-            registry: Registry::standard(),
+            registry: registry(),
+            shown: Redactor::new(&baton_shop::descriptors::descriptors()),
             notifier: self.notifier.clone(),
             stop: CancellationToken::new(),
         }

@@ -3,10 +3,10 @@
 use crate::evidence::LedgerPayment;
 use baton_orchestrator::store::{Holder, Record as SagaRow};
 use baton_order::order::Order;
-use baton_proto::shop::order::v1::OrderSagaInput;
 use prost::Message as _;
 use saga_core::event::Record;
 use saga_core::saga::{CommandId, Direction, SagaId};
+use shop_proto::order::v1::OrderSagaInput;
 use std::collections::BTreeMap;
 
 /// A row as it was found.
@@ -182,7 +182,7 @@ impl Dossier {
     #[must_use]
     pub fn order_input(&self) -> Option<OrderSagaInput> {
         let saga = &self.saga.row()?.saga;
-        (saga.definition.name == baton_orchestrator::sagas::order::NAME)
+        (saga.definition.name == baton_shop::saga::NAME)
             .then(|| OrderSagaInput::decode(saga.input.clone()).ok())
             .flatten()
     }

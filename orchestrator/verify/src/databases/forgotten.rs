@@ -6,7 +6,7 @@
 use super::tables::Range;
 use super::{Databases, ReadError, reading};
 use baton_orchestrator::api::begin::business_start_key;
-use baton_orchestrator::sagas::order;
+use baton_shop::saga;
 use baton_sql::database::Database;
 use baton_sql::error::SqlError;
 use baton_sql::value::{Row, Value};
@@ -38,7 +38,7 @@ pub(super) async fn among(store: &Database, ids: Vec<Value>) -> Result<BTreeSet<
 pub async fn of_orders(databases: &Databases, orders: &BTreeSet<&str>) -> Result<BTreeMap<String, SagaId>, ReadError> {
     let Some(store) = &databases.orchestrator else { return Ok(BTreeMap::new()) };
     let keys: BTreeMap<[u8; 32], &str> =
-        orders.iter().map(|number| (business_start_key(order::NAME, number).0, *number)).collect();
+        orders.iter().map(|number| (business_start_key(saga::NAME, number).0, *number)).collect();
     let values = keys.keys().map(|key| Value::from(*key)).collect();
     let sql = "SELECT key_digest, saga_id FROM saga_key WHERE key_digest";
     let rows = store.query_in(sql, values, "").await.map_err(reading("start keys"))?;

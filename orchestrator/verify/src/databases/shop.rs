@@ -5,11 +5,11 @@ use super::tables::{CLAIM, PAID, claim, paid};
 use super::{Databases, ORDER, PAYMENT, ReadError, STOCK, forgotten, reading};
 use crate::evidence::LedgerPayment;
 use crate::laws::history::{Kept, Memory};
-use baton_rpc::shop::identifier::OrderNumber;
 use baton_sql::database::Database;
 use baton_sql::error::SqlError;
 use baton_sql::value::{Row, Value};
 use saga_core::saga::SagaId;
+use shop_domain::identifier::OrderNumber;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Rows of one page.

@@ -7,12 +7,12 @@ use baton_orchestrator::api::begin::business_start_key;
 use baton_orchestrator::store::row::journal;
 use baton_orchestrator::store::{Fingerprint, Holder, StartKey};
 use baton_order::order::{self, Order};
-use baton_rpc::shop::identifier::OrderNumber;
 use baton_sql::database::Database;
 use baton_sql::error::SqlError;
 use baton_sql::statement::placeholders;
 use baton_sql::value::{Row, Value};
 use saga_core::saga::SagaId;
+use shop_domain::identifier::OrderNumber;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// An order saga with the order's number and the payment's id that its input names.

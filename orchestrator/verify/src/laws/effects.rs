@@ -3,8 +3,8 @@
 use super::{Case, Found, Law};
 use crate::databases::dossier::{Effect, Found as Read};
 use crate::databases::{ORDER, PAYMENT, STOCK};
-use baton_proto::shop::order::v1::OrderState;
 use saga_core::saga::{Direction, StepIndex};
+use shop_proto::order::v1::OrderState;
 use std::collections::BTreeMap;
 
 /// I6.
@@ -105,7 +105,7 @@ fn effect_and_ledger(case: &Case<'_>, found: &mut Found) {
     }
 }
 
-fn reservations(case: &Case<'_>, input: &baton_proto::shop::order::v1::OrderSagaInput, found: &mut Found) {
+fn reservations(case: &Case<'_>, input: &shop_proto::order::v1::OrderSagaInput, found: &mut Found) {
     let mut wanted: BTreeMap<&str, i64> = BTreeMap::new();
     if done(case, "stock.reserve", Direction::Action) {
         for line in &input.lines {

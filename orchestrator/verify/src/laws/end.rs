@@ -2,9 +2,9 @@
 
 use super::{Case, Found, Law};
 use crate::databases::{ORDER, PAYMENT, STOCK};
-use baton_proto::shop::order::v1::OrderState;
 use saga_core::definition::Definition;
 use saga_core::saga::{Direction, State};
+use shop_proto::order::v1::OrderState;
 use std::collections::BTreeMap;
 
 /// I3.

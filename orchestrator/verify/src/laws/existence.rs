@@ -104,7 +104,7 @@ fn order_exists(case: &Case<'_>, found: &mut Found) {
 fn start_key(case: &Case<'_>, found: &mut Found) {
     let Some(record) = case.dossier.saga.row() else { return };
     let saga = &record.saga;
-    if saga.definition.name != baton_orchestrator::sagas::order::NAME {
+    if saga.definition.name != baton_shop::saga::NAME {
         return;
     }
     let problem = match &case.dossier.start_key {

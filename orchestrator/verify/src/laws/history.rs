@@ -3,7 +3,7 @@
 use super::{Found, Mode};
 use crate::history::{Call, Kind, Outcome};
 use baton_orchestrator::store::row::StateCode;
-use baton_proto::shop::order::v1::OrderState;
+use shop_proto::order::v1::OrderState;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A saga as far as a client can know it.

@@ -3,8 +3,8 @@
 use super::end::payment_by_hand;
 use super::{Case, Found, Law};
 use crate::evidence::LedgerPayment;
-use baton_proto::shop::order::v1::OrderSagaInput;
 use saga_core::saga::State;
+use shop_proto::order::v1::OrderSagaInput;
 
 /// I4.
 pub const PAYMENT_OF_ORDER: Law = Law {

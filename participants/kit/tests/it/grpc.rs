@@ -6,6 +6,7 @@ use baton_participant_kit::participant::{CommandKey, Direction};
 use baton_participant_kit::probe::{routes, service_names};
 use baton_proto::baton::participant::v1 as wire;
 use baton_proto::baton::participant::v1::participant_service_client::ParticipantServiceClient;
+use baton_rpc::descriptors::Descriptors;
 use baton_rpc::errors::DOMAIN;
 use baton_rpc::server::{serve, with_health_and_reflection};
 use baton_sql::database::{Database, DatabaseConfig};
@@ -36,7 +37,7 @@ async fn port(ledgers: Vec<Database>) -> Port {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let routes = routes(Routes::default(), ledgers);
-    let (routes, _health) = with_health_and_reflection(routes, &service_names(&[])).await;
+    let (routes, _health) = with_health_and_reflection(routes, &service_names(&[]), &Descriptors::engine()).await;
     let (stop, stopped) = oneshot::channel::<()>();
     let served = tokio::spawn(serve(listener, routes, async move {
         let _ = stopped.await;

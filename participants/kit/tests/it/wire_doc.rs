@@ -3,9 +3,10 @@
 use baton_courier::bus::{Destination, MAX_BODY};
 use baton_courier::topology::{self, Route, route};
 use baton_participant_kit::codec::{MAX_ITEMS, MAX_NAME, MAX_PAYLOAD, MAX_STEP};
-use baton_participant_kit::participant::{MAX_MESSAGE, MAX_OUTPUT, MAX_REASON};
+use baton_participant_kit::participant::{MAX_MESSAGE, MAX_OUTPUT};
 use baton_participant_kit::probe::MAX_KEYS;
-use baton_rpc::reason::CommandReason;
+use baton_participant_kit::reason::{MALFORMED_COMMAND, UNDONE_BEFORE_ACTION};
+use baton_rpc::reason::MAX_REASON;
 
 const PAGE: &str = include_str!("../../../../docs/wire-protocol.md");
 
@@ -44,7 +45,7 @@ fn the_names_in_the_page_are_the_topologys() {
     for reason in [topology::TOO_LARGE, "BATCH_UNREADABLE", "COMMAND_UNREADABLE"] {
         assert!(PAGE.contains(&format!("`{reason}`")), "{reason}");
     }
-    for reason in [CommandReason::UndoneBeforeAction, CommandReason::MalformedCommand] {
+    for reason in [UNDONE_BEFORE_ACTION, MALFORMED_COMMAND] {
         assert!(PAGE.contains(&format!("`{reason}`")), "{reason}");
     }
 }

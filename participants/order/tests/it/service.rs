@@ -1,7 +1,7 @@
 //! The order service as a caller sees it: idempotent creation, pages, bad input refused precisely.
 
 use crate::support;
-use baton_proto::shop::order::v1::{CreateOrderRequest, GetOrderRequest, ListOrdersRequest, OrderState};
+use shop_proto::order::v1::{CreateOrderRequest, GetOrderRequest, ListOrdersRequest, OrderState};
 use std::collections::BTreeSet;
 use support::{client, confirm, count, databases, lines, open_of, orders, outcomes};
 use tonic::{Code, Status};
@@ -198,7 +198,7 @@ async fn pages_hold_every_order_once_newest_first() {
                 expected,
                 "{kind} {state}"
             );
-            let time = |order: &baton_proto::shop::order::v1::Order| {
+            let time = |order: &shop_proto::order::v1::Order| {
                 order.create_time.as_ref().map(|time| (time.seconds, time.nanos))
             };
             assert!(found.windows(2).all(|pair| time(&pair[0]) >= time(&pair[1])), "{kind} {state}");

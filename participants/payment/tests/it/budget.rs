@@ -9,8 +9,8 @@ use baton_payment::gateway::{Cancelled, Lookup, PaymentGateway, ProviderPayment,
 use baton_payment::money::Money;
 use baton_payment::participant::{PaymentParticipant, Prepared};
 use baton_payment::refund::Outcome;
-use baton_rpc::shop::identifier::PaymentId;
 use baton_sql::database::{Database, DatabaseConfig};
+use shop_domain::identifier::PaymentId;
 use stage::{cancel, id, is_unavailable, krw, order, verify};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

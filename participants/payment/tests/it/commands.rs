@@ -5,12 +5,12 @@ use baton_participant_kit::participant::{Answer, Command, Direction, Participant
 use baton_payment::command::{CANCEL, VERIFY};
 use baton_payment::participant::Prepared;
 use baton_payment::service::Payments;
-use baton_proto::shop::payment::v1::payment_service_server::PaymentService;
-use baton_proto::shop::payment::v1::{GetPaymentRequest, ListPaymentsRequest, PaymentState};
 use baton_sandbox::faults::{Fault, Operation, Rule};
 use baton_sandbox::payment::Status;
 use baton_sql::database::Verdict;
 use futures_util::FutureExt as _;
+use shop_proto::payment::v1::payment_service_server::PaymentService;
+use shop_proto::payment::v1::{GetPaymentRequest, ListPaymentsRequest, PaymentState};
 use stage::{Stage, at_provider, cancel, command, is_rejected, is_unavailable, once, order, pay, verify};
 use std::sync::Arc;
 use tonic::{Code, Request};

@@ -3,7 +3,6 @@
 use crate::stage;
 use baton_payment::gateway::{Cancelled, Lookup, PaymentGateway, ProviderState};
 use baton_payment::portone_v1::PortOneV1;
-use baton_rpc::shop::currency::Currency;
 use baton_sandbox::amount::{Decimal, exponent};
 use baton_sandbox::faults::{Fault, Operation, Rule};
 use baton_sandbox::ledger::{Cancel, Ledger, NewPayment, Reference};
@@ -11,6 +10,7 @@ use baton_sandbox::payment::{Details, Status};
 use baton_sandbox::server::Sandbox;
 use baton_sql::database::DatabaseConfig;
 use baton_supervisor::shared;
+use shop_domain::currency::Currency;
 use stage::{at_provider, gateway, id, krw, once, pay, provider};
 use std::time::{Duration, Instant};
 

@@ -1,7 +1,7 @@
 //! The item service as a caller sees it: idempotent creation and restocks, pages, bad input refused precisely.
 
 use crate::support;
-use baton_proto::shop::stock::v1::{
+use shop_proto::stock::v1::{
     CreateItemRequest, GetItemRequest, ListItemsRequest, ListReservationsRequest, RestockItemRequest,
 };
 use support::{client, conserved, count, databases, release, reserve, stock, stocked};

@@ -19,7 +19,7 @@ pub(super) fn name_of(id: &DefinitionId) -> String {
 /// The definition that a resource name names; version `-` is the newest.
 pub(super) fn name(text: &str, registry: &Registry) -> Result<DefinitionId, Flaw> {
     let form =
-        || Flaw::new(Reason::NameInvalid, "must be definitions/NAME/versions/VERSION, or - for the newest version");
+        || Flaw::new(Reason::NAME_INVALID, "must be definitions/NAME/versions/VERSION, or - for the newest version");
     let (name, version) =
         text.strip_prefix("definitions/").and_then(|rest| rest.split_once("/versions/")).ok_or_else(form)?;
     if name.is_empty() || name.contains('/') {
@@ -93,7 +93,7 @@ pub(super) fn definition(asked: &wire::Definition, registry: &Registry) -> Resul
         return Err(violations.into_status());
     };
     Definition::from_steps(id, steps, deadline).map_err(|error| {
-        violations.add("definition", Flaw::new(Reason::DefinitionInvalid, error.to_string()));
+        violations.add("definition", Flaw::new(Reason::DEFINITION_INVALID, error.to_string()));
         violations.into_status()
     })
 }
@@ -103,8 +103,8 @@ fn read_step(path: &str, step: &wire::DefinitionStep, violations: &mut Violation
         Ok(wire::StepKind::Compensatable) => Ok(Kind::Compensatable),
         Ok(wire::StepKind::Pivot) => Ok(Kind::Pivot),
         Ok(wire::StepKind::Retriable) => Ok(Kind::Retriable),
-        Ok(wire::StepKind::Unspecified) => Err(Flaw::new(Reason::FieldRequired, "must say which kind the step is of")),
-        Err(_) => Err(Flaw::new(Reason::EnumUnknown, "must be a StepKind")),
+        Ok(wire::StepKind::Unspecified) => Err(Flaw::new(Reason::FIELD_REQUIRED, "must say which kind the step is of")),
+        Err(_) => Err(Flaw::new(Reason::ENUM_UNKNOWN, "must be a StepKind")),
     };
     let kind = violations.keep(format!("{path}.kind"), kind);
     let timeout = violations.keep(format!("{path}.timeout"), read_span(step.timeout.as_ref()));
@@ -137,7 +137,7 @@ fn read_span(span: Option<&prost_types::Duration>) -> Result<Option<Duration>, F
         let nanos = u32::try_from(span.nanos).ok().filter(|nanos| *nanos < 1_000_000_000)?;
         Some(Duration::new(seconds, nanos))
     };
-    let flaw = || Flaw::new(Reason::DurationInvalid, "must be a duration, not negative");
+    let flaw = || Flaw::new(Reason::DURATION_INVALID, "must be a duration, not negative");
     span.map(|span| read(span).ok_or_else(flaw)).transpose()
 }
 
@@ -146,5 +146,5 @@ fn read_retry(policy: Option<&wire::RetryPolicy>, usual: RetryPolicy) -> Result<
     let base = read_span(policy.base.as_ref())?.unwrap_or(usual.base());
     let cap = read_span(policy.cap.as_ref())?.unwrap_or(usual.cap());
     RetryPolicy::new(base, policy.factor, cap, policy.attempts)
-        .map_err(|error| Flaw::new(Reason::DefinitionInvalid, error.to_string()))
+        .map_err(|error| Flaw::new(Reason::DEFINITION_INVALID, error.to_string()))
 }

@@ -7,10 +7,10 @@ use crate::databases::pages::Pages;
 use crate::laws::Mode;
 use crate::verify::{Extras, verify};
 use baton_orchestrator::api::begin::business_start_key;
-use baton_orchestrator::sagas::Registry;
 use baton_orchestrator::store::conformance::sample;
 use baton_orchestrator::store::sql::SqlStore;
 use baton_orchestrator::store::{Changes, Insert, SagaStore as _};
+use baton_shop::saga::registry;
 use baton_sql::database::{Database, DatabaseConfig, Verdict};
 use saga_core::saga::State;
 use saga_core::time::Micros;
@@ -50,7 +50,7 @@ async fn execute(database: &Database, sql: &'static str) {
 
 /// What the audit names.
 async fn offenders(databases: &Databases, mode: Mode) -> Vec<String> {
-    let report = verify(databases, &Registry::standard(), mode, &Extras::default(), &mut |_| {}).await;
+    let report = verify(databases, &registry(), mode, &Extras::default(), &mut |_| {}).await;
     report.expect("it can be read").findings.into_iter().flat_map(|finding| finding.offenders).collect()
 }
 

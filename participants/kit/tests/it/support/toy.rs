@@ -2,8 +2,9 @@
 
 use async_trait::async_trait;
 use baton_participant_kit::participant::{Answer, Command, CommandKey, Direction, Participant};
+use baton_participant_kit::reason::STORE_CONFLICT;
 use baton_participant_kit::single::SingleHandler;
-use baton_rpc::reason::CommandReason;
+use baton_rpc::reason::Reason;
 use baton_sql::database::{Database, Tx};
 use baton_sql::error::SqlError;
 use baton_sql::migration::Migration;
@@ -28,6 +29,8 @@ pub enum Mood {
     /// Takes [`DOZE`] in prepare.
     Doze = 8,
 }
+
+const OUT_OF_STOCK: Reason = Reason::new("OUT_OF_STOCK");
 
 /// As long as a provider's answer may take that is no trouble. For tests whose clock is turned.
 pub const DOZE: Duration = Duration::from_millis(200);
@@ -167,8 +170,8 @@ fn act(mood: Mood) -> Answer {
         Mood::Succeed | Mood::BreakConstraint | Mood::PanicInPrepare | Mood::Wait | Mood::Doze => {
             Answer::Succeeded { output: Bytes::from_static(b"done") }
         }
-        Mood::Reject => Answer::rejected(CommandReason::OutOfStock, "planned"),
-        Mood::BeUnavailable => Answer::unavailable(CommandReason::StoreConflict, "planned"),
+        Mood::Reject => Answer::rejected(OUT_OF_STOCK, "planned"),
+        Mood::BeUnavailable => Answer::unavailable(STORE_CONFLICT, "planned"),
         Mood::LongOutput => Answer::Succeeded { output: Bytes::from(vec![0; 16 * 1024 + 1]) },
         Mood::Panic => panic!("planned panic"),
     }

@@ -10,13 +10,13 @@ use baton_participant_kit::metrics::Metrics;
 use baton_participant_kit::participant::{Answer, Command, CommandKey, Direction};
 use baton_participant_kit::plan::Rules;
 use baton_participant_kit::probe::routes;
-use baton_proto::shop::order::v1::order_service_client::OrderServiceClient;
-use baton_proto::shop::order::v1::{ConfirmOrder, OpenOrder, OrderLine, RejectOrder};
 use baton_rpc::server::serve;
-use baton_rpc::shop::currency::Currencies;
 use baton_sql::database::{Database, DatabaseConfig};
 use baton_supervisor::shared;
 use prost::Message as _;
+use shop_domain::currency::Currencies;
+use shop_proto::order::v1::order_service_client::OrderServiceClient;
+use shop_proto::order::v1::{ConfirmOrder, OpenOrder, OrderLine, RejectOrder};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -114,7 +114,7 @@ pub fn outcomes(answers: &[Answer]) -> String {
 
 /// State and reason of an order.
 pub async fn state(database: &Database, order_number: &str) -> (i64, String) {
-    let bytes = baton_rpc::shop::identifier::OrderNumber::parse(order_number).unwrap().bytes();
+    let bytes = shop_domain::identifier::OrderNumber::parse(order_number).unwrap().bytes();
     let sql = "SELECT state, reason FROM orders WHERE order_no = ?";
     let rows = database.query(sql, vec![bytes.into()]).await.unwrap();
     (rows[0].int(0).unwrap(), rows[0].text(1).unwrap().to_owned())

@@ -8,20 +8,20 @@
 //! 4 order.confirm   retriable
 //! ```
 
-use crate::sagas::{Accepted, Part, PayloadError, SagaType};
-use baton_proto::shop::order::v1::{ConfirmOrder, OpenOrder, OrderLine, OrderSagaInput, RejectOrder};
-use baton_proto::shop::payment::v1::{CancelPayment, VerifyPayment};
-use baton_proto::shop::stock::v1::{ReleaseStock, ReserveLine, ReserveStock};
+use baton_orchestrator::sagas::{Accepted, Part, PayloadError, Registry, SagaType};
 use baton_query::filter::Details;
 use baton_rpc::errors::{Flaw, Violations};
 use baton_rpc::reason::Reason;
-use baton_rpc::shop::currency::Currencies;
-use baton_rpc::shop::identifier::{CustomerId, OrderNumber, PaymentId};
-use baton_rpc::shop::lines::Lines;
 use bytes::Bytes;
 use prost::Message as _;
 use saga_core::definition::{Definition, StepOptions};
 use saga_core::saga::{Direction, Saga, StepIndex};
+use shop_domain::currency::Currencies;
+use shop_domain::identifier::{CustomerId, OrderNumber, PaymentId};
+use shop_domain::lines::Lines;
+use shop_proto::order::v1::{ConfirmOrder, OpenOrder, OrderLine, OrderSagaInput, RejectOrder};
+use shop_proto::payment::v1::{CancelPayment, VerifyPayment};
+use shop_proto::stock::v1::{ReleaseStock, ReserveLine, ReserveStock};
 
 /// The definition's name.
 pub const NAME: &str = "order";
@@ -53,6 +53,12 @@ impl Default for OrderSaga {
     }
 }
 
+/// The order saga with the default currencies, for whoever knows no other saga.
+#[must_use]
+pub fn registry() -> Registry {
+    Registry::default().with(OrderSaga::default())
+}
+
 /// The five steps.
 #[must_use]
 pub fn definition() -> Definition {
@@ -77,7 +83,7 @@ impl SagaType for OrderSaga {
         let mut violations = Violations::new();
         let Ok(input) = OrderSagaInput::decode(input) else {
             violations
-                .add("input", Flaw::new(Reason::FieldRequired, "must be an encoded shop.order.v1.OrderSagaInput"));
+                .add("input", Flaw::new(Reason::FIELD_REQUIRED, "must be an encoded shop.order.v1.OrderSagaInput"));
             return Err(violations);
         };
         violations.keep("order", OrderNumber::parse(&input.order_number));

@@ -1,7 +1,7 @@
 //! Currencies: ISO 4217 codes from the installation's list.
 
-use crate::errors::Flaw;
-use crate::reason::Reason;
+use crate::reason;
+use baton_rpc::errors::Flaw;
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -34,7 +34,7 @@ impl Currency {
     pub fn from_code(code: &str) -> Result<Self, Flaw> {
         match code.as_bytes() {
             &[a, b, c] if [a, b, c].iter().all(u8::is_ascii_uppercase) => Ok(Self([a, b, c])),
-            _ => Err(Flaw::new(Reason::CurrencyNotAllowed, "must be an ISO 4217 code of three capital letters")),
+            _ => Err(Flaw::new(reason::CURRENCY_NOT_ALLOWED, "must be an ISO 4217 code of three capital letters")),
         }
     }
 
@@ -75,7 +75,7 @@ impl Currencies {
         let in_use = |code| {
             let currency = Currency::from_code(code)?;
             let unknown =
-                || Flaw::new(Reason::CurrencyNotAllowed, format!("{currency} is no currency in use (ISO 4217)"));
+                || Flaw::new(reason::CURRENCY_NOT_ALLOWED, format!("{currency} is no currency in use (ISO 4217)"));
             currency.decimals().map(|_| currency).ok_or_else(unknown)
         };
         codes.into_iter().map(in_use).collect::<Result<_, _>>().map(Self)
@@ -85,7 +85,7 @@ impl Currencies {
     pub fn parse(&self, code: &str) -> Result<Currency, Flaw> {
         Currency::from_code(code).ok().filter(|currency| self.0.contains(currency)).ok_or_else(|| {
             let list = self.0.iter().map(Currency::as_str).collect::<Vec<_>>().join(", ");
-            Flaw::new(Reason::CurrencyNotAllowed, format!("must be one of {list}"))
+            Flaw::new(reason::CURRENCY_NOT_ALLOWED, format!("must be one of {list}"))
         })
     }
 }

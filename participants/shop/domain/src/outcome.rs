@@ -1,6 +1,6 @@
 //! How an order that was undone ends, by the reason its saga unwound for.
 
-use baton_proto::shop::order::v1::OrderState;
+use shop_proto::order::v1::OrderState;
 
 /// The end state of an order whose saga unwound for `reason`: the document's two states, or cancelled.
 #[must_use]

@@ -1,16 +1,17 @@
 //! The order saga: every path walked, a payload for every command, and its flow as a script.
 
-use baton_orchestrator::sagas::order::{OrderSaga, definition};
-use baton_orchestrator::sagas::{Registry, SagaType as _};
-use baton_proto::shop::order::v1::{OrderLine, OrderSagaInput};
-use baton_proto::shop::payment::v1::{CancelPayment, VerifyPayment};
-use baton_rpc::reason::Reason;
+use baton_orchestrator::sagas::SagaType as _;
+use baton_shop::saga::registry;
+use baton_shop::saga::{OrderSaga, definition};
 use prost::Message as _;
 use saga_core::exhaust::{Bounds, exhaust};
 use saga_core::machine;
 use saga_core::saga::{Direction, Saga, SagaId};
 use saga_core::script;
 use saga_core::time::Micros;
+use shop_domain::reason;
+use shop_proto::order::v1::{OrderLine, OrderSagaInput};
+use shop_proto::payment::v1::{CancelPayment, VerifyPayment};
 use std::path::Path;
 
 fn input() -> OrderSagaInput {
@@ -37,7 +38,7 @@ fn every_path_ends_or_parks_and_breaks_no_law() {
 #[test]
 fn the_flow_is_as_written_in_its_script() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scripts/order.txt");
-    let definitions: Vec<_> = Registry::standard().iter().map(|saga| saga.definition().clone()).collect();
+    let definitions: Vec<_> = registry().iter().map(|saga| saga.definition().clone()).collect();
     script::check(&path, &definitions).unwrap_or_else(|error| panic!("{error}"));
 }
 
@@ -67,12 +68,16 @@ fn bad_inputs_are_refused_field_by_field() {
     let line =
         |item: &str, quantity, price| OrderLine { item_id: item.into(), quantity, unit_price_minor_units: price };
     let cases = [
-        (OrderSagaInput { order_number: "x".into(), ..input() }, "order", Reason::OrderNumberInvalid),
-        (OrderSagaInput { payment_id: "a b".into(), ..input() }, "payment_id", Reason::PaymentIdInvalid),
-        (OrderSagaInput { customer_id: String::new(), ..input() }, "customer_id", Reason::CustomerIdInvalid),
-        (OrderSagaInput { currency_code: "XXX".into(), ..input() }, "currency_code", Reason::CurrencyNotAllowed),
-        (OrderSagaInput { lines: vec![], ..input() }, "lines", Reason::LinesMissing),
-        (OrderSagaInput { lines: vec![line("a", 0, 1)], ..input() }, "lines[0].quantity", Reason::QuantityOutOfRange),
+        (OrderSagaInput { order_number: "x".into(), ..input() }, "order", reason::ORDER_NUMBER_INVALID),
+        (OrderSagaInput { payment_id: "a b".into(), ..input() }, "payment_id", reason::PAYMENT_ID_INVALID),
+        (OrderSagaInput { customer_id: String::new(), ..input() }, "customer_id", reason::CUSTOMER_ID_INVALID),
+        (OrderSagaInput { currency_code: "XXX".into(), ..input() }, "currency_code", reason::CURRENCY_NOT_ALLOWED),
+        (OrderSagaInput { lines: vec![], ..input() }, "lines", reason::LINES_MISSING),
+        (
+            OrderSagaInput { lines: vec![line("a", 0, 1)], ..input() },
+            "lines[0].quantity",
+            reason::QUANTITY_OUT_OF_RANGE,
+        ),
     ];
     for (input, field, reason) in cases {
         let violations = OrderSaga::default().accept(&input.encode_to_vec()).expect_err(field);

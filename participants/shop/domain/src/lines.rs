@@ -1,8 +1,9 @@
 //! The lines of an order: how many, which quantities and prices, and what they add up to.
 
-use super::identifier::ItemId;
-use crate::errors::{Flaw, Violations};
-use crate::reason::Reason;
+use crate::identifier::ItemId;
+use crate::reason;
+use baton_rpc::errors::{Flaw, Violations};
+use baton_rpc::reason::Reason;
 use std::collections::BTreeSet;
 
 /// Most lines of an order. An order of 100 lines encodes to about 9 KiB, well within a command's payload.
@@ -38,11 +39,11 @@ impl Lines {
         violations: &mut Violations,
     ) -> Option<Self> {
         if given.len() == 0 {
-            violations.add(path, Flaw::new(Reason::LinesMissing, "must hold at least one line"));
+            violations.add(path, Flaw::new(reason::LINES_MISSING, "must hold at least one line"));
             return None;
         }
         if given.len() > MAX_LINES {
-            violations.add(path, Flaw::new(Reason::TooManyLines, format!("must hold at most {MAX_LINES} lines")));
+            violations.add(path, Flaw::new(reason::TOO_MANY_LINES, format!("must hold at most {MAX_LINES} lines")));
             return None;
         }
         let mut seen = BTreeSet::new();
@@ -54,7 +55,7 @@ impl Lines {
             let unit_price = violations.keep(format!("{at}.unit_price_minor_units"), price_of_unit(price));
             let item = item?;
             if !seen.insert(item.clone()) {
-                let flaw = Flaw::new(Reason::ItemRepeated, "must not name an item that another line names");
+                let flaw = Flaw::new(reason::ITEM_REPEATED, "must not name an item that another line names");
                 violations.add(format!("{at}.item_id"), flaw);
                 return None;
             }
@@ -83,12 +84,12 @@ impl Lines {
 
 /// A quantity of 1 to [`MAX_QUANTITY`].
 pub fn quantity(value: i64) -> Result<i64, Flaw> {
-    bounded(value, 1, MAX_QUANTITY, Reason::QuantityOutOfRange)
+    bounded(value, 1, MAX_QUANTITY, reason::QUANTITY_OUT_OF_RANGE)
 }
 
 /// A unit price of 0 to [`MAX_PRICE`] minor units.
 pub fn price_of_unit(value: i64) -> Result<i64, Flaw> {
-    bounded(value, 0, MAX_PRICE, Reason::PriceOutOfRange)
+    bounded(value, 0, MAX_PRICE, reason::PRICE_OUT_OF_RANGE)
 }
 
 /// A number from `low` to `high`.
@@ -100,14 +101,15 @@ fn total(lines: &[Line]) -> Result<i64, Flaw> {
     lines
         .iter()
         .try_fold(0_i64, |sum, line| sum.checked_add(line.quantity.checked_mul(line.unit_price)?))
-        .ok_or_else(|| Flaw::new(Reason::AmountOverflow, "must add up to less than 2^63 minor units"))
+        .ok_or_else(|| Flaw::new(reason::AMOUNT_OVERFLOW, "must add up to less than 2^63 minor units"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::{Lines, MAX_PRICE, MAX_QUANTITY};
-    use crate::errors::Violations;
-    use crate::reason::Reason;
+    use crate::reason;
+    use baton_rpc::errors::Violations;
+    use baton_rpc::reason::Reason;
 
     fn check(given: &[(&str, i64, i64)]) -> Result<i64, Vec<(String, Reason)>> {
         let mut violations = Violations::new();
@@ -129,20 +131,20 @@ mod tests {
 
     #[test]
     fn each_flaw_names_its_field() {
-        assert_eq!(check(&[]), flaw("lines", Reason::LinesMissing));
+        assert_eq!(check(&[]), flaw("lines", reason::LINES_MISSING));
         let many = (0..101).map(|n| format!("i{n}")).collect::<Vec<_>>();
         let many = many.iter().map(|id| (id.as_str(), 1, 1)).collect::<Vec<_>>();
-        assert_eq!(check(&many), flaw("lines", Reason::TooManyLines));
+        assert_eq!(check(&many), flaw("lines", reason::TOO_MANY_LINES));
         assert!(check(&many[..100]).is_ok());
         for quantity in [0, -1, MAX_QUANTITY + 1, i64::MIN, i64::MAX] {
-            assert_eq!(check(&[("a", quantity, 1)]), flaw("lines[0].quantity", Reason::QuantityOutOfRange));
+            assert_eq!(check(&[("a", quantity, 1)]), flaw("lines[0].quantity", reason::QUANTITY_OUT_OF_RANGE));
         }
         for price in [-1, MAX_PRICE + 1, i64::MIN] {
-            let expected = flaw("lines[1].unit_price_minor_units", Reason::PriceOutOfRange);
+            let expected = flaw("lines[1].unit_price_minor_units", reason::PRICE_OUT_OF_RANGE);
             assert_eq!(check(&[("a", 1, 1), ("b", 1, price)]), expected);
         }
-        assert_eq!(check(&[("a", 1, 1), ("a", 1, 1)]), flaw("lines[1].item_id", Reason::ItemRepeated));
-        assert_eq!(check(&[("a b", 1, 1)]), flaw("lines[0].item_id", Reason::ItemIdInvalid));
+        assert_eq!(check(&[("a", 1, 1), ("a", 1, 1)]), flaw("lines[1].item_id", reason::ITEM_REPEATED));
+        assert_eq!(check(&[("a b", 1, 1)]), flaw("lines[0].item_id", reason::ITEM_ID_INVALID));
     }
 
     #[test]
@@ -150,6 +152,6 @@ mod tests {
         let ids = (0..10).map(|n| format!("i{n}")).collect::<Vec<_>>();
         let lines = ids.iter().map(|id| (id.as_str(), MAX_QUANTITY, MAX_PRICE)).collect::<Vec<_>>();
         assert!(check(&lines[..9]).is_ok());
-        assert_eq!(check(&lines), flaw("lines", Reason::AmountOverflow));
+        assert_eq!(check(&lines), flaw("lines", reason::AMOUNT_OVERFLOW));
     }
 }

@@ -1,7 +1,7 @@
-//! Ids that come from outside: items, orders, payments, customers, requests.
+//! Ids that come from outside: items, orders, payments, customers.
 
-use crate::errors::Flaw;
-use crate::reason::Reason;
+use crate::reason;
+use baton_rpc::errors::Flaw;
 use std::fmt;
 use uuid::Uuid;
 
@@ -24,16 +24,12 @@ pub struct CustomerId(String);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OrderNumber(Uuid);
 
-/// A request id: any UUID in any of its usual spellings, so that every caller's UUID library will do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RequestId(Uuid);
-
 impl ItemId {
     /// Parses an item id.
     pub fn parse(text: &str) -> Result<Self, Flaw> {
         word(text)
             .map(Self)
-            .ok_or_else(|| Flaw::new(Reason::ItemIdInvalid, "must be 1 to 64 characters of [A-Za-z0-9_-]"))
+            .ok_or_else(|| Flaw::new(reason::ITEM_ID_INVALID, "must be 1 to 64 characters of [A-Za-z0-9_-]"))
     }
 
     /// The id.
@@ -48,7 +44,7 @@ impl PaymentId {
     pub fn parse(text: &str) -> Result<Self, Flaw> {
         word(text)
             .map(Self)
-            .ok_or_else(|| Flaw::new(Reason::PaymentIdInvalid, "must be 1 to 64 characters of [A-Za-z0-9_-]"))
+            .ok_or_else(|| Flaw::new(reason::PAYMENT_ID_INVALID, "must be 1 to 64 characters of [A-Za-z0-9_-]"))
     }
 
     /// The id.
@@ -63,7 +59,7 @@ impl CustomerId {
     pub fn parse(text: &str) -> Result<Self, Flaw> {
         let fits = !text.is_empty() && text.len() <= MAX_ID && !text.chars().any(char::is_control);
         fits.then(|| Self(text.to_owned())).ok_or_else(|| {
-            Flaw::new(Reason::CustomerIdInvalid, "must be 1 to 64 bytes of UTF-8 without control characters")
+            Flaw::new(reason::CUSTOMER_ID_INVALID, "must be 1 to 64 bytes of UTF-8 without control characters")
         })
     }
 
@@ -78,7 +74,7 @@ impl OrderNumber {
     /// Parses an order number. One spelling only: it is compared as text at the payment provider.
     pub fn parse(text: &str) -> Result<Self, Flaw> {
         Uuid::try_parse(text).ok().map(Self).filter(|number| number.to_string() == text).ok_or_else(|| {
-            Flaw::new(Reason::OrderNumberInvalid, "must be a UUID of 36 characters, lower case with hyphens")
+            Flaw::new(reason::ORDER_NUMBER_INVALID, "must be a UUID of 36 characters, lower case with hyphens")
         })
     }
 
@@ -107,19 +103,6 @@ impl fmt::Display for OrderNumber {
     }
 }
 
-impl RequestId {
-    /// Parses a request id.
-    pub fn parse(text: &str) -> Result<Self, Flaw> {
-        Uuid::try_parse(text).map(Self).map_err(|_| Flaw::new(Reason::RequestIdInvalid, "must be a UUID"))
-    }
-
-    /// The 16 bytes of a row.
-    #[must_use]
-    pub fn bytes(&self) -> [u8; 16] {
-        self.0.into_bytes()
-    }
-}
-
 fn word(text: &str) -> Option<String> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
     ((1..=MAX_ID).contains(&text.len()) && text.bytes().all(allowed)).then(|| text.to_owned())
@@ -127,7 +110,7 @@ fn word(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{CustomerId, ItemId, OrderNumber, PaymentId, RequestId};
+    use super::{CustomerId, ItemId, OrderNumber, PaymentId};
 
     #[test]
     fn words_are_bounded_and_plain() {
@@ -150,15 +133,14 @@ mod tests {
     }
 
     #[test]
-    fn an_order_number_has_one_spelling_a_request_id_many() {
+    fn an_order_number_has_one_spelling() {
         let number = "0190a3c2-7b1d-7c3e-8f00-0123456789ab";
         assert_eq!(OrderNumber::parse(number).unwrap().to_string(), number);
         let others =
             [number.to_uppercase(), number.replace('-', ""), format!("{{{number}}}"), format!("urn:uuid:{number}")];
         for other in others {
             assert!(OrderNumber::parse(&other).is_err(), "{other}");
-            assert!(RequestId::parse(&other).is_ok(), "{other}");
         }
-        assert!(OrderNumber::parse("").is_err() && RequestId::parse("x").is_err());
+        assert!(OrderNumber::parse("").is_err());
     }
 }

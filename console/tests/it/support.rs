@@ -1,0 +1,8 @@
+//! What the tests share: all that an installation with the shop serves.
+
+use baton_console::http::served::Table;
+
+/// The engine's routes and the shop's.
+pub fn table() -> Table {
+    Table::new(&baton_shop::descriptors::descriptors(), &baton_shop::http::ROUTES)
+}

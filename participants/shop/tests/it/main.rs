@@ -1,0 +1,4 @@
+//! The integration tests of `baton-shop`.
+
+mod errors_doc;
+mod saga;
