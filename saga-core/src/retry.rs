@@ -46,7 +46,7 @@ impl RetryPolicy {
     pub const BEFORE_PIVOT: Self = Self::standard(8);
 
     /// An undo is all that stands between the saga and lost money. An outage of whoever must undo it, say ten minutes of a
-    /// payment provider, must be waited out before a person is called, and most of it brings answers at once rather than
+    /// bank, must be waited out before a person is called, and most of it brings answers at once rather than
     /// timeouts: 190 attempts last 15 to 31 minutes by their pauses alone, 16 minutes more if each times out after 5 s.
     pub const UNDO: Self = Self::standard(190);
 

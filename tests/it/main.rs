@@ -22,3 +22,4 @@ mod real_shape;
 mod shapes_agree;
 mod support;
 mod telemetry;
+mod walls;

@@ -4,7 +4,7 @@ use saga_core::definition::Definition;
 use saga_core::saga::{Direction, Resume, Saga, State, StepIndex};
 use std::fmt;
 
-/// One half of a step, named. Displayed as `stock.reserve` or `the undo of stock.reserve`.
+/// One half of a step, named. Displayed as `hotel.book` or `the undo of hotel.book`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Half {
     /// Position of the step in the definition.

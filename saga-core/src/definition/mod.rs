@@ -40,7 +40,7 @@ pub enum Kind {
 /// One step, as data. Only a [`Definition`] has been checked; a step on its own promises nothing.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Step {
-    /// Name of the step, unique within its definition, for example `stock.reserve`.
+    /// Name of the step, unique within its definition, for example `hotel.book`.
     pub name: String,
     /// Who executes it: names the participant's command queue. 1 to [`MAX_PARTICIPANT_BYTES`] of `[a-z0-9-]`.
     pub participant: String,
@@ -79,12 +79,12 @@ impl Definition {
     /// ```
     /// use saga_core::definition::{Definition, StepOptions};
     ///
-    /// let definition = Definition::builder("order", 1)
-    ///     .happened("payment.taken", "payment", "payment.cancel", StepOptions::new())
-    ///     .compensatable("order.open", "order", "order.open", "order.reject", StepOptions::new())
-    ///     .covered("payment.verify", "payment", "payment.verify", "payment.taken", StepOptions::new())
-    ///     .pivot_with_undo("stock.reserve", "stock", "stock.reserve", "stock.release", StepOptions::new())
-    ///     .retriable("order.confirm", "order", "order.confirm", StepOptions::new())
+    /// let definition = Definition::builder("trip", 1)
+    ///     .happened("card.charged", "bank", "card.credit", StepOptions::new())
+    ///     .compensatable("trip.open", "trip", "trip.open", "trip.close", StepOptions::new())
+    ///     .covered("card.check", "bank", "card.check", "card.charged", StepOptions::new())
+    ///     .pivot_with_undo("hotel.book", "hotel", "hotel.book", "hotel.cancel", StepOptions::new())
+    ///     .retriable("trip.confirm", "trip", "trip.confirm", StepOptions::new())
     ///     .build()?;
     /// assert_eq!(definition.pivot(), Some(3));
     /// # Ok::<(), saga_core::definition::DefinitionError>(())
@@ -95,9 +95,9 @@ impl Definition {
     /// ```compile_fail
     /// use saga_core::definition::{Definition, StepOptions};
     ///
-    /// let _ = Definition::builder("order", 1)
-    ///     .pivot("stock.reserve", "stock", "stock.reserve", StepOptions::new())
-    ///     .compensatable("order.open", "order", "order.open", "order.reject", StepOptions::new());
+    /// let _ = Definition::builder("trip", 1)
+    ///     .pivot("hotel.book", "hotel", "hotel.book", StepOptions::new())
+    ///     .compensatable("trip.open", "trip", "trip.open", "trip.close", StepOptions::new());
     /// ```
     pub fn builder(name: &str, version: u32) -> Builder<Beginning> {
         Builder::new(DefinitionId { name: name.to_owned(), version })

@@ -4,11 +4,11 @@
 //! commands stand above a line `----`, their output below it:
 //!
 //! ```text
-//! # The stock is gone: the order is closed and the customer gets the money back.
-//! reply stock.reserve rejected OUT_OF_STOCK
+//! # The hotel is full: the trip is closed and the traveller gets the money back.
+//! reply hotel.book rejected NO_ROOM
 //! ----
-//! v4 compensating order.open, waits for the reply to attempt 1 of 190 until +5s (OUT_OF_STOCK)
-//!    send order order.reject attempt 1
+//! v4 compensating trip.open, waits for the reply to attempt 1 of 190 until +5s (NO_ROOM)
+//!    send trip trip.close attempt 1
 //! ```
 //!
 //! | command | what it does |

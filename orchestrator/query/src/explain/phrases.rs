@@ -34,7 +34,7 @@ pub(super) fn done(direction: Direction) -> &'static str {
     }
 }
 
-/// What comes next, as the rest of a sentence about the saga: `sends attempt 2 of stock.reserve to stock`.
+/// What comes next, as the rest of a sentence about the saga: `sends attempt 2 of hotel.book to hotel`.
 pub(super) fn next(next: &Next, now: Micros) -> String {
     match next {
         Next::Sends { half, attempt, last: _, until: _ } => {

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! 2026-11-27T10:00:00Z                                   +12 s
-//! order.open          =+                         done
-//! stock.reserve         ==?...==?......==x       refused OUT_OF_STOCK
+//! trip.open           =+                         done
+//! hotel.book            ==?...==?......==x       refused NO_ROOM
 //! ```
 
 use super::{Bare, Doing, Ended, Lane, LaneOutcome, Ordered, Said, Span, Timeline};
