@@ -12,6 +12,7 @@ mod cli_told;
 mod cli_verify;
 mod console;
 mod docs;
+mod earlier;
 mod embedded;
 mod foreign_client;
 mod http;
