@@ -17,18 +17,16 @@
 //! | [`transition`] | what a move returns |
 //! | [`machine`] | the table |
 //! | [`replay`] | a journal folded back into a saga |
-//! | [`exhaust`] | every path of a definition, walked |
-//! | [`script`] | tests as data files |
+//!
+//! Every path of a definition walked, and tests as data files: the crate `saga-testing`.
 
 #![warn(missing_docs)]
 
 pub mod definition;
 pub mod event;
-pub mod exhaust;
 pub mod machine;
 pub mod replay;
 pub mod retry;
 pub mod saga;
-pub mod script;
 pub mod time;
 pub mod transition;

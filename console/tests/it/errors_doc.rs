@@ -1,7 +1,7 @@
 //! docs/errors.md lists every reason of HTTP's own, as the code has them. `BATON_REWRITE=1` writes it.
 
 use baton_console::http::reason::HttpReason;
-use saga_core::script::check_block;
+use saga_testing::script::check_block;
 use std::path::Path;
 
 #[test]

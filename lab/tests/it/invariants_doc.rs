@@ -1,7 +1,7 @@
 //! docs/invariants.md lists every check there is, as the code has them. `BATON_REWRITE=1` writes it.
 
 use baton_verify::tally::catalogue;
-use saga_core::script::check_block;
+use saga_testing::script::check_block;
 use std::collections::BTreeSet;
 use std::path::Path;
 

@@ -3,7 +3,7 @@
 
 use baton_lab::sim::planted::elsewhere::ELSEWHERE;
 use baton_lab::sim::planted::{ALL, SEEDS};
-use saga_core::script::check_block;
+use saga_testing::script::check_block;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -4,7 +4,7 @@ use baton_orchestrator::api::admin::told::{HELD, RULES, rule};
 use baton_orchestrator::api::reason::SagaReason;
 use baton_participant_kit::reason::KIT;
 use baton_rpc::reason::Reason;
-use saga_core::script::check_block;
+use saga_testing::script::check_block;
 use std::path::Path;
 
 #[test]

@@ -4,9 +4,9 @@ use saga_core::definition::{
     DEFAULT_TIMEOUT, Definition, DefinitionError, MAX_DEADLINE, MAX_NAME_BYTES, MAX_PARTICIPANT_BYTES, MAX_STEPS, Step,
     StepOptions,
 };
-use saga_core::exhaust::{Bounds, exhaust};
 use saga_core::retry::{MAX_ATTEMPTS, MAX_PAUSE, MIN_PAUSE, RetryError, RetryPolicy};
 use saga_core::saga::DefinitionId;
+use saga_testing::exhaust::{Bounds, exhaust};
 use std::time::Duration;
 
 const HAIR: Duration = Duration::from_nanos(1);

@@ -4,11 +4,11 @@ use crate::definitions;
 use definitions::{all_up_to, order_like};
 use saga_core::definition::{Definition, StepOptions};
 use saga_core::event::{Event, Outcome, Reply, Verb};
-use saga_core::exhaust::{Bounds, Failure, Law, exhaust, exhaust_with};
 use saga_core::machine;
 use saga_core::saga::{CommandId, Direction, Resume, Saga, State, StepIndex, Wait};
 use saga_core::time::Micros;
 use saga_core::transition::{Applied, Command, Transition};
+use saga_testing::exhaust::{Bounds, Failure, Law, exhaust, exhaust_with};
 
 #[test]
 fn every_path_of_an_order_like_saga() {

@@ -5,11 +5,11 @@ use bytes::Bytes;
 use definitions::order_like;
 use saga_core::definition::Definition;
 use saga_core::event::{Event, Outcome, Record};
-use saga_core::exhaust::{Bounds, Failure, Law, exhaust_with};
 use saga_core::machine;
 use saga_core::saga::{Saga, SagaId, State, Wait};
 use saga_core::time::Micros;
 use saga_core::transition::{Applied, Ignored, Refused, Transition};
+use saga_testing::exhaust::{Bounds, Failure, Law, exhaust_with};
 use std::cell::Cell;
 
 /// The law that catches a machine.

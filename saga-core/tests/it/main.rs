@@ -6,6 +6,7 @@ mod exhaust;
 mod exhaust_laws;
 mod invariants;
 mod purity;
+mod replay;
 mod scripts;
 mod table;
 mod ui;

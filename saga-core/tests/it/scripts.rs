@@ -1,6 +1,6 @@
 //! Runs every script of `tests/scripts`. `BATON_REWRITE=1` writes what is into them; read the difference then.
 
-use saga_core::script::{CheckError, check, run};
+use saga_testing::script::{CheckError, check, run};
 use std::path::{Path, PathBuf};
 
 #[test]

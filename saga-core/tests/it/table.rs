@@ -6,9 +6,9 @@ use saga_core::event::{Event, Order, Outcome, Reply, Verb};
 use saga_core::machine;
 use saga_core::retry::RetryPolicy;
 use saga_core::saga::{Direction, Resume, Saga, SagaId, State, StepIndex, Wait};
-use saga_core::script::check_block;
 use saga_core::time::Micros;
 use saga_core::transition::{Applied, Ignored, Refused};
+use saga_testing::script::check_block;
 use std::path::Path;
 
 /// Something happened before, two compensatable steps, a pivot, two retriable steps; two attempts each.

@@ -58,7 +58,7 @@ pub fn ask(definition: &Definition, saga: &Saga, verb: Verb, now: Micros) -> Res
     match machine::apply(definition, saga, &event, now) {
         Applied::Moved(transition) => Ok(transition),
         Applied::Refused(rule) => Err(rule),
-        // Orders are never ignored: one of the laws that `saga_core::exhaust` checks. If one were, the saga would have
+        // Orders are never ignored: one of the laws that `saga_testing::exhaust` checks. If one were, the saga would have
         // to be where nothing can be ordered any more.
         Applied::Ignored(_) => Err(Refused::Ended),
     }

@@ -1,11 +1,11 @@
 //! Everything that can happen to a saga where it stands.
 
-use crate::definition::Definition;
-use crate::event::{Event, Order, Outcome, Reply, Verb};
-use crate::saga::{Direction, Resume, Saga, State, StepIndex};
 use crate::script::text::VERBS;
-use crate::time::Micros;
 use bytes::Bytes;
+use saga_core::definition::Definition;
+use saga_core::event::{Event, Order, Outcome, Reply, Verb};
+use saga_core::saga::{Direction, Resume, Saga, State, StepIndex};
+use saga_core::time::Micros;
 
 /// The half-step a saga is at and the newest attempt at it; `None` once it has ended.
 pub(crate) fn at_half(saga: &Saga) -> Option<(StepIndex, Direction, u32)> {
@@ -20,7 +20,7 @@ pub(crate) fn at_half(saga: &Saga) -> Option<(StepIndex, Direction, u32)> {
 }
 
 /// All events with the moments at which they make a difference; operators' orders only while `orders` allows.
-pub(crate) fn all(definition: &Definition, saga: &Saga, orders: bool) -> Vec<(Event, Micros)> {
+pub fn events_at(definition: &Definition, saga: &Saga, orders: bool) -> Vec<(Event, Micros)> {
     let now = saga.updated_at;
     // Long after everything: the process was down while every deadline passed.
     let far = saga.wake_at().max(saga.deadline).unwrap_or(now).max(now);

@@ -9,19 +9,18 @@ mod events;
 mod laws;
 mod shadow;
 
-#[cfg(test)]
-pub(crate) use events::all as events_at;
 pub(crate) use events::at_half;
+pub use events::events_at;
 pub use laws::Law;
 
-use crate::definition::{Definition, DefinitionError, Step};
-use crate::event::Event;
-use crate::machine;
-use crate::saga::{Saga, SagaId, State};
 use crate::script::text;
-use crate::time::Micros;
-use crate::transition::Applied;
 use bytes::Bytes;
+use saga_core::definition::{Definition, DefinitionError, Step};
+use saga_core::event::Event;
+use saga_core::machine;
+use saga_core::saga::{Saga, SagaId, State};
+use saga_core::time::Micros;
+use saga_core::transition::Applied;
 use shadow::{Key, Shadow};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -140,7 +139,7 @@ pub fn exhaust_with(definition: &Definition, bounds: Bounds, apply: Apply<'_>) -
 /// The same definition with at most `attempts` attempts: a walk through twenty equal retries shows nothing new.
 fn shortened(definition: &Definition, attempts: u32) -> Result<Definition, Failure> {
     let fewer = |step: &Step| -> Result<Step, Failure> {
-        let bounds = |error: crate::retry::RetryError| Failure::Bounds(error.to_string());
+        let bounds = |error: saga_core::retry::RetryError| Failure::Bounds(error.to_string());
         let retry = step.retry.with_attempts(step.retry.attempts().min(attempts)).map_err(bounds)?;
         let undo_retry = step.undo_retry.with_attempts(step.undo_retry.attempts().min(attempts)).map_err(bounds)?;
         Ok(Step { retry, undo_retry, ..step.clone() })
@@ -187,7 +186,7 @@ impl Walk<'_> {
         let saga = self.nodes[index].saga.clone();
         let shadow = self.nodes[index].shadow.clone();
         let orders_left = shadow.orders < self.bounds.orders;
-        for (event, now) in events::all(self.definition, &saga, orders_left) {
+        for (event, now) in events::events_at(self.definition, &saga, orders_left) {
             let after = now.since(saga.updated_at);
             let broken = |walk: &Self, law| Failure::Broken { law, path: walk.path(index, &event, after) };
             let applied = (self.apply)(self.definition, &saga, &event, now);

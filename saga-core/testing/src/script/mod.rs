@@ -32,6 +32,7 @@ mod define;
 mod file;
 mod run;
 pub(crate) mod text;
+mod words;
 
 pub use file::{CheckError, REWRITE, check, check_block};
 pub use run::{ScriptError, run};

@@ -1,17 +1,17 @@
 //! Runs a script: each command against the real machine, its output put where the script expects it.
 
 use super::define;
-use super::text::{self, VERBS, parse_duration};
-use crate::definition::Definition;
-use crate::event::{Entry, Event, Order, Outcome, Record, Reply};
+use super::text::{self, VERBS};
+use super::words::Words;
 use crate::exhaust::at_half;
-use crate::machine;
-use crate::replay::replay;
-use crate::saga::{Direction, Saga, SagaId};
-use crate::time::Micros;
-use crate::transition::{Applied, Transition};
 use bytes::Bytes;
-use std::collections::VecDeque;
+use saga_core::definition::Definition;
+use saga_core::event::{Entry, Event, Order, Outcome, Record, Reply};
+use saga_core::machine;
+use saga_core::replay::replay;
+use saga_core::saga::{Direction, Saga, SagaId};
+use saga_core::time::Micros;
+use saga_core::transition::{Applied, Transition};
 
 /// A line of a script that cannot be read; what a saga does is never an error, but output.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -215,66 +215,5 @@ impl Stage<'_> {
 
     fn saga(&self) -> Result<&Saga, String> {
         self.saga.as_ref().ok_or_else(|| "no saga yet: start one".to_owned())
-    }
-}
-
-/// The words of a line: those in order, those named `key=value`, and `+duration`.
-pub(super) struct Words {
-    plain: VecDeque<String>,
-    named: Vec<(String, String)>,
-    after: Option<String>,
-}
-
-impl Words {
-    pub(super) fn read(line: &str) -> Result<Self, String> {
-        let mut words = Self { plain: VecDeque::new(), named: Vec::new(), after: None };
-        let mut rest = line.trim();
-        while !rest.is_empty() {
-            let mut quoted = false;
-            let end = rest.find(|c: char| {
-                quoted ^= c == '"';
-                c.is_whitespace() && !quoted
-            });
-            let (word, tail) = rest.split_at(end.unwrap_or(rest.len()));
-            if word.matches('"').count() % 2 == 1 {
-                return Err("a quote is not closed".to_owned());
-            }
-            rest = tail.trim_start();
-            match (word.strip_prefix('+'), word.split_once('=')) {
-                (Some(after), _) => words.after = Some(after.to_owned()),
-                (None, Some((key, value))) if !key.contains('"') => {
-                    words.named.push((key.to_owned(), value.replace('"', "")));
-                }
-                (None, Some(_) | None) => words.plain.push_back(word.replace('"', "")),
-            }
-        }
-        Ok(words)
-    }
-
-    pub(super) fn next(&mut self, wanted: &str) -> Result<String, String> {
-        self.plain.pop_front().ok_or_else(|| format!("{wanted} is missing"))
-    }
-
-    fn next_if(&mut self, wanted: &[&str]) -> Option<String> {
-        let first = self.plain.front()?;
-        wanted.contains(&first.as_str()).then(|| self.plain.pop_front())?
-    }
-
-    pub(super) fn option(&mut self, key: &str) -> Option<String> {
-        let at = self.named.iter().position(|(k, _)| k == key)?;
-        Some(self.named.remove(at).1)
-    }
-
-    fn after(&mut self) -> Result<Option<std::time::Duration>, String> {
-        self.after.take().map(|text| parse_duration(&text)).transpose()
-    }
-
-    /// Nothing may be left over: a misspelt option must not pass silently.
-    pub(super) fn end(self) -> Result<(), String> {
-        let named = self.named.first().map(|(key, _)| key.clone());
-        match self.plain.front().cloned().or(named).or(self.after) {
-            None => Ok(()),
-            Some(word) => Err(format!("{word:?} has no meaning here")),
-        }
     }
 }

@@ -1,10 +1,10 @@
 //! `define`: a definition as lines of a script, built like one that is loaded as data.
 
-use super::run::Words;
 use super::text::parse_duration;
-use crate::definition::{DEFAULT_TIMEOUT, Definition, DefinitionError, Kind, Step};
-use crate::retry::RetryPolicy;
-use crate::saga::DefinitionId;
+use super::words::Words;
+use saga_core::definition::{DEFAULT_TIMEOUT, Definition, DefinitionError, Kind, Step};
+use saga_core::retry::RetryPolicy;
+use saga_core::saga::DefinitionId;
 use std::time::Duration;
 
 /// Reads `NAME/VERSION`.

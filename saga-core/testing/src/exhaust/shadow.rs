@@ -1,11 +1,11 @@
 //! The book kept beside the machine: what was sent and what came of it, as the participants know it.
 
 use super::events::at_half;
-use crate::definition::Definition;
-use crate::event::{Event, Outcome, Verb};
-use crate::saga::{Cause, Direction, Resume, Saga, State, StepIndex, Wait};
-use crate::time::Micros;
-use crate::transition::Command;
+use saga_core::definition::Definition;
+use saga_core::event::{Event, Outcome, Verb};
+use saga_core::saga::{Cause, Direction, Resume, Saga, State, StepIndex, Wait};
+use saga_core::time::Micros;
+use saga_core::transition::Command;
 
 /// What is known of an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,7 +46,8 @@ pub(super) struct Shadow {
 
 impl Shadow {
     pub(super) fn new(definition: &Definition) -> Self {
-        let before = |step: &crate::definition::Step| if step.action.is_none() { Action::Done } else { Action::None };
+        let before =
+            |step: &saga_core::definition::Step| if step.action.is_none() { Action::Done } else { Action::None };
         Self {
             actions: definition.steps().iter().map(before).collect(),
             undos: vec![Undo::None; definition.steps().len()],

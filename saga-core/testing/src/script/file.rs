@@ -2,7 +2,7 @@
 //! environment: tests call it, the machine does not.
 
 use super::run::{ScriptError, run};
-use crate::definition::Definition;
+use saga_core::definition::Definition;
 use std::path::{Path, PathBuf};
 
 /// Environment variable: set to `1`, a difference is written into the file instead of failing. Commit a rewrite only if

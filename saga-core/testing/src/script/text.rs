@@ -1,10 +1,10 @@
 //! How scripts write durations, events and states.
 
-use crate::definition::Definition;
-use crate::event::{Event, Order, Outcome, Reply, Verb};
-use crate::saga::{Direction, Resume, Saga, State, StepIndex, Wait};
-use crate::time::Micros;
-use crate::transition::Command;
+use saga_core::definition::Definition;
+use saga_core::event::{Event, Order, Outcome, Reply, Verb};
+use saga_core::saga::{Direction, Resume, Saga, State, StepIndex, Wait};
+use saga_core::time::Micros;
+use saga_core::transition::Command;
 use std::time::Duration;
 
 /// `1.5s`, `200ms`, `150.205ms`: the shortest exact form in seconds or milliseconds.

@@ -3,12 +3,12 @@
 use super::Apply;
 use super::events::at_half;
 use super::shadow::{Action, Shadow, Undo};
-use crate::definition::{Definition, Kind};
-use crate::event::{Event, Outcome, Record, Reply};
-use crate::machine::{self, BrokenInvariant};
-use crate::saga::{Direction, Resume, Saga, State, Wait};
-use crate::time::Micros;
-use crate::transition::{Applied, Command, Transition};
+use saga_core::definition::{Definition, Kind};
+use saga_core::event::{Event, Outcome, Record, Reply};
+use saga_core::machine::{self, BrokenInvariant};
+use saga_core::saga::{Direction, Resume, Saga, State, Wait};
+use saga_core::time::Micros;
+use saga_core::transition::{Applied, Command, Transition};
 
 /// A law that every path keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
@@ -150,7 +150,7 @@ fn wanted(saga: &Saga) -> Vec<Command> {
         | State::Completed
         | State::Compensated { .. } => return Vec::new(),
     };
-    vec![Command { id: crate::saga::CommandId { saga: saga.id, step, direction }, attempt, deadline }]
+    vec![Command { id: saga_core::saga::CommandId { saga: saga.id, step, direction }, attempt, deadline }]
 }
 
 fn action_may_be_sent(shadow: &Shadow, step: usize) -> Result<(), Law> {

@@ -1,0 +1,5 @@
+//! The walls between the rooms of docs/ARCHITECTURE.md, held by reading the sources.
+
+mod circles;
+mod names;
+mod source;
