@@ -3,10 +3,11 @@
 use crate::error::SqlError;
 use crate::faults::{Faults, Point};
 use crate::mariadb::MariaDb;
-use crate::mariadb::pool::Lease;
 use crate::sqlite::Sqlite;
 use crate::statement;
+use crate::tx::{Body, Line, Returned};
 use crate::value::{Row, Value};
+use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use std::fmt;
 use std::path::PathBuf;
@@ -14,14 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// Which SQL dialect the other end speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dialect {
-    /// MariaDB 10.6 or newer.
-    MariaDb,
-    /// SQLite 3.
-    Sqlite,
-}
+pub use crate::tx::{Dialect, Tx, Verdict};
 
 /// Where a database is.
 #[derive(Clone)]
@@ -75,30 +69,12 @@ impl fmt::Debug for DatabaseConfig {
     }
 }
 
-/// How a transaction body ends.
-#[derive(Debug)]
-pub enum Verdict<T> {
-    /// Commit and return this.
-    Commit(T),
-    /// Roll back and return this.
-    Rollback(T),
-}
-
 /// A database. Cheap to clone; closed with its last clone.
 #[derive(Clone, Debug)]
 pub struct Database {
     pub(crate) engine: Engine,
     faults: Option<Arc<dyn Faults>>,
     line: Line,
-}
-
-/// Whom a read waits behind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Line {
-    /// Other reads; a part of the connections is kept from all of them.
-    Reads,
-    /// Transactions only.
-    Transactions,
 }
 
 /// The two drivers.
@@ -109,11 +85,7 @@ pub(crate) enum Engine {
 }
 
 impl Engine {
-    async fn transaction<T, F>(&self, body: F) -> Result<T, SqlError>
-    where
-        T: Send + 'static,
-        F: for<'t> FnMut(&'t mut Tx) -> BoxFuture<'t, Result<Verdict<T>, SqlError>> + Send + 'static,
-    {
+    async fn transaction(&self, body: Body) -> Result<Returned, SqlError> {
         match self {
             Self::MariaDb(mariadb) => mariadb.transaction(body).await,
             Self::Sqlite(sqlite) => sqlite.transaction(body).await,
@@ -125,15 +97,17 @@ impl Database {
     /// Opens the database; checks its settings and refuses to run on unsafe ones: MariaDB older than 10.6, with
     /// `innodb_flush_log_at_trx_commit` other than 1, or with a `max_allowed_packet` below 5 MiB, in which a full batch has no
     /// room, is `Refused`. A SQLite file is created if it is missing.
-    pub async fn open(config: DatabaseConfig) -> Result<Self, SqlError> {
-        let engine = match config {
-            DatabaseConfig::MariaDb { url, connections, acquire_timeout } => {
-                Engine::MariaDb(MariaDb::open(&url, connections, acquire_timeout).await?)
-            }
-            DatabaseConfig::SqliteFile { path } => Engine::Sqlite(Sqlite::open_file(path)?),
-            DatabaseConfig::SqliteMemory => Engine::Sqlite(Sqlite::open_memory()?),
-        };
-        Ok(Self { engine, faults: None, line: Line::Reads })
+    pub fn open(config: DatabaseConfig) -> BoxFuture<'static, Result<Self, SqlError>> {
+        Box::pin(async move {
+            let engine = match config {
+                DatabaseConfig::MariaDb { url, connections, acquire_timeout } => {
+                    Engine::MariaDb(MariaDb::open(&url, connections, acquire_timeout).await?)
+                }
+                DatabaseConfig::SqliteFile { path } => Engine::Sqlite(Sqlite::open_file(path)?),
+                DatabaseConfig::SqliteMemory => Engine::Sqlite(Sqlite::open_memory()?),
+            };
+            Ok(Self { engine, faults: None, line: Line::Reads })
+        })
     }
 
     /// The same database with faults around its work, for simulators: the handle it is made from stays sound.
@@ -167,34 +141,46 @@ impl Database {
     /// not inferred.
     ///
     /// After a crash the transaction is there as a whole or not at all.
-    pub async fn transaction<T, F>(&self, body: F) -> Result<T, SqlError>
+    pub fn transaction<T, F>(&self, mut body: F) -> impl Future<Output = Result<T, SqlError>> + Send
     where
         T: Send + 'static,
         F: for<'t> FnMut(&'t mut Tx) -> BoxFuture<'t, Result<Verdict<T>, SqlError>> + Send + 'static,
     {
+        let ended = self.erased(Box::new(move |tx| {
+            let body = body(tx);
+            Box::pin(async move {
+                Ok(match body.await? {
+                    Verdict::Commit(value) => Verdict::Commit(Box::new(value) as Returned),
+                    Verdict::Rollback(value) => Verdict::Rollback(Box::new(value) as Returned),
+                })
+            })
+        }));
+        ended.map(|ended| {
+            // Only the body above makes one, and only of this type.
+            ended.map(|value| *value.downcast().unwrap_or_else(|_| unreachable!("a body's value has the body's type")))
+        })
+    }
+
+    fn erased(&self, body: Body) -> BoxFuture<'_, Result<Returned, SqlError>> {
         match &self.faults {
-            None => self.engine.transaction(body).await,
-            Some(faults) => self.struck(body, faults).await,
+            None => Box::pin(self.engine.transaction(body)),
+            Some(faults) => Box::pin(self.struck(body, faults)),
         }
     }
 
     /// A transaction between two points where a fault may strike.
-    async fn struck<T, F>(&self, mut body: F, faults: &Arc<dyn Faults>) -> Result<T, SqlError>
-    where
-        T: Send + 'static,
-        F: for<'t> FnMut(&'t mut Tx) -> BoxFuture<'t, Result<Verdict<T>, SqlError>> + Send + 'static,
-    {
+    async fn struck(&self, mut body: Body, faults: &Arc<dyn Faults>) -> Result<Returned, SqlError> {
         faults.at(Point::Begin).await?;
         let commits = Arc::new(AtomicBool::new(false));
         let noted = Arc::clone(&commits);
-        let ended = self.engine.transaction(move |tx| {
+        let ended = self.engine.transaction(Box::new(move |tx| {
             let (noted, body) = (Arc::clone(&noted), body(tx));
             Box::pin(async move {
                 let verdict = body.await;
                 noted.store(matches!(verdict, Ok(Verdict::Commit(_))), Ordering::Relaxed);
                 verdict
             })
-        });
+        }));
         let value = ended.await?;
         if commits.load(Ordering::Relaxed) {
             faults.at(Point::Committed).await?;
@@ -203,14 +189,16 @@ impl Database {
     }
 
     /// Runs one read outside any transaction.
-    pub async fn query(&self, sql: &str, args: Vec<Value>) -> Result<Vec<Row>, SqlError> {
-        if let Some(faults) = &self.faults {
-            faults.at(Point::Read).await?;
-        }
-        match &self.engine {
-            Engine::MariaDb(mariadb) => mariadb.query(sql, args, self.line).await,
-            Engine::Sqlite(sqlite) => sqlite.query(sql, args, self.line).await,
-        }
+    pub fn query<'a>(&'a self, sql: &'a str, args: Vec<Value>) -> BoxFuture<'a, Result<Vec<Row>, SqlError>> {
+        Box::pin(async move {
+            if let Some(faults) = &self.faults {
+                faults.at(Point::Read).await?;
+            }
+            match &self.engine {
+                Engine::MariaDb(mariadb) => mariadb.query(sql, args, self.line).await,
+                Engine::Sqlite(sqlite) => sqlite.query(sql, args, self.line).await,
+            }
+        })
     }
 
     /// Runs `{before} IN (?, …){after}` outside any transaction, in as many statements as `values` needs. No values, no rows.
@@ -226,150 +214,13 @@ impl Database {
     /// The database's clock, microseconds since the epoch. SQLite has none of its own: this process's clock.
     pub async fn now_us(&self) -> Result<i64, SqlError> {
         match &self.engine {
-            Engine::MariaDb(mariadb) => {
+            Engine::MariaDb(_) => {
                 let now = "SELECT CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED)";
-                let rows = mariadb.query(now, Vec::new(), self.line).await?;
+                let rows = self.query(now, Vec::new()).await?;
                 rows.first().map_or(Err(SqlError::decode(0, "int", None)), |row| row.int(0))
             }
             Engine::Sqlite(_) => Ok(process_clock_us()),
         }
-    }
-}
-
-/// An open transaction. Ends with the body it was handed to.
-#[derive(Debug)]
-pub struct Tx {
-    pub(crate) session: Session,
-}
-
-/// The connection a transaction runs on.
-pub(crate) enum Session {
-    MariaDb(Lease),
-    Sqlite(rusqlite::Connection),
-}
-
-impl fmt::Debug for Session {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::MariaDb(_) => "MariaDb",
-            Self::Sqlite(_) => "Sqlite",
-        })
-    }
-}
-
-impl Tx {
-    /// The dialect, for the few statements that differ.
-    #[must_use]
-    pub fn dialect(&self) -> Dialect {
-        match &self.session {
-            Session::MariaDb(_) => Dialect::MariaDb,
-            Session::Sqlite(_) => Dialect::Sqlite,
-        }
-    }
-
-    /// ` FOR UPDATE` on MariaDB, nothing on SQLite (which has one writer).
-    #[must_use]
-    pub fn for_update(&self) -> &'static str {
-        match &self.session {
-            Session::MariaDb(_) => " FOR UPDATE",
-            Session::Sqlite(_) => "",
-        }
-    }
-
-    /// ` LOCK IN SHARE MODE` on MariaDB, nothing on SQLite: what is read stays as it is until the transaction ends.
-    #[must_use]
-    pub fn for_share(&self) -> &'static str {
-        match &self.session {
-            Session::MariaDb(_) => " LOCK IN SHARE MODE",
-            Session::Sqlite(_) => "",
-        }
-    }
-
-    /// Runs a statement; returns affected rows (rows matched, not rows changed, on both). A `Duplicate` or `Constraint`
-    /// error undoes this statement only, so that savepoints work; every other error ends the transaction: later
-    /// statements repeat it.
-    pub async fn execute(&mut self, sql: &str, args: Vec<Value>) -> Result<u64, SqlError> {
-        match &mut self.session {
-            Session::MariaDb(lease) => lease.execute(sql, args).await,
-            Session::Sqlite(connection) => crate::sqlite::execute(connection, sql, &args),
-        }
-    }
-
-    /// Runs a query.
-    pub async fn query(&mut self, sql: &str, args: Vec<Value>) -> Result<Vec<Row>, SqlError> {
-        match &mut self.session {
-            Session::MariaDb(lease) => lease.query(sql, args).await,
-            Session::Sqlite(connection) => crate::sqlite::query(connection, sql, &args),
-        }
-    }
-
-    /// Inserts `rows`, each as long as `columns`, in as few multi-row statements as the bounds of [`statement`] allow.
-    pub async fn insert_many(&mut self, table: &str, columns: &[&str], rows: Vec<Vec<Value>>) -> Result<u64, SqlError> {
-        if let Some(row) = rows.iter().find(|row| row.len() != columns.len()) {
-            let wanted = columns.len();
-            return Err(SqlError::Refused(format!("{table}: a row of {} values for {wanted} columns", row.len())));
-        }
-        let mut inserted = 0;
-        for chunk in statement::chunks(rows, columns.len()) {
-            let sql = statement::insert(table, columns, chunk.len());
-            inserted += self.execute(&sql, chunk.into_iter().flatten().collect()).await?;
-        }
-        Ok(inserted)
-    }
-
-    /// Runs the query `{before} IN (?, …){after}`, where `before_args` fill the placeholders of `before`, in as many
-    /// statements as `values` needs. Give `values` in the order rows are to be locked in. No values, no rows.
-    pub async fn select_in(
-        &mut self,
-        before: &str,
-        before_args: Vec<Value>,
-        values: Vec<Value>,
-        after: &str,
-    ) -> Result<Vec<Row>, SqlError> {
-        let mut rows = Vec::new();
-        for list in statement::padded_lists(values) {
-            let sql = format!("{before} IN {}{after}", statement::placeholders(list.len()));
-            let args = before_args.iter().cloned().chain(list).collect();
-            rows.extend(self.query(&sql, args).await?);
-        }
-        Ok(rows)
-    }
-
-    /// Runs the statement `{before} IN (?, …)`, where `before_args` fill the placeholders of `before`, in as many
-    /// statements as `values` needs; returns the sum of affected rows. No values, nothing done.
-    pub async fn execute_in(
-        &mut self,
-        before: &str,
-        before_args: Vec<Value>,
-        values: Vec<Value>,
-    ) -> Result<u64, SqlError> {
-        let mut affected = 0;
-        for list in statement::padded_lists(values) {
-            let sql = format!("{before} IN {}", statement::placeholders(list.len()));
-            let args = before_args.iter().cloned().chain(list).collect();
-            affected += self.execute(&sql, args).await?;
-        }
-        Ok(affected)
-    }
-
-    /// Sets `column` of each row named by `key` to its own value, many rows per statement; returns affected rows. Keys must
-    /// be distinct.
-    pub async fn update_each(
-        &mut self,
-        table: &str,
-        column: &str,
-        key: &str,
-        pairs: Vec<(Value, Value)>,
-    ) -> Result<u64, SqlError> {
-        let mut affected = 0;
-        let rows = pairs.into_iter().map(|(key, value)| vec![key, value]).collect();
-        // Three parameters a row: key and value in the CASE, key again in the list.
-        for chunk in statement::padded_pairs(rows) {
-            let sql = statement::update_case(table, column, key, chunk.len());
-            let keys: Vec<Value> = chunk.iter().filter_map(|pair| pair.first().cloned()).collect();
-            affected += self.execute(&sql, chunk.into_iter().flatten().chain(keys).collect()).await?;
-        }
-        Ok(affected)
     }
 }
 

@@ -1,7 +1,5 @@
 //! Errors named for what the caller does next.
 
-use crate::value::Value;
-
 /// Why a statement or a transaction failed.
 #[derive(Debug, thiserror::Error)]
 pub enum SqlError {
@@ -37,15 +35,8 @@ pub enum SqlError {
     Refused(String),
 }
 
-impl SqlError {
-    pub(crate) fn decode(column: usize, expected: &'static str, found: Option<&Value>) -> Self {
-        let found = match found {
-            None => "no such column",
-            Some(Value::Null) => "null",
-            Some(Value::Int(_)) => "int",
-            Some(Value::Bytes(_)) => "bytes",
-            Some(Value::Text(_)) => "text",
-        };
-        Self::Decode { column, expected, found: found.to_owned() }
-    }
+/// What a body's panic is reported as.
+pub(crate) fn panicked(panic: &(dyn std::any::Any + Send)) -> SqlError {
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    SqlError::Refused(format!("a transaction body panicked: {}", text.unwrap_or("no message")))
 }

@@ -7,6 +7,7 @@
 //! | [`value`] | bound parameters and rows |
 //! | [`error`] | errors named for what the caller does next |
 //! | [`statement`] | texts of batch statements, in few distinct sizes |
+//! | [`tx`] | an open transaction |
 //! | [`database`] | a database and its transactions |
 //! | [`faults`] | where a simulator strikes |
 //! | [`migration`] | forward-only migrations |
@@ -18,4 +19,5 @@ mod mariadb;
 pub mod migration;
 mod sqlite;
 pub mod statement;
+pub mod tx;
 pub mod value;

@@ -3,13 +3,11 @@
 mod codec;
 pub(crate) mod pool;
 
-use crate::database::{Line, Session, Tx, Verdict};
-use crate::error::SqlError;
-use crate::sqlite::panicked;
+use crate::error::{SqlError, panicked};
 use crate::statement;
+use crate::tx::{Body, Line, Returned, Session, Tx, Verdict};
 use crate::value::{Row, Value};
 use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
 use pool::{Lease, Pool};
 use sqlx::mysql::MySqlConnectOptions;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -101,11 +99,7 @@ impl MariaDb {
         Ok(lease)
     }
 
-    pub(crate) async fn transaction<T, F>(&self, mut body: F) -> Result<T, SqlError>
-    where
-        T: Send + 'static,
-        F: for<'t> FnMut(&'t mut Tx) -> BoxFuture<'t, Result<Verdict<T>, SqlError>> + Send + 'static,
-    {
+    pub(crate) async fn transaction(&self, mut body: Body) -> Result<Returned, SqlError> {
         let pool = Arc::clone(&self.pool);
         detached(async move {
             let mut tries = 1;
@@ -136,10 +130,7 @@ pub(crate) async fn detached<T: Send + 'static>(
 }
 
 /// One run of a body: BEGIN, the body, COMMIT or ROLLBACK.
-async fn attempt<T, F>(pool: &Arc<Pool>, body: &mut F) -> Result<T, Ended>
-where
-    F: for<'t> FnMut(&'t mut Tx) -> BoxFuture<'t, Result<Verdict<T>, SqlError>> + Send,
-{
+async fn attempt(pool: &Arc<Pool>, body: &mut Body) -> Result<Returned, Ended> {
     let mut tx = Tx { session: Session::MariaDb(begin(pool).await.map_err(Ended::For)?) };
     let outcome = AssertUnwindSafe(async { body(&mut tx).await }).catch_unwind().await;
     let Session::MariaDb(lease) = tx.session else {

@@ -4,7 +4,8 @@ use crate::database::{Database, Dialect, Engine, process_clock_us};
 use crate::error::SqlError;
 use crate::mariadb::pool::Lease;
 use crate::mariadb::{MariaDb, detached};
-use crate::sqlite::{self, Slot};
+use crate::sqlite::statements;
+use crate::sqlite::Slot;
 use crate::value::{Row, Value};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -166,12 +167,12 @@ async fn apply_mariadb(lease: &mut Lease, migrations: &[Migration]) -> Result<Ve
 
 fn migrate_sqlite(slot: &mut Slot, migrations: &[Migration]) -> Result<Vec<&'static str>, SqlError> {
     slot.in_transaction(|connection| {
-        sqlite::execute(connection, TABLE_SQLITE, &[])?;
-        let applied = applied(&sqlite::query(connection, SELECT, &[])?)?;
+        statements::execute(connection, TABLE_SQLITE, &[])?;
+        let applied = applied(&statements::query(connection, SELECT, &[])?)?;
         let mut ids = Vec::new();
         for migration in pending(migrations, &applied, Dialect::Sqlite)? {
-            sqlite::execute(connection, migration.sqlite, &[]).map_err(|error| named(&migration, error))?;
-            sqlite::execute(connection, INSERT, &note(&migration, Dialect::Sqlite))?;
+            statements::execute(connection, migration.sqlite, &[]).map_err(|error| named(&migration, error))?;
+            statements::execute(connection, INSERT, &note(&migration, Dialect::Sqlite))?;
             ids.push(migration.id);
         }
         Ok(ids)

@@ -2,15 +2,15 @@
 
 mod codec;
 mod connection;
+pub(crate) mod statements;
 
-use crate::database::{Line, Session, Tx, Verdict};
-use crate::error::SqlError;
+use crate::error::{SqlError, panicked};
+use crate::tx::{Body, Line, Returned, Session, Tx, Verdict};
 use crate::value::{Row, Value};
-use codec::{decode_row, sql_error};
 use connection::{open_memory, open_reader, open_writer};
 use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
-use rusqlite::{Connection, params_from_iter};
+use rusqlite::Connection;
+use statements::{query_plain, run_cached};
 use std::cell::Cell;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -76,11 +76,7 @@ impl Sqlite {
         Ok(Self::Threads { writer, readers })
     }
 
-    pub(crate) async fn transaction<T, F>(&self, mut body: F) -> Result<T, SqlError>
-    where
-        T: Send + 'static,
-        F: for<'t> FnMut(&'t mut Tx) -> BoxFuture<'t, Result<Verdict<T>, SqlError>> + Send + 'static,
-    {
+    pub(crate) async fn transaction(&self, mut body: Body) -> Result<Returned, SqlError> {
         self.on_writer(move |slot| run_transaction(slot, &mut body)).await
     }
 
@@ -192,10 +188,7 @@ fn serve(name: &str, jobs: Arc<Mutex<mpsc::Receiver<Job>>>, mut slot: Slot) -> R
     spawned.map(drop).map_err(|error| SqlError::Unavailable(format!("cannot start a database thread: {error}")))
 }
 
-fn run_transaction<T, F>(slot: &mut Slot, body: &mut F) -> Result<T, SqlError>
-where
-    F: for<'t> FnMut(&'t mut Tx) -> BoxFuture<'t, Result<Verdict<T>, SqlError>>,
-{
+fn run_transaction(slot: &mut Slot, body: &mut Body) -> Result<Returned, SqlError> {
     let connection = slot.take()?;
     if let Err(error) = begin(&connection) {
         slot.put_back(connection);
@@ -220,12 +213,6 @@ where
     result
 }
 
-/// What a body's panic is reported as.
-pub(crate) fn panicked(panic: &(dyn std::any::Any + Send)) -> SqlError {
-    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    SqlError::Refused(format!("a transaction body panicked: {}", text.unwrap_or("no message")))
-}
-
 fn begin(connection: &Connection) -> Result<(), SqlError> {
     run_cached(connection, "BEGIN IMMEDIATE")
 }
@@ -240,42 +227,4 @@ fn commit(connection: &Connection) -> Result<(), SqlError> {
         SqlError::Unavailable(reason) => SqlError::UnknownOutcome(reason),
         other => other,
     })
-}
-
-fn run_cached(connection: &Connection, sql: &str) -> Result<(), SqlError> {
-    let mut statement = connection.prepare_cached(sql).map_err(|error| sql_error(&error))?;
-    statement.execute([]).map(drop).map_err(|error| sql_error(&error))
-}
-
-/// Runs a statement of a transaction.
-pub(crate) fn execute(connection: &Connection, sql: &str, args: &[Value]) -> Result<u64, SqlError> {
-    still_open(connection)?;
-    let mut statement = connection.prepare_cached(sql).map_err(|error| sql_error(&error))?;
-    let affected = statement.execute(params_from_iter(args)).map_err(|error| sql_error(&error))?;
-    Ok(affected as u64)
-}
-
-/// Runs a query of a transaction.
-pub(crate) fn query(connection: &Connection, sql: &str, args: &[Value]) -> Result<Vec<Row>, SqlError> {
-    still_open(connection)?;
-    query_plain(connection, sql, args)
-}
-
-pub(crate) fn query_plain(connection: &Connection, sql: &str, args: &[Value]) -> Result<Vec<Row>, SqlError> {
-    let mut statement = connection.prepare_cached(sql).map_err(|error| sql_error(&error))?;
-    let columns = statement.column_count();
-    let mut rows = statement.query(params_from_iter(args)).map_err(|error| sql_error(&error))?;
-    let mut out = Vec::new();
-    while let Some(row) = rows.next().map_err(|error| sql_error(&error))? {
-        out.push(decode_row(row, columns)?);
-    }
-    Ok(out)
-}
-
-/// After a failed disk SQLite has already rolled back; a later statement would commit on its own.
-fn still_open(connection: &Connection) -> Result<(), SqlError> {
-    if connection.is_autocommit() {
-        return Err(SqlError::Unavailable("the database ended the transaction".to_owned()));
-    }
-    Ok(())
 }

@@ -158,3 +158,16 @@ impl Row {
         }
     }
 }
+
+impl SqlError {
+    pub(crate) fn decode(column: usize, expected: &'static str, found: Option<&Value>) -> Self {
+        let found = match found {
+            None => "no such column",
+            Some(Value::Null) => "null",
+            Some(Value::Int(_)) => "int",
+            Some(Value::Bytes(_)) => "bytes",
+            Some(Value::Text(_)) => "text",
+        };
+        Self::Decode { column, expected, found: found.to_owned() }
+    }
+}
