@@ -12,6 +12,13 @@ pub struct Crate {
     pub modules: BTreeMap<String, Module>,
 }
 
+impl Crate {
+    /// Its folder, or that it is the root package.
+    pub fn name(&self) -> &str {
+        if self.folder.is_empty() { "(root)" } else { &self.folder }
+    }
+}
+
 /// One file.
 #[derive(Debug)]
 pub struct Module {
