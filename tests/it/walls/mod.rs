@@ -3,4 +3,5 @@
 mod circles;
 mod known;
 mod names;
+mod shop_words;
 mod source;

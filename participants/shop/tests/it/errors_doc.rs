@@ -1,7 +1,7 @@
 //! docs/errors.md lists the shop's reasons as the code has them. `BATON_REWRITE=1` writes it.
 
 use baton_rpc::reason::Reason;
-use saga_core::script::check_block;
+use saga_testing::script::check_block;
 use shop_domain::reason::{CALLS, COMMANDS};
 use std::path::Path;
 
