@@ -89,6 +89,7 @@ async fn measured(name: &str, store: &SqlStore, arguments: &Arguments) -> Result
 
 /// Name, filter, order, whether an index serves it.
 fn questions() -> Result<Vec<(String, Expr, OrderBy, bool)>> {
+    let registry = Registry::standard();
     let presets = Preset::ALL.map(|preset| (preset.name().to_owned(), preset.expr(), OrderBy::default(), true));
     let filters = FILTERS.iter().map(|(filter, order, is_indexed)| {
         let name = match (*filter, *order) {
@@ -96,7 +97,7 @@ fn questions() -> Result<Vec<(String, Expr, OrderBy, bool)>> {
             (filter, "") => filter.to_owned(),
             (filter, order) => format!("{filter} by {order}"),
         };
-        anyhow::Ok((name, parse(filter)?, OrderBy::parse(order)?, *is_indexed))
+        anyhow::Ok((name, parse(filter, &registry.attribute_names())?, OrderBy::parse(order)?, *is_indexed))
     });
     presets.into_iter().map(Ok).chain(filters).collect()
 }

@@ -1,9 +1,9 @@
 //! Which sagas are meant: a filter with what it takes to hold it against rows and against records, so that every store
 //! answers alike.
 
-use crate::sagas::Registry;
+use crate::sagas::{Registry, attributes};
 use crate::store::Record;
-use baton_query::filter::{self, Beside, Details, Dialect, Expr, Facts, Translated, Translation};
+use baton_query::filter::{self, Beside, Dialect, Expr, Facts, Translated, Translation};
 use saga_core::definition::Definition;
 use saga_core::time::Micros;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ impl Search {
     pub fn condition(&self, dialect: Dialect) -> Translated {
         let Asked { filter, registry, now } = &*self.0;
         let definitions: Vec<&Definition> = registry.iter().map(|saga| saga.definition()).collect();
-        // What `SagaType::details` promises.
+        // What `SagaType::attributes` promises.
         let translation = Translation { dialect, now: *now, definitions: &definitions, verbatim_input: true };
         filter::to_sql(filter, &translation)
     }
@@ -43,13 +43,13 @@ impl Search {
         let Asked { filter, registry, now } = &*self.0;
         let saga = &record.saga;
         let pinned = registry.pinned(&saga.definition);
-        let details = pinned.map_or_else(Details::default, |pinned| pinned.details(&saga.input));
+        let attributes = pinned.map_or_else(Vec::new, |pinned| attributes::bounded(&**pinned, &saga.input));
         let beside = Beside {
             business_key: &record.business_key,
             traceparent: &record.traceparent,
             last_failure: record.last_failure.as_ref(),
         };
-        let facts = Facts::of(saga, pinned.map(|pinned| pinned.definition()), beside, details);
+        let facts = Facts::of(saga, pinned.map(|pinned| pinned.definition()), beside, attributes);
         filter::matches(filter, &facts, *now)
     }
 }

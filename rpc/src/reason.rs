@@ -91,6 +91,7 @@ impl Reason {
             ORDER_BY_INVALID: "order_by names no field that lists can be ordered by, or says more than a direction.";
             PRESET_UNKNOWN: "No preset has this name.";
             DEFINITION_INVALID: "The steps, or a retry policy, break a rule of definitions.";
+            ATTRIBUTE_INVALID: "An attribute that the saga declares has more than 128 bytes, or there are more than 256.";
             DURATION_INVALID: "A duration is negative or malformed.";
             ACTOR_INVALID: "An actor is not 1 to 128 characters, or has control characters.";
             ORDER_REASON_INVALID: "The reason of an operator's order is not 1 to 500 characters, or has control characters.";

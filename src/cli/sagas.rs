@@ -146,11 +146,11 @@ mod tests {
         assert_eq!(filter.text(), "attempt >= 3 OR step:stock");
         let filter = Filter { state: Some("stuck".to_owned()), key: Some("a\"\\b".to_owned()), ..filter };
         assert_eq!(filter.text(), r#"attempt >= 3 OR step:stock AND state = stuck AND order = "a\"\\b""#);
-        baton_query::filter::parse(&filter.text()).expect("a filter");
+        baton_query::filter::parse(&filter.text(), &[]).expect("a filter");
         assert_eq!(Filter::default().text(), "");
         let named = Filter { key: Some("orders/7".to_owned()), state: Some("stuck".to_owned()), ..Filter::default() };
         assert_eq!(named.text(), r#"state = stuck AND order = "7" OR order = "orders/7""#);
-        baton_query::filter::parse(&named.text()).expect("a filter");
+        baton_query::filter::parse(&named.text(), &[]).expect("a filter");
         assert_eq!(Filter { filter: " ".to_owned(), ..filter }.text(), r#"state = stuck AND order = "a\"\\b""#);
     }
 }

@@ -14,7 +14,7 @@ use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use baton_proto::baton::saga::v1::{CountSagasRequest, Saga, SearchSagasRequest};
-use baton_query::filter::{Field, Preset};
+use baton_query::filter::{Field, Preset, TextField};
 use serde::Deserialize;
 
 /// Sagas on a page.
@@ -174,7 +174,7 @@ struct SagasPage {
     asked: Asked,
     chips: Vec<Chip>,
     orders: Vec<(&'static str, &'static str, bool)>,
-    fields: Vec<(&'static str, &'static str)>,
+    fields: Vec<(String, &'static str)>,
     rows: Vec<Row>,
     unreadable: Vec<(String, Text)>,
     count: String,
@@ -211,7 +211,7 @@ pub async fn page(State(services): State<Services>, Query(asked): Query<Asked>, 
     let mut page = SagasPage {
         chips: chips.collect(),
         orders: ORDERS.into_iter().map(|(value, word)| (value, word, value == asked.order_by)).collect(),
-        fields: fields(),
+        fields: fields(&[]),
         rows: Vec::new(),
         unreadable: Vec::new(),
         count: counted,
@@ -230,6 +230,7 @@ pub async fn page(State(services): State<Services>, Query(asked): Query<Asked>, 
         Ok(found) => {
             let now = page.frame.now;
             page.rows = found.sagas.iter().map(|saga| Row::new(saga, now)).collect();
+            page.fields = fields(&found.attributes);
             page.unreadable = found.unreadable.iter().map(|name| (link::page(name), cell(name))).collect();
             page.older = page.asked.older(&found.next_page_token);
             if !(page.asked.filter.trim().is_empty() && page.asked.preset.is_empty()) {
@@ -247,8 +248,10 @@ pub async fn page(State(services): State<Services>, Query(asked): Query<Asked>, 
 }
 
 /// The fields a filter knows, and what they mean.
-fn fields() -> Vec<(&'static str, &'static str)> {
-    Field::ALL.into_iter().map(|field| (field.name(), field.meaning())).collect()
+fn fields(attributes: &[String]) -> Vec<(String, &'static str)> {
+    let attributes = attributes.iter().map(|name| Field::Text(TextField::Attribute(name.clone())));
+    let fields = Field::ALL.into_iter().chain(attributes);
+    fields.map(|field| (field.name().to_owned(), field.meaning())).collect()
 }
 
 /// Where the flaw is: the service counts bytes from 1.

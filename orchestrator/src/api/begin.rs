@@ -5,7 +5,7 @@ use crate::api::reason::{SagaReason, of_store};
 use crate::api::view::name_of;
 use crate::engine::handle::Rejected;
 use crate::engine::input::{Start, Verdict};
-use crate::sagas::SagaType;
+use crate::sagas::{SagaType, attributes};
 use crate::store::{Fingerprint, Record, StartKey};
 use baton_rpc::request_id::RequestId;
 use bytes::Bytes;
@@ -74,6 +74,7 @@ impl Api {
             return Err(SagaReason::InputTooLarge.status(format!("the input is longer than {MAX_INPUT} bytes")).into());
         }
         let accepted = asked.saga_type.accept(&asked.input).map_err(|violations| violations.into_status())?;
+        attributes::checked(&*asked.saga_type, &asked.input).map_err(|violations| violations.into_status())?;
         let definition = asked.saga_type.definition().id().clone();
         let mut keys = vec![digest(b"request", &definition.name, &asked.request.bytes())];
         if accepted.exclusive {

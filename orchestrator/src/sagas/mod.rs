@@ -1,6 +1,8 @@
 //! The registry: every saga this build knows, by name and version.
 
-use baton_query::filter::Details;
+pub mod attributes;
+
+use baton_query::filter::{Attribute, is_attribute_name};
 use baton_rpc::errors::Violations;
 use bytes::Bytes;
 use saga_core::definition::Definition;
@@ -26,11 +28,19 @@ pub trait SagaType: Send + Sync + 'static {
         None
     }
 
-    /// What operators may find a saga by beside its business key, read from its input; nothing if the input does not
-    /// decode. Every text must stand in the input byte for byte, as texts do in protobuf: a database leaves out rows that
-    /// cannot have it before anybody decodes them.
-    fn details(&self, _input: &[u8]) -> Details {
-        Details::default()
+    /// Names of its attributes: what operators may find its sagas by beside their business key. At most
+    /// [`attributes::MAX_NAMES`], each an [attribute's name](is_attribute_name). They belong to the version of the
+    /// definition: sagas that are there already get no new ones.
+    fn attribute_names(&self) -> Vec<&str> {
+        Vec::new()
+    }
+
+    /// The attributes of a saga, read from its input; none if the input does not decode. Deterministic, and within the
+    /// bounds of [`attributes`] for every input that is accepted. Every value must stand in the input byte for byte, as
+    /// texts do in protobuf: where no index helps, a database leaves out rows that cannot have it before anybody decodes
+    /// them.
+    fn attributes(&self, _input: &[u8]) -> Vec<Attribute> {
+        Vec::new()
     }
 }
 
@@ -74,8 +84,14 @@ pub struct Registry {
 
 impl Registry {
     /// Adds one saga. A second one under the same name and version replaces the first.
+    ///
+    /// # Panics
+    /// If a name that it declares cannot be an attribute's, or there are too many.
     #[must_use]
     pub fn with(mut self, saga: impl SagaType) -> Self {
+        let names = saga.attribute_names();
+        let fit = names.len() <= attributes::MAX_NAMES && names.iter().all(|name| is_attribute_name(name));
+        assert!(fit, "{} declares attributes {names:?}", saga.definition().id());
         self.types.insert(saga.definition().id().clone(), Arc::new(saga));
         self
     }
@@ -103,6 +119,13 @@ impl Registry {
     #[must_use]
     pub fn ids(&self) -> Vec<DefinitionId> {
         self.types.keys().cloned().collect()
+    }
+
+    /// Names of all attributes that any saga declares, each once, in order.
+    #[must_use]
+    pub fn attribute_names(&self) -> Vec<&str> {
+        let names: std::collections::BTreeSet<&str> = self.iter().flat_map(|saga| saga.attribute_names()).collect();
+        names.into_iter().collect()
     }
 
     /// Names of all participants that any step names, each once.

@@ -165,7 +165,7 @@ impl Jobs {
             if let Some(why) = self.engine.crowded() {
                 return self.waits(&job, turn, why).await;
             }
-            let Some(expr) = selected(&job) else {
+            let Some(expr) = selected(&job, &self.registry) else {
                 return self.waits(&job, turn, "this build cannot read its filter; another one must go on").await;
             };
             let page = match self.next_page(&job, expr, turn.pace.page()).await? {
@@ -245,8 +245,8 @@ impl Jobs {
 }
 
 /// What the job's filter and preset select; `None` if this build does not understand them.
-fn selected(job: &Job) -> Option<Expr> {
-    let expr = parse(&job.filter).ok()?;
+fn selected(job: &Job, registry: &Registry) -> Option<Expr> {
+    let expr = parse(&job.filter, &registry.attribute_names()).ok()?;
     if job.preset.is_empty() {
         return Some(expr);
     }

@@ -158,7 +158,7 @@ async fn why_a_saga_tries_again_is_kept_while_it_does() {
         }
         let record = bench.store.get(id).await.unwrap().unwrap();
         assert_eq!(view::saga(&registry(), &record).reason, reason);
-        let filter = parse("reason = AWAY").unwrap();
+        let filter = parse("reason = AWAY", &[]).unwrap();
         let search = Search::new(filter, registry(), record.saga.updated_at);
         assert_eq!(bench.store.count(search, 10, 10).await.unwrap().count, u64::from(!reason.is_empty()));
     }

@@ -68,7 +68,7 @@ async fn mariadb_conforms() {
 
 async fn damaged_rows_are_named_by_searches(store: &SqlStore, ids: &[SagaId]) {
     for filter in ["order = damaged", "order = damaged AND (reason = NONE OR state = running)"] {
-        let search = Search::new(parse(filter).unwrap(), Registry::default(), store.now());
+        let search = Search::new(parse(filter, &[]).unwrap(), Registry::default(), store.now());
         for limit in [1, 2, 3] {
             let (mut records, mut unreadable) = (Vec::new(), Vec::new());
             let mut after = None;

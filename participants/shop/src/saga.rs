@@ -9,7 +9,7 @@
 //! ```
 
 use baton_orchestrator::sagas::{Accepted, Part, PayloadError, Registry, SagaType};
-use baton_query::filter::Details;
+use baton_query::filter::Attribute;
 use baton_rpc::errors::{Flaw, Violations};
 use baton_rpc::reason::Reason;
 use bytes::Bytes;
@@ -31,6 +31,10 @@ const OPEN: StepIndex = 1;
 const VERIFY: StepIndex = 2;
 const RESERVE: StepIndex = 3;
 const CONFIRM: StepIndex = 4;
+
+const CUSTOMER: &str = "customer";
+const ITEM: &str = "item";
+const PAYMENT: &str = "payment";
 
 /// The order saga, version 1.
 #[derive(Debug)]
@@ -134,13 +138,16 @@ impl SagaType for OrderSaga {
         }
     }
 
-    fn details(&self, input: &[u8]) -> Details {
-        let Ok(input) = OrderSagaInput::decode(input) else { return Details::default() };
-        Details {
-            customers: vec![input.customer_id],
-            items: input.lines.into_iter().map(|line| line.item_id).collect(),
-            payments: vec![input.payment_id],
-        }
+    fn attribute_names(&self) -> Vec<&str> {
+        vec![CUSTOMER, ITEM, PAYMENT]
+    }
+
+    /// With at most a hundred lines and ids of at most 64 bytes, within every bound.
+    fn attributes(&self, input: &[u8]) -> Vec<Attribute> {
+        let Ok(input) = OrderSagaInput::decode(input) else { return Vec::new() };
+        let items = input.lines.into_iter().map(|line| Attribute::new(ITEM, line.item_id));
+        let others = [Attribute::new(CUSTOMER, input.customer_id), Attribute::new(PAYMENT, input.payment_id)];
+        others.into_iter().chain(items).collect()
     }
 }
 

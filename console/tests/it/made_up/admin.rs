@@ -13,6 +13,7 @@ impl SagaAdminService for MadeUp {
             sagas: vec![self.saga(); 3],
             next_page_token: self.text("t1"),
             unreadable,
+            attributes: vec!["customer".to_owned()],
         }))
     }
 

@@ -3,7 +3,7 @@
 use super::error::{FilterError, Flaw, found};
 use super::expr::{Compare, Order, Term, TextTest, When};
 use super::facts::{StateKind, WaitKind};
-use super::field::{Field, NumberField, PresentField, TextField, TimeField, distance};
+use super::field::{Field, NumberField, TextField, TimeField, distance};
 use super::lexer::{Literal, Operator};
 use super::literal::Span;
 use crate::moment::parse_rfc3339;
@@ -21,7 +21,7 @@ pub(super) struct Asked {
 
 impl Asked {
     pub(super) fn term(self) -> Result<Term, FilterError> {
-        match self.field {
+        match self.field.clone() {
             Field::State => {
                 let is = self.equality("=, != or :")?;
                 self.choice(StateKind::ALL, StateKind::as_str, STATES).map(|state| Term::State(is, state))
@@ -30,48 +30,30 @@ impl Asked {
                 let is = self.equality("=, != or :")?;
                 self.choice(WaitKind::ALL, WaitKind::as_str, "reply, backoff or none").map(|wait| Term::Wait(is, wait))
             }
-            Field::Step => self.text(TextField::Step),
-            Field::Definition => self.text(TextField::Definition),
-            Field::Reason => self.text(TextField::Reason),
-            Field::Order => self.text(TextField::Order),
-            Field::Customer => self.text(TextField::Customer),
-            Field::Item => self.text(TextField::Item),
-            Field::Payment => self.text(TextField::Payment),
-            Field::TraceId => self.text(TextField::TraceId),
-            Field::DefinitionVersion => self.number(NumberField::DefinitionVersion),
-            Field::Attempt => self.number(NumberField::Attempt),
             Field::Age => {
                 let order = self.order()?;
                 let span = Span::parse(&self.value.text).filter(|span| *span >= Span::ZERO);
                 span.map(|span| Term::Age(order, span))
                     .ok_or_else(|| self.refused("a duration like 5m, 90s, 2h or 7d", None))
             }
-            Field::NextWake => self.time(TimeField::NextWake),
-            Field::CreatedAt => self.time(TimeField::CreatedAt),
-            Field::UpdatedAt => self.time(TimeField::UpdatedAt),
+            Field::Text(field) => self.text(field),
+            Field::Number(field) => self.number(field),
+            Field::Time(field) => self.time(field),
         }
     }
 
     /// `field:*`.
     pub(super) fn present(self) -> Result<Term, FilterError> {
-        let text = |field| Ok(Term::Present(PresentField::Text(field)));
         match self.field {
-            Field::Step => text(TextField::Step),
-            Field::Reason => text(TextField::Reason),
-            Field::Order => text(TextField::Order),
-            Field::Customer => text(TextField::Customer),
-            Field::Item => text(TextField::Item),
-            Field::Payment => text(TextField::Payment),
-            Field::TraceId => text(TextField::TraceId),
-            Field::NextWake => Ok(Term::Present(PresentField::NextWake)),
-            field @ (Field::State
+            Field::Text(TextField::Definition)
+            | Field::State
             | Field::Wait
-            | Field::Definition
-            | Field::DefinitionVersion
             | Field::Age
-            | Field::Attempt
-            | Field::CreatedAt
-            | Field::UpdatedAt) => Err(FilterError { at: self.operator_at, flaw: Flaw::AlwaysPresent { field } }),
+            | Field::Number(_)
+            | Field::Time(TimeField::CreatedAt | TimeField::UpdatedAt) => {
+                Err(FilterError { at: self.operator_at, flaw: Flaw::AlwaysPresent { field: self.field } })
+            }
+            field @ (Field::Text(_) | Field::Time(TimeField::NextWake)) => Ok(Term::Present(field)),
         }
     }
 
@@ -86,7 +68,7 @@ impl Asked {
         };
         let starred = self.value.text.split_once('*').filter(|_| !self.value.quoted);
         if let Some((begins, _)) = starred {
-            let flaw = Flaw::Wildcard { field: self.field, begins: found(begins) };
+            let flaw = Flaw::Wildcard { field: self.field.clone(), begins: found(begins) };
             return Err(FilterError { at: self.value.at, flaw });
         }
         match field {
@@ -107,9 +89,7 @@ impl Asked {
             | TextField::Definition
             | TextField::Reason
             | TextField::Order
-            | TextField::Customer
-            | TextField::Item
-            | TextField::Payment => Ok(Term::Text(field, test, self.value.text)),
+            | TextField::Attribute(_) => Ok(Term::Text(field, test, self.value.text)),
         }
     }
 
@@ -182,12 +162,12 @@ impl Asked {
     }
 
     fn operator(&self, allowed: &'static str) -> FilterError {
-        let flaw = Flaw::Operator { field: self.field, allowed, found: self.operator.as_str() };
+        let flaw = Flaw::Operator { field: self.field.clone(), allowed, found: self.operator.as_str() };
         FilterError { at: self.operator_at, flaw }
     }
 
     fn refused(&self, expected: &'static str, nearest: Option<&'static str>) -> FilterError {
-        let flaw = Flaw::Value { field: self.field, expected, found: found(&self.value.text), nearest };
+        let flaw = Flaw::Value { field: self.field.clone(), expected, found: found(&self.value.text), nearest };
         FilterError { at: self.value.at, flaw }
     }
 }

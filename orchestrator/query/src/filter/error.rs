@@ -30,12 +30,14 @@ pub enum Flaw {
     #[error("the filter compares more than {MAX_TERMS} times")]
     TooManyTerms,
     /// No field has this name.
-    #[error("there is no field {found:?}; {}", nearest_field(*.nearest))]
+    #[error("there is no field {found:?}; {}", nearest_field(.nearest.as_ref(), .attributes))]
     UnknownField {
         /// What stands there.
         found: String,
         /// What was probably meant.
         nearest: Option<Field>,
+        /// Names of the attributes that could have stood there.
+        attributes: Vec<String>,
     },
     /// Something else should stand here.
     #[error("expected {expected}, found {found}")]
@@ -79,7 +81,7 @@ pub enum Flaw {
         begins: String,
     },
     /// Every saga has one.
-    #[error("every saga has {}; {}:* says nothing", article(*.field), .field.name())]
+    #[error("every saga has {}; {}:* says nothing", article(.field), .field.name())]
     AlwaysPresent {
         /// The field.
         field: Field,
@@ -91,18 +93,20 @@ pub(super) fn found(text: &str) -> String {
     inert::cut(text, MAX_FOUND)
 }
 
-fn nearest_field(nearest: Option<Field>) -> String {
-    match nearest {
-        Some(field) => format!("did you mean {}?", field.name()),
-        None => format!("the fields are {}", Field::ALL.map(Field::name).join(", ")),
+fn nearest_field(nearest: Option<&Field>, attributes: &[String]) -> String {
+    if let Some(field) = nearest {
+        return format!("did you mean {}?", field.name());
     }
+    let own = Field::ALL.map(|field| field.name().to_owned());
+    let names: Vec<String> = own.into_iter().chain(attributes.iter().cloned()).collect();
+    format!("the fields are {}", names.join(", "))
 }
 
 fn nearest_value(nearest: Option<&'static str>) -> String {
     nearest.map(|value| format!("; did you mean {value}?")).unwrap_or_default()
 }
 
-fn article(field: Field) -> String {
+fn article(field: &Field) -> String {
     let name = field.name();
     let vowel = name.starts_with(['a', 'e', 'i', 'o', 'u']);
     format!("{} {name}", if vowel { "an" } else { "a" })

@@ -1,7 +1,7 @@
 //! A filter as a tree, and how it is written.
 
 use super::facts::{StateKind, WaitKind};
-use super::field::{NumberField, PresentField, TextField, TimeField};
+use super::field::{Field, NumberField, TextField, TimeField};
 use super::literal::{Span, is_bare};
 use crate::moment::rfc3339;
 use saga_core::time::Micros;
@@ -35,8 +35,8 @@ pub enum Term {
     Age(Order, Span),
     /// A moment compared.
     Time(TimeField, Order, When),
-    /// `field:*`: the saga has one.
-    Present(PresentField),
+    /// `field:*`: the saga has one. Every saga has one of most fields; of those no filter can be written so.
+    Present(Field),
 }
 
 /// How texts are compared: byte for byte. Of a field with several values, one of them must pass; of `IsNot`, none may equal.
@@ -206,13 +206,13 @@ impl fmt::Display for Term {
         match self {
             Self::State(is, state) => write!(f, "state {} {}", equality(is), state.as_str()),
             Self::Wait(is, wait) => write!(f, "wait {} {}", equality(is), wait.as_str()),
-            Self::Text(field, TextTest::Is, text) => write!(f, "{} = {}", field.field().name(), Quoted(text)),
-            Self::Text(field, TextTest::IsNot, text) => write!(f, "{} != {}", field.field().name(), Quoted(text)),
-            Self::Text(field, TextTest::Begins, text) => write!(f, "{}:{}", field.field().name(), Quoted(text)),
-            Self::Number(field, compare, number) => write!(f, "{} {} {number}", field.field().name(), compare.as_str()),
+            Self::Text(field, TextTest::Is, text) => write!(f, "{} = {}", field.name(), Quoted(text)),
+            Self::Text(field, TextTest::IsNot, text) => write!(f, "{} != {}", field.name(), Quoted(text)),
+            Self::Text(field, TextTest::Begins, text) => write!(f, "{}:{}", field.name(), Quoted(text)),
+            Self::Number(field, compare, number) => write!(f, "{} {} {number}", field.name(), compare.as_str()),
             Self::Age(order, span) => write!(f, "age {} {span}", order.as_str()),
-            Self::Time(field, order, when) => write!(f, "{} {} {when}", field.field().name(), order.as_str()),
-            Self::Present(field) => write!(f, "{}:*", field.field().name()),
+            Self::Time(field, order, when) => write!(f, "{} {} {when}", field.name(), order.as_str()),
+            Self::Present(field) => write!(f, "{}:*", field.name()),
         }
     }
 }

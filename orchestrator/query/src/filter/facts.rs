@@ -1,5 +1,6 @@
 //! What a filter can know of one saga.
 
+use super::field::Attribute;
 use crate::half::{self, Half};
 use saga_core::definition::Definition;
 use saga_core::saga::{Cause, Direction, Resume, Saga, State, StepIndex, Wait};
@@ -127,17 +128,6 @@ pub struct Beside<'a> {
     pub last_failure: Option<&'a Cause>,
 }
 
-/// What only the saga's input tells, as whoever knows that input's message reads it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Details {
-    /// Customers.
-    pub customers: Vec<String>,
-    /// Items.
-    pub items: Vec<String>,
-    /// Payments.
-    pub payments: Vec<String>,
-}
-
 /// Everything a filter can ask of one saga.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Facts {
@@ -165,14 +155,14 @@ pub struct Facts {
     pub created_at: Micros,
     /// When it last moved.
     pub updated_at: Micros,
-    /// What its input tells.
-    pub details: Details,
+    /// What its definition reads from its input.
+    pub attributes: Vec<Attribute>,
 }
 
 impl Facts {
     /// What there is to know of `saga`. Without its definition, its step is known by number only.
     #[must_use]
-    pub fn of(saga: &Saga, definition: Option<&Definition>, beside: Beside<'_>, details: Details) -> Self {
+    pub fn of(saga: &Saga, definition: Option<&Definition>, beside: Beside<'_>, attributes: Vec<Attribute>) -> Self {
         let position = half::position(&saga.state);
         let name = |step: StepIndex, direction: Direction| {
             definition.map_or_else(|| step.to_string(), |definition| Half::new(definition, step, direction).step)
@@ -197,7 +187,7 @@ impl Facts {
             trace_id: beside.traceparent.split('-').nth(1).unwrap_or_default().to_owned(),
             created_at: saga.created_at,
             updated_at: saga.updated_at,
-            details,
+            attributes,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::expr::{Expr, Term, TextTest};
 use super::facts::Facts;
-use super::field::{NumberField, PresentField, TextField, TimeField};
+use super::field::{Field, NumberField, TextField, TimeField};
 use saga_core::time::Micros;
 
 /// True if the filter selects the saga, `now` being the moment that durations are relative to.
@@ -21,10 +21,10 @@ fn holds(term: &Term, facts: &Facts, now: Micros) -> bool {
         Term::State(is, state) => (facts.state == *state) == *is,
         Term::Wait(is, wait) => (facts.wait == *wait) == *is,
         Term::Text(field, test, wanted) => {
-            let values = values(*field, facts);
+            let values = values(field, facts);
             match test {
-                TextTest::Is => values.iter().any(|value| value == wanted),
-                TextTest::IsNot => values.iter().all(|value| value != wanted),
+                TextTest::Is => values.contains(&wanted.as_str()),
+                TextTest::IsNot => !values.contains(&wanted.as_str()),
                 TextTest::Begins => values.iter().any(|value| value.starts_with(wanted.as_str())),
             }
         }
@@ -42,29 +42,34 @@ fn holds(term: &Term, facts: &Facts, now: Micros) -> bool {
             };
             at.is_some_and(|at| order.holds(&at, &when.resolve(now)))
         }
-        Term::Present(PresentField::NextWake) => facts.wake_at.is_some(),
-        Term::Present(PresentField::Text(field)) => match field {
+        Term::Present(Field::Time(TimeField::NextWake)) => facts.wake_at.is_some(),
+        Term::Present(Field::Text(field)) => match field {
             // Empty ones stand for none.
-            TextField::Order | TextField::TraceId => values(*field, facts).iter().any(|value| !value.is_empty()),
-            TextField::Step
-            | TextField::Definition
-            | TextField::Reason
-            | TextField::Customer
-            | TextField::Item
-            | TextField::Payment => !values(*field, facts).is_empty(),
+            TextField::Order | TextField::TraceId => values(field, facts).iter().any(|value| !value.is_empty()),
+            TextField::Step | TextField::Definition | TextField::Reason | TextField::Attribute(_) => {
+                !values(field, facts).is_empty()
+            }
         },
+        Term::Present(
+            Field::State
+            | Field::Wait
+            | Field::Age
+            | Field::Number(_)
+            | Field::Time(TimeField::CreatedAt | TimeField::UpdatedAt),
+        ) => true,
     }
 }
 
-fn values(field: TextField, facts: &Facts) -> &[String] {
+fn values<'a>(field: &TextField, facts: &'a Facts) -> Vec<&'a str> {
     match field {
-        TextField::Step => facts.step.as_slice(),
-        TextField::Definition => std::slice::from_ref(&facts.definition),
-        TextField::Reason => &facts.reasons,
-        TextField::Order => std::slice::from_ref(&facts.business_key),
-        TextField::Customer => &facts.details.customers,
-        TextField::Item => &facts.details.items,
-        TextField::Payment => &facts.details.payments,
-        TextField::TraceId => std::slice::from_ref(&facts.trace_id),
+        TextField::Step => facts.step.iter().map(String::as_str).collect(),
+        TextField::Definition => vec![&facts.definition],
+        TextField::Reason => facts.reasons.iter().map(String::as_str).collect(),
+        TextField::Order => vec![&facts.business_key],
+        TextField::TraceId => vec![&facts.trace_id],
+        TextField::Attribute(name) => {
+            let own = facts.attributes.iter().filter(|attribute| attribute.name == *name);
+            own.map(|attribute| attribute.value.as_str()).collect()
+        }
     }
 }

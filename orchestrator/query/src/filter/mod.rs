@@ -8,13 +8,15 @@
 //! ```
 //! use baton_query::filter::{parse, FilterError};
 //!
-//! let filter = parse("state = stuck AND (step = stock.reserve OR age > 2h)")?;
+//! let filter = parse("state = stuck AND (step = stock.reserve OR age > 2h)", &[])?;
 //! assert_eq!(filter.to_string(), "state = stuck AND (step = stock.reserve OR age > 2h)");
 //!
-//! let error = parse("stat = stuck").unwrap_err();
+//! let error = parse("stat = stuck", &[]).unwrap_err();
 //! assert_eq!(error.to_string(), "at byte 1: there is no field \"stat\"; did you mean state?");
 //! # Ok::<(), FilterError>(())
 //! ```
+//!
+//! Fields are the engine's own and the **attributes** that definitions declare, which the parser is told.
 //!
 //! Two evaluations agree with each other: [`matches()`] on what is known of one saga, and [`to_sql`], a condition over the
 //! columns of table `saga` that selects at least the same sagas, and names what it left undecided.
@@ -34,9 +36,11 @@ mod sql_terms;
 
 pub use error::{FilterError, Flaw};
 pub use expr::{Compare, Expr, Order, Term, TextTest, When};
-pub use facts::{Beside, Details, Facts, StateKind, WaitKind};
+pub use facts::{Beside, Facts, StateKind, WaitKind};
 pub(crate) use field::distance;
-pub use field::{Field, NumberField, PresentField, TextField, TimeField};
+pub use field::{
+    Attribute, Field, MAX_ATTRIBUTE_NAME, MAX_ATTRIBUTE_VALUE, NumberField, TextField, TimeField, is_attribute_name,
+};
 pub use literal::Span;
 pub use matching::matches;
 pub use parser::{MAX_BYTES, MAX_DEPTH, MAX_TERMS, parse};

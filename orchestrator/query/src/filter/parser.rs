@@ -23,15 +23,15 @@ pub const MAX_DEPTH: usize = 16;
 /// Comparisons a filter may make; bounds the SQL.
 pub const MAX_TERMS: usize = 32;
 
-/// Reads a filter. The empty one selects every saga.
+/// Reads a filter, in which `attributes` can be named like the engine's own fields. The empty one selects every saga.
 ///
 /// # Errors
 /// [`FilterError`] says what is wrong, where, and what was expected or probably meant.
-pub fn parse(text: &str) -> Result<Expr, FilterError> {
+pub fn parse(text: &str, attributes: &[&str]) -> Result<Expr, FilterError> {
     if text.len() > MAX_BYTES {
         return Err(FilterError { at: MAX_BYTES, flaw: Flaw::TooLong });
     }
-    let mut parser = Parser { lexer: Lexer::new(text), depth: 0, terms: 0 };
+    let mut parser = Parser { lexer: Lexer::new(text), attributes, depth: 0, terms: 0 };
     if parser.lexer.peek().1 == Token::End {
         return Ok(Expr::All(Vec::new()));
     }
@@ -44,6 +44,7 @@ pub fn parse(text: &str) -> Result<Expr, FilterError> {
 
 struct Parser<'a> {
     lexer: Lexer<'a>,
+    attributes: &'a [&'a str],
     depth: usize,
     terms: usize,
 }
@@ -129,13 +130,14 @@ impl Parser<'_> {
         if matches!(word.to_ascii_uppercase().as_str(), "AND" | "OR" | "NOT") {
             return Err(self.expected(at, "a field; AND, OR and NOT are written in capitals"));
         }
-        let Some(field) = Field::named(word) else {
+        let Some(field) = Field::named(word, self.attributes) else {
             let followed = matches!(self.lexer.peek().1, Token::Operator(_));
-            let nearest = Field::nearest(word);
+            let nearest = Field::nearest(word, self.attributes);
             if !followed && nearest.is_none() {
                 return Err(self.expected(at, "a field, an operator and a value, as in order = ORD-1"));
             }
-            return Err(FilterError { at, flaw: Flaw::UnknownField { found: found(word), nearest } });
+            let attributes = self.attributes.iter().map(|name| (*name).to_owned()).collect();
+            return Err(FilterError { at, flaw: Flaw::UnknownField { found: found(word), nearest, attributes } });
         };
         let (operator_at, token) = self.lexer.next();
         let Token::Operator(operator) = token else {

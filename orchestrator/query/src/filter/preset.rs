@@ -80,7 +80,7 @@ impl Preset {
     #[must_use]
     pub fn expr(self) -> Expr {
         // The filters stand above and nowhere else; a test parses each of them.
-        parse(self.filter()).unwrap_or(Expr::All(Vec::new()))
+        parse(self.filter(), &[]).unwrap_or(Expr::All(Vec::new()))
     }
 }
 
@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn every_preset_is_a_filter() {
         for preset in Preset::ALL {
-            let expr = parse(preset.filter()).unwrap();
+            let expr = parse(preset.filter(), &[]).unwrap();
             assert_eq!(expr, preset.expr());
             assert_ne!(expr, Expr::All(Vec::new()));
             assert_eq!(expr.to_string(), preset.filter());

@@ -39,7 +39,7 @@ pub struct Translation<'a> {
     /// Every definition this build knows: rows hold a step's position, filters its name. Sagas of other definitions have
     /// their steps' positions for names.
     pub definitions: &'a [&'a Definition],
-    /// True if customers, items and payments stand in column `input` byte for byte, as texts do in protobuf. Then the
+    /// True if the values of attributes stand in column `input` byte for byte, as texts do in protobuf. Then the
     /// database leaves out rows that cannot have them, before anybody decodes them.
     pub verbatim_input: bool,
 }

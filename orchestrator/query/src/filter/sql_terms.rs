@@ -2,7 +2,7 @@
 
 use super::expr::{Compare, Order, Term, TextTest};
 use super::facts::StateKind;
-use super::field::{NumberField, PresentField, TextField, TimeField};
+use super::field::{Field, NumberField, TextField, TimeField};
 use super::sql::{Arg, Dialect, Piece, States, Translation};
 use saga_core::time::Micros;
 
@@ -41,14 +41,21 @@ pub(super) fn term(term: &Term, positive: bool, translation: &Translation<'_>) -
             (compared("created_at", order.reversed(), span.before(translation.now)), true)
         }
         Term::Time(field, order, when) => (time(*field, *order, when.resolve(translation.now), positive), true),
-        Term::Present(PresentField::NextWake) => {
+        Term::Present(Field::Time(TimeField::NextWake)) => {
             (States::of([StateKind::Running, StateKind::Compensating]).piece(positive), true)
         }
-        Term::Present(PresentField::Text(field)) => present(*field, positive, translation),
+        Term::Present(Field::Text(field)) => present(field, positive, translation),
+        Term::Present(
+            Field::State
+            | Field::Wait
+            | Field::Age
+            | Field::Number(_)
+            | Field::Time(TimeField::CreatedAt | TimeField::UpdatedAt),
+        ) => (always(positive), true),
         Term::Text(field, test, wanted) => match (test, positive) {
-            (TextTest::Is, _) => text(*field, Test::Is(wanted), positive, translation),
-            (TextTest::IsNot, _) => text(*field, Test::Is(wanted), !positive, translation),
-            (TextTest::Begins, _) => text(*field, Test::Begins(wanted), positive, translation),
+            (TextTest::Is, _) => text(field, Test::Is(wanted), positive, translation),
+            (TextTest::IsNot, _) => text(field, Test::Is(wanted), !positive, translation),
+            (TextTest::Begins, _) => text(field, Test::Begins(wanted), positive, translation),
         },
     }
 }
@@ -79,7 +86,11 @@ fn time(field: TimeField, order: Order, at: Micros, positive: bool) -> Piece {
     }
 }
 
-fn present(field: TextField, positive: bool, translation: &Translation<'_>) -> (Piece, bool) {
+fn always(positive: bool) -> Piece {
+    if positive { Piece::everything() } else { States::of([]).piece(true) }
+}
+
+fn present(field: &TextField, positive: bool, translation: &Translation<'_>) -> (Piece, bool) {
     match field {
         TextField::Step => (States::of(AT_A_STEP).piece(positive), true),
         TextField::Reason => {
@@ -88,8 +99,8 @@ fn present(field: TextField, positive: bool, translation: &Translation<'_>) -> (
         }
         TextField::Order => (filled("business_key", positive, translation.dialect), true),
         TextField::TraceId => (filled("traceparent", positive, translation.dialect), true),
-        TextField::Definition => (if positive { Piece::everything() } else { States::of([]).piece(true) }, true),
-        TextField::Customer | TextField::Item | TextField::Payment => (Piece::everything(), false),
+        TextField::Definition => (always(positive), true),
+        TextField::Attribute(_) => (Piece::everything(), false),
     }
 }
 
@@ -176,7 +187,7 @@ fn pattern(text: &str) -> String {
     pattern
 }
 
-fn text(field: TextField, test: Test<'_>, positive: bool, translation: &Translation<'_>) -> (Piece, bool) {
+fn text(field: &TextField, test: Test<'_>, positive: bool, translation: &Translation<'_>) -> (Piece, bool) {
     let dialect = translation.dialect;
     match field {
         TextField::Definition => (test.on("definition", positive, dialect), true),
@@ -197,10 +208,8 @@ fn text(field: TextField, test: Test<'_>, positive: bool, translation: &Translat
         TextField::Reason if positive => {
             (Piece::all(vec![States::of(WITH_REASON).piece(true), contained("data", test)]), false)
         }
-        TextField::Customer | TextField::Item | TextField::Payment if positive && translation.verbatim_input => {
-            (contained("input", test), false)
-        }
-        TextField::Reason | TextField::Customer | TextField::Item | TextField::Payment => (Piece::everything(), false),
+        TextField::Attribute(_) if positive && translation.verbatim_input => (contained("input", test), false),
+        TextField::Reason | TextField::Attribute(_) => (Piece::everything(), false),
     }
 }
 

@@ -2,13 +2,17 @@
 
 use crate::support;
 use baton_query::filter::{
-    Beside, Details, Expr, Facts, Field, MAX_BYTES, MAX_DEPTH, MAX_TERMS, Preset, StateKind, matches, parse,
+    Attribute, Beside, Expr, Facts, Field, FilterError, MAX_BYTES, MAX_DEPTH, MAX_TERMS, Preset, StateKind, matches,
 };
 use proptest::prelude::*;
 use saga_core::saga::{Cause, State};
 use saga_core::time::Micros;
-use support::exprs::expr;
+use support::exprs::{ATTRIBUTES, expr};
 use support::{Lived, reachable, short_order, succeeded};
+
+fn parse(text: &str) -> Result<Expr, FilterError> {
+    baton_query::filter::parse(text, &ATTRIBUTES)
+}
 
 fn error(text: &str) -> String {
     parse(text).unwrap_err().to_string()
@@ -22,13 +26,15 @@ fn mistakes_are_explained() {
         (
             "colour = red",
             "at byte 1: there is no field \"colour\"; the fields are state, step, definition, definition_version, age, \
-             attempt, wait, next_wake, reason, order, customer, item, payment, trace_id, created_at, updated_at",
+             attempt, wait, next_wake, reason, order, trace_id, created_at, updated_at, customer, item, payment",
         ),
         (
             "state = stuk",
             "at byte 9: state takes running, compensating, stuck, paused, completed or compensated, not \"stuk\"; did \
              you mean stuck?",
         ),
+        ("custmer = anna", "at byte 1: there is no field \"custmer\"; did you mean customer?"),
+        ("item > A", "at byte 6: item is compared with =, != or :, not with >"),
         ("state > stuck", "at byte 7: state is compared with =, != or :, not with >"),
         ("age > 5", "at byte 7: age takes a duration like 5m, 90s, 2h or 7d, not \"5\""),
         ("age = 5m", "at byte 5: age is compared with <, <=, > or >=, not with ="),
@@ -127,12 +133,9 @@ fn filters_select_by_what_is_known() {
         traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
         last_failure: None,
     };
-    let details = Details {
-        customers: vec!["anna".to_owned()],
-        items: vec!["MUG".to_owned(), "CUP".to_owned()],
-        payments: Vec::new(),
-    };
-    let facts = Facts::of(&lived.saga, Some(&definition), beside, details);
+    let attributes = [("customer", "anna"), ("item", "MUG"), ("item", "CUP")];
+    let attributes = attributes.map(|(name, value)| Attribute::new(name, value)).to_vec();
+    let facts = Facts::of(&lived.saga, Some(&definition), beside, attributes);
     let now = Micros(lived.saga.updated_at.0 + 60_000_000);
     for (text, selected) in [
         ("state = running step = payment.verify attempt = 1 wait = reply", true),
@@ -160,9 +163,9 @@ fn filters_select_by_what_is_known() {
     }
     let away = Cause { step: 2, reason: "PROVIDER_AWAY".to_owned(), message: String::new() };
     let failed = Beside { last_failure: Some(&away), ..beside };
-    let failed = Facts::of(&lived.saga, Some(&definition), failed, Details::default());
+    let failed = Facts::of(&lived.saga, Some(&definition), failed, Vec::new());
     assert!(selects("reason:PROVIDER state = running", &failed, now));
-    let unknown = Facts::of(&lived.saga, None, beside, Details::default());
+    let unknown = Facts::of(&lived.saga, None, beside, Vec::new());
     assert!(selects("step = 2", &unknown, now));
 }
 
@@ -172,7 +175,7 @@ fn presets_select_what_they_say() {
     let mut seen = [0; Preset::ALL.len()];
     for lived in reachable(&definition, 2) {
         let saga = &lived.saga;
-        let facts = Facts::of(saga, Some(&definition), Beside::default(), Details::default());
+        let facts = Facts::of(saga, Some(&definition), Beside::default(), Vec::new());
         let now = Micros(saga.updated_at.0 + 7_000_000);
         let selected = |preset: Preset| matches(&preset.expr(), &facts, now);
         for (count, preset) in seen.iter_mut().zip(Preset::ALL) {
@@ -276,10 +279,10 @@ fn piece() -> impl Strategy<Value = String> {
         "\n",
         ",",
     ];
-    let fields = Field::ALL.map(Field::name);
+    let fields = Field::ALL.map(|field| field.name().to_owned()).into_iter().chain(ATTRIBUTES.map(str::to_owned));
     prop_oneof![
         prop::sample::select(fixed.to_vec()).prop_map(str::to_owned),
-        prop::sample::select(fields.to_vec()).prop_map(str::to_owned),
+        prop::sample::select(fields.collect::<Vec<_>>()),
         "\\PC{0,3}",
     ]
 }
@@ -287,7 +290,7 @@ fn piece() -> impl Strategy<Value = String> {
 #[test]
 fn an_expression_made_by_hand_has_a_meaning_too() {
     let definition = short_order();
-    let facts = Facts::of(&Lived::start(&definition).saga, None, Beside::default(), Details::default());
+    let facts = Facts::of(&Lived::start(&definition).saga, None, Beside::default(), Vec::new());
     assert!(matches(&Expr::All(Vec::new()), &facts, support::START));
     assert!(!matches(&Expr::Any(Vec::new()), &facts, support::START));
 }

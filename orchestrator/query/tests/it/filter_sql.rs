@@ -2,8 +2,8 @@
 
 use crate::support;
 use baton_query::filter::{
-    Arg, Details, Dialect, Expr, Facts, Field, Preset, StateKind, Translated, Translation, WaitKind, matches, parse,
-    to_sql,
+    Arg, Attribute, Dialect, Expr, Facts, Field, NumberField, Preset, StateKind, TextField, Translated, Translation,
+    WaitKind, matches, to_sql,
 };
 use proptest::prelude::*;
 use rusqlite::Connection;
@@ -11,7 +11,7 @@ use rusqlite::types::Value;
 use saga_core::definition::{Definition, StepOptions};
 use saga_core::time::Micros;
 use support::START;
-use support::exprs::{TEXTS, TRACES, expr};
+use support::exprs::{ATTRIBUTES, TEXTS, TRACES, expr};
 
 /// Table `saga` as the orchestrator's migrations leave it, with the indexes that filters use.
 const TABLE: &str =
@@ -91,11 +91,19 @@ fn stored() -> impl Strategy<Value = Stored> {
                 trace_id: trace.to_owned(),
                 created_at: at(times.1),
                 updated_at: at(times.2),
-                details: Details { customers: owned(lists.1), items: owned(lists.2), payments: owned(lists.3) },
+                attributes: [lists.1, lists.2, lists.3]
+                    .into_iter()
+                    .zip(ATTRIBUTES)
+                    .flat_map(|(values, name)| values.into_iter().map(move |value| Attribute::new(name, value)))
+                    .collect(),
             };
             Stored { facts, step, direction }
         },
     )
+}
+
+fn parse(text: &str) -> Expr {
+    baton_query::filter::parse(text, &ATTRIBUTES).unwrap()
 }
 
 fn table(rows: &[Stored]) -> Connection {
@@ -108,11 +116,9 @@ fn table(rows: &[Stored]) -> Connection {
             trace => format!("00-{trace}-00f067aa0ba902b7-01"),
         };
         // As protobuf does: a tag and a length before each text.
-        let blob = |texts: &[&Vec<String>]| -> Vec<u8> {
-            let each = texts.iter().flat_map(|texts| texts.iter());
-            each.flat_map(|text| [10, text.len() as u8].into_iter().chain(text.bytes())).collect()
+        let blob = |texts: &mut dyn Iterator<Item = &String>| -> Vec<u8> {
+            texts.flat_map(|text| [10, text.len() as u8].into_iter().chain(text.bytes())).collect()
         };
-        let details = &facts.details;
         db.execute(
             "INSERT INTO saga VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             rusqlite::params![
@@ -129,8 +135,8 @@ fn table(rows: &[Stored]) -> Connection {
                 traceparent,
                 facts.created_at.0,
                 facts.updated_at.0,
-                blob(&[&details.customers, &details.items, &details.payments]),
-                blob(&[&facts.reasons]),
+                blob(&mut facts.attributes.iter().map(|attribute| &attribute.value)),
+                blob(&mut facts.reasons.iter()),
             ],
         )
         .unwrap();
@@ -191,7 +197,7 @@ proptest! {
 }
 
 fn condition(text: &str, dialect: Dialect) -> String {
-    translate(&parse(text).unwrap(), dialect, false).condition
+    translate(&parse(text), dialect, false).condition
 }
 
 /// What the indexes are found by.
@@ -220,7 +226,7 @@ fn sqlite_uses_the_indexes() {
         ("order:ORD", "saga_business_key"),
         ("reason = OUT_OF_STOCK", "saga_by_unusual"),
     ] {
-        let translated = translate(&parse(text).unwrap(), Dialect::Sqlite, false);
+        let translated = translate(&parse(text), Dialect::Sqlite, false);
         let sql = format!("EXPLAIN QUERY PLAN SELECT id FROM saga WHERE {}", translated.condition);
         let nulls = vec![Value::Null; translated.args.len()];
         let mut statement = db.prepare(&sql).unwrap();
@@ -250,26 +256,26 @@ fn mariadb_is_asked_in_its_own_way() {
     ] {
         assert_eq!(condition(text, Dialect::MariaDb), sql, "{text}");
     }
-    let begins = translate(&parse("order:\"50%_!\"").unwrap(), Dialect::MariaDb, false);
+    let begins = translate(&parse("order:\"50%_!\""), Dialect::MariaDb, false);
     assert_eq!(begins.args, [Arg::Text("50!%!_!!%".to_owned())]);
 }
 
 /// Every field is either decided by columns or named as undecided.
 #[test]
 fn undecided_fields_are_named() {
-    for field in Field::ALL {
-        let text = match field {
-            Field::Customer | Field::Item | Field::Payment | Field::Reason => format!("{} = X", field.name()),
+    let attribute = Field::Text(TextField::Attribute("customer".to_owned()));
+    for field in Field::ALL.into_iter().chain([attribute]) {
+        let name = field.name();
+        let text = match &field {
             Field::State => "state = stuck".to_owned(),
             Field::Wait => "wait = reply".to_owned(),
-            Field::Step | Field::Definition | Field::Order => format!("{} = x", field.name()),
-            Field::TraceId => "trace_id:4b".to_owned(),
-            Field::DefinitionVersion | Field::Attempt => format!("{} = 1", field.name()),
-            Field::Age => "age > 1s".to_owned(),
-            Field::NextWake | Field::CreatedAt | Field::UpdatedAt => format!("{} > 1s", field.name()),
+            Field::Text(TextField::TraceId) => "trace_id:4b".to_owned(),
+            Field::Text(_) => format!("{name} = x"),
+            Field::Number(NumberField::DefinitionVersion | NumberField::Attempt) => format!("{name} = 1"),
+            Field::Age | Field::Time(_) => format!("{name} > 1s"),
         };
-        let translated = translate(&parse(&text).unwrap(), Dialect::Sqlite, true);
-        let open = matches!(field, Field::Customer | Field::Item | Field::Payment | Field::Reason);
+        let translated = translate(&parse(&text), Dialect::Sqlite, true);
+        let open = matches!(field, Field::Text(TextField::Attribute(_) | TextField::Reason));
         assert_eq!(translated.undecided.len(), usize::from(open), "{text}");
     }
 }
@@ -288,7 +294,7 @@ fn presets_and_what_is_narrowed_by_a_state_leave_few_rows() {
     for filter in
         ["state = stuck age > 1h", "customer = c state = running", "order = x", "next_wake < 1m OR state = stuck"]
     {
-        assert!(narrow(&parse(filter).unwrap()), "{filter}");
+        assert!(narrow(&parse(filter)), "{filter}");
     }
     for filter in [
         "",
@@ -299,6 +305,6 @@ fn presets_and_what_is_narrowed_by_a_state_leave_few_rows() {
         "-state:stuck",
         "NOT next_wake < 1m",
     ] {
-        assert!(!narrow(&parse(filter).unwrap()), "{filter}");
+        assert!(!narrow(&parse(filter)), "{filter}");
     }
 }

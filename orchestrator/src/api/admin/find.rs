@@ -3,6 +3,7 @@
 use crate::api::Api;
 use crate::api::reason::of_store;
 use crate::api::view;
+use crate::sagas::Registry;
 use crate::search::Search;
 use crate::store::SearchQuery;
 use baton_proto::baton::saga::v1 as wire;
@@ -30,7 +31,7 @@ impl Api {
         let query = format!("search {}\n{by:?}\n{}", request.preset, request.filter);
         let size = violations.keep("page_size", page::page_size(request.page_size));
         let after = violations.keep("page_token", page::key(&query, &request.page_token).and_then(place));
-        let filter = filter(&request.filter, &request.preset, &mut violations)?;
+        let filter = filter(&self.registry, &request.filter, &request.preset, &mut violations)?;
         let (Some(limit), Some(after), Some(filter), Some(order)) = (size, after, filter, order) else {
             return Err(violations.into_status());
         };
@@ -41,12 +42,13 @@ impl Api {
             sagas: found.records.iter().map(|record| view::saga(&self.registry, record)).collect(),
             next_page_token: found.next.map(|place| page::token(&query, &place_key(place))).unwrap_or_default(),
             unreadable: found.unreadable.into_iter().map(view::name_of).collect(),
+            attributes: self.registry.attribute_names().into_iter().map(str::to_owned).collect(),
         })
     }
 
     pub(super) async fn count(&self, request: &wire::CountSagasRequest) -> Result<wire::CountSagasResponse, Status> {
         let mut violations = Violations::new();
-        let Some(filter) = filter(&request.filter, &request.preset, &mut violations)? else {
+        let Some(filter) = filter(&self.registry, &request.filter, &request.preset, &mut violations)? else {
             return Err(violations.into_status());
         };
         let search = Search::new(filter, self.registry.clone(), self.store.now());
@@ -72,8 +74,13 @@ fn order_flaw(error: OrderError) -> Flaw {
 }
 
 /// Both must hold. A flaw of the filter is told at once, with what a program needs to point at it.
-pub(super) fn filter(filter: &str, preset: &str, violations: &mut Violations) -> Result<Option<Expr>, Status> {
-    let expr = filter::parse(filter).map_err(|error| refused(&error))?;
+pub(super) fn filter(
+    registry: &Registry,
+    filter: &str,
+    preset: &str,
+    violations: &mut Violations,
+) -> Result<Option<Expr>, Status> {
+    let expr = filter::parse(filter, &registry.attribute_names()).map_err(|error| refused(&error))?;
     if preset.is_empty() {
         return Ok(Some(expr));
     }
@@ -95,7 +102,7 @@ fn refused(error: &FilterError) -> Status {
     violations.add("filter", Flaw::new(Reason::FILTER_INVALID, error.to_string()));
     // As people count, and as the sentence says.
     let mut metadata = HashMap::from([("byte".to_owned(), (error.at + 1).to_string())]);
-    if let filter::Flaw::UnknownField { nearest: Some(field), found: _ } = &error.flaw {
+    if let filter::Flaw::UnknownField { nearest: Some(field), .. } = &error.flaw {
         metadata.insert("nearest_field".to_owned(), field.name().to_owned());
     }
     violations.into_status_with(metadata)

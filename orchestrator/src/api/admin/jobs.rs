@@ -37,7 +37,7 @@ impl Api {
             let every = "must say which sagas, unless the preset does";
             violations.add("filter", Flaw::new(Reason::FIELD_REQUIRED, every));
         }
-        let selected = filter(&request.filter, &request.preset, &mut violations)?;
+        let selected = filter(&self.registry, &request.filter, &request.preset, &mut violations)?;
         let verb = violations.keep("verb", verb(request.verb));
         let reason = violations.keep("reason", words(request.reason, MAX_REASON, Reason::ORDER_REASON_INVALID));
         let actor = violations.keep("actor", words(request.actor, MAX_ACTOR, Reason::ACTOR_INVALID));

@@ -56,7 +56,7 @@ pub(super) async fn searches_find_what_the_filter_selects(store: &Store) {
         .collect();
     put(store, records.clone()).await;
     for filter in FILTERS {
-        let expr = parse(&format!("{filter} order = searched")).expect(filter);
+        let expr = parse(&format!("{filter} order = searched"), &["customer"]).expect(filter);
         let search = Search::new(expr, Registry::default(), store.now());
         let expected: Vec<_> = records.iter().rev().filter(|record| search.matches(record)).cloned().collect();
         for (limit, max_rows) in [(100, 10_000), (1, 10_000), (3, 10_000), (100, 1), (3, 2)] {
@@ -83,7 +83,7 @@ pub(super) async fn searches_find_what_the_filter_selects(store: &Store) {
         let counted = store.count(search, 100, 1).await.expect("count");
         assert!(counted.count == count || !counted.exact, "{filter}: what was not looked at is no zero");
     }
-    let search = Search::new(parse("order = \"searched \"").expect("a filter"), Registry::default(), store.now());
+    let search = Search::new(parse("order = \"searched \"", &[]).expect("a filter"), Registry::default(), store.now());
     assert_eq!(store.count(search, 100, 10_000).await.expect("count").count, 0, "keys compare byte by byte");
 }
 

@@ -1,8 +1,7 @@
 //! Filters at random.
 
 use baton_query::filter::{
-    Compare, Expr, NumberField, Order, PresentField, Span, StateKind, Term, TextField, TextTest, TimeField, WaitKind,
-    When,
+    Compare, Expr, Field, NumberField, Order, Span, StateKind, Term, TextField, TextTest, TimeField, WaitKind, When,
 };
 use proptest::prelude::*;
 use saga_core::time::Micros;
@@ -29,6 +28,9 @@ pub const TEXTS: [&str; 19] = [
     "a\u{10ffff}",
     "\u{10ffff}",
 ];
+
+/// Attributes that sagas here declare.
+pub const ATTRIBUTES: [&str; 3] = ["customer", "item", "payment"];
 
 /// The two traces there are.
 pub const TRACES: [&str; 2] = ["4bf92f3577b34da6a3ce929d0e0e4736", "4bf92f3577b34da6a3ce929d0e0e4737"];
@@ -60,14 +62,8 @@ fn term() -> impl Strategy<Value = Term> {
 
 fn text() -> impl Strategy<Value = Term> {
     let test = || prop::sample::select(vec![TextTest::Is, TextTest::IsNot, TextTest::Begins]);
-    let fields = vec![
-        TextField::Definition,
-        TextField::Reason,
-        TextField::Order,
-        TextField::Customer,
-        TextField::Item,
-        TextField::Payment,
-    ];
+    let own = [TextField::Definition, TextField::Reason, TextField::Order];
+    let fields: Vec<_> = own.into_iter().chain(attributes()).collect();
     let steps = ["order.open", "order", "payment.verify", "go", "1", "2", "x", ""];
     let trace = (test(), prop::sample::select(TRACES.to_vec()), 1_usize..=32).prop_map(|(test, trace, length)| {
         let length = if test == TextTest::Begins { length } else { 32 };
@@ -81,17 +77,14 @@ fn text() -> impl Strategy<Value = Term> {
     ]
 }
 
-fn present() -> impl Strategy<Value = PresentField> {
-    let text = [
-        TextField::Step,
-        TextField::Reason,
-        TextField::Order,
-        TextField::Customer,
-        TextField::Item,
-        TextField::Payment,
-        TextField::TraceId,
-    ];
-    prop_oneof![prop::sample::select(text.to_vec()).prop_map(PresentField::Text), Just(PresentField::NextWake)]
+fn attributes() -> impl Iterator<Item = TextField> {
+    ATTRIBUTES.into_iter().map(|name| TextField::Attribute(name.to_owned()))
+}
+
+fn present() -> impl Strategy<Value = Field> {
+    let text = [TextField::Step, TextField::Reason, TextField::Order, TextField::TraceId];
+    let text = text.into_iter().chain(attributes()).map(Field::Text);
+    prop::sample::select(text.chain([Field::Time(TimeField::NextWake)]).collect::<Vec<_>>())
 }
 
 fn number_field() -> impl Strategy<Value = NumberField> {

@@ -88,7 +88,7 @@ impl Api {
 
     fn searching(&self, filter: &str) -> Search {
         // Written above and nowhere else.
-        let expr = parse(filter).unwrap_or(Expr::All(Vec::new()));
+        let expr = parse(filter, &[]).unwrap_or(Expr::All(Vec::new()));
         Search::new(expr, self.registry.clone(), self.store.now())
     }
 
