@@ -63,6 +63,8 @@ pub struct Metrics {
     pub redelivered: Counter,
     /// Finished sagas that retention deleted.
     pub forgotten: Counter,
+    /// Seconds since the oldest saga started that the index of attributes has not reached; 0 if it has reached all.
+    pub index_behind: Gauge,
 }
 
 impl Metrics {
@@ -88,6 +90,7 @@ impl Metrics {
             quarantined: Counter::default(),
             redelivered: Counter::default(),
             forgotten: Counter::default(),
+            index_behind: Gauge::default(),
         };
         let saga = registry.sub_registry_with_prefix("saga");
         saga.register("started", "Sagas started and committed", metrics.started.clone());
@@ -117,6 +120,8 @@ impl Metrics {
         let help = "Reply messages that the bus delivered again";
         saga.register("replies_redelivered", help, metrics.redelivered.clone());
         saga.register("forgotten", "Finished sagas deleted by retention", metrics.forgotten.clone());
+        let help = "Time since the oldest saga started that the index of attributes has not reached";
+        saga.register_with_unit("attribute_index_behind", help, Unit::Seconds, metrics.index_behind.clone());
         metrics
     }
 

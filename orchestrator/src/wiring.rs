@@ -27,6 +27,7 @@ use crate::workers::census::Census;
 use crate::workers::holds::Holds;
 use crate::workers::inbox::Inbox;
 use crate::workers::incidents::{Incidents, Webhook};
+use crate::workers::index::Index;
 use crate::workers::jobs::Jobs;
 use crate::workers::letters::Collector;
 use crate::workers::probe::{Probe, Reached};
@@ -213,6 +214,7 @@ impl Orchestrator {
             let (store, registry) = (parts.store.clone(), parts.registry.clone());
             Incidents::new(desk, store, registry, metrics.clone(), parts.webhook.clone())
         });
+        let index = Index::new(parts.store.clone(), parts.registry.clone(), metrics.clone());
         let census = Census::new(parts.store.clone(), under_way, metrics);
         let vital = Vital::until(stop.clone());
         let workers = vec![
@@ -220,6 +222,7 @@ impl Orchestrator {
             vital.spawn("relay", relay.run(stop.clone())),
             vital.spawn("waker", waker.run(stop.clone())),
             tokio::spawn(census.run(stop.clone())),
+            tokio::spawn(index.run(stop.clone())),
             tokio::spawn(until(stop.clone(), notifier.clone().listen())),
         ];
         let retention = retention.map(|retention| tokio::spawn(retention.run(stop.clone())));

@@ -87,8 +87,13 @@ pub fn placeholders(count: usize) -> String {
 /// `INSERT INTO table (columns) VALUES (?, …), …` for `rows` rows.
 #[must_use]
 pub fn insert(table: &str, columns: &[&str], rows: usize) -> String {
+    insert_by("INSERT INTO", table, columns, rows)
+}
+
+/// The same by another verb, such as `INSERT IGNORE INTO`.
+pub(crate) fn insert_by(verb: &str, table: &str, columns: &[&str], rows: usize) -> String {
     let one = placeholders(columns.len());
-    let mut text = format!("INSERT INTO {table} ({}) VALUES ", columns.join(", "));
+    let mut text = format!("{verb} {table} ({}) VALUES ", columns.join(", "));
     text.reserve(rows * (one.len() + 2));
     for index in 0..rows {
         if index > 0 {

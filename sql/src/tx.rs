@@ -111,13 +111,38 @@ impl Tx {
 
     /// Inserts `rows`, each as long as `columns`, in as few multi-row statements as the bounds of [`statement`] allow.
     pub async fn insert_many(&mut self, table: &str, columns: &[&str], rows: Vec<Vec<Value>>) -> Result<u64, SqlError> {
+        self.insert_by("INSERT INTO", table, columns, rows).await
+    }
+
+    /// The same without rows whose key is there already; returns how many were not. Values must fit their columns: MariaDB cuts
+    /// here what it refuses otherwise.
+    pub async fn insert_missing(
+        &mut self,
+        table: &str,
+        columns: &[&str],
+        rows: Vec<Vec<Value>>,
+    ) -> Result<u64, SqlError> {
+        let verb = match self.dialect() {
+            Dialect::MariaDb => "INSERT IGNORE INTO",
+            Dialect::Sqlite => "INSERT OR IGNORE INTO",
+        };
+        self.insert_by(verb, table, columns, rows).await
+    }
+
+    async fn insert_by(
+        &mut self,
+        verb: &str,
+        table: &str,
+        columns: &[&str],
+        rows: Vec<Vec<Value>>,
+    ) -> Result<u64, SqlError> {
         if let Some(row) = rows.iter().find(|row| row.len() != columns.len()) {
             let wanted = columns.len();
             return Err(SqlError::Refused(format!("{table}: a row of {} values for {wanted} columns", row.len())));
         }
         let mut inserted = 0;
         for chunk in statement::chunks(rows, columns.len()) {
-            let sql = statement::insert(table, columns, chunk.len());
+            let sql = statement::insert_by(verb, table, columns, chunk.len());
             inserted += self.execute(&sql, chunk.into_iter().flatten().collect()).await?;
         }
         Ok(inserted)

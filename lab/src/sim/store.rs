@@ -5,8 +5,10 @@ use super::life::Life;
 use super::plant::AdapterBug;
 use super::world::World;
 use async_trait::async_trait;
+use baton_orchestrator::sagas::Registry;
 use baton_orchestrator::search::Search;
 use baton_orchestrator::store::forgetting::{Forgotten, Sweep};
+use baton_orchestrator::store::indexing::Indexed;
 use baton_orchestrator::store::{
     Changes, Counted, Decide, Found, Holder, ListQuery, Loaded, OutboxMessage, Record, SagaStore, SearchQuery,
     StartKey, StoreError,
@@ -245,6 +247,10 @@ impl SagaStore for FaultyStore {
     async fn forget(&self, before: Micros, after: Option<SagaId>, limit: u32) -> Result<Sweep, StoreError> {
         self.read().await?;
         self.inner.forget(before, after, limit).await
+    }
+
+    async fn index(&self, registry: &Registry, limit: u32) -> Result<Option<Indexed>, StoreError> {
+        self.inner.index(registry, limit).await
     }
 
     async fn forgotten(&self, id: SagaId) -> Result<Option<Forgotten>, StoreError> {

@@ -74,7 +74,8 @@ impl Api {
             return Err(SagaReason::InputTooLarge.status(format!("the input is longer than {MAX_INPUT} bytes")).into());
         }
         let accepted = asked.saga_type.accept(&asked.input).map_err(|violations| violations.into_status())?;
-        attributes::checked(&*asked.saga_type, &asked.input).map_err(|violations| violations.into_status())?;
+        let attributes =
+            attributes::checked(&*asked.saga_type, &asked.input).map_err(|violations| violations.into_status())?;
         let definition = asked.saga_type.definition().id().clone();
         let mut keys = vec![digest(b"request", &definition.name, &asked.request.bytes())];
         if accepted.exclusive {
@@ -90,6 +91,7 @@ impl Api {
             traceparent: asked.traceparent,
             keys,
             fingerprint,
+            attributes,
         };
         let verdict = self.engine.start(start).await.map_err(rejection)?;
         self.begun(verdict).await

@@ -4,6 +4,7 @@ use crate::held::{Barrier, Held};
 use crate::store::audit::content;
 use crate::store::{Fingerprint, Record, StartKey};
 use baton_courier::bus::Delivery;
+use baton_query::filter::Attribute;
 use bytes::Bytes;
 use saga_core::event::{Order, Reply};
 use saga_core::saga::{DefinitionId, SagaId};
@@ -29,6 +30,8 @@ pub struct Start {
     pub keys: Vec<StartKey>,
     /// Digest of everything asked for.
     pub fingerprint: Fingerprint,
+    /// What it is found by, within the bounds of [`crate::sagas::attributes`].
+    pub attributes: Vec<Attribute>,
 }
 
 /// An operator's order for one saga.

@@ -45,3 +45,34 @@ fn distinct(mut attributes: Vec<Attribute>) -> Vec<Attribute> {
     attributes.dedup();
     attributes
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::conformance::sample::Labelled;
+
+    #[test]
+    fn what_is_over_a_bound_is_refused_at_the_start_and_left_out_later() {
+        let labelled = Labelled::new("labelled", 1);
+        let long = format!("region={}", "x".repeat(MAX_ATTRIBUTE_VALUE));
+        let longer = format!("label=a\n{long}x");
+        let lines = |count: usize| (0..count).map(|n| format!("label={n}\n")).collect::<String>();
+        for (input, said, left) in [
+            ("label=a\nlabel=a\nregion=", None, 2),
+            (long.as_str(), None, 1),
+            (longer.as_str(), Some("region"), 1),
+            (lines(MAX_ATTRIBUTES).as_str(), None, MAX_ATTRIBUTES),
+            (lines(MAX_ATTRIBUTES + 1).as_str(), Some("input"), MAX_ATTRIBUTES),
+        ] {
+            let kept = bounded(&labelled, input.as_bytes());
+            assert_eq!(kept.len(), left, "{input}");
+            match (checked(&labelled, input.as_bytes()), said) {
+                (Ok(attributes), None) => assert_eq!(attributes, kept),
+                (Err(violations), Some(field)) => {
+                    assert_eq!(violations.list().iter().map(|(path, _)| path.as_str()).collect::<Vec<_>>(), [field]);
+                }
+                (answer, said) => panic!("{said:?}, but {}", answer.is_ok()),
+            }
+        }
+    }
+}

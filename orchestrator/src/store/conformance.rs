@@ -1,5 +1,6 @@
 //! The suite every store passes. It wants an empty store and leaves its rows behind.
 
+mod attributes;
 mod forget;
 pub mod sample;
 mod search;
@@ -30,6 +31,7 @@ pub async fn exercise(store: Store) {
     a_last_failure_is_kept_while_it_is_so(&store).await;
     pages_follow_the_keyset(&store).await;
     search::searches_find_what_the_filter_selects(&store).await;
+    attributes::attributes_are_found_however_far_the_index_is(&store).await;
     a_version_conflict_rolls_everything_back(&store).await;
     a_taken_key_rolls_everything_back(&store).await;
     what_does_not_fit_is_refused(&store).await;

@@ -1,7 +1,9 @@
 //! The store in memory: ordered maps behind one lock. Deterministic, and the model the other stores are compared with.
 
+use crate::sagas::Registry;
 use crate::search::Search;
 use crate::store::forgetting::{Candidate, Forgotten, Sweep, choose, first_id_at, is_finished};
+use crate::store::indexing::Indexed;
 use crate::store::{
     Changes, Counted, Decide, Found, Holder, ListQuery, Loaded, OutboxMessage, Record, SagaStore, SearchQuery,
     StartKey, StoreError, row, wake_second,
@@ -175,6 +177,11 @@ impl SagaStore for MemoryStore {
             tables.forget(*id, now);
         }
         Ok(Sweep { forgotten: chosen.len(), reached })
+    }
+
+    /// Searches look at every saga: there is no index.
+    async fn index(&self, _registry: &Registry, _limit: u32) -> Result<Option<Indexed>, StoreError> {
+        Ok(None)
     }
 
     async fn forgotten(&self, id: SagaId) -> Result<Option<Forgotten>, StoreError> {

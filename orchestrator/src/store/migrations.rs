@@ -476,4 +476,48 @@ pub const MIGRATIONS: &[Migration] = &[
             PRIMARY KEY (saga_id, version)\
             ) STRICT, WITHOUT ROWID",
     },
+    // What sagas are found by: attributes that their definitions declare, and their trace. A row is written once, and by no
+    // move. docs/decisions/0014-attributes-behind-the-commit.md
+    Migration {
+        id: "0070_saga_attribute",
+        mariadb: "CREATE TABLE IF NOT EXISTS saga_attribute (\
+            name VARCHAR(64) NOT NULL, \
+            value VARBINARY(128) NOT NULL, \
+            saga_id BINARY(16) NOT NULL, \
+            PRIMARY KEY (name, value, saga_id), \
+            KEY saga_attribute_saga (saga_id)\
+            ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin",
+        sqlite: "CREATE TABLE IF NOT EXISTS saga_attribute (\
+            name TEXT NOT NULL, \
+            value BLOB NOT NULL, \
+            saga_id BLOB NOT NULL, \
+            PRIMARY KEY (name, value, saga_id)\
+            ) STRICT, WITHOUT ROWID",
+    },
+    Migration {
+        id: "0071_saga_attribute_saga",
+        mariadb: "CREATE INDEX IF NOT EXISTS saga_attribute_saga ON saga_attribute (saga_id)",
+        sqlite: "CREATE INDEX IF NOT EXISTS saga_attribute_saga ON saga_attribute (saga_id)",
+    },
+    // How far: 1 is the fence, 2 what is done. A saga that is committed up to the fence brings its attributes with it.
+    Migration {
+        id: "0072_attribute_index",
+        mariadb: "CREATE TABLE IF NOT EXISTS attribute_index (\
+            id TINYINT NOT NULL, \
+            reached BINARY(16) NOT NULL, \
+            PRIMARY KEY (id), \
+            CONSTRAINT attribute_index_two CHECK (id IN (1, 2))\
+            ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin",
+        sqlite: "CREATE TABLE IF NOT EXISTS attribute_index (\
+            id INTEGER NOT NULL PRIMARY KEY CHECK (id IN (1, 2)), \
+            reached BLOB NOT NULL\
+            ) STRICT",
+    },
+    Migration {
+        id: "0073_attribute_index_rows",
+        mariadb: "INSERT IGNORE INTO attribute_index (id, reached) VALUES \
+            (1, X'00000000000000000000000000000000'), (2, X'00000000000000000000000000000000')",
+        sqlite: "INSERT OR IGNORE INTO attribute_index (id, reached) VALUES \
+            (1, X'00000000000000000000000000000000'), (2, X'00000000000000000000000000000000')",
+    },
 ];

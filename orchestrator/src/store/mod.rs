@@ -3,18 +3,22 @@
 pub mod audit;
 pub mod conformance;
 pub mod forgetting;
+pub mod indexing;
 pub mod memory;
 pub mod migrations;
 pub mod row;
 pub mod sql;
 
 use crate::held::{Held, Mark};
+use crate::sagas::Registry;
 use crate::search::Search;
 use async_trait::async_trait;
 use audit::NewAudit;
+use baton_query::filter::Attribute;
 use baton_query::order::{OrderBy, Place};
 use bytes::Bytes;
 use forgetting::{Forgotten, Sweep};
+use indexing::Indexed;
 use saga_core::event::Entry;
 use saga_core::saga::{Cause, DefinitionId, Saga, SagaId};
 use saga_core::time::Micros;
@@ -72,6 +76,9 @@ pub struct Insert {
     pub keys: Vec<StartKey>,
     /// Stored with every key.
     pub fingerprint: Fingerprint,
+    /// What it is found by, each once, within the bounds of [`crate::sagas::attributes`]. Written here only if the index has
+    /// passed the saga's id by; see [`SagaStore::index`].
+    pub attributes: Vec<Attribute>,
 }
 
 /// A saga to overwrite.
@@ -182,6 +189,9 @@ pub struct Found {
     pub unreadable: Vec<SagaId>,
     /// Where to go on: behind this place. `None` at the end, and only there.
     pub next: Option<Place>,
+    /// Where an index led to them: when the oldest saga was created that it had not reached, so that it and younger ones
+    /// were looked at one by one. `None` if there is none, or no index.
+    pub indexed_until: Option<Micros>,
 }
 
 /// How many sagas a search selects.
@@ -277,6 +287,12 @@ pub trait SagaStore: Send + Sync + fmt::Debug + 'static {
     /// number of callers may do this at once; rows that others hold are left for another time. After a crash a saga is there
     /// as a whole or forgotten as a whole.
     async fn forget(&self, before: Micros, after: Option<SagaId>, limit: u32) -> Result<Sweep, StoreError>;
+
+    /// One step of the index of attributes: looks at the next at most `limit` sagas in id order, that were there about a
+    /// second ago, and writes down what they are found by, as the registry reads it from their inputs, and by their traces.
+    /// Searches are complete however far it is: what it has not reached, they look at one by one. Any number of callers may
+    /// do this at once; after a crash the step was done as a whole or not at all. `Ok(None)` of a store that needs no index.
+    async fn index(&self, registry: &Registry, limit: u32) -> Result<Option<Indexed>, StoreError>;
 
     /// What is left of a forgotten saga; `Ok(None)` for one that is still there or never was.
     async fn forgotten(&self, id: SagaId) -> Result<Option<Forgotten>, StoreError>;

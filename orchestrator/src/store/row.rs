@@ -8,6 +8,7 @@ pub use moving::{MOVING_SET, Moving};
 
 use crate::store::{Insert, OutboxMessage, Record};
 use baton_proto::baton::store::v1 as stored;
+use baton_query::filter::MAX_ATTRIBUTE_VALUE;
 use baton_sql::error::SqlError;
 use baton_sql::value::{Row, Value};
 use bytes::Bytes;
@@ -270,7 +271,9 @@ pub fn check_insert(insert: &Insert) -> Result<(), String> {
         ("business key", &record.business_key, 128),
         ("traceparent", &record.traceparent, 64),
     ];
-    match texts.iter().find(|(_, text, most)| text.len() > *most) {
+    let attributes = insert.attributes.iter();
+    let attributes = attributes.map(|attribute| ("attribute", &attribute.value, MAX_ATTRIBUTE_VALUE));
+    match texts.into_iter().chain(attributes).find(|(_, text, most)| text.len() > *most) {
         Some((name, text, most)) => Err(format!("{name} of {} bytes, at most {most} fit", text.len())),
         None => Ok(()),
     }

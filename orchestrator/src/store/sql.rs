@@ -4,13 +4,16 @@ pub(crate) mod audit;
 mod clock;
 mod commit;
 mod forget;
+mod index;
 pub mod journal_digest;
 pub(crate) mod marks;
 mod read;
 mod search;
 
+use crate::sagas::Registry;
 use crate::search::Search;
 use crate::store::forgetting::{Forgotten, Sweep};
+use crate::store::indexing::Indexed;
 use crate::store::migrations::MIGRATIONS;
 use crate::store::{
     Changes, Counted, Decide, Found, Holder, ListQuery, OutboxMessage, Record, SagaStore, SearchQuery, StartKey,
@@ -124,6 +127,10 @@ impl SagaStore for SqlStore {
 
     async fn forget(&self, before: Micros, after: Option<SagaId>, limit: u32) -> Result<Sweep, StoreError> {
         forget::forget(&self.db, before, after, limit, self.now()).await
+    }
+
+    async fn index(&self, registry: &Registry, limit: u32) -> Result<Option<Indexed>, StoreError> {
+        index::step(&self.db, registry, self.now(), limit).await.map(Some)
     }
 
     async fn forgotten(&self, id: SagaId) -> Result<Option<Forgotten>, StoreError> {

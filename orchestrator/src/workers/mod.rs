@@ -7,6 +7,7 @@ pub mod census;
 pub mod holds;
 pub mod inbox;
 pub mod incidents;
+pub mod index;
 pub mod jobs;
 pub mod letters;
 pub mod ordering;

@@ -2,6 +2,7 @@
 
 mod acts;
 mod admin;
+mod attributes;
 mod coord;
 mod desk_overview;
 mod engine;

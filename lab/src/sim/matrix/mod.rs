@@ -219,6 +219,7 @@ fn start(stage: &mut Stage, definition: &Definition) {
         traceparent: String::new(),
         keys: vec![StartKey([1; 32])],
         fingerprint: Fingerprint([1; 32]),
+        attributes: Vec::new(),
     };
     stage.call(process, move |api, _, _| async move {
         // Asked again until the saga is there: a start that is lost with its process never was.

@@ -3,8 +3,9 @@
 //! What no column tells is left open: the condition selects every saga that the filter does, and perhaps more. Negations
 //! are pushed down to the comparisons, so that *perhaps more* stays so under `NOT`; comparisons that only widen are listed.
 
-use super::expr::{Expr, Term};
+use super::expr::{Expr, Term, TextTest};
 use super::facts::StateKind;
+use super::field::{Attribute, MAX_ATTRIBUTE_VALUE, TextField};
 use super::sql_terms;
 use saga_core::definition::Definition;
 use saga_core::time::Micros;
@@ -57,6 +58,9 @@ pub struct Translated {
     /// True if only few rows can match, and an index knows which: sagas that have not ended, or those of one business key.
     /// Then the few are better sorted than all others walked past.
     pub narrow: bool,
+    /// An attribute that every selected saga has, if it is not narrow otherwise: an index of attributes then knows where the
+    /// sagas are. A trace counts as an attribute of its field's name.
+    pub lead: Option<Attribute>,
 }
 
 impl Translated {
@@ -64,6 +68,12 @@ impl Translated {
     #[must_use]
     pub fn is_exact(&self) -> bool {
         self.undecided.is_empty()
+    }
+
+    /// The same among sagas that have the attribute which leads to them.
+    #[must_use]
+    pub fn is_exact_where_led(&self) -> bool {
+        self.undecided.iter().all(|term| leading(term).is_some_and(|lead| Some(lead) == self.lead))
     }
 }
 
@@ -74,7 +84,34 @@ pub fn to_sql(expr: &Expr, translation: &Translation<'_>) -> Translated {
     let piece = piece(expr, true, translation, &mut undecided);
     let narrow = piece.is_narrow();
     let (condition, args) = piece.into_sql();
-    Translated { condition, args, undecided, narrow }
+    let lead = if narrow { None } else { lead(expr) };
+    Translated { condition, args, undecided, narrow, lead }
+}
+
+/// The first equality with an attribute that must hold whatever else does.
+fn lead(expr: &Expr) -> Option<Attribute> {
+    match expr {
+        Expr::Term(term) => leading(term),
+        Expr::All(parts) => parts.iter().find_map(lead),
+        Expr::Any(_) | Expr::Not(_) => None,
+    }
+}
+
+/// The attribute that a saga has for which the comparison holds. A value that is longer than any can be leads nowhere: of sagas
+/// that were started before values had a bound, it may be the input's all the same.
+fn leading(term: &Term) -> Option<Attribute> {
+    match term {
+        Term::Text(field @ (TextField::Attribute(_) | TextField::TraceId), TextTest::Is, value) => {
+            Some(Attribute::new(field.name(), value)).filter(|lead| lead.value.len() <= MAX_ATTRIBUTE_VALUE)
+        }
+        Term::Text(..)
+        | Term::State(..)
+        | Term::Wait(..)
+        | Term::Number(..)
+        | Term::Age(..)
+        | Term::Time(..)
+        | Term::Present(_) => None,
+    }
 }
 
 /// A part of a condition: everything in it must hold. States are kept apart from the rest, because where rows are found by

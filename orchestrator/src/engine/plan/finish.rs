@@ -30,7 +30,8 @@ impl Planner<'_> {
         for (id, start) in self.inserts {
             if let Some(record) = now_at.get(&id) {
                 let record = Record::clone(record);
-                self.changes.inserts.push(Insert { record, keys: start.keys.clone(), fingerprint: start.fingerprint });
+                let (keys, attributes) = (start.keys.clone(), start.attributes.clone());
+                self.changes.inserts.push(Insert { record, keys, fingerprint: start.fingerprint, attributes });
             }
         }
         self.changes.outbox = pack(self.commands, self.now, planning.new_id);

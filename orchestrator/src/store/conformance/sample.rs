@@ -1,10 +1,14 @@
 //! Sagas, entries and messages made by hand: values only, no machine needed.
 
+use crate::sagas::{Accepted, PayloadError, Registry, SagaType, attributes};
 use crate::store::audit::NewAudit;
 use crate::store::{Changes, Decide, Fingerprint, Insert, Loaded, OutboxMessage, Record, StartKey, Update};
+use baton_query::filter::Attribute;
+use baton_rpc::errors::Violations;
 use bytes::Bytes;
+use saga_core::definition::{Definition, StepOptions};
 use saga_core::event::{Entry, Event, Order, Outcome, Record as Journaled, Reply, Verb};
-use saga_core::saga::{Cause, DefinitionId, Direction, Resume, Saga, SagaId, State, Wait};
+use saga_core::saga::{Cause, DefinitionId, Direction, Resume, Saga, SagaId, State, StepIndex, Wait};
 use saga_core::time::Micros;
 use uuid::Uuid;
 
@@ -129,7 +133,65 @@ pub fn every_journal_record() -> Vec<(&'static str, Journaled)> {
 /// A start without keys.
 #[must_use]
 pub fn insert(record: Record) -> Insert {
-    Insert { record, keys: Vec::new(), fingerprint: Fingerprint([7; 32]) }
+    Insert { record, keys: Vec::new(), fingerprint: Fingerprint([7; 32]), attributes: Vec::new() }
+}
+
+/// A saga whose input names what it is found by, a line each, such as `region=eu`; it declares these two names.
+#[derive(Debug)]
+pub struct Labelled(Definition);
+
+impl Labelled {
+    /// Names that it declares.
+    pub const NAMES: [&str; 2] = ["region", "label"];
+
+    /// Of this name and version.
+    ///
+    /// # Panics
+    /// If a definition cannot be called so.
+    #[must_use]
+    pub fn new(name: &str, version: u32) -> Self {
+        let built = Definition::builder(name, version).pivot("go", "sample", "go", StepOptions::new()).build();
+        Self(built.expect("a definition of one step"))
+    }
+
+    /// All that is known, if nothing else is.
+    #[must_use]
+    pub fn registry(self) -> Registry {
+        Registry::default().with(self)
+    }
+
+    /// A start of such a saga, with an input.
+    #[must_use]
+    pub fn insert(&self, mut record: Record, input: &str) -> Insert {
+        record.saga.definition = self.0.id().clone();
+        record.saga.input = Bytes::copy_from_slice(input.as_bytes());
+        let attributes = attributes::bounded(self, input.as_bytes());
+        Insert { attributes, ..insert(record) }
+    }
+}
+
+impl SagaType for Labelled {
+    fn definition(&self) -> &Definition {
+        &self.0
+    }
+
+    fn accept(&self, _input: &[u8]) -> Result<Accepted, Violations> {
+        Ok(Accepted { business_key: String::new(), exclusive: false })
+    }
+
+    fn payload(&self, _saga: &Saga, _step: StepIndex, _direction: Direction) -> Result<Bytes, PayloadError> {
+        Ok(Bytes::new())
+    }
+
+    fn attribute_names(&self) -> Vec<&str> {
+        Self::NAMES.to_vec()
+    }
+
+    fn attributes(&self, input: &[u8]) -> Vec<Attribute> {
+        let text = std::str::from_utf8(input).unwrap_or_default();
+        let pairs = text.split('\n').filter_map(|pair| pair.split_once('='));
+        pairs.map(|(name, value)| Attribute::new(name, value)).collect()
+    }
 }
 
 /// A start key; `space` and `number` as in [`id`].

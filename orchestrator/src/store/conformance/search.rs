@@ -88,7 +88,13 @@ pub(super) async fn searches_find_what_the_filter_selects(store: &Store) {
 }
 
 /// Everything that a search finds, page by page.
-async fn all_pages(store: &Store, search: &Search, order: OrderBy, limit: u32, max_rows: u32) -> Vec<Record> {
+pub(super) async fn all_pages(
+    store: &Store,
+    search: &Search,
+    order: OrderBy,
+    limit: u32,
+    max_rows: u32,
+) -> Vec<Record> {
     let mut records = Vec::new();
     let mut after = None;
     loop {

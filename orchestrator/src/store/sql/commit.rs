@@ -4,7 +4,7 @@ use crate::store::audit::RequestTaken;
 use crate::store::row::journal::{JOURNAL_COLUMNS, journal_values};
 use crate::store::row::{self, MOVING_SET, Moving, OUTBOX_COLUMNS, SAGA_COLUMNS};
 use crate::store::sql::clock::DatabaseClock;
-use crate::store::sql::{audit, marks};
+use crate::store::sql::{audit, index, marks};
 use crate::store::{Changes, Decide, Insert, Loaded, StoreError, Update};
 use baton_crash_point::{Point, hit};
 use baton_sql::database::{Tx, Verdict};
@@ -62,11 +62,12 @@ async fn load(tx: &mut Tx, ids: Vec<SagaId>, clock: &DatabaseClock) -> Result<Lo
     Ok(loaded)
 }
 
-/// Writes everything: keys first, because a taken one is the likeliest end of a batch.
+/// Writes everything: keys early, because a taken one is the likeliest end of a batch.
 async fn write(tx: &mut Tx, changes: &Changes) -> Written {
     if let Some(reason) = changes.inserts.iter().find_map(|insert| row::check_insert(insert).err()) {
         return Ok(Err(StoreError::Refused(reason)));
     }
+    index::write_late(tx, &changes.inserts).await?;
     if let Err(error) = insert_keys(tx, &changes.inserts).await? {
         return Ok(Err(error));
     }

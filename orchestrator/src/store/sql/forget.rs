@@ -77,6 +77,7 @@ async fn delete(tx: &mut Tx, ids: Vec<Value>, now: Micros) -> Result<usize, SqlE
     }
     tx.insert_many("forgotten", &FORGOTTEN_COLUMNS, left).await?;
     tx.execute_in("DELETE FROM journal WHERE saga_id", Vec::new(), held.clone()).await?;
+    tx.execute_in("DELETE FROM saga_attribute WHERE saga_id", Vec::new(), held.clone()).await?;
     tx.execute_in("DELETE FROM saga WHERE id", Vec::new(), held).await?;
     Ok(rows.len())
 }

@@ -2,13 +2,14 @@
 
 use crate::search::Search;
 use crate::store::row::{self, SAGA_COLUMNS};
-use crate::store::sql::store_error;
+use crate::store::sql::{index, store_error};
 use crate::store::{Counted, Found, Record, SearchQuery, StoreError};
 use baton_query::filter::{Arg, Dialect as FilterDialect, Translated};
 use baton_query::order::{OrderBy, OrderField, Place};
 use baton_sql::database::{Database, Dialect};
 use baton_sql::value::{Row, Value};
 use saga_core::saga::SagaId;
+use saga_core::time::Micros;
 
 /// Rows that one statement brings: with inputs of 64 KiB, the longest there are, 32 MiB.
 const CHUNK: usize = 500;
@@ -22,6 +23,21 @@ struct Walk<'a> {
     after: Option<Place>,
     /// Rows that may still be read.
     left: usize,
+    /// Where the walk is, and where it goes on after.
+    parts: Vec<Region>,
+    /// When the oldest saga was created that the index has not reached which leads to the rows.
+    indexed_until: Option<Micros>,
+}
+
+/// A part of the rows, all of whose places lie on one side of the other part's.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Region {
+    /// All of them.
+    Whole,
+    /// Those beyond a saga that the index of attributes has not passed.
+    Beyond(SagaId),
+    /// Those up to a saga, by the index of attributes.
+    Led(SagaId),
 }
 
 /// One row looked at.
@@ -43,39 +59,86 @@ enum Then {
 }
 
 impl<'a> Walk<'a> {
-    fn new(db: &'a Database, search: &'a Search, order: OrderBy, after: Option<Place>, max_rows: u32) -> Self {
+    async fn new(
+        db: &'a Database,
+        search: &'a Search,
+        order: OrderBy,
+        after: Option<Place>,
+        max_rows: u32,
+    ) -> Result<Self, StoreError> {
         let mut translated = translated(search, db);
         if order.field == OrderField::WakeTime {
             translated.condition = format!("wake_second IS NOT NULL AND ({})", translated.condition);
             translated.narrow = true;
         }
-        Self { db, search, translated, order, after, left: max_rows.max(1) as usize }
+        // The index knows ids, which are in the order of creation and in no other.
+        let is_led = translated.lead.is_some() && order.field == OrderField::CreateTime;
+        let (parts, indexed_until) = if is_led {
+            let (done, until) = index::done(db).await?;
+            let (led, beyond) = (Region::Led(done), Region::Beyond(done));
+            // Taken from the end.
+            (if order.descending { vec![led, beyond] } else { vec![beyond, led] }, until)
+        } else {
+            (vec![Region::Whole], None)
+        };
+        Ok(Self { db, search, translated, order, after, left: max_rows.max(1) as usize, parts, indexed_until })
     }
 
     /// The next rows, at most `wanted` if the database decides alone.
     async fn chunk(&mut self, wanted: usize) -> Result<(Vec<Row>, Then), StoreError> {
-        let wanted = if self.translated.is_exact() { wanted.min(CHUNK) } else { CHUNK };
-        let asked = wanted.min(self.left);
-        let columns = SAGA_COLUMNS.join(", ");
-        let mut args = values(&self.translated);
-        let (behind, place) = self.behind();
-        args.extend(place);
-        args.push(Value::from(asked as i64));
-        let condition = &self.translated.condition;
-        let (table, id, direction) = (self.table(), self.id(), if self.order.descending { "DESC" } else { "ASC" });
-        let by = match time_column(self.order.field) {
-            Some(column) => format!("{column} {direction}, {id} {direction}"),
-            None => format!("{id} {direction}"),
+        let Some(part) = self.parts.last().copied() else { return Ok((Vec::new(), Then::End)) };
+        let decides = match part {
+            Region::Led(_) => self.translated.is_exact_where_led(),
+            Region::Whole | Region::Beyond(_) => self.translated.is_exact(),
         };
-        let sql = format!("SELECT {columns} FROM {table} WHERE ({condition}){behind} ORDER BY {by} LIMIT ?");
+        let asked = if decides { wanted.min(CHUNK) } else { CHUNK }.min(self.left);
+        let (sql, mut args) = self.statement(part);
+        args.push(Value::from(asked as i64));
         let rows = self.db.query(&sql, args).await.map_err(store_error)?;
         self.left -= rows.len().min(self.left);
-        let then = match (rows.len() < asked, self.left) {
+        let ended = rows.len() < asked;
+        if ended {
+            self.parts.pop();
+        }
+        let then = match (ended && self.parts.is_empty(), self.left) {
             (true, _) => Then::End,
             (false, 0) => Then::Spent,
             (false, _) => Then::More,
         };
         Ok((rows, then))
+    }
+
+    /// The rows of a part, with a `?` for their number at its end.
+    fn statement(&self, part: Region) -> (String, Vec<Value>) {
+        let mut args = Vec::new();
+        let (from, within) = match (part, &self.translated.lead) {
+            (Region::Led(done), Some(lead)) => {
+                args.extend([lead.name.as_str().into(), lead.value.as_bytes().into(), Value::from(done.0)]);
+                // In this order and no other: a planner does not know how few rows have the attribute.
+                let from = match self.db.dialect() {
+                    Dialect::MariaDb => "saga_attribute AS led STRAIGHT_JOIN saga ON saga.id = led.saga_id",
+                    Dialect::Sqlite => "saga_attribute AS led CROSS JOIN saga ON saga.id = led.saga_id",
+                };
+                (from, "led.name = ? AND led.value = ? AND led.saga_id <= ? AND ")
+            }
+            (Region::Beyond(done), _) => {
+                args.push(done.0.into());
+                (self.table(), "id > ? AND ")
+            }
+            (Region::Whole | Region::Led(_), _) => (self.table(), ""),
+        };
+        args.extend(values(&self.translated));
+        let id = if matches!(part, Region::Led(_)) { "led.saga_id" } else { self.id() };
+        let (behind, place) = self.behind(id);
+        args.extend(place);
+        let (columns, condition) = (SAGA_COLUMNS.join(", "), &self.translated.condition);
+        let direction = if self.order.descending { "DESC" } else { "ASC" };
+        let by = match time_column(self.order.field) {
+            Some(column) => format!("{column} {direction}, {id} {direction}"),
+            None => format!("{id} {direction}"),
+        };
+        let sql = format!("SELECT {columns} FROM {from} WHERE {within}({condition}){behind} ORDER BY {by} LIMIT ?");
+        (sql, args)
     }
 
     /// The table, without the way in which few rows would be looked for among all of them, newest first: planners take it,
@@ -96,9 +159,9 @@ impl<'a> Walk<'a> {
     }
 
     /// What holds of rows behind the place that was reached.
-    fn behind(&self) -> (String, Vec<Value>) {
+    fn behind(&self, id: &str) -> (String, Vec<Value>) {
         let Some(Place { at, id: place }) = self.after else { return (String::new(), Vec::new()) };
-        let (id, sign) = (self.id(), if self.order.descending { "<" } else { ">" });
+        let sign = if self.order.descending { "<" } else { ">" };
         match time_column(self.order.field) {
             None => (format!(" AND {id} {sign} ?"), vec![place.0.into()]),
             Some(column) => {
@@ -135,8 +198,8 @@ impl<'a> Walk<'a> {
 
 pub(super) async fn search(db: &Database, query: SearchQuery) -> Result<Found, StoreError> {
     let limit = query.limit.max(1) as usize;
-    let mut walk = Walk::new(db, &query.search, query.order, query.after, query.max_rows);
-    let mut found = Found::default();
+    let mut walk = Walk::new(db, &query.search, query.order, query.after, query.max_rows).await?;
+    let mut found = Found { indexed_until: walk.indexed_until, ..Found::default() };
     loop {
         // One more than fits tells whether the page is the last.
         let (rows, then) = walk.chunk(limit - found.records.len() + 1).await?;
@@ -166,10 +229,10 @@ pub(super) async fn search(db: &Database, query: SearchQuery) -> Result<Found, S
 
 pub(super) async fn count(db: &Database, search: &Search, limit: u32, max_rows: u32) -> Result<Counted, StoreError> {
     let translated = translated(search, db);
-    if translated.is_exact() {
+    if translated.is_exact() && translated.lead.is_none() {
         return count_rows(db, &translated, limit).await;
     }
-    let mut walk = Walk::new(db, search, OrderBy::default(), None, max_rows);
+    let mut walk = Walk::new(db, search, OrderBy::default(), None, max_rows).await?;
     let mut count = 0;
     loop {
         let (rows, then) = walk.chunk(CHUNK).await?;

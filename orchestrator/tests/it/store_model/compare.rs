@@ -2,8 +2,11 @@
 
 use super::model::{Model, Verdict};
 use super::step::{self, KEYS, MESSAGES, SAGAS, Step, id};
-use baton_orchestrator::store::conformance::sample;
-use baton_orchestrator::store::{ListQuery, Loaded, SagaStore, StoreError};
+use baton_orchestrator::search::Search;
+use baton_orchestrator::store::conformance::sample::{self, Labelled};
+use baton_orchestrator::store::{ListQuery, Loaded, SagaStore, SearchQuery, StoreError};
+use baton_query::filter::parse;
+use baton_query::order::OrderBy;
 use proptest::prelude::*;
 use saga_core::time::Micros;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -60,6 +63,10 @@ pub async fn compare(store: &dyn SagaStore, time: &Time, history: Vec<Step>) -> 
                 let (before, after) = (Micros(model.now.0 - us), after.map(id));
                 let sweep = store.forget(before, after, limit).await.unwrap();
                 prop_assert_eq!((sweep.forgotten, sweep.reached), model.forget(before, after, limit));
+                same_contents(store, &model).await?;
+            }
+            Step::Index(limit) => {
+                store.index(&step::labelled().registry(), limit).await.unwrap();
                 same_contents(store, &model).await?;
             }
         }
@@ -120,6 +127,18 @@ async fn same_contents(store: &dyn SagaStore, model: &Model) -> Result<(), TestC
     }
     for limit in [2, SAGAS] {
         prop_assert_eq!(store.under_way(limit).await.unwrap(), model.under_way(limit));
+    }
+    for (name, value) in step::ATTRIBUTES {
+        let filter = parse(&format!("{name} = {value:?}"), &Labelled::NAMES).unwrap();
+        let search = Search::new(filter, step::labelled().registry(), store.now());
+        let query = SearchQuery { search, order: OrderBy::default(), after: None, limit: SAGAS, max_rows: 1_000 };
+        prop_assert_eq!(
+            store.search(query).await.unwrap().records,
+            model.found_by(name, value),
+            "{} = {}",
+            name,
+            value
+        );
     }
     let found = store.unconfirmed(Duration::ZERO, None, MESSAGES).await.unwrap();
     prop_assert_eq!(found, model.unconfirmed(Duration::ZERO, None, MESSAGES));

@@ -1,8 +1,10 @@
 //! Stores with one defect each, planted in front of a good one: the comparison must notice every one of them.
 
 use async_trait::async_trait;
+use baton_orchestrator::sagas::Registry;
 use baton_orchestrator::search::Search;
 use baton_orchestrator::store::forgetting::{Forgotten, Sweep};
+use baton_orchestrator::store::indexing::Indexed;
 use baton_orchestrator::store::{
     Changes, Counted, Decide, Found, Holder, ListQuery, Loaded, OutboxMessage, Record, SagaStore, SearchQuery,
     StartKey, StoreError,
@@ -22,6 +24,8 @@ pub type Spoil = fn(Changes, &Loaded) -> Changes;
 pub enum Defect {
     /// It writes something else than was decided.
     Writes(Spoil),
+    /// It finds all sagas but the last.
+    LosesASaga,
     /// It compares business keys without their case.
     FoldsCase,
     /// It takes what is due within a microsecond for due.
@@ -58,6 +62,7 @@ pub const DEFECTS: &[(&str, Defect)] = &[
     ("loses the last failure", Defect::Writes(lose_failures)),
     ("writes half a batch", Defect::Writes(write_half)),
     ("forgets the saga's deadline", Defect::Writes(forget_deadlines)),
+    ("loses a saga", Defect::LosesASaga),
     ("folds case", Defect::FoldsCase),
     ("wakes early", Defect::WakesEarly),
     ("wakes strangers", Defect::WakesStrangers),
@@ -189,7 +194,11 @@ impl<S: SagaStore> SagaStore for Defective<S> {
     }
 
     async fn search(&self, query: SearchQuery) -> Result<Found, StoreError> {
-        self.inner.search(query).await
+        let mut found = self.inner.search(query).await?;
+        if matches!(self.defect, Defect::LosesASaga) {
+            found.records.pop();
+        }
+        Ok(found)
     }
 
     async fn count(&self, search: Search, limit: u32, max_rows: u32) -> Result<Counted, StoreError> {
@@ -240,6 +249,10 @@ impl<S: SagaStore> SagaStore for Defective<S> {
         let before = if matches!(self.defect, Defect::ForgetsEarly) { Micros(before.0 + 1) } else { before };
         let after = after.filter(|_| !matches!(self.defect, Defect::NeverGetsOn));
         self.inner.forget(before, after, limit).await
+    }
+
+    async fn index(&self, registry: &Registry, limit: u32) -> Result<Option<Indexed>, StoreError> {
+        self.inner.index(registry, limit).await
     }
 
     async fn forgotten(&self, id: SagaId) -> Result<Option<Forgotten>, StoreError> {

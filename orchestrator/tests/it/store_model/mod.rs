@@ -96,9 +96,11 @@ fn mariadb_is_the_model() {
 async fn empty(store: &SqlStore) {
     let emptied = store.database().transaction(|tx| {
         Box::pin(async move {
-            for table in ["saga", "saga_key", "journal", "outbox", "forgotten"] {
+            for table in ["saga", "saga_key", "journal", "outbox", "forgotten", "saga_attribute"] {
                 tx.execute(&format!("DELETE FROM {table}"), Vec::new()).await?;
             }
+            // The next history's clock is turned back.
+            tx.execute("UPDATE attribute_index SET reached = ?", vec![[0_u8; 16].into()]).await?;
             Ok(Verdict::Commit(()))
         })
     });

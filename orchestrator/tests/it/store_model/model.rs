@@ -1,5 +1,6 @@
 //! The model: what a store is, as plain lists. It shares no code with any store.
 
+use super::step;
 use baton_orchestrator::store::conformance::sample;
 use baton_orchestrator::store::forgetting::Forgotten;
 use baton_orchestrator::store::row::StateCode;
@@ -122,6 +123,18 @@ impl Model {
         }
         found.sort_by_key(|record| std::cmp::Reverse(record.saga.id));
         found.truncate(query.limit as usize);
+        found
+    }
+
+    /// Sagas of the definition that declares attributes whose inputs have this line, newest first.
+    pub fn found_by(&self, name: &str, value: &str) -> Vec<Record> {
+        let line = format!("{name}={value}");
+        let has = |record: &&Record| {
+            let input = std::str::from_utf8(&record.saga.input).expect("inputs are text");
+            record.saga.definition == step::definitions()[0] && input.split('\n').any(|other| other == line)
+        };
+        let mut found: Vec<Record> = self.sagas.iter().filter(has).cloned().collect();
+        found.sort_by_key(|record| std::cmp::Reverse(record.saga.id));
         found
     }
 

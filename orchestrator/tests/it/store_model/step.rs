@@ -1,8 +1,10 @@
 //! What a random history consists of, in numbers small enough to collide often.
 
-use baton_orchestrator::store::conformance::sample;
+use baton_orchestrator::sagas::attributes;
+use baton_orchestrator::store::conformance::sample::{self, Labelled};
 use baton_orchestrator::store::row::{StateCode, data_value};
 use baton_orchestrator::store::{Changes, Fingerprint, Insert, ListQuery, Loaded, Record, Update};
+use baton_query::filter::Attribute;
 use bytes::Bytes;
 use proptest::collection::vec;
 use proptest::option;
@@ -21,6 +23,14 @@ const BUSINESS_KEYS: [&str; 6] = ["a", "A", "a ", "ä", "", "\u{ac00}"];
 
 /// Definitions that it takes for each other.
 const DEFINITIONS: [(&str, u32); 4] = [("sample", 3), ("sample", 4), ("Sample", 3), ("sample ", 3)];
+
+/// Inputs of the one definition that declares attributes.
+const INPUTS: [&str; 5] =
+    ["", "region=a", "region=A\nlabel=a", "region=a \nlabel=a\nlabel=b", "label=b\nregion=\u{e4}"];
+
+/// What is looked for in them.
+pub const ATTRIBUTES: [(&str, &str); 6] =
+    [("region", "a"), ("region", "A"), ("region", "a "), ("region", "\u{e4}"), ("label", "a"), ("label", "b")];
 
 const CODES: [StateCode; 6] = [
     StateCode::Running,
@@ -41,6 +51,7 @@ pub struct Start {
     keys: Vec<u32>,
     business_key: usize,
     too_long: bool,
+    input: usize,
     definition: usize,
     deadline: Option<i64>,
 }
@@ -80,6 +91,8 @@ pub enum Step {
     Unconfirmed(Duration, Option<u32>, u32),
     /// What ended so many microseconds ago, the saga to go on after, how many to look at.
     Forget(i64, Option<u32>, u32),
+    /// One step of the index, over so many sagas.
+    Index(u32),
 }
 
 /// Histories of one to two dozen steps.
@@ -110,6 +123,7 @@ fn step() -> impl Strategy<Value = Step> {
         // What ended this very microsecond mostly: it is not old yet, and a careless comparison takes it for old.
         3 => (prop_oneof![3 => Just(0), 3 => -1..4_i64, 1 => Just(600_000)], option::of(0..SAGAS), 0..=SAGAS)
             .prop_map(|(us, after, limit)| Step::Forget(us, after, limit)),
+        3 => (1..=SAGAS).prop_map(Step::Index),
     ]
 }
 
@@ -144,15 +158,17 @@ fn start() -> impl Strategy<Value = Start> {
         vec(0..KEYS, 0..2),
         0..BUSINESS_KEYS.len(),
         prop::bool::weighted(0.03),
+        0..INPUTS.len(),
         0..DEFINITIONS.len(),
         option::of(-3..9_i64),
     )
-        .prop_map(|(saga, state, keys, business_key, too_long, definition, deadline)| Start {
+        .prop_map(|(saga, state, keys, business_key, too_long, input, definition, deadline)| Start {
             saga,
             state,
             keys,
             business_key,
             too_long,
+            input,
             definition,
             deadline,
         })
@@ -179,6 +195,12 @@ pub fn id(number: u32) -> SagaId {
 fn definition(number: usize) -> DefinitionId {
     let (name, version) = DEFINITIONS[number];
     DefinitionId { name: name.to_owned(), version }
+}
+
+/// The first of the definitions; nobody here knows the others.
+pub fn labelled() -> Labelled {
+    let (name, version) = DEFINITIONS[0];
+    Labelled::new(name, version)
 }
 
 /// Every definition of the histories.
@@ -247,6 +269,7 @@ impl Start {
         let mut record = sample::record(id(self.saga), state_of(self.state, now));
         record.saga.updated_at = now;
         record.saga.definition = definition(self.definition);
+        record.saga.input = Bytes::from_static(INPUTS[self.input].as_bytes());
         record.saga.deadline = self.deadline.map(|offset| Micros(now.0 + offset));
         record.business_key = BUSINESS_KEYS[self.business_key].to_owned();
         if self.too_long {
@@ -255,9 +278,17 @@ impl Start {
         record
     }
 
+    fn attributes(&self) -> Vec<Attribute> {
+        match self.definition {
+            0 => attributes::bounded(&labelled(), INPUTS[self.input].as_bytes()),
+            _ => Vec::new(),
+        }
+    }
+
     fn insert(&self, now: Micros) -> Insert {
         let keys = self.keys.iter().map(|key| sample::key(1, *key)).collect();
-        Insert { record: self.record(now), keys, fingerprint: Fingerprint([self.saga as u8; 32]) }
+        let fingerprint = Fingerprint([self.saga as u8; 32]);
+        Insert { record: self.record(now), keys, fingerprint, attributes: self.attributes() }
     }
 }
 

@@ -2,8 +2,10 @@
 
 use super::Clock;
 use async_trait::async_trait;
+use baton_orchestrator::sagas::Registry;
 use baton_orchestrator::search::Search;
 use baton_orchestrator::store::forgetting::{Forgotten, Sweep};
+use baton_orchestrator::store::indexing::Indexed;
 use baton_orchestrator::store::memory::MemoryStore;
 use baton_orchestrator::store::{
     Changes, Counted, Decide, Found, Holder, ListQuery, Loaded, OutboxMessage, Record, SagaStore, SearchQuery,
@@ -278,6 +280,10 @@ impl SagaStore for FaultyStore {
             Some(Fault::Refused) => Err(StoreError::Refused("told to".into())),
             Some(Fault::DuplicateKey) => Err(StoreError::DuplicateKey),
         }
+    }
+
+    async fn index(&self, registry: &Registry, limit: u32) -> Result<Option<Indexed>, StoreError> {
+        self.inner.index(registry, limit).await
     }
 
     async fn forgotten(&self, id: SagaId) -> Result<Option<Forgotten>, StoreError> {

@@ -255,6 +255,7 @@ pub fn order_start(n: u8) -> Start {
         traceparent: String::new(),
         keys: vec![StartKey([n; 32])],
         fingerprint: Fingerprint([n; 32]),
+        attributes: Vec::new(),
     }
 }
 
