@@ -3,6 +3,7 @@
 use crate::cli::{Act, Filter, Page};
 use crate::client::{Client, name, present};
 use crate::failure::Failure;
+use crate::output;
 use crate::paging::paged;
 use crate::records::{Listed, end, saga_verb, time};
 use crate::show::{Printer, Record as _};
@@ -10,6 +11,7 @@ use baton_proto::baton::saga::v1::{
     ActOnSagaRequest, CountSagasRequest, ExplainSagaRequest, ExplainSagaResponse, LedgerKnowledge, Saga, SagaAct,
     SagaExplanation, SagaVerb, SagaWait, SearchSagasRequest,
 };
+use prost_types::Timestamp;
 use serde_json::{Map, Value, json};
 
 /// `baton sagas list`.
@@ -24,6 +26,7 @@ pub async fn list(
     printer: Printer,
 ) -> Result<(), Failure> {
     let (text, preset) = (filter.text(), filter.preset.clone().unwrap_or_default());
+    let mut indexed = None;
     let found = paged(page.limit, async |page_size, page_token| {
         let request = SearchSagasRequest {
             filter: text.clone(),
@@ -33,10 +36,20 @@ pub async fn list(
             order_by: order_by.to_owned(),
         };
         let answer = client.admin().search_sagas(client.request(request)).await?.into_inner();
+        indexed = answer.indexed_until;
         Ok((Listed::page(answer.sagas, answer.unreadable), answer.next_page_token))
     });
     printer.list(&found.await?);
+    if let Some(until) = indexed.and_then(far_behind) {
+        output::talk(&format!("attributes are indexed up to {until}; younger sagas were looked at one by one"));
+    }
     Ok(())
+}
+
+/// Where the index of attributes is, if that is further behind than it ever is once it has caught up.
+fn far_behind(until: Timestamp) -> Option<jiff::Timestamp> {
+    let until = jiff::Timestamp::new(until.seconds, until.nanos).ok()?;
+    (jiff::Timestamp::now().duration_since(until).as_secs() > 60).then_some(until)
 }
 
 /// `baton sagas count`.

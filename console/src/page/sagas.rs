@@ -5,7 +5,7 @@ use crate::page::acts::{Equal, Host};
 use crate::page::frame::{Frame, Part, html};
 use crate::page::label::{self, Label};
 use crate::page::link;
-use crate::page::moment::Moment;
+use crate::page::moment::{self, Moment};
 use crate::page::services::{Services, call};
 use crate::page::text::{Text, cell};
 use crate::page::trouble::Trouble;
@@ -15,10 +15,14 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use baton_proto::baton::saga::v1::{CountSagasRequest, Saga, SearchSagasRequest};
 use baton_query::filter::{Field, Preset, TextField};
+use prost_types::Timestamp;
 use serde::Deserialize;
 
 /// Sagas on a page.
 const PAGE: i32 = 50;
+
+/// The index of attributes is a second or two behind. How far it is is told from here on: microseconds.
+const FAR_BEHIND: i64 = 60_000_000;
 
 /// Earlier pages that an address remembers, for the way back.
 const TRAIL: usize = 12;
@@ -177,6 +181,7 @@ struct SagasPage {
     fields: Vec<(String, &'static str)>,
     rows: Vec<Row>,
     unreadable: Vec<(String, Text)>,
+    indexed: Option<Moment>,
     count: String,
     trouble: Option<Trouble>,
     flaw: Option<Flaw>,
@@ -214,6 +219,7 @@ pub async fn page(State(services): State<Services>, Query(asked): Query<Asked>, 
         fields: fields(&[]),
         rows: Vec::new(),
         unreadable: Vec::new(),
+        indexed: None,
         count: counted,
         trouble: None,
         flaw: None,
@@ -230,6 +236,9 @@ pub async fn page(State(services): State<Services>, Query(asked): Query<Asked>, 
         Ok(found) => {
             let now = page.frame.now;
             page.rows = found.sagas.iter().map(|saga| Row::new(saga, now)).collect();
+            let far_behind = |until: &&Timestamp| now.saturating_sub(moment::micros(until)) > FAR_BEHIND;
+            let behind = found.indexed_until.as_ref().filter(far_behind);
+            page.indexed = behind.map(|until| Moment::new(Some(until), now));
             page.fields = fields(&found.attributes);
             page.unreadable = found.unreadable.iter().map(|name| (link::page(name), cell(name))).collect();
             page.older = page.asked.older(&found.next_page_token);

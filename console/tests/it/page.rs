@@ -91,7 +91,18 @@ async fn every_page_shows_what_its_service_knows() {
                 "<path class=\"curve first\"",
             ],
         ),
-        ("/sagas", vec!["≥ 100,000", "ORD-2026-000123", "REFUND_REFUSED", "Page after", "do not decode"]),
+        (
+            "/sagas",
+            vec![
+                "≥ 100,000",
+                "ORD-2026-000123",
+                "REFUND_REFUSED",
+                "Page after",
+                "do not decode",
+                "Attributes are indexed up to",
+                "<code>customer",
+            ],
+        ),
         ("/sagas?preset=stuck", vec!["Act on all of these", "aria-current=\"true\">stuck"]),
         (
             "/sagas/ID",

@@ -13,7 +13,8 @@ impl SagaAdminService for MadeUp {
             sagas: vec![self.saga(); 3],
             next_page_token: self.text("t1"),
             unreadable,
-            attributes: vec!["customer".to_owned()],
+            attributes: vec![self.text("customer")],
+            indexed_until: ago(7_200),
         }))
     }
 

@@ -42,6 +42,7 @@ impl Api {
             sagas: found.records.iter().map(|record| view::saga(&self.registry, record)).collect(),
             next_page_token: found.next.map(|place| page::token(&query, &place_key(place))).unwrap_or_default(),
             unreadable: found.unreadable.into_iter().map(view::name_of).collect(),
+            indexed_until: found.indexed_until.map(view::timestamp),
             attributes: self.registry.attribute_names().into_iter().map(str::to_owned).collect(),
         })
     }
