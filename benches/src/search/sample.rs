@@ -46,7 +46,7 @@ pub async fn fill(store: &SqlStore, sagas: u64) -> Result<()> {
     bar.finish_and_clear();
     if store.database().dialect() == baton_sql::database::Dialect::MariaDb {
         // As the server does by itself in time.
-        store.database().query("ANALYZE TABLE saga", Vec::new()).await?;
+        store.database().query("ANALYZE TABLE saga, saga_attribute", Vec::new()).await?;
     }
     Ok(())
 }
