@@ -124,10 +124,10 @@ impl Field {
             Self::State => "where the saga stands: state = stuck",
             Self::Wait => "what it waits for, reply, backoff or none: wait = backoff",
             Self::Age => "time since it was started: age > 5m",
-            Self::Text(TextField::Step) => "the step it is at, none at an end: step = stock.reserve, step:stock",
+            Self::Text(TextField::Step) => "the step it is at, none at an end: step = room.book, step:room",
             Self::Text(TextField::Definition) => "name of its definition: definition = order",
-            Self::Text(TextField::Reason) => "why it tries again, unwinds or is stuck: reason = OUT_OF_STOCK",
-            Self::Text(TextField::Order) => "business key, such as the order number: order = ORD-1",
+            Self::Text(TextField::Reason) => "why it tries again, unwinds or is stuck: reason = ROOM_TAKEN",
+            Self::Text(TextField::Order) => "business key: order = ORD-1",
             Self::Text(TextField::TraceId) => {
                 "trace it runs under, 32 hex digits: trace_id = 4bf92f3577b34da6a3ce929d0e0e4736, trace_id:4bf9"
             }
@@ -175,11 +175,9 @@ impl Field {
 }
 
 /// What the services call the same things, and what people do.
-const OTHER_WORDS: [(&str, Field); 15] = [
+const OTHER_WORDS: [(&str, Field); 13] = [
     ("status", Field::State),
     ("business_key", Field::Text(TextField::Order)),
-    ("order_id", Field::Text(TextField::Order)),
-    ("order_number", Field::Text(TextField::Order)),
     ("version", Field::Number(NumberField::DefinitionVersion)),
     ("attempts", Field::Number(NumberField::Attempt)),
     ("retries", Field::Number(NumberField::Attempt)),

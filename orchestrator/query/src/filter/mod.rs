@@ -1,4 +1,4 @@
-//! The filter language of lists, after AIP-160: `state = stuck AND reason = OUT_OF_STOCK`, `attempt >= 3 -state:stuck`.
+//! The filter language of lists, after AIP-160: `state = stuck AND reason = ROOM_TAKEN`, `attempt >= 3 -state:stuck`.
 //!
 //! A filter compares fields with values. `AND`, or nothing, between two comparisons asks for both; `OR` for one of them, and
 //! binds tighter than `AND`, as in AIP-160; `NOT` or `-` before one turns it round; parentheses group. `=` is exact, `:` on
@@ -8,8 +8,8 @@
 //! ```
 //! use baton_query::filter::{parse, FilterError};
 //!
-//! let filter = parse("state = stuck AND (step = stock.reserve OR age > 2h)", &[])?;
-//! assert_eq!(filter.to_string(), "state = stuck AND (step = stock.reserve OR age > 2h)");
+//! let filter = parse("state = stuck AND (step = room.book OR age > 2h)", &[])?;
+//! assert_eq!(filter.to_string(), "state = stuck AND (step = room.book OR age > 2h)");
 //!
 //! let error = parse("stat = stuck", &[]).unwrap_err();
 //! assert_eq!(error.to_string(), "at byte 1: there is no field \"stat\"; did you mean state?");
