@@ -54,6 +54,7 @@ impl Participant for Agency {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_line_links_another_participant_in() {
+    baton::tls::install();
     let any = |key: &str| (key.to_owned(), "127.0.0.1:0".to_owned(), "--set".to_owned());
     let flags = [any("server.listen"), any("server.admin_listen")];
     let layers = Layers::stack(&[SECTIONS], None, [], &flags).expect("its keys exist");
