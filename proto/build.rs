@@ -26,7 +26,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(env::var("OUT_DIR")?);
     // As the compiler has them: prost's own types know no options of ours, and what must not be shown depends on them.
     fs::write(out.join("baton_descriptor.bin"), compiler.encode_file_descriptor_set())?;
+    // Each message knows its full name, by which its descriptor is found.
+    let mut config = tonic_prost_build::Config::new();
+    config.enable_type_names();
     // Payloads are passed on as bytes without being copied.
-    tonic_prost_build::configure().bytes(".").compile_fds(compiler.file_descriptor_set())?;
+    tonic_prost_build::configure().bytes(".").compile_fds_with_config(compiler.file_descriptor_set(), config)?;
     Ok(())
 }

@@ -7,6 +7,9 @@ use crate::paging::paged;
 use crate::show::Printer;
 use baton_proto::baton::saga::v1::ListAuditEntriesRequest;
 
+/// What a list shows of an entry.
+const LISTED: [&str; 8] = ["number", "eventTime", "actor", "act", "subject", "before", "after", "reason"];
+
 /// Carries out one `baton audit` command.
 ///
 /// # Errors
@@ -16,9 +19,7 @@ pub async fn run(command: Audit, client: &Client, printer: Printer) -> Result<()
     let found = paged(page.limit, async |page_size, page_token| {
         let (subject, actor) = (subject.clone(), actor.clone());
         let request = ListAuditEntriesRequest { page_size, page_token, subject, actor };
-        let answer = client.admin().list_audit_entries(client.request(request)).await?.into_inner();
-        Ok((answer.entries, answer.next_page_token))
+        Ok(client.admin().list_audit_entries(client.request(request)).await?.into_inner())
     });
-    printer.list(&found.await?);
-    Ok(())
+    printer.list(&found.await?, "entries", &LISTED)
 }

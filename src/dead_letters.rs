@@ -1,17 +1,21 @@
 //! `baton dead-letters`: messages that could not be processed, over gRPC.
 
 use crate::cli::letters::{DeadLetters, Decide, LetterStateArg};
-use crate::client::{Client, name, present};
+use crate::client::{Client, name};
 use crate::failure::Failure;
 use crate::operate::actor;
 use crate::paging::paged;
-use crate::records::time;
-use crate::show::{Printer, Record};
+use crate::show::Printer;
 use baton_proto::baton::saga::v1::{
-    DeadLetter, DeadLetterState, DropDeadLetterRequest, GetDeadLetterRequest, GetDeadLetterResponse,
-    ListDeadLettersRequest, ReplayDeadLetterRequest,
+    DeadLetterState, DropDeadLetterRequest, GetDeadLetterRequest, GetDeadLetterResponse, ListDeadLettersRequest,
+    ReplayDeadLetterRequest,
 };
-use serde_json::{Map, Value, json};
+
+/// What a list shows of a dead letter.
+const LISTED: [&str; 7] = ["name", "destination", "reason", "sagas", "sizeBytes", "state", "createTime"];
+/// The fields of the answers that hold one, and many.
+const LETTER: &str = "dead_letter";
+const LETTERS: &str = "dead_letters";
 
 /// Carries out one `baton dead-letters` command.
 ///
@@ -23,11 +27,9 @@ pub async fn run(command: DeadLetters, client: &Client, printer: Printer) -> Res
             let state = state.map_or(DeadLetterState::Unspecified, wire_state).into();
             let found = paged(page.limit, async |page_size, page_token| {
                 let request = ListDeadLettersRequest { page_size, page_token, state };
-                let answer = client.admin().list_dead_letters(client.request(request)).await?.into_inner();
-                Ok((answer.dead_letters, answer.next_page_token))
+                Ok(client.admin().list_dead_letters(client.request(request)).await?.into_inner())
             });
-            printer.list(&found.await?);
-            Ok(())
+            printer.list(&found.await?, LETTERS, &LISTED)
         }
         DeadLetters::Get { letter } => {
             let request = GetDeadLetterRequest { name: name("deadLetters", &letter) };
@@ -38,38 +40,21 @@ pub async fn run(command: DeadLetters, client: &Client, printer: Printer) -> Res
             let Decide { letter, reason, actor, request_id } = decide;
             let (name, request_id) = (name("deadLetters", &letter), client.request_id(request_id));
             let request = ReplayDeadLetterRequest { name, reason, actor: self::actor(actor)?, request_id };
-            let answer = client.admin().replay_dead_letter(client.request(request)).await?.into_inner();
-            printer.one(&present(answer.dead_letter, "a dead letter")?);
-            Ok(())
+            printer.one(&client.admin().replay_dead_letter(client.request(request)).await?.into_inner(), LETTER, &[])
         }
         DeadLetters::Drop(decide) => {
             let Decide { letter, reason, actor, request_id } = decide;
             let (name, request_id) = (name("deadLetters", &letter), client.request_id(request_id));
             let request = DropDeadLetterRequest { name, reason, actor: self::actor(actor)?, request_id };
-            let answer = client.admin().drop_dead_letter(client.request(request)).await?.into_inner();
-            printer.one(&present(answer.dead_letter, "a dead letter")?);
-            Ok(())
+            printer.one(&client.admin().drop_dead_letter(client.request(request)).await?.into_inner(), LETTER, &[])
         }
     }
 }
 
 fn show(answer: &GetDeadLetterResponse, printer: Printer) -> Result<(), Failure> {
-    let letter = present(answer.dead_letter.clone(), "a dead letter")?;
-    let GetDeadLetterResponse { dead_letter: _, json, flaw, hex } = answer;
-    if printer.json() {
-        let mut fields: Map<String, Value> =
-            letter.fields().into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        // A message that was cut is no JSON any more: then it is shown as a text.
-        let message = serde_json::from_str::<Value>(json).unwrap_or_else(|_| json!(json));
-        fields.extend([
-            ("message".to_owned(), message),
-            ("flaw".to_owned(), json!(flaw)),
-            ("hex".to_owned(), json!(hex)),
-        ]);
-        printer.value(&Value::Object(fields));
-    } else {
-        printer.one(&letter);
-        let parts = [json, flaw, hex].into_iter().filter(|part| !part.is_empty());
+    printer.one(answer, LETTER, &[])?;
+    if !printer.json() {
+        let parts = [&answer.json, &answer.flaw, &answer.hex].into_iter().filter(|part| !part.is_empty());
         printer.text(&parts.map(|part| format!("\n{part}")).collect::<Vec<_>>().join("\n"));
     }
     Ok(())
@@ -80,26 +65,5 @@ fn wire_state(state: LetterStateArg) -> DeadLetterState {
         LetterStateArg::Waiting => DeadLetterState::Waiting,
         LetterStateArg::Replayed => DeadLetterState::Replayed,
         LetterStateArg::Dropped => DeadLetterState::Dropped,
-    }
-}
-
-impl Record for DeadLetter {
-    const COLUMNS: &'static [&'static str] =
-        &["name", "destination", "reason", "sagas", "sizeBytes", "state", "createTime"];
-
-    fn fields(&self) -> Vec<(&'static str, Value)> {
-        let state = self.state().as_str_name().trim_start_matches("DEAD_LETTER_STATE_").to_owned();
-        vec![
-            ("name", json!(self.name)),
-            ("destination", json!(self.destination)),
-            ("messageId", json!(self.message_id)),
-            ("reason", json!(self.reason)),
-            ("sentence", json!(self.sentence)),
-            ("sagas", json!(self.sagas)),
-            ("sizeBytes", json!(self.size_bytes)),
-            ("state", json!(state)),
-            ("createTime", time(self.create_time.as_ref())),
-            ("decideTime", time(self.decide_time.as_ref())),
-        ]
     }
 }

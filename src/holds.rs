@@ -5,9 +5,8 @@ use crate::client::{Client, name, present};
 use crate::failure::Failure;
 use crate::operate::actor;
 use crate::records::time;
-use crate::show::{Printer, Record};
+use crate::show::Printer;
 use baton_proto::baton::saga::v1::{CreateHoldRequest, Hold, ListHoldsRequest, ReleaseHoldRequest};
-use serde_json::{Value, json};
 
 /// Carries out one `baton holds` command.
 ///
@@ -24,15 +23,16 @@ pub async fn run(command: Holds, client: &Client, printer: Printer) -> Result<()
             };
             let (reason, actor) = (request.reason.clone(), request.actor.clone());
             let answer = client.admin().create_hold(client.request(request)).await?.into_inner();
-            let hold = present(answer.hold, "a hold")?;
-            printer.one(&hold);
+            let hold = present(answer.hold.clone(), "a hold")?;
+            printer.one(&answer, "hold", &[])?;
             if (&hold.reason, &hold.actor) != (&reason, &actor) {
                 printer.say(&standing(&hold));
             }
+            Ok(())
         }
         Holds::List => {
             let answer = client.admin().list_holds(client.request(ListHoldsRequest {})).await?.into_inner();
-            printer.list(&answer.holds);
+            printer.list(&answer, "holds", &["name", "actor", "reason", "paused", "releasing", "createTime"])
         }
         Holds::Release(OnHold { name: hold, why }) => {
             let request = ReleaseHoldRequest {
@@ -42,10 +42,9 @@ pub async fn run(command: Holds, client: &Client, printer: Printer) -> Result<()
                 request_id: client.request_id(why.request_id),
             };
             let answer = client.admin().release_hold(client.request(request)).await?.into_inner();
-            printer.one(&present(answer.hold, "a hold")?);
+            printer.one(&answer, "hold", &[])
         }
     }
-    Ok(())
 }
 
 /// A hold that stood already keeps its reason: the new one must not be thought to be written down.
@@ -55,21 +54,7 @@ fn standing(hold: &Hold) -> String {
         "{} is held already, by {} since {}: {}. Nothing was changed, and your reason was not written down",
         hold.name.trim_start_matches("holds/"),
         hold.actor,
-        since.as_str().unwrap_or("a time that is not known"),
+        since,
         hold.reason
     )
-}
-
-impl Record for Hold {
-    const COLUMNS: &'static [&'static str] = &["name", "actor", "reason", "paused", "releasing", "createTime"];
-    fn fields(&self) -> Vec<(&'static str, Value)> {
-        vec![
-            ("name", json!(self.name)),
-            ("reason", json!(self.reason)),
-            ("actor", json!(self.actor)),
-            ("paused", json!(self.paused)),
-            ("releasing", json!(self.releasing)),
-            ("createTime", time(self.create_time.as_ref())),
-        ]
-    }
 }

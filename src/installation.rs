@@ -3,14 +3,12 @@
 use crate::cli::Definitions;
 use crate::client::Client;
 use crate::failure::Failure;
+use crate::message::from_json;
 use crate::records::{saga_state, time};
-use crate::show::{Printer, Record, table};
+use crate::show::{Printer, table};
 use baton_proto::baton::saga::v1 as wire;
+use baton_query::inert::named;
 use baton_query::moment::spoken;
-use baton_rpc::descriptors::Descriptors;
-use prost::Message;
-use prost_reflect::{DynamicMessage, ReflectMessage as _};
-use serde_json::{Value, json};
 use std::io::Read as _;
 use std::path::Path;
 use std::time::Duration;
@@ -18,17 +16,18 @@ use std::time::Duration;
 /// Longest file that is read: a definition of 64 steps is a few ten KiB.
 const MAX_FILE: u64 = 1024 * 1024;
 
+/// What a list shows of a definition.
+const DEFINITION: [&str; 5] = ["name", "steps", "known", "newest", "unfinished"];
+/// What a list shows of sagas that would go on under a new version, or not.
+const FIT: [&str; 7] = ["version", "state", "step", "direction", "count", "continues", "sentence"];
+
 /// `baton overview`.
 ///
 /// # Errors
 /// What the server refused.
 pub async fn overview(client: &Client, printer: Printer) -> Result<(), Failure> {
     let answer = client.admin().get_overview(client.request(wire::GetOverviewRequest {})).await?.into_inner();
-    if printer.json() {
-        printer.value(&as_json("baton.saga.v1.GetOverviewResponse", &answer)?);
-        return Ok(());
-    }
-    printer.text(&as_text(&answer));
+    printer.answer(&answer, || as_text(&answer))?;
     for trouble in &answer.troubles {
         printer.say(trouble);
     }
@@ -43,20 +42,13 @@ pub async fn definitions(command: Definitions, client: &Client, printer: Printer
     match command {
         Definitions::List => {
             let request = client.request(wire::ListDefinitionsRequest {});
-            printer.list(&client.admin().list_definitions(request).await?.into_inner().definitions);
-            Ok(())
+            let answer = client.admin().list_definitions(request).await?.into_inner();
+            printer.table(&answer, &DEFINITION, answer.definitions.iter().map(row).collect())
         }
         Definitions::Get { definition } => {
             let request = wire::GetDefinitionRequest { name: name(&definition) };
             let answer = client.admin().get_definition(client.request(request)).await?.into_inner();
-            let definition = answer.definition.unwrap_or_default();
-            if printer.json() {
-                printer.value(&as_json("baton.saga.v1.Definition", &definition)?);
-            } else {
-                printer.one(&definition);
-                printer.text(&steps(&definition));
-            }
-            Ok(())
+            printer.answer(&answer, || answer.definition.as_ref().map(described).unwrap_or_default())
         }
         Definitions::Check { file } => check(&file, client, printer).await,
     }
@@ -80,51 +72,41 @@ async fn check(file: &Path, client: &Client, printer: Printer) -> Result<(), Fai
         Box::new(std::fs::File::open(file).map_err(|error| wrong(&error))?)
     };
     source.take(MAX_FILE).read_to_string(&mut text).map_err(|error| wrong(&error))?;
-    let definition =
-        wire::Definition::decode(from_json("baton.saga.v1.Definition", &text).map_err(|why| wrong(&why))?.as_slice());
-    let request = wire::CheckDefinitionRequest { definition: Some(definition.map_err(|error| wrong(&error))?) };
+    // As `get` prints it, or the definition alone.
+    let request = from_json(&text).or_else(|why| match from_json::<wire::Definition>(&text) {
+        Ok(definition) => Ok(wire::CheckDefinitionRequest { definition: Some(definition) }),
+        Err(_) => Err(wrong(&why)),
+    })?;
     let answer = client.admin().check_definition(client.request(request)).await?.into_inner();
-    if printer.json() {
-        printer.value(&as_json("baton.saga.v1.CheckDefinitionResponse", &answer)?);
-    } else {
-        printer.list(&answer.fits);
+    printer.list(&answer, "fits", &FIT)?;
+    if !printer.json() {
         printer.text(&answer.changes.iter().map(|change| format!("- {change}\n")).collect::<String>());
         printer.text(&answer.sentence);
     }
     if answer.safe { Ok(()) } else { Err(Failure::Verdict("the definition is not safe to deploy")) }
 }
 
-impl Record for wire::Definition {
-    const COLUMNS: &'static [&'static str] = &["name", "steps", "known", "newest", "unfinished"];
-    fn fields(&self) -> Vec<(&'static str, Value)> {
-        let more = if self.unfinished_exact { "" } else { ">= " };
-        vec![
-            ("name", json!(self.name)),
-            ("steps", json!(self.steps.len())),
-            ("known", json!(self.known)),
-            ("newest", json!(self.newest)),
-            ("unfinished", json!(format!("{more}{}", self.unfinished))),
-            ("digest", json!(self.digest)),
-        ]
-    }
+/// The cells of [`DEFINITION`].
+fn row(definition: &wire::Definition) -> Vec<String> {
+    let more = if definition.unfinished_exact { "" } else { ">= " };
+    let answer = |yes: bool| yes.to_string();
+    vec![
+        named(&definition.name).into_owned(),
+        definition.steps.len().to_string(),
+        answer(definition.known),
+        answer(definition.newest),
+        format!("{more}{}", definition.unfinished),
+    ]
 }
 
-impl Record for wire::DefinitionFit {
-    const COLUMNS: &'static [&'static str] =
-        &["version", "state", "step", "direction", "count", "continues", "sentence"];
-    fn fields(&self) -> Vec<(&'static str, Value)> {
-        vec![
-            ("version", json!(self.version)),
-            ("state", json!(saga_state(self.state))),
-            ("step", json!(self.step)),
-            ("direction", json!(self.direction)),
-            ("count", json!(self.count)),
-            ("continues", json!(self.continues)),
-            ("rule", json!(self.rule)),
-            ("sentence", json!(self.sentence)),
-            ("example", json!(self.example)),
-        ]
-    }
+/// One definition: what it is, and its steps below.
+fn described(definition: &wire::Definition) -> String {
+    let mut table = table();
+    table.add_rows(
+        DEFINITION.iter().map(|name| (*name).to_owned()).zip(row(definition)).map(|(name, cell)| [name, cell]),
+    );
+    table.add_row(["digest", &definition.digest]);
+    format!("{}\n{}", table.trim_fmt(), steps(definition))
 }
 
 fn steps(definition: &wire::Definition) -> String {
@@ -173,8 +155,7 @@ fn as_text(answer: &wire::GetOverviewResponse) -> String {
     }
     let mut told = |what: &str, saga: Option<&wire::Saga>, since: Option<&prost_types::Timestamp>| {
         if let Some(saga) = saga {
-            let at = time(since).as_str().unwrap_or_default().to_owned();
-            lines.push(format!("{what}: {}, {}, {at}", saga.name, saga.step));
+            lines.push(format!("{what}: {}, {}, {}", saga.name, saga.step, time(since)));
         }
     };
     told(
@@ -193,34 +174,12 @@ fn as_text(answer: &wire::GetOverviewResponse) -> String {
     let mut components = table();
     components.set_header(["component", "kind", "healthy", "seen", "trouble"]);
     for one in &answer.components {
-        let seen = time(one.seen_time.as_ref()).as_str().unwrap_or_default().to_owned();
+        let seen = time(one.seen_time.as_ref());
         let healthy = if one.healthy { "yes" } else { "NO" };
         components.add_row([one.component.clone(), one.kind.clone(), healthy.to_owned(), seen, one.trouble.clone()]);
     }
     lines.extend([String::new(), queues.trim_fmt(), String::new(), components.trim_fmt()]);
     lines.join("\n")
-}
-
-fn descriptor(message: &str) -> Result<prost_reflect::MessageDescriptor, String> {
-    Descriptors::engine().pool().get_message_by_name(message).ok_or_else(|| format!("this build has no {message}"))
-}
-
-/// A message as proto3 JSON.
-fn as_json(name: &str, message: &impl Message) -> Result<Value, Failure> {
-    let dynamic = descriptor(name).and_then(|descriptor| {
-        DynamicMessage::decode(descriptor, message.encode_to_vec().as_slice()).map_err(|error| error.to_string())
-    });
-    serde_json::to_value(dynamic.map_err(Failure::Other)?).map_err(|error| Failure::Other(error.to_string()))
-}
-
-/// The encoded message that proto3 JSON stands for.
-fn from_json(name: &str, text: &str) -> Result<Vec<u8>, String> {
-    let descriptor = descriptor(name)?;
-    let mut json = serde_json::Deserializer::from_str(text);
-    let message = DynamicMessage::deserialize(descriptor, &mut json).map_err(|error| error.to_string())?;
-    json.end().map_err(|error| error.to_string())?;
-    debug_assert_eq!(message.descriptor().full_name(), name);
-    Ok(message.encode_to_vec())
 }
 
 #[cfg(test)]
@@ -232,17 +191,5 @@ mod tests {
         assert_eq!(name("order"), "definitions/order/versions/-");
         assert_eq!(name("order/2"), "definitions/order/versions/2");
         assert_eq!(name("definitions/order/versions/2"), "definitions/order/versions/2");
-    }
-
-    #[test]
-    fn json_goes_there_and_back() {
-        let step = wire::DefinitionStep { step: "a.do".to_owned(), kind: 2, ..Default::default() };
-        let definition =
-            wire::Definition { name: "definitions/a/versions/1".to_owned(), steps: vec![step], ..Default::default() };
-        let text = as_json("baton.saga.v1.Definition", &definition).expect("JSON").to_string();
-        let back = from_json("baton.saga.v1.Definition", &text).expect("a message");
-        assert_eq!(wire::Definition::decode(back.as_slice()), Ok(definition));
-        let flaw = from_json("baton.saga.v1.Definition", "{\"nmae\": 1}").expect_err("no such field");
-        assert!(flaw.contains("nmae") && flaw.contains("line 1"), "{flaw}");
     }
 }

@@ -6,16 +6,20 @@ use crate::failure::Failure;
 use crate::operate::actor;
 use crate::paging::paged;
 use crate::progress::Progress;
-use crate::records::{saga_verb, state, time};
-use crate::show::{Printer, Record};
+use crate::show::Printer;
 use baton_console::word;
 use baton_proto::baton::saga::v1::{
-    ControlJobRequest, CreateJobRequest, GetJobRequest, Job, JobControl, JobFailure, JobState, ListJobFailuresRequest,
-    ListJobsRequest,
+    ControlJobRequest, CreateJobRequest, CreateJobResponse, GetJobRequest, Job, JobControl, JobState,
+    ListJobFailuresRequest, ListJobsRequest,
 };
-use serde_json::{Value, json};
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::time::Duration;
+
+/// What a list shows of a job.
+const JOB: [&str; 10] =
+    ["name", "verb", "state", "matched", "done", "failed", "actor", "reason", "createTime", "waits"];
+/// What there is of a job that was only counted: it has no name and no state, and nothing was ordered.
+const COUNTED: [&str; 6] = ["verb", "filter", "preset", "maxRate", "matched", "matchedExact"];
 
 /// Between two looks at a job that is followed.
 const LOOK: Duration = Duration::from_millis(500);
@@ -27,18 +31,13 @@ const LOOK: Duration = Duration::from_millis(500);
 pub async fn run(command: Jobs, client: &Client, printer: Printer) -> Result<(), Failure> {
     match command {
         Jobs::Create(args) => create(args, client, printer).await,
-        Jobs::Get { job } => {
-            show(&get(client, &name("jobs", &job)).await?, printer);
-            Ok(())
-        }
+        Jobs::Get { job } => show(get(client, &name("jobs", &job)).await?, printer),
         Jobs::List { page } => {
             let jobs = paged(page.limit, async |page_size, page_token| {
                 let request = ListJobsRequest { page_size, page_token };
-                let answer = client.admin().list_jobs(client.request(request)).await?.into_inner();
-                Ok((answer.jobs, answer.next_page_token))
+                Ok(client.admin().list_jobs(client.request(request)).await?.into_inner())
             });
-            printer.list(&jobs.await?);
-            Ok(())
+            printer.list(&jobs.await?, "jobs", &JOB)
         }
         Jobs::Pause(args) => control(args, JobControl::Pause, client, printer).await,
         Jobs::Resume(args) => control(args, JobControl::Resume, client, printer).await,
@@ -47,11 +46,9 @@ pub async fn run(command: Jobs, client: &Client, printer: Printer) -> Result<(),
             let parent = name("jobs", &job);
             let failures = paged(page.limit, async |page_size, page_token| {
                 let request = ListJobFailuresRequest { parent: parent.clone(), page_size, page_token };
-                let answer = client.admin().list_job_failures(client.request(request)).await?.into_inner();
-                Ok((answer.failures, answer.next_page_token))
+                Ok(client.admin().list_job_failures(client.request(request)).await?.into_inner())
             });
-            printer.list(&failures.await?);
-            Ok(())
+            printer.list(&failures.await?, "failures", &["saga", "rule", "message", "eventTime"])
         }
     }
 }
@@ -76,8 +73,7 @@ async fn create(args: CreateJob, client: &Client, printer: Printer) -> Result<()
     };
     let counted = ask(client, request.clone()).await?;
     if args.dry_run {
-        printer.one(&Counted(&counted));
-        return Ok(());
+        return printer.one(&CreateJobResponse { job: Some(counted) }, "job", &COUNTED);
     }
     let sagas = format!("{}{}", if counted.matched_exact { "" } else { "at least " }, counted.matched);
     if !asks {
@@ -87,15 +83,16 @@ async fn create(args: CreateJob, client: &Client, printer: Printer) -> Result<()
     }
     let job = ask(client, CreateJobRequest { validate_only: false, ..request }).await?;
     let job = if args.wait { follow(client, job, printer).await? } else { job };
-    show(&job, printer);
-    Ok(())
+    show(job, printer)
 }
 
-fn show(job: &Job, printer: Printer) {
-    printer.one(job);
-    if let Some(passed @ 1..) = no_longer(job) {
+fn show(job: Job, printer: Printer) -> Result<(), Failure> {
+    let passed = no_longer(&job);
+    printer.one(&CreateJobResponse { job: Some(job) }, "job", &[])?;
+    if let Some(passed @ 1..) = passed {
         printer.say(&format!("{passed} no longer matched when their page came: nothing was ordered for them"));
     }
+    Ok(())
 }
 
 async fn ask(client: &Client, request: CreateJobRequest) -> Result<Job, Failure> {
@@ -115,8 +112,7 @@ async fn control(args: ControlJob, control: JobControl, client: &Client, printer
         actor: actor(args.why.actor)?,
         request_id: client.request_id(args.why.request_id),
     };
-    printer.one(&present(client.admin().control_job(client.request(request)).await?.into_inner().job, "a job")?);
-    Ok(())
+    printer.one(&client.admin().control_job(client.request(request)).await?.into_inner(), "job", &[])
 }
 
 /// Waits until the job has ended or is halted. What it waits for itself is said once.
@@ -149,60 +145,11 @@ fn agreed(question: &str) -> Result<bool, Failure> {
     Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
 }
 
-/// A job that was only counted: it has no name and no state, and nothing was ordered.
-struct Counted<'a>(&'a Job);
-
-impl Record for Counted<'_> {
-    const COLUMNS: &'static [&'static str] = &["verb", "matched", "matchedExact"];
-    fn fields(&self) -> Vec<(&'static str, Value)> {
-        let counted = ["verb", "filter", "preset", "maxRate", "matched", "matchedExact"];
-        self.0.fields().into_iter().filter(|(name, _)| counted.contains(name)).collect()
-    }
-}
-
 /// Sagas that matched when the job was created and no longer did when their page came; known once it has come to its end.
 /// Where counting stopped at its bound it is not known at all.
 fn no_longer(job: &Job) -> Option<u64> {
     let ended = job.state() == JobState::Done && job.matched_exact;
     ended.then(|| job.matched.saturating_sub(job.done.saturating_add(job.failed)))
-}
-
-impl Record for Job {
-    const COLUMNS: &'static [&'static str] =
-        &["name", "verb", "state", "matched", "done", "failed", "actor", "reason", "createTime", "waits"];
-    fn fields(&self) -> Vec<(&'static str, Value)> {
-        let known = JobState::try_from(self.state).ok().map(|it| it.as_str_name());
-        vec![
-            ("name", json!(self.name)),
-            ("filter", json!(self.filter)),
-            ("preset", json!(self.preset)),
-            ("verb", json!(saga_verb(self.verb()))),
-            ("reason", json!(self.reason)),
-            ("actor", json!(self.actor)),
-            ("maxRate", json!(self.max_rate)),
-            ("state", json!(state(self.state, known, "JOB_STATE_"))),
-            ("matched", json!(self.matched)),
-            ("matchedExact", json!(self.matched_exact)),
-            ("done", json!(self.done)),
-            ("failed", json!(self.failed)),
-            ("noLongerMatched", json!(no_longer(self))),
-            ("createTime", time(self.create_time.as_ref())),
-            ("updateTime", time(self.update_time.as_ref())),
-            ("waits", json!(self.waits)),
-        ]
-    }
-}
-
-impl Record for JobFailure {
-    const COLUMNS: &'static [&'static str] = &["saga", "rule", "message", "eventTime"];
-    fn fields(&self) -> Vec<(&'static str, Value)> {
-        vec![
-            ("saga", json!(self.saga)),
-            ("rule", json!(self.rule)),
-            ("message", json!(self.message)),
-            ("eventTime", time(self.event_time.as_ref())),
-        ]
-    }
 }
 
 #[cfg(test)]
@@ -219,11 +166,5 @@ mod tests {
         assert_eq!(no_longer(&Job { matched_exact: false, ..ended(JobState::Done) }), None);
         // More came to match after the count.
         assert_eq!(no_longer(&Job { done: 400, ..ended(JobState::Done) }), Some(0));
-    }
-
-    #[test]
-    fn what_was_only_counted_shows_neither_name_nor_state() {
-        let names: Vec<&str> = Counted(&Job::default()).fields().into_iter().map(|(name, _)| name).collect();
-        assert_eq!(names, ["filter", "preset", "verb", "maxRate", "matched", "matchedExact"]);
     }
 }

@@ -1,6 +1,7 @@
 //! The `baton` binary as a library, so that its tests can reach what it is made of.
 //!
-//! - [`cli`]: the command line as types. [`run`]: from the command line to an exit code. [`output`], [`progress`]: what is printed.
+//! - [`cli`]: the command line as types. [`run`]: from the command line to an exit code. [`show`], [`message`], [`output`],
+//!   [`progress`]: what is printed.
 //! - [`config`]: defaults, file, environment, flags. [`telemetry`], [`admin`],
 //!   [`footprint`]: what every process brings up.
 //! - [`orchestrator`], [`participant`]: processes. [`embedded`], [`dev`]: all of them in one.
@@ -28,6 +29,7 @@ pub mod installation;
 pub mod jobs;
 pub mod kills;
 pub mod linked;
+pub mod message;
 pub mod migrate;
 pub mod operate;
 pub mod orchestrator;

@@ -50,6 +50,6 @@ pub async fn run(command: Migrate, config: &Config, linked: &Linked, printer: Pr
             rows.push(Row { service: name, id: status.id, state: state.to_owned() });
         }
     }
-    printer.list(&rows);
+    printer.records(&rows);
     Ok(())
 }

@@ -1,18 +1,25 @@
 //! `baton sagas list|count|explain` and the orders: what operators do, over gRPC.
 
 use crate::cli::{Act, Filter, Page};
-use crate::client::{Client, name, present};
+use crate::client::{Client, name};
 use crate::failure::Failure;
+use crate::message::{dynamic, field};
 use crate::output;
 use crate::paging::paged;
-use crate::records::{Listed, end, saga_verb, time};
-use crate::show::{Printer, Record as _};
+use crate::records::saga_verb;
+use crate::show::Printer;
 use baton_proto::baton::saga::v1::{
-    ActOnSagaRequest, CountSagasRequest, ExplainSagaRequest, ExplainSagaResponse, LedgerKnowledge, Saga, SagaAct,
-    SagaExplanation, SagaVerb, SagaWait, SearchSagasRequest,
+    ActOnSagaRequest, CountSagasRequest, ExplainSagaRequest, ExplainSagaResponse, Saga, SagaAct, SagaExplanation,
+    SagaVerb, SearchSagasRequest, SearchSagasResponse,
 };
+use baton_query::moment::spoken;
 use prost_types::Timestamp;
-use serde_json::{Map, Value, json};
+use std::time::Duration;
+
+/// What a list shows of a saga.
+const LISTED: [&str; 9] = ["name", "state", "step", "direction", "attempt", "reason", AGE, "wakeTime", "businessKey"];
+/// Time since a saga began: no field, but what people look for.
+const AGE: &str = "age";
 
 /// `baton sagas list`.
 ///
@@ -26,7 +33,6 @@ pub async fn list(
     printer: Printer,
 ) -> Result<(), Failure> {
     let (text, preset) = (filter.text(), filter.preset.clone().unwrap_or_default());
-    let mut indexed = None;
     let found = paged(page.limit, async |page_size, page_token| {
         let request = SearchSagasRequest {
             filter: text.clone(),
@@ -35,15 +41,40 @@ pub async fn list(
             page_token,
             order_by: order_by.to_owned(),
         };
-        let answer = client.admin().search_sagas(client.request(request)).await?.into_inner();
-        indexed = answer.indexed_until;
-        Ok((Listed::page(answer.sagas, answer.unreadable), answer.next_page_token))
+        Ok(client.admin().search_sagas(client.request(request)).await?.into_inner())
     });
-    printer.list(&found.await?);
-    if let Some(until) = indexed.and_then(far_behind) {
+    let found = found.await?;
+    printer.table(&found, &LISTED, rows(&found)?)?;
+    if let Some(until) = found.indexed_until.and_then(far_behind) {
         output::talk(&format!("attributes are indexed up to {until}; younger sagas were looked at one by one"));
     }
     Ok(())
+}
+
+/// Sagas as they were found. One whose row does not decode is named all the same, where its id, and so its age, puts it.
+fn rows(found: &SearchSagasResponse) -> Result<Vec<Vec<String>>, Failure> {
+    let mut rows = Vec::with_capacity(found.sagas.len() + found.unreadable.len());
+    for saga in &found.sagas {
+        let message = dynamic(saga)?;
+        let cell = |name: &&str| match *name {
+            AGE => saga.create_time.as_ref().map(age).unwrap_or_default(),
+            name => field(&message, name),
+        };
+        rows.push(LISTED.iter().map(cell).collect());
+    }
+    for name in &found.unreadable {
+        let row = vec![name.clone(), "UNREADABLE".to_owned()];
+        let at = rows.iter().position(|other: &Vec<String>| other[0] < row[0]).unwrap_or(rows.len());
+        rows.insert(at, row);
+    }
+    Ok(rows)
+}
+
+/// Time since a moment, as people say it.
+fn age(since: &Timestamp) -> String {
+    let since = jiff::Timestamp::new(since.seconds, since.nanos).unwrap_or_default();
+    let age = jiff::Timestamp::now().duration_since(since);
+    spoken(Duration::try_from(age).unwrap_or_default())
 }
 
 /// Where the index of attributes is, if that is further behind than it ever is once it has caught up.
@@ -59,11 +90,7 @@ fn far_behind(until: Timestamp) -> Option<jiff::Timestamp> {
 pub async fn count(client: &Client, filter: &Filter, printer: Printer) -> Result<(), Failure> {
     let request = CountSagasRequest { filter: filter.text(), preset: filter.preset.clone().unwrap_or_default() };
     let answer = client.admin().count_sagas(client.request(request)).await?.into_inner();
-    printer.either(
-        || json!({ "count": answer.count, "exact": answer.exact }),
-        || format!("{}{}", if answer.exact { "" } else { ">= " }, answer.count),
-    );
-    Ok(())
+    printer.answer(&answer, || format!("{}{}", if answer.exact { "" } else { ">= " }, answer.count))
 }
 
 /// One order.
@@ -80,9 +107,7 @@ pub async fn act(client: &Client, verb: SagaVerb, act: Act, printer: Printer) ->
         version: act.version.unwrap_or(0),
         request_id: client.request_id(act.request_id),
     };
-    let answer = client.admin().act_on_saga(client.request(request)).await?.into_inner();
-    printer.one(&present(answer.saga, "a saga")?);
-    Ok(())
+    printer.one(&client.admin().act_on_saga(client.request(request)).await?.into_inner(), "saga", &[])
 }
 
 /// Who acts: as the command says, else who is at the keyboard.
@@ -106,9 +131,7 @@ pub(crate) fn user() -> Option<String> {
 pub async fn explain(client: &Client, saga: &str, printer: Printer) -> Result<(), Failure> {
     let request = ExplainSagaRequest { name: name("sagas", saga) };
     let answer = client.admin().explain_saga(client.request(request)).await?.into_inner();
-    let id = name("sagas", saga);
-    printer.either(|| as_json(&id, &answer), || as_text(&id, &answer));
-    Ok(())
+    printer.answer(&answer, || as_text(&name("sagas", saga), &answer))
 }
 
 /// The command that gives one order, to be copied. If the saga rests, with the version that was explained, so that it does
@@ -153,62 +176,4 @@ fn as_text(id: &str, answer: &ExplainSagaResponse) -> String {
         lines.extend([String::new(), answer.timeline.clone()]);
     }
     lines.join("\n")
-}
-
-fn as_json(id: &str, answer: &ExplainSagaResponse) -> Value {
-    let explanation = answer.explanation.clone().unwrap_or_default();
-    let saga = answer.saga.clone().unwrap_or_default();
-    let fields = answer.saga.as_ref().map(|saga| {
-        let fields = saga.fields().into_iter().map(|(name, value)| (name.to_owned(), value));
-        Value::Object(fields.collect::<Map<_, _>>())
-    });
-    let history = explanation.history.iter().map(|happening| {
-        json!({
-            "eventTime": time(happening.event_time.as_ref()),
-            "step": happening.step,
-            "direction": happening.direction,
-            "attempts": happening.attempts,
-            "sentence": happening.sentence,
-        })
-    });
-    let acts = explanation.acts.iter().map(|act| {
-        json!({
-            "verb": saga_verb(act.verb()),
-            "legal": act.legal,
-            "sentence": act.sentence,
-            "ends": act.ends.iter().map(|it| end(*it)).collect::<Vec<_>>(),
-            "rule": act.rule,
-            "command": act.legal.then(|| command(&saga, act.verb())),
-        })
-    });
-    json!({
-        "name": id,
-        "saga": fields,
-        "trouble": explanation.trouble,
-        "summary": explanation.summary,
-        "history": history.collect::<Vec<_>>(),
-        "gap": explanation.gap,
-        "waiting": explanation.waiting.as_ref().map(|waiting| json!({
-            "wait": SagaWait::try_from(waiting.wait).map_or("", |it| it.as_str_name()).trim_start_matches("SAGA_WAIT_"),
-            "sinceTime": time(waiting.since_time.as_ref()),
-            "untilTime": time(waiting.until_time.as_ref()),
-            "sentence": waiting.sentence,
-        })),
-        "upcoming": explanation.upcoming.as_ref().map(|upcoming| json!({
-            "wakeTime": time(upcoming.wake_time.as_ref()),
-            "sentence": upcoming.sentence,
-        })),
-        "ledger": explanation.ledger.as_ref().map(|ledger| json!({
-            "participant": ledger.participant,
-            "knowledge": LedgerKnowledge::try_from(ledger.knowledge).map_or("", |it| it.as_str_name()).trim_start_matches("LEDGER_KNOWLEDGE_"),
-            "reason": ledger.reason,
-            "sentence": ledger.sentence,
-        })),
-        "outlook": explanation.outlook.as_ref().map(|outlook| json!({
-            "ends": outlook.ends.iter().map(|it| end(*it)).collect::<Vec<_>>(),
-            "sentence": outlook.sentence,
-        })),
-        "acts": acts.collect::<Vec<_>>(),
-        "timeline": answer.timeline,
-    })
 }

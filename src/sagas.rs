@@ -1,7 +1,7 @@
 //! `baton sagas`: sagas and their journals over gRPC; what operators do with them is in [`crate::operate`].
 
 use crate::cli::{Page, Sagas};
-use crate::client::{Client, name, present};
+use crate::client::{Client, name};
 use crate::failure::Failure;
 use crate::operate;
 use crate::output;
@@ -18,6 +18,9 @@ use tonic::Request;
 /// Largest input a saga may have, as the server has it.
 const LARGEST_INPUT: u64 = 64 * 1024;
 
+/// What a list shows of an entry in a saga's journal.
+const EVENT: [&str; 9] = ["version", "eventTime", "event", "from", "to", "step", "direction", "attempt", "reason"];
+
 /// Carries out one `baton sagas` command.
 ///
 /// # Errors
@@ -30,15 +33,11 @@ pub async fn run(command: Sagas, client: &Client, printer: Printer) -> Result<()
                 definition,
                 input: read_input(&input)?.into(),
             };
-            let answer = client.sagas().start_saga(client.request(request)).await?.into_inner();
-            printer.one(&present(answer.saga, "a saga")?);
-            Ok(())
+            printer.one(&client.sagas().start_saga(client.request(request)).await?.into_inner(), "saga", &[])
         }
         Sagas::Get { saga } => {
             let request = GetSagaRequest { name: name("sagas", &saga) };
-            let answer = client.sagas().get_saga(client.request(request)).await?.into_inner();
-            printer.one(&present(answer.saga, "a saga")?);
-            Ok(())
+            printer.one(&client.sagas().get_saga(client.request(request)).await?.into_inner(), "saga", &[])
         }
         Sagas::List { filter, order_by, page } => operate::list(client, &filter, &order_by, &page, printer).await,
         Sagas::Count { filter } => operate::count(client, &filter, printer).await,
@@ -73,11 +72,9 @@ async fn events(client: &Client, saga: &str, page: &Page, printer: Printer) -> R
     let parent = name("sagas", saga);
     let found = paged(page.limit, async |page_size, page_token| {
         let request = ListSagaEventsRequest { parent: parent.clone(), page_size, page_token };
-        let answer = client.sagas().list_saga_events(client.request(request)).await?.into_inner();
-        Ok((answer.events, answer.next_page_token))
+        Ok(client.sagas().list_saga_events(client.request(request)).await?.into_inner())
     });
-    printer.list(&found.await?);
-    Ok(())
+    printer.list(&found.await?, "events", &EVENT)
 }
 
 /// A stream has no deadline: it ends with the saga, or with Ctrl-C.
@@ -85,9 +82,7 @@ async fn watch(client: &Client, saga: &str, printer: Printer) -> Result<(), Fail
     let request = WatchSagaRequest { name: name("sagas", saga), after_version: 0 };
     let mut stream = client.sagas().watch_saga(Request::new(request)).await?.into_inner();
     while let Some(answer) = stream.message().await? {
-        if let Some(saga) = answer.saga {
-            printer.line(&saga, &["version", "state", "step", "direction", "reason"]);
-        }
+        printer.line(&answer, "saga", &["version", "state", "step", "direction", "reason"])?;
         if !output::is_open() {
             break;
         }

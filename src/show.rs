@@ -1,22 +1,22 @@
 //! Data on standard output: one table or one JSON value for each answer.
 
 use crate::cli::{Global, Output};
-use crate::output;
+use crate::failure::Failure;
+use crate::{message, output};
 use baton_query::inert::named;
 use comfy_table::presets::ASCII_FULL_CONDENSED;
 use comfy_table::{ContentArrangement, Table};
+use prost::{Message, Name};
+use prost_reflect::{DynamicMessage, ReflectMessage as _};
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 
-/// Something that can be shown: its fields in order, under their JSON names.
+/// Something that a command found out without asking a service: its fields in order, under their JSON names.
 pub trait Record {
-    /// The fields a list shows as columns; a single record shows all.
+    /// The fields that are shown as columns.
     const COLUMNS: &'static [&'static str];
     /// Every field with its value.
     fn fields(&self) -> Vec<(&'static str, Value)>;
-    /// What a column shows that is no field, because it is for people only.
-    fn shown(&self, _column: &str) -> Option<String> {
-        None
-    }
 }
 
 /// Prints in the format the user asked for.
@@ -53,46 +53,95 @@ impl Printer {
         self.quiet
     }
 
-    /// One record: all its fields.
-    pub fn one(&self, record: &impl Record) {
+    /// An answer of a service: the JSON that HTTP prints, or what `text` makes of it for people.
+    ///
+    /// # Errors
+    /// If it is no JSON, which is a defect of the service.
+    pub fn answer<M: Message + Name>(&self, answer: &M, text: impl FnOnce() -> String) -> Result<(), Failure> {
         if self.json() {
-            return self.value(&Value::Object(object(record)));
+            output::json(&message::json(&message::dynamic(answer)?, true)?);
+        } else {
+            self.text(&text());
         }
-        let mut table = table();
-        for (name, value) in record.fields() {
-            table.add_row([name.to_owned(), plain(&value)]);
-        }
-        output::text(&table.trim_fmt());
+        Ok(())
     }
 
-    /// One record as one line, for streams.
-    pub fn line(&self, record: &impl Record, columns: &[&str]) {
-        let object = object(record);
+    /// An answer that is about the one message in `field`; people see `names` of it, or all if there are none.
+    ///
+    /// # Errors
+    /// If the answer is about nothing.
+    pub fn one<M: Message + Name>(&self, answer: &M, field: &str, names: &[&str]) -> Result<(), Failure> {
+        let one = within(&message::dynamic(answer)?, field)?;
+        self.answer(answer, || {
+            let mut table = table();
+            for field in one.descriptor().fields() {
+                if names.is_empty() || names.contains(&field.json_name()) {
+                    table.add_row([field.json_name().to_owned(), message::cell(&one, &field)]);
+                }
+            }
+            table.trim_fmt()
+        })
+    }
+
+    /// Likewise as one line, for streams.
+    ///
+    /// # Errors
+    /// If the answer is about nothing.
+    pub fn line<M: Message + Name>(&self, answer: &M, field: &str, columns: &[&str]) -> Result<(), Failure> {
+        let answer = message::dynamic(answer)?;
         if self.json() {
-            return output::json(&Value::Object(object).to_string());
+            output::json(&message::json(&answer, false)?);
+            return Ok(());
         }
-        let cells = columns.iter().map(|name| object.get(*name).map_or_else(String::new, plain));
+        let one = within(&answer, field)?;
+        let cells = columns.iter().map(|name| message::field(&one, name));
         let line = cells.filter(|cell| !cell.is_empty()).collect::<Vec<_>>().join("  ");
         // A line break would make a second record of it.
         output::text(&line.replace('\n', "[U+000A]"));
+        Ok(())
     }
 
-    /// A list: its columns.
-    pub fn list<R: Record>(&self, records: &[R]) {
+    /// An answer that is about the messages in `field`.
+    ///
+    /// # Errors
+    /// As [`Self::answer`].
+    pub fn list<M: Message + Name>(&self, answer: &M, field: &str, columns: &[&str]) -> Result<(), Failure> {
+        let list = message::dynamic(answer)?;
+        let list = list.get_field_by_name(field).map(Cow::into_owned);
+        let rows = list.as_ref().and_then(prost_reflect::Value::as_list).unwrap_or_default().iter();
+        let rows = rows.filter_map(prost_reflect::Value::as_message);
+        let rows = rows.map(|row| columns.iter().map(|name| message::field(row, name)).collect());
+        self.table(answer, columns, rows.collect())
+    }
+
+    /// An answer that people see as a table whose cells are not all fields.
+    ///
+    /// # Errors
+    /// As [`Self::answer`].
+    pub fn table<M: Message + Name>(
+        &self,
+        answer: &M,
+        columns: &[&str],
+        rows: Vec<Vec<String>>,
+    ) -> Result<(), Failure> {
+        let is_empty = rows.is_empty();
+        self.answer(answer, || filled(columns, rows))?;
+        if is_empty && !self.json() {
+            self.say("nothing found");
+        }
+        Ok(())
+    }
+
+    /// What a command found out by itself: its columns.
+    pub fn records<R: Record>(&self, records: &[R]) {
         if self.json() {
             return self.value(&records.iter().map(|record| Value::Object(object(record))).collect());
         }
-        let mut table = table();
-        table.set_header(R::COLUMNS.iter().copied());
-        for record in records {
+        let row = |record| {
             let object = object(record);
-            let cell = |name: &&str| record.shown(name).or_else(|| object.get(*name).map(plain)).unwrap_or_default();
-            table.add_row(R::COLUMNS.iter().map(cell));
-        }
-        output::text(&table.trim_fmt());
-        if records.is_empty() {
-            self.say("nothing found");
-        }
+            R::COLUMNS.iter().map(|name| object.get(*name).map(plain).unwrap_or_default()).collect()
+        };
+        output::text(&filled(R::COLUMNS, records.iter().map(row).collect()));
     }
 
     /// Any JSON value.
@@ -128,11 +177,25 @@ pub fn table() -> Table {
     table
 }
 
+fn filled(columns: &[&str], rows: Vec<Vec<String>>) -> String {
+    let mut table = table();
+    table.set_header(columns);
+    table.add_rows(rows);
+    table.trim_fmt()
+}
+
+/// The message in a field of an answer. The wire lets it be absent; no server of ours leaves it out.
+fn within(answer: &DynamicMessage, field: &str) -> Result<DynamicMessage, Failure> {
+    let value = answer.get_field_by_name(field).filter(|_| answer.has_field_by_name(field));
+    let message = value.and_then(|value| value.as_message().cloned());
+    message.ok_or_else(|| Failure::Other(format!("the server answered without its {}", field.replace('_', " "))))
+}
+
 fn object(record: &impl Record) -> Map<String, Value> {
     record.fields().into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-/// A value as one cell. It is laid out as it is shown, or the table would be out of shape.
+/// A value as one cell.
 fn plain(value: &Value) -> String {
     match value {
         Value::Null => String::new(),

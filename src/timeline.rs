@@ -10,7 +10,6 @@ use baton_proto::baton::saga::v1::{
 };
 use baton_query::moment::spoken;
 use prost_types::Timestamp;
-use serde_json::{Value, json};
 use std::time::Duration;
 
 /// `baton sagas timeline`.
@@ -20,14 +19,12 @@ use std::time::Duration;
 pub async fn run(client: &Client, saga: &str, printer: Printer) -> Result<(), Failure> {
     let request = GetSagaTimelineRequest { name: name("sagas", saga) };
     let answer = client.admin().get_saga_timeline(client.request(request)).await?.into_inner();
-    let id = name("sagas", saga);
-    printer.either(|| as_json(&id, &answer), || as_text(&id, &answer));
-    Ok(())
+    printer.answer(&answer, || as_text(&name("sagas", saga), &answer))
 }
 
 fn as_text(id: &str, answer: &GetSagaTimelineResponse) -> String {
     let start = answer.start_time.as_ref();
-    let mut lines = vec![format!("{id}, version {}, started {}", answer.version, plain(start))];
+    let mut lines = vec![format!("{id}, version {}, started {}", answer.version, time(start))];
     for lane in &answer.lanes {
         lines.extend([String::new(), heading(lane)]);
         lines.extend(lane.spans.iter().map(|span| format!("  {}", line(start, span))));
@@ -95,80 +92,7 @@ fn after(start: Option<&Timestamp>, at: Option<&Timestamp>) -> String {
     format!("+{}", spoken(Duration::from_nanos(passed)))
 }
 
-fn plain(stamp: Option<&Timestamp>) -> String {
-    time(stamp).as_str().unwrap_or_default().to_owned()
-}
-
 /// `SPAN_END_TIMED_OUT` as `timed out`.
 fn word(name: &str, prefix: &str) -> String {
     name.trim_start_matches(prefix).to_lowercase().replace('_', " ")
-}
-
-fn short<'a>(name: &'a str, prefix: &str) -> &'a str {
-    match name.trim_start_matches(prefix) {
-        "UNSPECIFIED" => "",
-        short => short,
-    }
-}
-
-fn as_json(id: &str, answer: &GetSagaTimelineResponse) -> Value {
-    let span = |span: &TimelineSpan| {
-        json!({
-            "startTime": time(span.start_time.as_ref()),
-            "endTime": time(span.end_time.as_ref()),
-            "activity": short(span.activity().as_str_name(), "SPAN_ACTIVITY_"),
-            "attempt": span.attempt,
-            "end": short(span.end().as_str_name(), "SPAN_END_"),
-            "reason": span.reason,
-        })
-    };
-    let lanes = answer.lanes.iter().map(|lane| {
-        json!({
-            "step": lane.step,
-            "direction": lane.direction,
-            "participant": lane.participant,
-            "spans": lane.spans.iter().map(span).collect::<Vec<_>>(),
-            "attempts": lane.attempts,
-            "outcome": short(lane.outcome().as_str_name(), "LANE_OUTCOME_"),
-            "reason": lane.reason,
-        })
-    });
-    let orders = answer.orders.iter().map(|order| {
-        json!({
-            "eventTime": time(order.event_time.as_ref()),
-            "verb": saga_verb(order.verb()),
-            "actor": order.actor,
-            "reason": order.reason,
-            "step": order.step,
-            "direction": order.direction,
-        })
-    });
-    let entries = answer.entries.iter().map(|entry| {
-        json!({
-            "eventTime": time(entry.event_time.as_ref()),
-            "version": entry.version,
-            "sentence": entry.sentence,
-        })
-    });
-    let payloads = answer.payloads.iter().map(|payload| {
-        json!({
-            "title": payload.title,
-            "step": payload.step,
-            "type": payload.r#type,
-            // As a text: one that was cut is no JSON.
-            "json": payload.json,
-            "sizeBytes": payload.size_bytes,
-        })
-    });
-    json!({
-        "name": id,
-        "version": answer.version,
-        "startTime": time(answer.start_time.as_ref()),
-        "endTime": time(answer.end_time.as_ref()),
-        "lanes": lanes.collect::<Vec<_>>(),
-        "orders": orders.collect::<Vec<_>>(),
-        "entries": entries.collect::<Vec<_>>(),
-        "gap": answer.gap,
-        "payloads": payloads.collect::<Vec<_>>(),
-    })
 }

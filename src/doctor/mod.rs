@@ -47,7 +47,7 @@ pub async fn run(
         Some(directory) => findings.extend(stores::of_directory(directory, linked).await),
         None => findings.extend(of_configuration(config, linked, others).await),
     }
-    printer.list(&findings);
+    printer.records(&findings);
     let bad = findings.iter().filter(|finding| finding.verdict == Verdict::Bad).count();
     let notes = findings.iter().filter(|finding| finding.verdict == Verdict::Note).count();
     for advice in advice(&findings) {

@@ -14,8 +14,8 @@ use shop_domain::currency::Currency;
 use shop_proto::order::v1::order_placement_service_client::OrderPlacementServiceClient;
 use shop_proto::order::v1::order_service_client::OrderServiceClient;
 use shop_proto::order::v1::{
-    CreateOrderRequest, GetOrderRequest, ListOrdersRequest, Order, OrderLine, OrderProgress, OrderState,
-    PlaceOrderRequest, WatchOrderRequest,
+    CreateOrderRequest, CreateOrderResponse, GetOrderRequest, GetOrderResponse, ListOrdersRequest, Order, OrderLine,
+    OrderProgress, OrderState, PlaceOrderRequest, PlaceOrderResponse, WatchOrderRequest,
 };
 use shop_proto::stock::v1::item_service_client::ItemServiceClient;
 use shop_proto::stock::v1::{GetItemRequest, Item};
@@ -34,17 +34,16 @@ pub async fn run(command: Orders, client: &Client, provider: &str, printer: Prin
     match command {
         Orders::Create { lines, customer, currency, request_id } => {
             let order = create(client, lines, customer, currency, request_id).await?;
-            created(&order, provider, printer).await;
-            Ok(())
+            created(order, provider, printer).await
         }
         Orders::Place { order, payment, no_wait, request_id } => {
             let progress = place(client, &order, payment, !no_wait, request_id).await?;
-            printer.one(&progress);
+            printer.one(&PlaceOrderResponse { progress: Some(progress.clone()) }, "progress", &[])?;
             verdict(&progress)
         }
         Orders::Get { order } => {
-            printer.one(&fetch(client, &order).await?);
-            Ok(())
+            let order = Some(fetch(client, &order).await?);
+            printer.one(&GetOrderResponse { order }, "order", &[])
         }
         Orders::List { state, page } => list(client, state, &page, printer).await,
         Orders::Watch { order } => watch(client, &order, printer).await,
@@ -92,10 +91,10 @@ async fn item(client: &Client, id: &str) -> Result<Item, Failure> {
 }
 
 /// The number is the data; how to go on is talk.
-async fn created(order: &Order, provider: &str, printer: Printer) {
-    printer.one(order);
-    let number = number(order);
-    let (Some(total), false) = (&order.total, printer.quiet()) else { return };
+async fn created(order: Order, provider: &str, printer: Printer) -> Result<(), Failure> {
+    printer.one(&CreateOrderResponse { order: Some(order.clone()) }, "order", &[])?;
+    let number = number(&order);
+    let (Some(total), false) = (&order.total, printer.quiet()) else { return Ok(()) };
     let amount = in_units(total.minor_units, &total.currency_code);
     let pay = format!("\nPay {amount} {} under that number at the sandbox", total.currency_code);
     // The configuration need not be the one that the server runs with.
@@ -112,6 +111,7 @@ async fn created(order: &Order, provider: &str, printer: Printer) {
     printer.say(&format!("  {}", pay_with_curl(url, number, total.minor_units, &total.currency_code)));
     printer.say("then place the order with the imp_uid it answers:");
     printer.say(&format!("  baton orders place --order {number} --payment IMP_UID"));
+    Ok(())
 }
 
 async fn is_sandbox(provider: &str) -> bool {
@@ -202,11 +202,9 @@ async fn list(client: &Client, state: Option<OrderStateArg>, page: &Page, printe
     });
     let found = paged(page.limit, async |page_size, page_token| {
         let request = ListOrdersRequest { page_size, page_token, state: state.into() };
-        let answer = OrderServiceClient::new(client.channel()).list_orders(client.request(request)).await?.into_inner();
-        Ok((answer.orders, answer.next_page_token))
+        Ok(OrderServiceClient::new(client.channel()).list_orders(client.request(request)).await?.into_inner())
     });
-    printer.list(&found.await?);
-    Ok(())
+    printer.list(&found.await?, "orders", &["name", "state", "total", "customerId", "saga", "reason", "createTime"])
 }
 
 /// A stream has no deadline: it ends with the order, or with Ctrl-C.
@@ -216,10 +214,8 @@ async fn watch(client: &Client, order: &str, printer: Printer) -> Result<(), Fai
         OrderPlacementServiceClient::new(client.channel()).watch_order(Request::new(request)).await?.into_inner();
     let mut last = None;
     while let Some(answer) = stream.message().await? {
-        if let Some(progress) = answer.progress {
-            printer.line(&progress, &["state", "step", "reason", "message"]);
-            last = Some(progress);
-        }
+        printer.line(&answer, "progress", &["state", "step", "reason", "message"])?;
+        last = answer.progress;
         if !output::is_open() {
             break;
         }

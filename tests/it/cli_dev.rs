@@ -79,7 +79,7 @@ impl Dev {
 }
 
 fn number(order: &Value) -> String {
-    order["name"].as_str().expect("a name").trim_start_matches("orders/").to_owned()
+    order["order"]["name"].as_str().expect("a name").trim_start_matches("orders/").to_owned()
 }
 
 const ANY: &str = "127.0.0.1:0";
@@ -91,27 +91,28 @@ async fn a_tour_from_an_item_to_a_completed_order() {
     dev.ok(&["health"]);
 
     let item = dev.ok(&["items", "create", "sku-1", "--price", "12000", "--stock", "3", "--name", "One"]);
-    assert_eq!((&item["available"], &item["unitPrice"]), (&json!(3), &json!(12_000)));
+    assert_eq!((&item["item"]["available"], &item["item"]["unitPriceMinorUnits"]), (&json!("3"), &json!("12000")));
     assert_eq!(dev.refused(&["items", "create", "sku-1", "--price", "1"]).0, 4, "other content");
     let restocked = dev.ok(&["items", "restock", "sku-1", "--quantity", "2"]);
-    assert_eq!(restocked["stocked"], 5);
+    assert_eq!(restocked["item"]["stocked"], "5");
 
     let order = dev.ok(&["orders", "create", "--line", "sku-1=2"]);
-    assert_eq!(order["total"]["minorUnits"], 24_000);
+    assert_eq!(order["order"]["total"]["minorUnits"], "24000");
     let number = number(&order);
     let payment = dev.pay(&number, 24_000).await;
-    let progress = dev.ok(&["orders", "place", "--order", &number, "--payment", &payment]);
-    assert_eq!((&progress["state"], &progress["done"]), (&json!("PAYMENT_SUCCESS"), &json!(true)));
-    assert_eq!(dev.ok(&["orders", "get", &number])["state"], "PAYMENT_SUCCESS");
-    assert_eq!(dev.ok(&["items", "get", "sku-1"])["reserved"], 2);
-    assert_eq!(dev.ok(&["orders", "list"]).as_array().map(Vec::len), Some(1));
-    assert_eq!(dev.ok(&["items", "list"]).as_array().map(Vec::len), Some(1));
+    let placed = dev.ok(&["orders", "place", "--order", &number, "--payment", &payment]);
+    let progress = &placed["progress"];
+    assert_eq!((&progress["state"], &progress["done"]), (&json!("ORDER_STATE_PAYMENT_SUCCESS"), &json!(true)));
+    assert_eq!(dev.ok(&["orders", "get", &number])["order"]["state"], "ORDER_STATE_PAYMENT_SUCCESS");
+    assert_eq!(dev.ok(&["items", "get", "sku-1"])["item"]["reserved"], "2");
+    assert_eq!(dev.ok(&["orders", "list"])["orders"].as_array().map(Vec::len), Some(1));
+    assert_eq!(dev.ok(&["items", "list"])["items"].as_array().map(Vec::len), Some(1));
 
     let sagas = dev.ok(&["sagas", "list", "--key", &number]);
-    let saga = sagas[0]["name"].as_str().expect("a name").to_owned();
-    assert_eq!(dev.ok(&["sagas", "get", &saga])["state"], "COMPLETED");
+    let saga = sagas["sagas"][0]["name"].as_str().expect("a name").to_owned();
+    assert_eq!(dev.ok(&["sagas", "get", &saga])["saga"]["state"], "SAGA_STATE_COMPLETED");
     let events = dev.ok(&["sagas", "events", &saga]);
-    assert_eq!(events[0]["event"], "started");
+    assert_eq!(events["events"][0]["event"], "started");
     assert!(dev.run(&["sagas", "watch", &saga]).status.success(), "an ended saga's watch ends");
     assert!(dev.run(&["orders", "watch", &number]).status.success());
 
@@ -132,7 +133,7 @@ async fn an_undone_order_fails_the_command_and_refunds() {
     let output = dev.run(&["orders", "place", "--order", &number, "--payment", &payment]);
     assert_eq!(output.status.code(), Some(1));
     let progress: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    assert_eq!(progress["state"], "PAYMENT_OUT_OF_STOCK");
+    assert_eq!(progress["progress"]["state"], "ORDER_STATE_PAYMENT_OUT_OF_STOCK");
 }
 
 #[test]
@@ -209,5 +210,5 @@ async fn killed_under_load_it_finishes_what_it_acknowledged() {
 }
 
 fn dev_sagas(dev: &Dev) -> usize {
-    dev.ok(&["sagas", "list", "--limit", "50"]).as_array().map_or(0, Vec::len)
+    dev.ok(&["sagas", "list", "--limit", "50"])["sagas"].as_array().map_or(0, Vec::len)
 }

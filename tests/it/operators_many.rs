@@ -69,22 +69,6 @@ impl Way {
             }
         }
     }
-
-    /// A field of an answer, wherever this way puts it: the command line shows one thing without what is around it.
-    fn field<'a>(&self, answer: &'a Value, around: &str, field: &str) -> &'a Value {
-        match self {
-            Self::Cli(_) => &answer[field],
-            Self::Grpc(_) | Self::Http(_) => &answer[around][field],
-        }
-    }
-
-    fn list<'a>(&self, answer: &'a Value, around: &str) -> Vec<&'a Value> {
-        let list = match self {
-            Self::Cli(_) => answer,
-            Self::Grpc(_) | Self::Http(_) => &answer[around],
-        };
-        list.as_array().map(|list| list.iter().collect()).unwrap_or_default()
-    }
 }
 
 /// Passes messages on as bytes: what they say is told by the descriptors that the server has too.
@@ -140,6 +124,11 @@ fn shown(descriptor: MessageDescriptor, bytes: Bytes) -> Value {
     serde_json::to_value(message).expect("JSON")
 }
 
+/// The elements of a list; proto3 JSON may leave out what is empty.
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
 fn words(line: &str) -> Vec<String> {
     line.split('|').map(|word| word.trim().to_owned()).collect()
 }
@@ -191,17 +180,17 @@ async fn jobs_are_counted_run_followed_and_refused_alike() {
         let named = way.name();
         let take = async |step: Step| way.take(&step).await;
         let counted = take(create_job("cancel", "SAGA_VERB_CANCEL", "state = completed", true)).await.expect(named);
-        let matched = way.field(&counted, "job", "matched").clone();
+        let matched = counted["job"]["matched"].clone();
         let number = |value: &Value| value.as_u64().or_else(|| value.as_str()?.parse().ok());
         let completed = number(&matched).unwrap_or_else(|| panic!("{named}: {counted}"));
         assert!(completed > 0, "{named}: {counted}");
 
         let created = take(create_job("cancel", "SAGA_VERB_CANCEL", "state = completed", false)).await.expect(named);
-        let job = way.field(&created, "job", "name").as_str().expect("a name").to_owned();
+        let job = created["job"]["name"].as_str().expect("a name").to_owned();
         let patience = tokio::time::Instant::now() + PATIENCE;
         let done = loop {
             let found = take(get("GetJob", "name", &job, &format!("jobs|get|{job}"), &job)).await.expect(named);
-            let state = way.field(&found, "job", "state").as_str().unwrap_or_default().to_owned();
+            let state = found["job"]["state"].as_str().unwrap_or_default().to_owned();
             if state.ends_with("DONE") {
                 break found;
             }
@@ -209,12 +198,12 @@ async fn jobs_are_counted_run_followed_and_refused_alike() {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         };
         // Proto3 JSON leaves out what is zero.
-        assert_eq!(number(way.field(&done, "job", "done")).unwrap_or(0), 0, "{named}: what has ended refuses");
-        assert_eq!(number(way.field(&done, "job", "failed")), Some(completed), "{named}");
+        assert_eq!(number(&done["job"]["done"]).unwrap_or(0), 0, "{named}: what has ended refuses");
+        assert_eq!(number(&done["job"]["failed"]), Some(completed), "{named}");
         let cli = format!("jobs|failures|{job}");
         let failures =
             take(get("ListJobFailures", "parent", &job, &cli, &format!("{job}/failures"))).await.expect(named);
-        let failures = way.list(&failures, "failures");
+        let failures = list(&failures["failures"]);
         assert_eq!(failures.len() as u64, completed, "{named}");
         assert!(failures.iter().all(|failure| failure["rule"] == "ENDED"), "{named}: {failures:?}");
 
@@ -233,18 +222,18 @@ async fn jobs_are_counted_run_followed_and_refused_alike() {
 async fn holds_definitions_overview_and_audit_are_told_alike() {
     let dir = tempfile::tempdir().expect("a directory");
     let dev = Dev::start(dir.path()).await;
-    let mut acts = 0;
+    let (mut acts, mut told) = (0, Vec::new());
     for way in ways(&dev).await {
         let named = way.name();
         let take = async |step: Step| way.take(&step).await;
         let name = "holds/participants/stock";
         let held = take(hold("CreateHold", "create", name)).await.expect(named);
-        assert_eq!(way.field(&held, "hold", "name"), name, "{named}");
+        assert_eq!(held["hold"]["name"], name, "{named}");
         let holds = take(plain("ListHolds", "holds|list", "holds")).await.expect(named);
-        assert_eq!(way.list(&holds, "holds").len(), 1, "{named}: {holds}");
+        assert_eq!(list(&holds["holds"]).len(), 1, "{named}: {holds}");
         take(hold("ReleaseHold", "release", name)).await.expect(named);
         let patience = tokio::time::Instant::now() + PATIENCE;
-        while !way.list(&take(plain("ListHolds", "holds|list", "holds")).await.expect(named), "holds").is_empty() {
+        while !list(&take(plain("ListHolds", "holds|list", "holds")).await.expect(named)["holds"]).is_empty() {
             assert!(tokio::time::Instant::now() < patience, "{named}: the hold stays");
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
@@ -253,18 +242,20 @@ async fn holds_definitions_overview_and_audit_are_told_alike() {
 
         acts += 2;
         let audit = take(plain("ListAuditEntries", "audit|list", "auditEntries")).await.expect(named);
-        let entries = way.list(&audit, "entries");
+        let entries = list(&audit["entries"]);
         assert_eq!(entries.len(), acts, "{named}: {audit}");
         assert_eq!((&entries[0]["act"], &entries[1]["act"]), (&json!("release"), &json!("hold")), "{named}");
         assert!(entries.iter().all(|entry| entry["subject"] == name && entry["actor"] == "ada"), "{named}");
 
         let all = take(plain("ListDefinitions", "definitions|list", "definitions")).await.expect(named);
-        let definitions = way.list(&all, "definitions");
-        assert_eq!(definitions[0]["name"], "definitions/order/versions/1", "{named}: {all}");
+        assert_eq!(all["definitions"][0]["name"], "definitions/order/versions/1", "{named}: {all}");
         let overview = take(plain("GetOverview", "overview", "overview")).await.expect(named);
         assert_eq!(overview["states"].as_array().map(Vec::len), Some(6), "{named}: {overview}");
         let components = overview["components"].as_array().expect("components");
         assert!(components.iter().all(|component| component["healthy"] == true), "{named}: {overview}");
         assert!(components.len() >= 4, "{named}: three participants and an orchestrator");
+        told.push(all);
     }
+    let [_, cli, http] = told.try_into().expect("three ways");
+    assert_eq!(cli, http, "the command line prints what HTTP prints, empty fields too");
 }

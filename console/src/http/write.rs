@@ -7,16 +7,24 @@ use crate::http::served::{Served, version};
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, Method, StatusCode, header};
 use prost_reflect::{DynamicMessage, SerializeOptions};
+use serde::Serializer;
 use tonic::Status;
 
-/// A message as JSON in one line: fields in their order, empty ones too, numbers of 64 bits as texts.
+/// The JSON of a message, here and on the command line: fields in their order, empty ones too, numbers of 64 bits as texts.
 ///
 /// # Errors
 /// If it holds what JSON cannot, a time outside of years 1 to 9999 for example: a defect of the service.
+pub fn serialize<S: Serializer>(message: &DynamicMessage, serializer: S) -> Result<S::Ok, S::Error> {
+    message.serialize_with_options(serializer, &SerializeOptions::new().skip_default_fields(false))
+}
+
+/// A message as JSON in one line.
+///
+/// # Errors
+/// As [`serialize`].
 pub fn json(message: &DynamicMessage) -> Result<String, Problem> {
     let mut text = Vec::with_capacity(256);
-    let options = SerializeOptions::new().skip_default_fields(false);
-    let written = message.serialize_with_options(&mut serde_json::Serializer::new(&mut text), &options);
+    let written = serialize(message, &mut serde_json::Serializer::new(&mut text));
     let whole = written.map_err(|error| error.to_string());
     whole.and_then(|()| String::from_utf8(text).map_err(|error| error.to_string())).map_err(|error| {
         tracing::error!(%error, "an answer that is no JSON");

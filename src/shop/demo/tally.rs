@@ -2,7 +2,6 @@
 
 use super::drive::Placed;
 use super::plan::Expected;
-use crate::shop::records::order_state;
 use crate::show::table;
 use baton_verify::report::{Finding, Offenders};
 use hdrhistogram::Histogram;
@@ -131,7 +130,7 @@ fn name(state: OrderState) -> String {
         OrderState::PaymentOutOfStock => "out of stock, refunded".to_owned(),
         OrderState::PaymentNoPaymentInfo => "payment failed".to_owned(),
         OrderState::Cancelled => "cancelled, refunded".to_owned(),
-        other => order_state(other.into()),
+        other => other.as_str_name().trim_start_matches("ORDER_STATE_").to_owned(),
     }
 }
 

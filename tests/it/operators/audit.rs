@@ -36,7 +36,7 @@ async fn what_operators_did_is_listed_and_verified_while_they_go_on() {
 
     let acts = |args: &[&str]| {
         let listed = shop.json(&[&["audit", "list"], args].concat());
-        listed.as_array().expect("a list").iter().map(|entry| text(&entry["act"])).collect::<Vec<_>>()
+        listed["entries"].as_array().expect("a list").iter().map(|entry| text(&entry["act"])).collect::<Vec<_>>()
     };
     assert_eq!(acts(&[]), ["cancel", "resume", "pause"]);
     assert_eq!(acts(&["--actor", "ada", "--subject", &saga]), ["cancel", "pause"]);

@@ -41,7 +41,7 @@ impl Driver {
                 let mut args = vec!["sagas", "list", "--filter", filter];
                 args.extend(preset.iter().flat_map(|preset| ["--preset", preset]));
                 let found = parsed(&cli(server, "json", &args)?);
-                Ok(found.as_array().expect("a list").iter().map(|saga| text(&saga["name"])).collect())
+                Ok(found["sagas"].as_array().expect("a list").iter().map(|saga| text(&saga["name"])).collect())
             }
             Self::Page(page) => page.list(filter, preset).await,
             Self::Http(http) => {
@@ -101,9 +101,7 @@ impl Driver {
                     (text, tries) = (after, tries + 1);
                     assert!(tries < 20, "it never rests: {text}");
                 };
-                let acts = explained["acts"].as_array().expect("acts");
-                let legal: BTreeSet<String> =
-                    acts.iter().filter(|act| act["legal"] == true).map(|act| self::text(&act["verb"])).collect();
+                let legal = legal(&explained["explanation"]);
                 let id = saga.trim_start_matches("sagas/");
                 for verb in &legal {
                     assert!(text.contains(&format!("\n  baton sagas {verb} {id} ")), "{verb} to copy: {text}");
@@ -117,10 +115,8 @@ impl Driver {
                 let history = explanation["history"].as_array().expect("a history").iter();
                 let happened = history.map(|happening| self::text(&happening["sentence"]));
                 let text: Vec<String> = std::iter::once(self::text(&explanation["summary"])).chain(happened).collect();
-                let acts = explanation["acts"].as_array().expect("acts").iter();
-                let legal = acts.filter(|act| act["legal"] == true).map(|act| named(&act["verb"]));
-                let legal = legal.collect();
-                Ok(Explained { text: text.join("\n") + "\n" + &self::text(&answer["timeline"]), legal })
+                let text = text.join("\n") + "\n" + &self::text(&answer["timeline"]);
+                Ok(Explained { text, legal: legal(explanation) })
             }
         }
     }
@@ -147,13 +143,13 @@ impl Driver {
                 if version != "0" {
                     args.extend(["--version", &version]);
                 }
-                Ok(text(&parsed(&cli(server, "json", &args)?)["state"]))
+                Ok(state(&parsed(&cli(server, "json", &args)?)))
             }
             Self::Page(page) => page.act(verb, saga, reason, version).await,
             Self::Http(http) => {
                 let body = json!({ "verb": verb_of(verb).as_str_name(), "reason": reason, "actor": "ada" });
                 let answer = http.post(&format!("{saga}:act"), version, body).await?;
-                Ok(text(&answer["saga"]["state"]).trim_start_matches("SAGA_STATE_").to_owned())
+                Ok(state(&answer))
             }
         }
     }
@@ -165,6 +161,17 @@ fn verb_of(word: &str) -> SagaVerb {
 
 fn word_of(verb: SagaVerb) -> String {
     word::verb(verb).expect("a word").to_owned()
+}
+
+/// The words of what may be ordered, by an explanation in proto3 JSON.
+fn legal(explanation: &Value) -> BTreeSet<String> {
+    let acts = explanation["acts"].as_array().expect("acts").iter();
+    acts.filter(|act| act["legal"] == true).map(|act| named(&act["verb"])).collect()
+}
+
+/// The short name of the state of the saga in an answer in proto3 JSON.
+pub fn state(answer: &Value) -> String {
+    text(&answer["saga"]["state"]).trim_start_matches("SAGA_STATE_").to_owned()
 }
 
 /// The word of a verb in proto3 JSON.

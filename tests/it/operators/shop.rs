@@ -1,7 +1,7 @@
 //! A shop in one process, with a provider that can be told to fail, and sagas brought where no rule brings them in time.
 
 use super::cli::{cli, parsed, text};
-use super::drivers::Driver;
+use super::drivers::{Driver, state};
 use super::http::Http;
 use super::page::Page;
 use crate::support::stuck::{answered, happen, refused};
@@ -47,13 +47,13 @@ impl Shop {
     /// Places a paid order and returns its number and its saga.
     pub async fn place(&self, item: &str) -> (String, String) {
         let order = self.json(&["orders", "create", "--line", &format!("{item}=1")]);
-        let number = text(&order["name"]).trim_start_matches("orders/").to_owned();
+        let number = text(&order["order"]["name"]).trim_start_matches("orders/").to_owned();
         let body = json!({ "merchant_uid": number, "amount": 500, "currency": "KRW" });
         let url = format!("{}/_sandbox/pay", self.dev.provider_url());
         let paid: Value = self.client.post(url).json(&body).send().await.expect("paid").json().await.expect("JSON");
         let payment = text(&paid["response"]["imp_uid"]);
         let progress = self.json(&["orders", "place", "--order", &number, "--payment", &payment, "--no-wait"]);
-        (number, text(&progress["saga"]))
+        (number, text(&progress["progress"]["saga"]))
     }
 
     /// The shop again, with orders whose refund was refused for good: their numbers and their stuck sagas.
@@ -82,8 +82,8 @@ impl Shop {
         let filter = format!("order = {number} AND wait = backoff");
         wait_for(&format!("{filter}, until it is paused"), async || {
             let found = self.json(&["sagas", "list", "--filter", &filter]);
-            let Some(saga) = found.as_array().and_then(|found| found.first()) else { return false };
-            let (name, version) = (text(&saga["name"]), saga["version"].to_string());
+            let Some(saga) = found["sagas"].as_array().and_then(|found| found.first()) else { return false };
+            let (name, version) = (text(&saga["name"]), text(&saga["version"]));
             let act = ["sagas", "pause", &name, "--version", &version, "--reason", "x", "--actor", "test"];
             cli(&self.dev.address(), "json", &act).is_ok()
         })
@@ -93,7 +93,7 @@ impl Shop {
     /// Waits until so many sagas are where a filter says.
     pub async fn have(&self, filter: &str, count: usize) {
         wait_for(filter, async || {
-            self.json(&["sagas", "list", "--filter", filter]).as_array().map(Vec::len) == Some(count)
+            self.json(&["sagas", "list", "--filter", filter])["sagas"].as_array().map(Vec::len) == Some(count)
         })
         .await;
     }
@@ -122,7 +122,7 @@ impl Shop {
 
     pub fn saga(&self, saga: &str) -> (String, u64) {
         let saga = self.json(&["sagas", "get", saga]);
-        (text(&saga["state"]), saga["version"].as_u64().expect("a version"))
+        (state(&saga), text(&saga["saga"]["version"]).parse().expect("a version"))
     }
 
     pub async fn reaches(&self, saga: &str, state: &str) {

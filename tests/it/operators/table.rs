@@ -40,7 +40,7 @@ async fn a_waiting_saga_is_found_explained_paused_and_resumed_to_its_end() {
         let explained = driver.explain(&saga).await.expect("explained");
         assert_eq!(explained.legal, words(&[]));
         let events = shop.json(&["sagas", "events", &saga]);
-        let resumed = events.as_array().expect("events").iter().filter(|event| event["event"] == "resume");
+        let resumed = events["events"].as_array().expect("events").iter().filter(|event| event["event"] == "resume");
         let concerned: Vec<&serde_json::Value> = resumed.map(|event| &event["step"]).collect();
         assert_eq!(concerned, ["payment.verify"], "{events}");
     }
