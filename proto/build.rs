@@ -2,9 +2,9 @@
 
 use std::{env, error::Error, fs, path::PathBuf};
 
-const FILES: [&str; 14] = [
+const FILES: [&str; 15] = [
     "baton/annotations/v1/annotations.proto",
-    "baton/dev/v1/chaos.proto",
+    "baton/annotations/v1/http.proto",
     "baton/participant/v1/participant.proto",
     "baton/saga/v1/admin.proto",
     "baton/saga/v1/audit.proto",
@@ -17,6 +17,7 @@ const FILES: [&str; 14] = [
     "baton/saga/v1/timeline.proto",
     "baton/saga/v1/verb.proto",
     "baton/store/v1/store.proto",
+    "baton/dev/v1/chaos.proto",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

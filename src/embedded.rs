@@ -139,7 +139,7 @@ impl Embedded {
         let admin_stop = CancellationToken::new();
         let ready = ready(store, bus, stop.clone(), orchestrator.vital().clone());
         let listen = config.server.admin_listen;
-        let console = baton_console::routes(&routes.clone().into_axum_router(), linked.table(), Guard::new(listen));
+        let console = baton_console::routes(&routes.clone().into_axum_router(), linked.table()?, Guard::new(listen));
         let admin = admin::serve(listen, SERVICE, Arc::new(registry), ready, console, admin_stop.clone()).await?;
         let (api, vital) = (orchestrator.api().clone(), orchestrator.vital().clone());
         let serving = tokio::spawn(serve(listener, routes, health, (api, vital), stop.clone()));

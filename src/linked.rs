@@ -6,15 +6,13 @@ use crate::shop::config::ShopConfig;
 use crate::shop::participants::{order, payment, stock};
 use crate::wiring::Made;
 use crate::wiring::ORCHESTRATOR_SERVICES;
-use baton_console::http::route::Group;
-use baton_console::http::served::Table;
+use baton_console::http::table::Table;
 use baton_orchestrator::api::client::SagaClient;
 use baton_orchestrator::sagas::Registry;
 use baton_orchestrator::store::migrations::MIGRATIONS;
 use baton_orchestrator::wiring::Orchestrator;
 use baton_rpc::descriptors::Descriptors;
 use baton_shop::descriptors::descriptors;
-use baton_shop::http::ROUTES;
 use baton_shop::placement::Placement;
 use baton_shop::saga::OrderSaga;
 use baton_sql::database::Database;
@@ -48,8 +46,6 @@ pub struct Linked {
     pub services: Vec<LinkedService>,
     /// The messages and services of all of them.
     pub descriptors: Descriptors,
-    /// How these services are reached over HTTP.
-    pub http: Vec<Group>,
 }
 
 /// A gRPC service over sagas.
@@ -80,14 +76,15 @@ impl Linked {
             sagas: Registry::default().with(OrderSaga::new(config.shop.currencies.clone())),
             services: vec![PLACEMENT],
             descriptors: descriptors(),
-            http: ROUTES.to_vec(),
         }
     }
 
-    /// What is served over HTTP: the engine's routes, and those of what is linked in.
-    #[must_use]
-    pub fn table(&self) -> Arc<Table> {
-        Arc::new(Table::new(&self.descriptors, &self.http))
+    /// What is served over HTTP: the routes that the services declare.
+    ///
+    /// # Errors
+    /// One is wrong.
+    pub fn table(&self) -> Result<Table, Failure> {
+        Table::new(self.descriptors.pool().clone()).map_err(Failure::Other)
     }
 
     /// The orchestrator's services, and ours over its sagas.

@@ -62,7 +62,7 @@ pub async fn run(config: Config, linked: &Linked, colour: bool) -> Result<(), Fa
     let names = linked.orchestrator_services();
     let (routes, health) = server::with_health_and_reflection(Routes::from(all), &names, &linked.descriptors).await;
     let guard = Guard::new(config.server.admin_listen);
-    let console = baton_console::routes(&routes.clone().into_axum_router(), linked.table(), guard);
+    let console = baton_console::routes(&routes.clone().into_axum_router(), linked.table()?, guard);
     let listener = wiring::listener(config.server.listen).await?;
     let admin_stop = CancellationToken::new();
     let ready = ready(store, bus, stop.clone(), orchestrator.vital().clone());

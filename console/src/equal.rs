@@ -218,8 +218,8 @@ fn or_open(word: Option<&'static str>) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::served::{Found, Table};
     use crate::http::shape::flaws;
+    use crate::http::table::{Found, shipped};
 
     const SAGA: &str = "sagas/0197f0c8-0000-7000-8000-000000000001";
 
@@ -296,16 +296,17 @@ mod tests {
 
     #[test]
     fn every_curl_line_asks_for_what_is_served() {
+        let table = shipped();
         for deed in deeds() {
             let line = deed.curl("http://h");
             let start = line.find("http://h/api/v1").expect("an address") + "http://h/api/v1".len();
             let path = line[start..].split_whitespace().next().expect("a path").trim_end_matches('\'');
             let posts = line.split_once(" --json ").map(|(_, body)| body.trim_matches('\''));
             let method = if posts.is_some() { http::Method::POST } else { http::Method::GET };
-            let Found::Route(served, _) = Table::engine().find(&method, path) else { panic!("{method} {path}") };
+            let Found::Route(route, _) = table.find(&method, path) else { panic!("{method} {path}") };
             if let Some(body) = posts {
                 let body = serde_json::from_str(body).expect("JSON");
-                assert_eq!(flaws(&body, &served.method.input()), [], "{line}");
+                assert_eq!(flaws(&body, &route.call.input()), [], "{line}");
             }
         }
     }

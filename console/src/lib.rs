@@ -18,13 +18,12 @@ pub mod page;
 pub mod word;
 
 use crate::guard::Guard;
-use crate::http::served::Table;
+use crate::http::table::Table;
 use axum::{Router, middleware};
-use std::sync::Arc;
 
 /// Everything over HTTP, on top of the gRPC services that `grpc` serves: the page, and the routes of `table`. `guard` knows who
 /// may ask.
-pub fn routes(grpc: &Router, table: Arc<Table>, guard: Guard) -> Router {
+pub fn routes(grpc: &Router, table: Table, guard: Guard) -> Router {
     let all = http::routes(grpc.clone(), table).merge(page::routes(grpc.clone()));
     all.layer(middleware::from_fn_with_state(guard, guard::guard))
 }

@@ -7,6 +7,13 @@
 
 /// `baton.*`: the engine's own contracts.
 pub mod baton {
+    /// `baton.annotations.v1`: what the .proto files declare of their fields and calls.
+    pub mod annotations {
+        /// Version 1.
+        pub mod v1 {
+            tonic::include_proto!("baton.annotations.v1");
+        }
+    }
     /// `baton.dev.v1`: breaking things on purpose.
     pub mod dev {
         /// Version 1.

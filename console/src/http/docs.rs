@@ -1,14 +1,14 @@
 //! /api/docs: every route with what it does, what it takes, and the curl line to try it.
 
 use crate::equal::quoted;
-use crate::http::openapi::comment::Comments;
 use crate::http::openapi::operation::{description, id};
-use crate::http::openapi::{ABOUT, tag};
-use crate::http::served::{Served, Table};
+use crate::http::openapi::{ABOUT, comment, text};
+use crate::http::route::Route;
+use crate::http::table::{Table, tag};
 use askama::Template;
 use axum::extract::State;
 use axum::response::{Html, IntoResponse, Response};
-use http::{HeaderMap, Method, StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 use std::sync::Arc;
 
 const STYLE: &str = include_str!("../../templates/api_docs.css");
@@ -21,24 +21,24 @@ struct Page<'a> {
 }
 
 struct Group<'a> {
-    name: &'static str,
-    about: &'static str,
+    name: &'a str,
+    about: &'a str,
     routes: Vec<Line<'a>>,
 }
 
 struct Line<'a> {
     id: String,
-    method: &'static str,
+    method: &'a str,
     path: String,
     about: String,
-    fields: Vec<Field<'a>>,
+    fields: Vec<Field>,
     curl: String,
 }
 
-struct Field<'a> {
+struct Field {
     name: String,
     place: &'static str,
-    about: &'a str,
+    about: String,
 }
 
 /// The page. Its curl lines go to the host that the reader asked.
@@ -60,46 +60,44 @@ pub async fn style() -> impl IntoResponse {
 
 /// The OpenAPI document.
 pub async fn openapi(State(table): State<Arc<Table>>) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "application/json")], table.openapi().to_owned())
+    ([(header::CONTENT_TYPE, "application/json")], text(&table))
 }
 
 fn rendered(table: &Table, host: &str) -> Result<String, askama::Error> {
-    let groups = table.groups().iter().map(|group| {
-        let routes = table.served().iter().filter(|served| tag(served.route.path) == group.name);
-        let routes = routes.map(|served| line(served, host, table.comments()));
-        Group { name: group.name, about: group.about, routes: routes.collect() }
+    let groups = table.tags().iter().map(|group| {
+        let routes = table.routes().iter().filter(|route| tag(&route.path) == group.name);
+        Group { name: &group.name, about: &group.description, routes: routes.map(|route| line(route, host)).collect() }
     });
     Page { about: ABOUT, groups: groups.collect() }.render()
 }
 
-fn line<'a>(served: &Served, host: &str, comments: &'a Comments) -> Line<'a> {
-    let route = served.route;
-    let about = comments.of(served.method.parent_file().name(), served.method.path());
-    let place = if route.method == Method::GET { "query" } else { "body" };
-    let input = served.method.input();
+fn line<'a>(route: &'a Route, host: &str) -> Line<'a> {
+    let about = comment::of(&route.call.parent_file(), route.call.path());
+    let place = if route.has_body { "body" } else { "query" };
+    let input = route.call.input();
     let fields = input.fields().map(|field| Field {
         name: field.json_name().to_owned(),
-        place: if field.name() == route.named { "path" } else { place },
-        about: comments.of(field.parent_message().parent_file().name(), field.path()),
+        place: if field.name() == route.named() { "path" } else { place },
+        about: comment::of(&field.parent_file(), field.path()),
     });
     Line {
-        id: id(served),
+        id: id(route),
         method: route.method.as_str(),
         path: format!("/api/v1{}", route.path),
-        about: description(served, about),
+        about: description(route, &about),
         fields: fields.collect(),
-        curl: curl(served, host),
+        curl: curl(route, host),
     }
 }
 
 /// Variables stand in capitals, to be replaced.
-fn curl(served: &Served, host: &str) -> String {
-    let capitals = served.template.variables().fold(served.route.path.to_owned(), |path, variable| {
+fn curl(route: &Route, host: &str) -> String {
+    let capitals = route.template.variables().fold(route.path.clone(), |path, variable| {
         path.replace(&format!("{{{variable}}}"), &variable.to_ascii_uppercase())
     });
     let url = quoted(&format!("http://{host}/api/v1{capitals}"));
-    let flags = if served.method.is_server_streaming() { "-sSN" } else { "-sS" };
-    match served.route.example {
+    let flags = if route.call.is_server_streaming() { "-sSN" } else { "-sS" };
+    match route.example.as_str() {
         "" => format!("curl {flags} {url}"),
         example => format!("curl {flags} {url} --json {}", quoted(example)),
     }
@@ -108,14 +106,14 @@ fn curl(served: &Served, host: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::rendered;
-    use crate::http::served::Table;
+    use crate::http::table::shipped;
 
     #[test]
     fn every_route_is_on_the_page_and_a_hostile_host_is_inert() {
-        let table = Table::engine();
+        let table = shipped();
         let page = rendered(&table, "h\"><script>alert(1)</script>").expect("a page");
-        for served in table.served() {
-            assert!(page.contains(&format!("<code>/api/v1{}</code>", served.route.path)), "{}", served.route.path);
+        for route in table.routes() {
+            assert!(page.contains(&format!("<code>/api/v1{}</code>", route.path)), "{}", route.path);
         }
         assert!(!page.contains("<script"), "it is escaped");
     }

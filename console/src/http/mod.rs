@@ -1,10 +1,10 @@
-//! HTTP/JSON under `/api/v1`: the gRPC services of this process, transcoded. Nothing here knows a single call; the table does.
+//! HTTP/JSON under `/api/v1`: the gRPC services of this process, transcoded. Nothing here knows a single call; the proto files do.
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | [`route`] | the table: method, path, call |
+//! | [`route`] | routes as the proto files declare them |
 //! | [`path`] | templates of paths |
-//! | [`served`] | the table with its descriptors |
+//! | [`table`] | all routes there are |
 //! | [`read`] | a request read into a message |
 //! | [`strict`] | JSON without fields that come twice |
 //! | [`shape`] | what is wrong with JSON as a message |
@@ -26,17 +26,17 @@ pub mod problem;
 pub mod read;
 pub mod reason;
 pub mod route;
-pub mod served;
 pub mod shape;
 pub mod stream;
 pub mod strict;
+pub mod table;
 pub mod write;
 
 use crate::http::call::Services;
 use crate::http::problem::Problem;
 use crate::http::reason::HttpReason;
-use crate::http::route::Answer;
-use crate::http::served::{Found, Served, Table};
+use crate::http::route::{Answer, Route};
+use crate::http::table::{Found, Table};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
@@ -59,8 +59,9 @@ struct Shared {
     streams: Arc<Semaphore>,
 }
 
-/// The routes of `table`, over the gRPC services that `grpc` serves.
-pub fn routes(grpc: Router, table: Arc<Table>) -> Router {
+/// The routes that `table` has, over the gRPC services that `grpc` serves.
+pub fn routes(grpc: Router, table: Table) -> Router {
+    let table = Arc::new(table);
     let shared = Shared {
         table: table.clone(),
         services: Services::new(grpc),
@@ -93,8 +94,9 @@ async fn transcode(State(shared): State<Shared>, request: Request) -> Response {
 
 async fn answered(shared: Shared, request: Request) -> Result<Response, Problem> {
     let path = request.uri().path();
-    match shared.table.find(request.method(), path.strip_prefix("/api/v1").unwrap_or(path)) {
-        Found::Route(served, name) => call(shared, served, name, request).await,
+    let table = shared.table.clone();
+    match table.find(request.method(), path.strip_prefix("/api/v1").unwrap_or(path)) {
+        Found::Route(route, name) => call(shared, route, name, request).await,
         Found::Methods(methods) => other_method(request.method(), &methods),
         Found::Nothing => Err(nothing(path)),
     }
@@ -115,20 +117,19 @@ fn other_method(method: &Method, there: &[&Method]) -> Result<Response, Problem>
     Err(Problem::new(HttpReason::MethodNotAllowed, detail).with_header(header::ALLOW, &allow))
 }
 
-async fn call(shared: Shared, served: Arc<Served>, name: String, request: Request) -> Result<Response, Problem> {
-    let place =
-        if matches!(served.route.answer, Answer::Once | Answer::Tagged) { &shared.calls } else { &shared.streams };
+async fn call(shared: Shared, route: &Route, name: String, request: Request) -> Result<Response, Problem> {
+    let place = if matches!(route.answer, Answer::Once | Answer::Tagged) { &shared.calls } else { &shared.streams };
     let permit = place.clone().try_acquire_owned();
     let permit = permit.map_err(|_| Problem::new(HttpReason::TooManyCalls, "too many calls are open; try again"))?;
     let (head, body) = request.into_parts();
     let body = read::body(body).await?;
-    let asked = read::read(&served, name, &head.uri, &head.headers, &body)?;
+    let asked = read::read(route, name, &head.uri, &head.headers, &body)?;
     let refused = |status| Problem::from_status(&status, asked.conditional);
-    let (services, method) = (&shared.services, &served.method);
-    match served.route.answer {
+    let (services, method) = (&shared.services, &route.call);
+    match route.answer {
         Answer::Once | Answer::Tagged => {
             let answer = services.unary(method, asked.message.clone(), &head.headers).await.map_err(refused)?;
-            write::answer(&served, &answer, &head.headers)
+            write::answer(route, &answer, &head.headers)
         }
         Answer::Stream if head.method == Method::HEAD => Ok(nothing_yet(permit)),
         Answer::Stream => {
@@ -137,8 +138,8 @@ async fn call(shared: Shared, served: Arc<Served>, name: String, request: Reques
         }
         Answer::Repeated => {
             let first = services.unary(method, asked.message.clone(), &head.headers).await.map_err(refused)?;
-            let messages =
-                stream::repeated(services.clone(), served.clone(), asked.message.clone(), head.headers.clone(), first);
+            let (services, method) = (services.clone(), method.clone());
+            let messages = stream::repeated(services, method, asked.message.clone(), head.headers.clone(), first);
             Ok(stream::events(messages, permit))
         }
     }

@@ -3,13 +3,14 @@
 use crate::http::condition::{idempotency_key, if_match, last_event_id};
 use crate::http::problem::{Problem, Violation};
 use crate::http::reason::HttpReason;
-use crate::http::served::{Served, takes_version};
+use crate::http::route::Route;
 use crate::http::shape;
 use crate::http::strict::Strict;
+use crate::http::table::takes_version;
 use axum::body::{Body, HttpBody as _};
 use axum::extract::Query;
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, Method, Uri, header};
+use http::{HeaderMap, Uri, header};
 use http_body_util::BodyExt as _;
 use prost_reflect::{DynamicMessage, Kind, MessageDescriptor, ReflectMessage as _, Value as Field};
 use serde_json::{Map, Value};
@@ -72,18 +73,15 @@ fn unread(problem: Problem) -> Problem {
 ///
 /// # Errors
 /// If a part of the request is not what the call takes; all flaws of the part are told.
-pub fn read(served: &Served, name: String, uri: &Uri, headers: &HeaderMap, body: &Bytes) -> Result<Asked, Problem> {
-    let input = served.method.input();
-    let query = query(uri, if served.route.method == Method::GET { Some((&input, served.route.named)) } else { None })?;
-    let value = match *served.route.method {
-        Method::GET => Value::Object(query),
-        _ => json(headers, body)?,
-    };
+pub fn read(route: &Route, name: String, uri: &Uri, headers: &HeaderMap, body: &Bytes) -> Result<Asked, Problem> {
+    let input = route.call.input();
+    let query = query(uri, if route.has_body { None } else { Some((&input, route.named())) })?;
+    let value = if route.has_body { json(headers, body)? } else { Value::Object(query) };
     told(shape::flaws(&value, &input))?;
     let mut message = DynamicMessage::deserialize(input.clone(), value)
         .map_err(|error| Problem::new(HttpReason::BodyMalformed, format!("the body is not what is taken: {error}")))?;
-    if !served.route.named.is_empty() {
-        set(&mut message, served.route.named, Field::String(name), "the path")?;
+    if !route.named().is_empty() {
+        set(&mut message, route.named(), Field::String(name), "the path")?;
     }
     let conditional = versions(&input, headers, &mut message)?;
     Ok(Asked { message, conditional })
@@ -190,16 +188,18 @@ fn json_type(headers: &HeaderMap, body: &Bytes) -> Result<(), Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::served::{Found, Table};
+    use crate::http::table::{Found, shipped};
+    use http::Method;
 
     fn asked(method: &Method, target: &str, headers: &[(&str, &str)], body: &str) -> Result<Value, Problem> {
         let uri: Uri = target.parse().expect("a target");
-        let Found::Route(served, name) = Table::engine().find(method, uri.path()) else { panic!("{target}") };
+        let table = shipped();
+        let Found::Route(route, name) = table.find(method, uri.path()) else { panic!("{target}") };
         let headers: HeaderMap = headers
             .iter()
             .map(|(name, value)| (name.parse::<http::HeaderName>().expect("a name"), value.parse().expect("a value")))
             .collect();
-        let asked = read(&served, name, &uri, &headers, &Bytes::from(body.to_owned()))?;
+        let asked = read(route, name, &uri, &headers, &Bytes::from(body.to_owned()))?;
         Ok(serde_json::to_value(&asked.message).expect("JSON"))
     }
 

@@ -1,28 +1,29 @@
-//! Which method and path stands for which call: the engine's own routes, and what others are made of. Everything else follows
-//! from the services' descriptors.
-//!
-//! A path's variables make up the resource name in the field called `named`: for `/sagas/{saga}/events` and `parent` that is
-//! `sagas/{saga}`, all up to the last variable. What is left of the request comes from the query (GET) or the JSON body (POST).
+//! Routes, as the proto files declare them (`baton.annotations.v1.http`): which method and path stand for which call.
+//! Everything else follows from the services' descriptors.
 
+use crate::http::path::Template;
+use baton_proto::baton::annotations::v1::http_rule::Pattern;
+use baton_proto::baton::annotations::v1::{HttpAnswer, HttpRule};
 use http::Method;
+use prost_reflect::{Kind, MethodDescriptor};
 
-/// One row.
-#[derive(Clone, Copy, Debug)]
+/// One route.
+#[derive(Clone, Debug)]
 pub struct Route {
-    /// GET for what changes nothing, POST for everything else.
-    pub method: &'static Method,
-    /// Below `/api/v1`: segments, variables in braces, a custom verb behind a colon.
-    pub path: &'static str,
-    /// Full name of the service.
-    pub service: &'static str,
-    /// Its method.
-    pub call: &'static str,
-    /// The request's field that the path names; empty if the path has no variable.
-    pub named: &'static str,
+    /// GET for what changes nothing.
+    pub method: Method,
+    /// Below `/api/v1`, as people read it: segments, variables in braces, a custom verb behind a colon.
+    pub path: String,
+    /// The same, taken apart.
+    pub template: Template,
+    /// True if what the path does not hold comes in a JSON body, and not in the query.
+    pub has_body: bool,
     /// How it is answered.
     pub answer: Answer,
-    /// The body of an example; empty for GET.
-    pub example: &'static str,
+    /// The body of an example; empty if there is no body.
+    pub example: String,
+    /// The call that it stands for.
+    pub call: MethodDescriptor,
 }
 
 /// How a route is answered.
@@ -38,164 +39,71 @@ pub enum Answer {
     Repeated,
 }
 
-const SAGA: &str = "baton.saga.v1.SagaService";
-const ADMIN: &str = "baton.saga.v1.SagaAdminService";
-/// Not served but in development: elsewhere its routes answer 501.
-const CHAOS: &str = "baton.dev.v1.ChaosService";
-
-const REASONED: &str = r#"{"reason": "the provider is back", "actor": "ada"}"#;
-
-/// A route that changes nothing.
-#[must_use]
-pub const fn get(path: &'static str, service: &'static str, call: &'static str, named: &'static str) -> Route {
-    Route { method: &Method::GET, path, service, call, named, answer: Answer::Once, example: "" }
-}
-
-/// A route that changes something.
-#[must_use]
-pub const fn post(
-    path: &'static str,
-    service: &'static str,
-    call: &'static str,
-    named: &'static str,
-    example: &'static str,
-) -> Route {
-    Route { method: &Method::POST, path, service, call, named, answer: Answer::Once, example }
-}
-
 impl Route {
-    /// The same route, answered in this way.
+    /// All routes to a call; none if it declares none.
+    ///
+    /// # Errors
+    /// What is wrong with one.
+    pub fn of(call: &MethodDescriptor) -> Result<Vec<Self>, String> {
+        let options = call.options();
+        let declared = call.parent_pool().get_extension_by_name("baton.annotations.v1.http");
+        let Some(declared) = declared.filter(|declared| options.has_extension(declared)) else { return Ok(Vec::new()) };
+        let rule = options.get_extension(&declared);
+        let rule = rule.as_message().map(|rule| rule.transcode_to::<HttpRule>());
+        let rule = rule.and_then(Result::ok).ok_or("it is no HttpRule")?;
+        let more = rule.additional_bindings.iter();
+        if more.clone().any(|more| !more.additional_bindings.is_empty()) {
+            return Err("an additional binding has additional bindings".to_owned());
+        }
+        std::iter::once(&rule).chain(more).map(|rule| Self::new(rule, call.clone())).collect()
+    }
+
+    fn new(rule: &HttpRule, call: MethodDescriptor) -> Result<Self, String> {
+        let (method, path) = match rule.pattern.as_ref().ok_or("it has no path")? {
+            Pattern::Get(path) => (Method::GET, path),
+            Pattern::Put(path) => (Method::PUT, path),
+            Pattern::Post(path) => (Method::POST, path),
+            Pattern::Delete(path) => (Method::DELETE, path),
+            Pattern::Patch(path) => (Method::PATCH, path),
+        };
+        let template = Template::parse(path, &rule.variables).map_err(|why| format!("{path}: {why}"))?;
+        let wrong = |why: &str| Err(format!("{path}: {why}"));
+        let named = call.input().get_field_by_name(template.named());
+        if !template.named().is_empty() && named.is_none_or(|field| field.kind() != Kind::String || field.is_list()) {
+            return wrong("the request has no such field, or it is no text");
+        }
+        let has_body = match rule.body.as_str() {
+            "" => false,
+            "*" => true,
+            _ => return wrong("a body is * or nothing"),
+        };
+        let fits = match method {
+            Method::GET => !has_body,
+            Method::DELETE => true,
+            _ => has_body,
+        };
+        if !fits {
+            return wrong("GET has no body; POST, PUT and PATCH have one");
+        }
+        if has_body == rule.example.is_empty() {
+            return wrong("there is an example if there is a body");
+        }
+        let answer = match (rule.answer(), call.is_server_streaming()) {
+            (HttpAnswer::Unspecified, false) => Answer::Once,
+            (HttpAnswer::Unspecified, true) => Answer::Stream,
+            (HttpAnswer::Tagged, false) => Answer::Tagged,
+            (HttpAnswer::Repeated, false) if method == Method::GET => Answer::Repeated,
+            _ => return wrong("a stream is answered as one, and only GET is repeated"),
+        };
+        if call.is_client_streaming() {
+            return wrong("the caller streams");
+        }
+        Ok(Self { method, path: template.shown(), template, has_body, answer, example: rule.example.clone(), call })
+    }
+
+    /// The request's field that the path names; empty if the path has no variable.
     #[must_use]
-    pub const fn answered(self, answer: Answer) -> Self {
-        Self { answer, ..self }
+    pub fn named(&self) -> &str {
+        self.template.named()
     }
 }
-
-/// Routes whose paths begin with the same segment.
-#[derive(Clone, Copy, Debug)]
-pub struct Group {
-    /// That segment.
-    pub name: &'static str,
-    /// What they are about, for people.
-    pub about: &'static str,
-    /// The routes.
-    pub routes: &'static [Route],
-}
-
-/// The engine's own. An installation adds those of its services.
-pub const ENGINE: [Group; 8] = [
-    Group {
-        name: "sagas",
-        about: "Find sagas, learn why they stand where they stand, set them right.",
-        routes: &[
-            get("/sagas", ADMIN, "SearchSagas", ""),
-            get("/sagas:count", ADMIN, "CountSagas", ""),
-            get("/sagas:list", SAGA, "ListSagas", ""),
-            post(
-                "/sagas",
-                SAGA,
-                "StartSaga",
-                "",
-                r#"{"requestId": "0197f0c8-4d2a-7c11-9a51-3f2b8f4d6a01", "definition": "trip", "input": ""}"#,
-            ),
-            get("/sagas/{saga}", SAGA, "GetSaga", "name").answered(Answer::Tagged),
-            get("/sagas/{saga}:explain", ADMIN, "ExplainSaga", "name"),
-            get("/sagas/{saga}:timeline", ADMIN, "GetSagaTimeline", "name"),
-            get("/sagas/{saga}:watch", SAGA, "WatchSaga", "name").answered(Answer::Stream),
-            get("/sagas/{saga}/events", SAGA, "ListSagaEvents", "parent"),
-            post(
-                "/sagas/{saga}:act",
-                ADMIN,
-                "ActOnSaga",
-                "name",
-                r#"{"verb": "SAGA_VERB_RETRY", "reason": "the provider is back", "actor": "ada"}"#,
-            )
-            .answered(Answer::Tagged),
-        ],
-    },
-    Group {
-        name: "jobs",
-        about: "One order for every saga that a filter selects.",
-        routes: &[
-            get("/jobs", ADMIN, "ListJobs", ""),
-            post(
-                "/jobs",
-                ADMIN,
-                "CreateJob",
-                "",
-                r#"{"filter": "state = stuck AND reason = NO_ROOM", "verb": "SAGA_VERB_RETRY", "reason": "the provider is back", "actor": "ada"}"#,
-            ),
-            get("/jobs/{job}", ADMIN, "GetJob", "name"),
-            post(
-                "/jobs/{job}:control",
-                ADMIN,
-                "ControlJob",
-                "name",
-                r#"{"control": "JOB_CONTROL_PAUSE", "reason": "too fast for the provider", "actor": "ada"}"#,
-            ),
-            get("/jobs/{job}/failures", ADMIN, "ListJobFailures", "parent"),
-        ],
-    },
-    Group {
-        name: "holds",
-        about: "Definitions and participants that are halted.",
-        routes: &[
-            get("/holds", ADMIN, "ListHolds", ""),
-            post(
-                "/holds",
-                ADMIN,
-                "CreateHold",
-                "",
-                r#"{"name": "holds/participants/bank", "reason": "the provider is down", "actor": "ada"}"#,
-            ),
-            post("/holds/{kind}/{held}:release", ADMIN, "ReleaseHold", "name", REASONED),
-        ],
-    },
-    Group {
-        name: "deadLetters",
-        about: "Messages that could not be processed.",
-        routes: &[
-            get("/deadLetters", ADMIN, "ListDeadLetters", ""),
-            get("/deadLetters/{deadLetter}", ADMIN, "GetDeadLetter", "name"),
-            post("/deadLetters/{deadLetter}:replay", ADMIN, "ReplayDeadLetter", "name", REASONED),
-            post("/deadLetters/{deadLetter}:drop", ADMIN, "DropDeadLetter", "name", REASONED),
-        ],
-    },
-    Group {
-        name: "auditEntries",
-        about: "What operators did.",
-        routes: &[get("/auditEntries", ADMIN, "ListAuditEntries", "")],
-    },
-    Group {
-        name: "overview",
-        about: "How the installation is doing.",
-        routes: &[
-            get("/overview", ADMIN, "GetOverview", ""),
-            get("/overview:watch", ADMIN, "GetOverview", "").answered(Answer::Repeated),
-        ],
-    },
-    Group {
-        name: "definitions",
-        about: "Definitions, and how a new one fits the sagas under way.",
-        routes: &[
-            get("/definitions", ADMIN, "ListDefinitions", ""),
-            get("/definitions/{definition}/versions/{version}", ADMIN, "GetDefinition", "name"),
-            post(
-                "/definitions:check",
-                ADMIN,
-                "CheckDefinition",
-                "",
-                r#"{"definition": {"name": "definitions/trip/versions/2", "steps": [{"step": "hotel.booked", "participant": "hotel", "kind": "STEP_KIND_COMPENSATABLE", "action": "hotel.book", "undo": "hotel.cancel"}]}}"#,
-            ),
-        ],
-    },
-    Group {
-        name: "chaosTargets",
-        about: "Breaking things on purpose; in development only.",
-        routes: &[
-            get("/chaosTargets", CHAOS, "ListChaosTargets", ""),
-            post("/chaosTargets:kill", CHAOS, "KillTarget", "", r#"{"target": "hotel"}"#),
-            post("/chaosTargets:revive", CHAOS, "ReviveTarget", "", r#"{"target": "hotel"}"#),
-        ],
-    },
-];

@@ -3,16 +3,15 @@
 
 use crate::http::call::Services;
 use crate::http::problem::Problem;
-use crate::http::served::{Served, version};
+use crate::http::table::version;
 use crate::http::write;
 use axum::body::Body;
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, stream};
 use http::{HeaderMap, header};
-use prost_reflect::DynamicMessage;
+use prost_reflect::{DynamicMessage, MethodDescriptor};
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
@@ -47,17 +46,16 @@ pub fn events(
 /// The answers to a call that is made over and over, until it is refused.
 pub fn repeated(
     services: Services,
-    served: Arc<Served>,
+    method: MethodDescriptor,
     message: DynamicMessage,
     headers: HeaderMap,
     first: DynamicMessage,
 ) -> impl Stream<Item = Result<DynamicMessage, Status>> + Send {
     let rest = stream::unfold(Some(Instant::now() + REPEAT), move |next| {
-        let (services, served) = (services.clone(), served.clone());
-        let (message, headers) = (message.clone(), headers.clone());
+        let (services, method, message, headers) = (services.clone(), method.clone(), message.clone(), headers.clone());
         async move {
             tokio::time::sleep_until(next?).await;
-            let answer = services.unary(&served.method, message, &headers).await;
+            let answer = services.unary(&method, message, &headers).await;
             let next = answer.is_ok().then(|| Instant::now() + REPEAT);
             Some((answer, next))
         }
@@ -83,13 +81,13 @@ fn problem(problem: &Problem) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use baton_rpc::descriptors::Descriptors;
+    use crate::http::table::shipped;
     use http_body_util::BodyExt as _;
+    use std::sync::Arc;
     use tokio::sync::Semaphore;
 
     fn saga(version: u64) -> DynamicMessage {
-        let message =
-            Descriptors::engine().pool().get_message_by_name("baton.saga.v1.WatchSagaResponse").expect("a message");
+        let message = shipped().pool().get_message_by_name("baton.saga.v1.WatchSagaResponse").expect("a message");
         let text = format!(r#"{{"saga":{{"version":"{version}","message":"a\nb\u2028c"}}}}"#);
         DynamicMessage::deserialize(message, &mut serde_json::Deserializer::from_str(&text)).expect("a saga")
     }

@@ -2,8 +2,8 @@
 
 use crate::http::condition::{is_known, tag};
 use crate::http::problem::Problem;
-use crate::http::route::Answer;
-use crate::http::served::{Served, version};
+use crate::http::route::{Answer, Route};
+use crate::http::table::version;
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, Method, StatusCode, header};
 use prost_reflect::{DynamicMessage, SerializeOptions};
@@ -36,9 +36,9 @@ pub fn json(message: &DynamicMessage) -> Result<String, Problem> {
 ///
 /// # Errors
 /// As [`json`].
-pub fn answer(served: &Served, message: &DynamicMessage, asked: &HeaderMap) -> Result<Response, Problem> {
-    let tag = if served.route.answer == Answer::Tagged { version(message).map(tag) } else { None };
-    let known = served.route.method == Method::GET && tag.as_ref().is_some_and(|tag| is_known(asked, tag));
+pub fn answer(route: &Route, message: &DynamicMessage, asked: &HeaderMap) -> Result<Response, Problem> {
+    let tag = if route.answer == Answer::Tagged { version(message).map(tag) } else { None };
+    let known = route.method == Method::GET && tag.as_ref().is_some_and(|tag| is_known(asked, tag));
     let mut response = if known {
         StatusCode::NOT_MODIFIED.into_response()
     } else {

@@ -7,3 +7,4 @@ mod page;
 mod routes;
 mod support;
 mod transcode;
+mod users_own;

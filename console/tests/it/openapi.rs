@@ -2,8 +2,7 @@
 //! that file: `BATON_REWRITE=1 cargo test -p baton-console --test it openapi::`.
 
 use crate::support::table;
-use baton_console::http::openapi::document;
-use baton_shop::descriptors::descriptors;
+use baton_console::http::openapi;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -32,7 +31,7 @@ fn operations(document: &Value) -> Vec<(String, String, &Value)> {
 
 #[test]
 fn every_reference_leads_somewhere_and_every_component_is_referred_to() {
-    let document = document(&table());
+    let document = openapi::document(&table());
     let mut references = BTreeSet::new();
     walk(&document, "#", &mut |at, value| {
         if let Some(reference) = value.get("$ref") {
@@ -51,11 +50,11 @@ fn every_reference_leads_somewhere_and_every_component_is_referred_to() {
 
 #[test]
 fn every_route_is_an_operation_of_its_own() {
-    let document = document(&table());
+    let document = openapi::document(&table());
     let operations = operations(&document);
     let mut ids = BTreeSet::new();
     let table = table();
-    let known: BTreeSet<&str> = table.groups().iter().map(|group| group.name).collect();
+    let known: BTreeSet<&str> = table.tags().iter().map(|tag| tag.name.as_str()).collect();
     for (path, method, operation) in &operations {
         assert!(ids.insert(operation["operationId"].as_str().expect("an id")), "{method} {path}");
         for word in ["summary", "description"] {
@@ -67,17 +66,14 @@ fn every_route_is_an_operation_of_its_own() {
         assert!(operation["responses"].get("200").is_some() && operation["responses"].get("default").is_some());
         assert_eq!(operation.get("requestBody").is_some(), method == "post", "{method} {path}");
     }
-    let served: BTreeSet<(String, String)> = table
-        .served()
-        .iter()
-        .map(|served| (served.route.path.to_owned(), served.route.method.as_str().to_ascii_lowercase()))
-        .collect();
+    let served = table.routes().iter().map(|it| (it.path.clone(), it.method.as_str().to_ascii_lowercase()));
+    let served: BTreeSet<(String, String)> = served.collect();
     assert_eq!(operations.into_iter().map(|(path, method, _)| (path, method)).collect::<BTreeSet<_>>(), served);
 }
 
 #[test]
 fn parameters_are_those_of_the_path_and_each_there_once() {
-    let document = document(&table());
+    let document = openapi::document(&table());
     for (path, method, operation) in operations(&document) {
         let empty = Vec::new();
         let parameters = operation["parameters"].as_array().unwrap_or(&empty);
@@ -100,7 +96,7 @@ fn parameters_are_those_of_the_path_and_each_there_once() {
 
 #[test]
 fn what_is_required_is_there() {
-    let document = document(&table());
+    let document = openapi::document(&table());
     walk(&document, "#", &mut |at, value| {
         if let (Some(Value::Array(required)), Some(properties)) = (value.get("required"), value.get("properties")) {
             for name in required {
@@ -116,10 +112,10 @@ fn what_is_required_is_there() {
 
 #[test]
 fn schemas_are_told_apart_by_their_short_names() {
-    let pool = descriptors().pool().clone();
+    let table = table();
     let packages = ["baton.dev.v1", "baton.saga.v1", "shop.order.v1", "shop.payment.v1", "shop.stock.v1"];
-    let messages = pool.all_messages().map(|it| (it.package_name().to_owned(), it.name().to_owned()));
-    let enums = pool.all_enums().map(|it| (it.package_name().to_owned(), it.name().to_owned()));
+    let messages = table.pool().all_messages().map(|it| (it.package_name().to_owned(), it.name().to_owned()));
+    let enums = table.pool().all_enums().map(|it| (it.package_name().to_owned(), it.name().to_owned()));
     let mut names = BTreeSet::new();
     for (package, name) in messages.chain(enums).filter(|(package, _)| packages.contains(&package.as_str())) {
         assert!(names.insert(name.clone()) && name != "Problem", "{package}.{name}");
@@ -128,14 +124,13 @@ fn schemas_are_told_apart_by_their_short_names() {
 
 #[test]
 fn the_document_in_docs_is_this_one() {
-    let table = table();
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/openapi.json");
     if std::env::var_os("BATON_REWRITE").is_some() {
-        std::fs::write(&page, table.openapi()).expect("it can be written");
+        std::fs::write(&page, openapi::text(&table())).expect("it can be written");
     }
     let kept = std::fs::read_to_string(&page).expect("docs/openapi.json");
     assert!(
-        kept == table.openapi(),
+        kept == openapi::text(&table()),
         "docs/openapi.json is old: BATON_REWRITE=1 cargo test -p baton-console --test it openapi::"
     );
 }

@@ -1,8 +1,8 @@
 //! What the tests share: all that an installation with the shop serves.
 
-use baton_console::http::served::Table;
+use baton_console::http::table::Table;
 
 /// The engine's routes and the shop's.
 pub fn table() -> Table {
-    Table::new(&baton_shop::descriptors::descriptors(), &baton_shop::http::ROUTES)
+    Table::new(baton_shop::descriptors::descriptors().pool().clone()).expect("sound routes")
 }

@@ -6,7 +6,6 @@ use axum::response::Response;
 use axum::routing::post;
 use axum::{Json, Router};
 use baton_console::guard::Guard;
-use baton_console::http::served::Table;
 use baton_proto::baton::saga::v1::{GetOverviewResponse, GetSagaRequest, GetSagaResponse, Saga, WatchSagaResponse};
 use bytes::{BufMut as _, Bytes, BytesMut};
 use futures_util::{StreamExt as _, stream};
@@ -64,7 +63,7 @@ async fn json(response: Response) -> Value {
 }
 
 fn console(grpc: Router) -> Router {
-    baton_console::routes(&grpc, Table::engine(), Guard::new(([127, 0, 0, 1], 80).into()))
+    baton_console::routes(&grpc, crate::support::table(), Guard::new(([127, 0, 0, 1], 80).into()))
 }
 
 #[tokio::test]

@@ -4,8 +4,9 @@
 use crate::input::Input;
 use baton_console::http::problem::Problem;
 use baton_console::http::read::read;
-use baton_console::http::served::{Found, Served, Table};
+use baton_console::http::route::Route;
 use baton_console::http::shape;
+use baton_console::http::table::{Found, Table};
 use baton_rpc::errors::MAX_VIOLATIONS;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Uri};
@@ -15,7 +16,7 @@ use serde_json::Value;
 use std::sync::LazyLock;
 
 static TABLE: LazyLock<Table> =
-    LazyLock::new(|| Table::new(&baton_shop::descriptors::descriptors(), &baton_shop::http::ROUTES));
+    LazyLock::new(|| Table::new(baton_shop::descriptors::descriptors().pool().clone()).expect("sound routes"));
 
 /// A line each for method, target and the four headers that mean something; the rest is the body.
 ///
@@ -33,17 +34,17 @@ pub fn check(data: &[u8]) {
         }
     }
     let path = uri.path();
-    let Found::Route(served, name) = TABLE.find(&method, path) else { return };
-    match read(&served, name.clone(), &uri, &headers, &Bytes::copy_from_slice(input.rest())) {
-        Ok(asked) => taken(&served, &name, &asked.message),
+    let Found::Route(route, name) = TABLE.find(&method, path) else { return };
+    match read(route, name.clone(), &uri, &headers, &Bytes::copy_from_slice(input.rest())) {
+        Ok(asked) => taken(route, &name, &asked.message),
         Err(problem) => refused(&problem),
     }
 }
 
-fn taken(served: &Served, name: &str, message: &DynamicMessage) {
-    let input = served.method.input();
-    if !served.route.named.is_empty() {
-        let named = message.get_field_by_name(served.route.named).expect("the field of the path");
+fn taken(route: &Route, name: &str, message: &DynamicMessage) {
+    let input = route.call.input();
+    if !route.named().is_empty() {
+        let named = message.get_field_by_name(route.named()).expect("the field of the path");
         assert_eq!(named.as_str(), Some(name), "the path says what it is about");
     }
     let json = serde_json::to_value(message).expect("what was read can be written");

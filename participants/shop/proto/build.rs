@@ -4,7 +4,7 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 const FILES: [&str; 3] = ["shop/order/v1/order.proto", "shop/payment/v1/payment.proto", "shop/stock/v1/stock.proto"];
 
-/// Where `baton/annotations/v1/annotations.proto` is, which says what must not be shown.
+/// Where `baton/annotations/v1/` is, which says what must not be shown, and how calls are reached over HTTP.
 const ENGINE: &str = "../../../proto/proto";
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -3,11 +3,9 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`descriptors`] | the messages and services of an installation with the shop |
-//! | [`http`] | the routes of the shop's services |
 //! | [`placement`] | `PlaceOrder`: an order's saga is started and watched |
 //! | [`saga`] | the order saga |
 
 pub mod descriptors;
-pub mod http;
 pub mod placement;
 pub mod saga;

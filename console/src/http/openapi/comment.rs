@@ -1,43 +1,13 @@
 //! What the .proto files say of messages, fields, values and calls.
 
-use prost_reflect::DescriptorPool;
-use std::collections::HashMap;
-use std::sync::OnceLock;
+use prost_reflect::FileDescriptor;
 
-/// The comments of the files of a pool; read when they are asked for, which few processes are.
-#[derive(Debug)]
-pub struct Comments {
-    pool: DescriptorPool,
-    // By file and by the path of what they stand before.
-    read: OnceLock<HashMap<(String, Vec<i32>), String>>,
-}
-
-impl Comments {
-    /// Those of the files of `pool`.
-    #[must_use]
-    pub fn new(pool: DescriptorPool) -> Self {
-        Self { pool, read: OnceLock::new() }
-    }
-
-    /// The comment before something, as flowing text; empty if there is none.
-    #[must_use]
-    pub fn of(&self, file: &str, path: &[i32]) -> &str {
-        let comments = self.read.get_or_init(|| read(&self.pool));
-        comments.get(&(file.to_owned(), path.to_vec())).map_or("", String::as_str)
-    }
-}
-
-fn read(pool: &DescriptorPool) -> HashMap<(String, Vec<i32>), String> {
-    let mut comments = HashMap::new();
-    for file in pool.files() {
-        let source = file.file_descriptor_proto().source_code_info.iter().flat_map(|source| &source.location);
-        for location in source {
-            if let Some(text) = &location.leading_comments {
-                comments.insert((file.name().to_owned(), location.path.clone()), flowing(text));
-            }
-        }
-    }
-    comments
+/// The comment before something, as flowing text; empty if there is none.
+#[must_use]
+pub fn of(file: &FileDescriptor, path: &[i32]) -> String {
+    let mut locations = file.file_descriptor_proto().source_code_info.iter().flat_map(|source| &source.location);
+    let comment = locations.find(|location| location.path == path).and_then(|it| it.leading_comments.as_deref());
+    comment.map(flowing).unwrap_or_default()
 }
 
 /// The first sentence of a comment, without its full stop.
@@ -55,15 +25,14 @@ fn flowing(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{flowing, headline};
-    use crate::http::served::Table;
+    use super::{flowing, headline, of};
+    use crate::http::table::shipped;
 
     #[test]
     fn every_call_says_what_it_does() {
-        let table = Table::engine();
-        for served in table.served() {
-            let comment = table.comments().of(served.method.parent_file().name(), served.method.path());
-            assert!(comment.ends_with('.') && headline(comment).len() > 8, "{}: {comment:?}", served.route.call);
+        for route in shipped().routes() {
+            let comment = of(&route.call.parent_file(), route.call.path());
+            assert!(comment.ends_with('.') && headline(&comment).len() > 8, "{}: {comment:?}", route.call.name());
         }
     }
 

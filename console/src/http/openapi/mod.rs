@@ -11,15 +11,9 @@ pub mod operation;
 pub mod schema;
 
 use crate::http::problem::{MEDIA_TYPE, TYPE};
-use crate::http::served::Table;
+use crate::http::table::Table;
 use schema::Schemas;
 use serde_json::{Map, Value, json};
-
-/// The first segment of a path.
-#[must_use]
-pub fn tag(path: &str) -> &str {
-    path.trim_start_matches('/').split(['/', ':']).next().unwrap_or_default()
-}
 
 /// What it is about, for people.
 pub const ABOUT: &str = "The gRPC services of Baton as HTTP and JSON. JSON is as proto3 has it: names in lowerCamel, whole \
@@ -27,18 +21,24 @@ numbers of 64 bits as texts, enums by name, times as RFC 3339, bytes in base64. 
 requests may leave out any that is not required, and name none that is not there. What is refused is told as \
 `application/problem+json` with the reason that gRPC has. docs/http.md shows it by examples.";
 
+/// The document as it is served: indented, so that people can read it and diffs of it are small.
+#[must_use]
+pub fn text(table: &Table) -> String {
+    format!("{:#}\n", document(table))
+}
+
 /// The document.
 #[must_use]
 pub fn document(table: &Table) -> Value {
-    let mut schemas = Schemas::new(table.comments(), table.served().iter().map(|served| served.method.input()));
+    let mut schemas = Schemas::new(table.routes().iter().map(|route| route.call.input()));
     let mut paths = Map::new();
-    for served in table.served() {
-        let operation = operation::of(served, &mut schemas);
-        let path = paths.entry(served.route.path).or_insert_with(|| json!({}));
-        path[served.route.method.as_str().to_ascii_lowercase()] = operation;
+    for route in table.routes() {
+        let operation = operation::of(route, &mut schemas);
+        let path = paths.entry(&route.path).or_insert_with(|| json!({}));
+        path[route.method.as_str().to_ascii_lowercase()] = operation;
     }
-    let tags: Vec<Value> =
-        table.groups().iter().map(|group| json!({ "name": group.name, "description": group.about })).collect();
+    let tags = table.tags().iter().map(|tag| json!({ "name": tag.name, "description": tag.description }));
+    let tags: Vec<Value> = tags.collect();
     json!({
         "openapi": "3.1.0",
         "info": {

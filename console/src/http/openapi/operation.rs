@@ -1,31 +1,30 @@
 //! Routes as operations: parameters, body, answers.
 
-use crate::http::openapi::comment::{Comments, headline};
+use crate::http::openapi::comment;
 use crate::http::openapi::schema::{Schemas, Way};
-use crate::http::openapi::tag;
-use crate::http::route::Answer;
-use crate::http::served::{Served, takes_version};
+use crate::http::route::{Answer, Route};
+use crate::http::table::{tag, takes_version};
 use http::Method;
 use prost_reflect::Kind;
 use serde_json::{Map, Value, json};
 
 /// One operation; the schemas it needs are put into `schemas`.
-pub fn of(served: &Served, schemas: &mut Schemas<'_>) -> Value {
-    let about = schemas.comments().of(served.method.parent_file().name(), served.method.path());
-    let mut parameters = path(served, schemas.comments());
-    parameters.extend(query(served, schemas));
-    parameters.extend(headers(served));
+pub fn of(route: &Route, schemas: &mut Schemas) -> Value {
+    let about = comment::of(&route.call.parent_file(), route.call.path());
+    let mut parameters = path(route);
+    parameters.extend(query(route, schemas));
+    parameters.extend(headers(route));
     let mut operation = json!({
-        "operationId": id(served),
-        "tags": [tag(served.route.path)],
-        "summary": headline(about),
-        "description": description(served, about),
-        "responses": responses(served, schemas),
+        "operationId": id(route),
+        "tags": [tag(&route.path)],
+        "summary": comment::headline(&about),
+        "description": description(route, &about),
+        "responses": responses(route, schemas),
     });
     if !parameters.is_empty() {
         operation["parameters"] = parameters.into();
     }
-    if let Some(body) = body(served, schemas) {
+    if let Some(body) = body(route, schemas) {
         operation["requestBody"] = body;
     }
     operation
@@ -33,9 +32,9 @@ pub fn of(served: &Served, schemas: &mut Schemas<'_>) -> Value {
 
 /// The call's name; that of a repeated call begins with "watch".
 #[must_use]
-pub fn id(served: &Served) -> String {
-    let call = served.route.call;
-    match served.route.answer {
+pub fn id(route: &Route) -> String {
+    let call = route.call.name();
+    match route.answer {
         Answer::Repeated => format!("watch{}", call.trim_start_matches("Get")),
         _ => call[..1].to_ascii_lowercase() + &call[1..],
     }
@@ -43,8 +42,8 @@ pub fn id(served: &Served) -> String {
 
 /// What a route does, for people.
 #[must_use]
-pub fn description(served: &Served, about: &str) -> String {
-    let how = match served.route.answer {
+pub fn description(route: &Route, about: &str) -> String {
+    let how = match route.answer {
         Answer::Once | Answer::Tagged => String::new(),
         Answer::Stream => {
             " Server-sent events: `id` is the version, `data` the message. The event `end` tells that nothing more \
@@ -53,18 +52,18 @@ pub fn description(served: &Served, about: &str) -> String {
         }
         Answer::Repeated => " The same again every two seconds, as server-sent events.".to_owned(),
     };
-    format!("{about}{how}\n\ngRPC: `{}/{}`", served.route.service, served.route.call)
+    format!("{about}{how}\n\ngRPC: `{}/{}`", route.call.parent_service().full_name(), route.call.name())
 }
 
-fn path(served: &Served, comments: &Comments) -> Vec<Value> {
-    let input = served.method.input();
-    let named = input.get_field_by_name(served.route.named);
-    let about = named.map_or("", |field| comments.of(input.parent_file().name(), field.path()));
+fn path(route: &Route) -> Vec<Value> {
+    let input = route.call.input();
+    let named = input.get_field_by_name(route.named());
+    let about = named.map_or_else(String::new, |field| comment::of(&input.parent_file(), field.path()));
     let schema = match about.contains("{uuid}") {
         true => json!({ "type": "string", "format": "uuid" }),
         false => json!({ "type": "string", "minLength": 1 }),
     };
-    let variables = served.template.variables().map(|name| {
+    let variables = route.template.variables().map(|name| {
         json!({
             "name": name,
             "in": "path",
@@ -76,12 +75,12 @@ fn path(served: &Served, comments: &Comments) -> Vec<Value> {
     variables.collect()
 }
 
-fn query(served: &Served, schemas: &mut Schemas<'_>) -> Vec<Value> {
-    if served.route.method != Method::GET {
+fn query(route: &Route, schemas: &mut Schemas) -> Vec<Value> {
+    if route.has_body {
         return Vec::new();
     }
-    let input = served.method.input();
-    let fields = input.fields().filter(|field| field.name() != served.route.named && !field.is_list());
+    let input = route.call.input();
+    let fields = input.fields().filter(|field| field.name() != route.named() && !field.is_list());
     let parameters = fields.filter(|field| !matches!(field.kind(), Kind::Message(_))).map(|field| {
         let mut schema = schemas.field(&field, Way::Asked);
         let about = schema.as_object_mut().and_then(|schema| schema.remove("description"));
@@ -90,12 +89,12 @@ fn query(served: &Served, schemas: &mut Schemas<'_>) -> Vec<Value> {
     parameters.collect()
 }
 
-fn headers(served: &Served) -> Vec<Value> {
-    let (input, route) = (served.method.input(), served.route);
+fn headers(route: &Route) -> Vec<Value> {
+    let input = route.call.input();
     let header = |name: &str, about: &str, schema: Value| json!({ "name": name, "in": "header", "description": about, "schema": schema });
     let tag = json!({ "type": "string", "pattern": "^(\\*|\"[1-9][0-9]{0,18}\")$", "examples": ["\"7\""] });
     let mut headers = Vec::new();
-    if route.method == Method::POST && takes_version(&input) {
+    if route.method != Method::GET && takes_version(&input) {
         headers.push(header("If-Match", "Only at this version, which is the ETag of the saga; else 412.", tag));
     } else if route.method == Method::GET && route.answer == Answer::Tagged {
         let about = "ETags that are known; if the present one is among them the answer is 304.";
@@ -112,21 +111,22 @@ fn headers(served: &Served) -> Vec<Value> {
     headers
 }
 
-fn body(served: &Served, schemas: &mut Schemas<'_>) -> Option<Value> {
-    if served.route.method != Method::POST {
+fn body(route: &Route, schemas: &mut Schemas) -> Option<Value> {
+    if !route.has_body {
         return None;
     }
-    let schema = schemas.message(&served.method.input(), Way::Asked, served.route.named);
+    let schema = schemas.message(&route.call.input(), Way::Asked, route.named());
     // A test reads every example.
-    let example: Value = serde_json::from_str(served.route.example).unwrap_or_default();
+    let example: Value = serde_json::from_str(&route.example).unwrap_or_default();
     Some(json!({ "required": true, "content": { "application/json": { "schema": schema, "example": example } } }))
 }
 
-fn responses(served: &Served, schemas: &mut Schemas<'_>) -> Value {
-    let schema = schemas.message(&served.method.output(), Way::Answered, "");
-    let mut done = match served.route.answer {
+fn responses(route: &Route, schemas: &mut Schemas) -> Value {
+    let output = route.call.output();
+    let schema = schemas.message(&output, Way::Answered, "");
+    let mut done = match route.answer {
         Answer::Once | Answer::Tagged => json!({
-            "description": schemas.comments().of(served.method.output().parent_file().name(), served.method.output().path()),
+            "description": comment::of(&output.parent_file(), output.path()),
             "content": { "application/json": { "schema": schema } },
         }),
         // 3.1 has no word for what each event holds.
@@ -136,10 +136,10 @@ fn responses(served: &Served, schemas: &mut Schemas<'_>) -> Value {
         }),
     };
     let mut responses = Map::new();
-    if served.route.answer == Answer::Tagged {
+    if route.answer == Answer::Tagged {
         let tag = json!({ "description": "The saga's version in quotation marks.", "schema": { "type": "string" } });
         done["headers"] = json!({ "ETag": tag });
-        if served.route.method == Method::GET {
+        if route.method == Method::GET {
             let known =
                 json!({ "description": "It is at the version that If-None-Match names.", "headers": { "ETag": tag } });
             responses.insert("304".to_owned(), known);
@@ -148,12 +148,12 @@ fn responses(served: &Served, schemas: &mut Schemas<'_>) -> Value {
     responses.insert("200".to_owned(), done);
     let problem = json!({ "$ref": "#/components/responses/Problem" });
     let mut refused = vec!["400"];
-    if !served.route.named.is_empty() {
+    if !route.named().is_empty() {
         refused.push("404");
     }
-    if served.route.method == Method::POST {
+    if route.method != Method::GET {
         refused.extend(["409", "413", "415"]);
-        if takes_version(&served.method.input()) {
+        if takes_version(&route.call.input()) {
             refused.push("412");
         }
     }

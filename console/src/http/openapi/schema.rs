@@ -1,6 +1,6 @@
 //! Messages and enums as JSON schemas, each once, under its short name.
 
-use crate::http::openapi::comment::Comments;
+use crate::http::openapi::comment;
 use prost_reflect::{EnumDescriptor, FieldDescriptor, Kind, MessageDescriptor};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,18 +15,17 @@ pub enum Way {
 }
 
 /// The schemas that were asked for, and those they refer to.
-#[derive(Debug)]
-pub struct Schemas<'a> {
-    comments: &'a Comments,
+#[derive(Debug, Default)]
+pub struct Schemas {
     made: BTreeMap<String, Value>,
     // Full names of what requests hold. What goes both ways is described as requests have it, which is true of answers, too.
     asked: BTreeSet<String>,
 }
 
-impl<'a> Schemas<'a> {
+impl Schemas {
     /// None yet; `requests` are all the messages that requests are read into.
-    pub fn new(comments: &'a Comments, requests: impl Iterator<Item = MessageDescriptor>) -> Self {
-        let mut schemas = Self { comments, made: BTreeMap::new(), asked: BTreeSet::new() };
+    pub fn new(requests: impl Iterator<Item = MessageDescriptor>) -> Self {
+        let mut schemas = Self::default();
         let mut left: Vec<MessageDescriptor> = requests.collect();
         while let Some(message) = left.pop() {
             if schemas.asked.insert(message.full_name().to_owned()) {
@@ -34,12 +33,6 @@ impl<'a> Schemas<'a> {
             }
         }
         schemas
-    }
-
-    /// What the .proto files say.
-    #[must_use]
-    pub fn comments(&self) -> &'a Comments {
-        self.comments
     }
 
     /// All of them, with that of a problem.
@@ -66,7 +59,7 @@ impl<'a> Schemas<'a> {
         let (mut properties, mut required) = (Map::new(), Vec::new());
         for field in message.fields().filter(|field| field.name() != without) {
             let mut schema = self.field(&field, way);
-            if self.is_required(message, &field, way) {
+            if is_required(message, &field, way) {
                 required.push(field.json_name().to_owned());
                 if way == Way::Asked {
                     not_empty(&mut schema, &field);
@@ -76,7 +69,7 @@ impl<'a> Schemas<'a> {
         }
         let mut schema = json!({
             "type": "object",
-            "description": self.comments.of(message.parent_file().name(), message.path()),
+            "description": comment::of(&message.parent_file(), message.path()),
             "properties": properties,
         });
         if !required.is_empty() {
@@ -92,7 +85,7 @@ impl<'a> Schemas<'a> {
     pub fn field(&mut self, field: &FieldDescriptor, way: Way) -> Value {
         let one = self.kind(&field.kind(), way);
         let mut schema = if field.is_list() { json!({ "type": "array", "items": one }) } else { one };
-        let about = self.comments.of(field.parent_message().parent_file().name(), field.path());
+        let about = comment::of(&field.parent_file(), field.path());
         if !about.is_empty() {
             schema["description"] = about.into();
         }
@@ -135,9 +128,9 @@ impl<'a> Schemas<'a> {
     fn values(&mut self, values: &EnumDescriptor) -> Value {
         let name = values.name().to_owned();
         let file = values.parent_file();
-        let about = self.comments.of(file.name(), values.path());
+        let about = comment::of(&file, values.path());
         let lines = values.values().map(|value| {
-            let said = self.comments.of(file.name(), value.path());
+            let said = comment::of(&file, value.path());
             format!("- `{}`: {said}", value.name())
         });
         let lines = std::iter::once(format!("{about}\n")).chain(lines).collect::<Vec<_>>().join("\n");
@@ -147,15 +140,15 @@ impl<'a> Schemas<'a> {
             .or_insert_with(|| json!({ "type": "string", "description": lines, "enum": names }));
         reference(&name)
     }
+}
 
-    /// Answers have every field that is no message. Of requests the .proto files say it in words; a request id may come in a header.
-    fn is_required(&self, message: &MessageDescriptor, field: &FieldDescriptor, way: Way) -> bool {
-        match way {
-            Way::Answered => !field.supports_presence(),
-            Way::Asked => {
-                let about = self.comments.of(message.parent_file().name(), field.path());
-                message.name().ends_with("Request") && about.contains("Required") && field.name() != "request_id"
-            }
+/// Answers have every field that is no message. Of requests the .proto files say it in words; a request id may come in a header.
+fn is_required(message: &MessageDescriptor, field: &FieldDescriptor, way: Way) -> bool {
+    match way {
+        Way::Answered => !field.supports_presence(),
+        Way::Asked => {
+            let about = comment::of(&message.parent_file(), field.path());
+            message.name().ends_with("Request") && about.contains("Required") && field.name() != "request_id"
         }
     }
 }
