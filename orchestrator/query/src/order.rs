@@ -1,7 +1,7 @@
 //! In which order lists come: AIP-132's `order_by`, as far as lists of sagas have one.
 
-use crate::filter::distance;
 use saga_core::saga::{Saga, SagaId};
+use strsim::levenshtein;
 
 /// Characters of a wrong field that are repeated.
 const MAX_FOUND: usize = 64;
@@ -103,7 +103,7 @@ impl OrderBy {
         }
         let field = OrderField::ALL.into_iter().find(|field| field.name() == name).ok_or_else(|| {
             let found: String = name.chars().take(MAX_FOUND).collect();
-            let near = OrderField::ALL.map(|field| (distance(field.name(), &found), field));
+            let near = OrderField::ALL.map(|field| (levenshtein(field.name(), &found), field));
             let nearest = near.into_iter().min_by_key(|(distance, _)| *distance);
             let nearest = nearest.filter(|(distance, _)| *distance <= MAX_DISTANCE).map(|(_, field)| field);
             OrderError::UnknownField { found, nearest }

@@ -3,10 +3,11 @@
 use super::error::{FilterError, Flaw, found};
 use super::expr::{Compare, Order, Term, TextTest, When};
 use super::facts::{StateKind, WaitKind};
-use super::field::{Field, NumberField, TextField, TimeField, distance};
+use super::field::{Field, NumberField, TextField, TimeField};
 use super::lexer::{Literal, Operator};
 use super::literal::Span;
 use crate::moment::parse_rfc3339;
+use strsim::levenshtein;
 
 const ORDERS: &str = "<, <=, > or >=";
 const STATES: &str = "running, compensating, stuck, paused, completed or compensated";
@@ -157,7 +158,7 @@ impl Asked {
         }
         // What is longer than any of the words is near to none; this bounds the search.
         let near = all.map(&name).into_iter().filter(|_| written.len() <= 40);
-        let near = near.map(|name| (distance(&written, name), name)).min().filter(|(count, _)| *count <= 3);
+        let near = near.map(|name| (levenshtein(&written, name), name)).min().filter(|(count, _)| *count <= 3);
         Err(self.refused(expected, near.map(|(_, name)| name)))
     }
 
