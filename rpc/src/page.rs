@@ -39,6 +39,14 @@ pub fn token(query: &str, key: &[u8]) -> String {
     text
 }
 
+/// Cuts a list that was read one row beyond its page to the page. Returns the token that leads behind its last row, or an empty
+/// one if the list ends here.
+pub fn cut<T, K: AsRef<[u8]>>(rows: &mut Vec<T>, size: u32, query: &str, key: impl FnOnce(&T) -> K) -> String {
+    let more = rows.len() > size as usize;
+    rows.truncate(size as usize);
+    rows.last().filter(|_| more).map(|last| token(query, key(last).as_ref())).unwrap_or_default()
+}
+
 /// The key in a token, `None` for the first page. Refuses a token that was tampered with or is of another query.
 pub fn key(query: &str, token: &str) -> Result<Option<Vec<u8>>, Flaw> {
     if token.is_empty() {
@@ -81,7 +89,7 @@ fn checksum(query: &str, key: &[u8]) -> [u8; CHECKSUM] {
 
 #[cfg(test)]
 mod tests {
-    use super::{key, page_size, token};
+    use super::{cut, key, page_size, token};
     use crate::reason::Reason;
 
     #[test]
@@ -98,6 +106,15 @@ mod tests {
         assert_eq!(key("orders state=1", &text), Ok(Some(b"key".to_vec())));
         assert_eq!(key("orders state=1", ""), Ok(None));
         assert_eq!(key("orders state=2", &text).unwrap_err().reason, Reason::PAGE_TOKEN_INVALID);
+    }
+
+    #[test]
+    fn a_page_that_is_not_the_last_leads_on() {
+        for (rows, left, behind) in [(0, 0, None), (2, 2, None), (3, 3, None), (4, 3, Some(vec![2]))] {
+            let mut page: Vec<u8> = (0..rows).collect();
+            let token = cut(&mut page, 3, "q", |row| [*row]);
+            assert_eq!((page.len(), key("q", &token)), (left, Ok(behind)));
+        }
     }
 
     #[test]

@@ -74,12 +74,7 @@ impl SagaService for Api {
         let business_key = Some(request.business_key).filter(|key| !key.is_empty());
         let list = ListQuery { states, business_key, before, limit: size + 1 };
         let mut records = self.store.list(list).await.map_err(|error| of_store(&error))?;
-        let more = records.len() > size as usize;
-        records.truncate(size as usize);
-        let next_page_token = match records.last() {
-            Some(last) if more => page::token(&query, &last.saga.id.0),
-            _ => String::new(),
-        };
+        let next_page_token = page::cut(&mut records, size, &query, |last| last.saga.id.0);
         let sagas = records.iter().map(|record| view::saga(&self.registry, record)).collect();
         Ok(Response::new(wire::ListSagasResponse { sagas, next_page_token }))
     }

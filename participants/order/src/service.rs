@@ -125,10 +125,7 @@ impl OrderService for Orders {
         args.push(Value::from(size + 1));
         let condition = format!("{} ORDER BY created_at DESC, order_no DESC LIMIT ?", conditions.join(" AND "));
         let mut orders = self.select(&condition, args).await?;
-        let more = orders.len() > size as usize;
-        orders.truncate(size as usize);
-        let last = orders.last().filter(|_| more);
-        let next_page_token = last.map(|order| page::token(&query, &join_key(order))).unwrap_or_default();
+        let next_page_token = page::cut(&mut orders, size, &query, join_key);
         let orders = orders.into_iter().map(Order::into_wire).collect();
         Ok(Response::new(ListOrdersResponse { orders, next_page_token }))
     }

@@ -78,14 +78,10 @@ impl PaymentService for Payments {
             .map_err(|flaw| invalid("page_token", flaw))?;
         // One more than asked tells whether there is a next page.
         let rows = self.rows(after, size + 1).await?;
-        let claims = rows.iter().map(Claim::from_row).collect::<Result<Vec<_>, _>>().map_err(|error| store(&error))?;
-        let size = usize::try_from(size).unwrap_or(usize::MAX);
-        let shown_claims = &claims[..claims.len().min(size)];
-        let next_page_token = match shown_claims.last() {
-            Some(last) if claims.len() > size => page::token(LIST, &key_to(last)),
-            _ => String::new(),
-        };
-        let payments = shown_claims.iter().map(shown).collect();
+        let claims = rows.iter().map(Claim::from_row).collect::<Result<Vec<_>, _>>();
+        let mut claims = claims.map_err(|error| store(&error))?;
+        let next_page_token = page::cut(&mut claims, size, LIST, key_to);
+        let payments = claims.iter().map(shown).collect();
         Ok(Response::new(ListPaymentsResponse { payments, next_page_token }))
     }
 }

@@ -119,10 +119,7 @@ impl ItemService for Items {
         let sql = format!("{}item_id > ? ORDER BY item_id LIMIT ?", item::SELECT);
         let args = vec![after.unwrap_or_default().into(), (size + 1).into()];
         let mut items = self.select(sql, args, Item::from_row).await?;
-        let more = items.len() > size as usize;
-        items.truncate(size as usize);
-        let last = items.last().filter(|_| more);
-        let next_page_token = last.map(|item| page::token(QUERY, item.id.as_bytes())).unwrap_or_default();
+        let next_page_token = page::cut(&mut items, size, QUERY, |last| last.id.clone());
         let items = items.into_iter().map(Item::into_wire).collect();
         Ok(Response::new(ListItemsResponse { items, next_page_token }))
     }
@@ -183,10 +180,7 @@ impl ItemService for Items {
         let order = "ORDER BY saga_id DESC, item_id DESC LIMIT ?";
         let sql = format!("{}{} {order}", reservation::SELECT, conditions.join(" AND "));
         let mut reservations = self.select(sql, args, Reservation::from_row).await?;
-        let more = reservations.len() > size as usize;
-        reservations.truncate(size as usize);
-        let last = reservations.last().filter(|_| more);
-        let next_page_token = last.map(|one| page::token(&query, &join_key(one))).unwrap_or_default();
+        let next_page_token = page::cut(&mut reservations, size, &query, join_key);
         let reservations = reservations.into_iter().map(Reservation::into_wire).collect();
         Ok(Response::new(ListReservationsResponse { reservations, next_page_token }))
     }

@@ -54,12 +54,7 @@ impl Api {
             }
             error => of_store(&error),
         })?;
-        let more = rows.len() > size as usize;
-        rows.truncate(size as usize);
-        let next_page_token = match rows.last() {
-            Some(last) if more => page::token(&query, &last.number.to_be_bytes()),
-            _ => String::new(),
-        };
+        let next_page_token = page::cut(&mut rows, size, &query, |last| last.number.to_be_bytes());
         Ok(wire::ListAuditEntriesResponse { entries: rows.into_iter().map(entry).collect(), next_page_token })
     }
 }

@@ -115,12 +115,7 @@ impl Api {
         let (Some(size), Some(before)) = (size, before) else { return Err(violations.into_status()) };
         let before = before.map(|key| Uuid::from_slice(&key).map_err(|_| foreign_token())).transpose()?;
         let mut jobs = desk.jobs(before, size + 1).await.map_err(|error| of_store(&error))?;
-        let more = jobs.len() > size as usize;
-        jobs.truncate(size as usize);
-        let next_page_token = match jobs.last() {
-            Some(last) if more => page::token("jobs", last.id.as_bytes()),
-            _ => String::new(),
-        };
+        let next_page_token = page::cut(&mut jobs, size, "jobs", |last| last.id.into_bytes());
         Ok(wire::ListJobsResponse { jobs: jobs.iter().map(as_wire).collect(), next_page_token })
     }
 
@@ -171,12 +166,7 @@ impl Api {
         let after = after.map(number).transpose()?.unwrap_or(0);
         let desk = self.desk()?;
         let mut failures = desk.job_failures(job.id, after, size + 1).await.map_err(|error| of_store(&error))?;
-        let more = failures.len() > size as usize;
-        failures.truncate(size as usize);
-        let next_page_token = match failures.last() {
-            Some(last) if more => page::token(&query, &last.number.to_be_bytes()),
-            _ => String::new(),
-        };
+        let next_page_token = page::cut(&mut failures, size, &query, |last| last.number.to_be_bytes());
         let failures = failures.into_iter().map(failure_as_wire).collect();
         Ok(wire::ListJobFailuresResponse { failures, next_page_token })
     }

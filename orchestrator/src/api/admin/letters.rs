@@ -53,12 +53,7 @@ impl Api {
             return Err(violations.into_status());
         };
         let mut letters = desk.letters(state, before, size + 1).await.map_err(|error| failed(&error))?;
-        let more = letters.len() > size as usize;
-        letters.truncate(size as usize);
-        let next_page_token = match letters.last() {
-            Some(last) if more => page::token(&query, last.id.as_bytes()),
-            Some(_) | None => String::new(),
-        };
+        let next_page_token = page::cut(&mut letters, size, &query, |last| last.id.into_bytes());
         let dead_letters = letters.iter().map(|letter| view(letter, &letter.sagas)).collect();
         Ok(wire::ListDeadLettersResponse { dead_letters, next_page_token })
     }
