@@ -1,6 +1,6 @@
 //! Lines over time, as numbers for a template: no script draws, so that nothing has to be allowed to.
 
-use std::fmt::Write as _;
+use baton_query::svg::{round_up, through};
 
 /// Size of a drawing, in its own units.
 pub const WIDTH: f64 = 360.0;
@@ -58,22 +58,12 @@ pub fn chart(title: &'static str, series: &[Series], unit: fn(f64) -> String) ->
     let first = points().map(|(at, _)| *at).min().unwrap_or_default();
     let last = points().map(|(at, _)| *at).max().unwrap_or_default();
     let most = points().filter_map(|(_, value)| *value).fold(0.0, f64::max);
-    let top = round_up(most);
+    let top = round_up(most, &[1.0, 2.0, 5.0]);
     let length = (last.saturating_sub(first)).max(1) as f64;
     let x = |at: i64| LEFT + (WIDTH - LEFT - 4.0) * (at.saturating_sub(first)) as f64 / length;
     let y = |value: f64| HEIGHT - BELOW - (HEIGHT - BELOW - ABOVE) * (value / top);
     let line = |one: &Series| {
-        let mut path = String::new();
-        let mut pen = 'M';
-        for (at, value) in &one.points {
-            if let Some(value) = value {
-                // Writing to a String cannot fail.
-                let _ = write!(path, "{pen}{:.1} {:.1}", x(*at), y(*value));
-                // A point between two gaps is a dot, not nothing.
-                path.push_str(if pen == 'M' { "h0" } else { "" });
-            }
-            pen = if value.is_some() { 'L' } else { 'M' };
-        }
+        let path = through(one.points.iter().map(|(at, value)| value.map(|value| (x(*at), y(value)))));
         let newest = one.points.last().and_then(|(_, value)| *value).map_or_else(|| "—".to_owned(), unit);
         Line { name: one.name, class: one.class, path, newest }
     };
@@ -88,15 +78,6 @@ pub fn chart(title: &'static str, series: &[Series], unit: fn(f64) -> String) ->
         ],
         empty: points().filter(|(_, value)| value.is_some()).count() < 2,
     }
-}
-
-/// The next of 1, 2, 5 times a power of ten, so that the scale reads well and seldom jumps.
-fn round_up(most: f64) -> f64 {
-    if !most.is_finite() || most <= 0.0 {
-        return 1.0;
-    }
-    let power = 10_f64.powf(most.log10().floor());
-    [1.0, 2.0, 5.0, 10.0].map(|step| step * power).into_iter().find(|top| *top >= most).unwrap_or(most)
 }
 
 /// A rate or a number.
@@ -120,11 +101,6 @@ pub fn time(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn scales_read_well() {
-        assert_eq!([0.0, 0.3, 1.0, 7.0, 120.0, f64::NAN].map(round_up), [1.0, 0.5, 1.0, 10.0, 200.0, 1.0]);
-    }
 
     #[test]
     fn the_longest_time_on_a_scale_has_room() {

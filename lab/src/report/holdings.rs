@@ -1,8 +1,8 @@
 //! The part of the page about what processes hold: before the first nemesis, after the last, and the most in between.
 
-use super::html::escape;
 use super::model::Campaign;
 use crate::storm::holdings::{Held, Holdings};
+use baton_query::svg::escape;
 use std::fmt::Write as _;
 
 /// A figure of a process.

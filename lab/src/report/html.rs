@@ -2,6 +2,7 @@
 
 use super::model::{Campaign, Invariant, NemesisReport, Verdict};
 use super::{chart, holdings};
+use baton_query::svg::escape;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -253,18 +254,12 @@ fn first_number(text: &str) -> u64 {
     digits.parse().unwrap_or(0)
 }
 
-/// Text as HTML.
-pub(super) fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn text_cannot_become_markup() {
-        assert_eq!(escape("<b a=\"1\">&"), "&lt;b a=&quot;1&quot;&gt;&amp;");
+    fn words_are_found() {
         assert_eq!(words("SomebodyElses"), "somebody elses");
         assert_eq!(first_number("within 65 s"), 65);
     }

@@ -11,6 +11,7 @@
 //! | [`fit`] | how sagas under way would fare under another version of their definition |
 //! | [`half`] | where a saga stands, with names |
 //! | [`moment`] | times and durations as text |
+//! | [`svg`] | pictures |
 //! | [`inert`] | text from outside, so that it acts on no terminal and no page |
 //!
 //! Nothing here does I/O, and nothing decides by itself what a saga may do: the machine is asked. Contents of inputs,
@@ -27,4 +28,5 @@ pub mod half;
 pub mod inert;
 pub mod moment;
 pub mod order;
+pub mod svg;
 pub mod timeline;
