@@ -1,8 +1,9 @@
 //! Bad input on the whole path: the right gRPC code, a stable reason, the field at fault, and nothing written.
 
 use crate::support;
+use baton_proto::baton::saga::v1::saga_admin_service_client::SagaAdminServiceClient;
 use baton_proto::baton::saga::v1::saga_service_client::SagaServiceClient;
-use baton_proto::baton::saga::v1::{GetSagaRequest, ListSagasRequest, StartSagaRequest};
+use baton_proto::baton::saga::v1::{GetSagaRequest, SearchSagasRequest, StartSagaRequest};
 use serde_json::{Value, json};
 use shop_proto::order::v1::order_placement_service_client::OrderPlacementServiceClient;
 use shop_proto::order::v1::order_service_client::OrderServiceClient;
@@ -118,25 +119,19 @@ async fn a_bad_order_is_refused_with_its_field_and_writes_nothing() {
         let status = placement.place_order(request).await.expect_err(what);
         expect(what, &status, Code::InvalidArgument, reason, Some(field));
     }
-    let list = ListSagasRequest { state: 99, ..ListSagasRequest::default() };
-    let mut sagas = SagaServiceClient::new(shop.channel.clone());
-    expect(
-        "enum",
-        &sagas.list_sagas(list).await.expect_err("enum"),
-        Code::InvalidArgument,
-        "ENUM_UNKNOWN",
-        Some("state"),
-    );
-    let list = ListSagasRequest { page_token: "zz".into(), ..ListSagasRequest::default() };
-    let status = sagas.list_sagas(list).await.expect_err("token");
+    let mut orders = OrderServiceClient::new(shop.channel.clone());
+    let status = orders.list_orders(ListOrdersRequest { state: 99, ..Default::default() }).await.expect_err("enum");
+    expect("enum", &status, Code::InvalidArgument, "ENUM_UNKNOWN", Some("state"));
+    let mut sagas = SagaAdminServiceClient::new(shop.channel.clone());
+    let list = SearchSagasRequest { page_token: "zz".into(), ..SearchSagasRequest::default() };
+    let status = sagas.search_sagas(list).await.expect_err("token");
     expect("page token", &status, Code::InvalidArgument, "PAGE_TOKEN_INVALID", Some("page_token"));
-    let list = ListSagasRequest { page_size: -1, ..ListSagasRequest::default() };
-    let status = sagas.list_sagas(list).await.expect_err("size");
+    let list = SearchSagasRequest { page_size: -1, ..SearchSagasRequest::default() };
+    let status = sagas.search_sagas(list).await.expect_err("size");
     expect("page size", &status, Code::InvalidArgument, "PAGE_SIZE_NEGATIVE", Some("page_size"));
 
-    let written = sagas.list_sagas(ListSagasRequest::default()).await.expect("a list").into_inner();
+    let written = sagas.search_sagas(SearchSagasRequest::default()).await.expect("a list").into_inner();
     assert_eq!(written.sagas, []);
-    let mut orders = OrderServiceClient::new(shop.channel.clone());
     assert_eq!(orders.list_orders(ListOrdersRequest::default()).await.expect("a list").into_inner().orders, []);
 }
 

@@ -7,8 +7,7 @@ use crate::api::reason::{SagaReason, of_store};
 use crate::api::view;
 use crate::notify::Interest;
 use crate::sagas::Registry;
-use crate::store::row::StateCode;
-use crate::store::{ListQuery, Record};
+use crate::store::Record;
 use crate::trace;
 use baton_proto::baton::saga::v1 as wire;
 use baton_proto::baton::saga::v1::saga_service_server::SagaService;
@@ -55,28 +54,6 @@ impl SagaService for Api {
         let id = saga_id("name", &request.into_inner().name)?;
         let record = self.existing(id).await?;
         Ok(Response::new(wire::GetSagaResponse { saga: Some(view::saga(&self.registry, &record)) }))
-    }
-
-    async fn list_sagas(
-        &self,
-        request: Request<wire::ListSagasRequest>,
-    ) -> Result<Response<wire::ListSagasResponse>, Status> {
-        let request = request.into_inner();
-        let mut violations = Violations::new();
-        let query = format!("sagas {} {}", request.state, request.business_key);
-        let size = violations.keep("page_size", page::page_size(request.page_size));
-        let states = violations.keep("state", states(request.state));
-        let before = violations.keep("page_token", page::key(&query, &request.page_token));
-        let (Some(size), Some(states), Some(before)) = (size, states, before) else {
-            return Err(violations.into_status());
-        };
-        let before = keyset(before)?;
-        let business_key = Some(request.business_key).filter(|key| !key.is_empty());
-        let list = ListQuery { states, business_key, before, limit: size + 1 };
-        let mut records = self.store.list(list).await.map_err(|error| of_store(&error))?;
-        let next_page_token = page::cut(&mut records, size, &query, |last| last.saga.id.0);
-        let sagas = records.iter().map(|record| view::saga(&self.registry, record)).collect();
-        Ok(Response::new(wire::ListSagasResponse { sagas, next_page_token }))
     }
 
     async fn list_saga_events(
@@ -191,32 +168,12 @@ impl Api {
     }
 }
 
-/// The saga that a page token leads behind.
-pub(super) fn keyset(key: Option<Vec<u8>>) -> Result<Option<SagaId>, Status> {
-    let flaw = || Flaw::new(Reason::PAGE_TOKEN_INVALID, "must be a token of this list");
-    let id = |key: Vec<u8>| key.as_slice().try_into().map(SagaId).map_err(|_| invalid("page_token", flaw()));
-    key.map(id).transpose()
-}
-
 /// The saga that a resource name names.
 pub(super) fn saga_id(field: &str, name: &str) -> Result<SagaId, Status> {
     let parsed = name.strip_prefix("sagas/").and_then(|id| Uuid::try_parse(id).ok());
     parsed
         .map(|id| SagaId(id.into_bytes()))
         .ok_or_else(|| invalid(field, Flaw::new(Reason::NAME_INVALID, "must be sagas/ and a UUID")))
-}
-
-fn states(code: i32) -> Result<Vec<StateCode>, Flaw> {
-    match wire::SagaState::try_from(code) {
-        Ok(wire::SagaState::Unspecified) => Ok(Vec::new()),
-        Ok(wire::SagaState::Running) => Ok(vec![StateCode::Running]),
-        Ok(wire::SagaState::Compensating) => Ok(vec![StateCode::Compensating]),
-        Ok(wire::SagaState::Stuck) => Ok(vec![StateCode::Stuck]),
-        Ok(wire::SagaState::Paused) => Ok(vec![StateCode::Paused]),
-        Ok(wire::SagaState::Completed) => Ok(vec![StateCode::Completed]),
-        Ok(wire::SagaState::Compensated) => Ok(vec![StateCode::Compensated]),
-        Err(_) => Err(Flaw::new(Reason::ENUM_UNKNOWN, "must be a SagaState")),
-    }
 }
 
 /// The states between a journal's entries, as far as this build can replay it. An entry that does not replay is shown without

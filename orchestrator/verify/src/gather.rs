@@ -1,8 +1,8 @@
 //! Reads the evidence: orders, sagas, items and reservations over gRPC, payments from the sandbox provider's ledger.
 
 use super::evidence::{Acknowledged, Evidence, ItemRecord, LedgerPayment, OrderRecord, ReservationRecord, SagaRecord};
-use baton_proto::baton::saga::v1::saga_service_client::SagaServiceClient;
-use baton_proto::baton::saga::v1::{ListSagasRequest, Saga};
+use baton_proto::baton::saga::v1::saga_admin_service_client::SagaAdminServiceClient;
+use baton_proto::baton::saga::v1::{Saga, SearchSagasRequest};
 use shop_proto::order::v1::order_service_client::OrderServiceClient;
 use shop_proto::order::v1::{ListOrdersRequest, Order};
 use shop_proto::stock::v1::item_service_client::ItemServiceClient;
@@ -110,14 +110,17 @@ impl Sources {
     /// brought none any more: a second saga of one order would stand near the first.
     ///
     /// # Errors
-    /// If the list cannot be read.
+    /// If the list, or a saga in it, cannot be read.
     pub async fn sagas(&self, orders: &BTreeSet<String>) -> Result<Vec<SagaRecord>, GatherError> {
-        let mut client = SagaServiceClient::new(self.channel.clone());
+        let mut client = SagaAdminServiceClient::new(self.channel.clone());
         let mut found: Vec<SagaRecord> = Vec::new();
         let mut page_token = String::new();
         for _ in 0..MOST_PAGES {
-            let request = ListSagasRequest { page_size: PAGE, page_token, ..ListSagasRequest::default() };
-            let answer = client.list_sagas(request).await.map_err(service("sagas"))?.into_inner();
+            let request = SearchSagasRequest { page_size: PAGE, page_token, ..SearchSagasRequest::default() };
+            let answer = client.search_sagas(request).await.map_err(service("sagas"))?.into_inner();
+            if let Some(name) = answer.unreadable.first() {
+                return Err(service("sagas")(tonic::Status::internal(format!("{name} cannot be read"))));
+            }
             let before = found.len();
             found.extend(answer.sagas.into_iter().map(saga_record).filter(|saga| orders.contains(&saga.order)));
             let complete = found.len() >= orders.len() && found.len() == before;

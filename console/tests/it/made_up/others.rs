@@ -21,10 +21,6 @@ impl SagaService for MadeUp {
         Ok(Response::new(wire::GetSagaResponse { saga: Some(self.saga()) }))
     }
 
-    async fn list_sagas(&self, _: Request<wire::ListSagasRequest>) -> Answer<wire::ListSagasResponse> {
-        Err(Status::unimplemented("pages search"))
-    }
-
     async fn list_saga_events(&self, _: Request<wire::ListSagaEventsRequest>) -> Answer<wire::ListSagaEventsResponse> {
         let event = wire::SagaEvent {
             name: format!("sagas/{ID}/events/1"),
