@@ -36,7 +36,7 @@ test: services browser ## Run every test; those that need servers share private 
 	$(SERVE) $(CARGO) test $(TESTED)
 
 quick: ## Run the tests that need no servers, after a build in less than a minute
-	$(CARGO) test $(TESTED) --lib --bins
+	$(CARGO) test $(TESTED) --lib --bins -- --skip acts::tests
 
 # How long each target of `make fuzz` runs, which ones, and the files it may invent.
 SECONDS ?= 20

@@ -3,6 +3,7 @@
 mod bad_neighbours;
 mod bugs_doc;
 mod cli_storm;
+mod docs;
 mod invariants_doc;
 mod matrix;
 mod planted;
