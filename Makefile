@@ -29,7 +29,8 @@ demo: ## 1,000 concurrent orders for 800 units in one process, then the audit
 
 # The features of a storm's binaries, so that one build of the workspace serves tests, simulator and storm.
 TESTED = --workspace --locked --features baton-lab/crash-points
-SERVE = $(CARGO) run --quiet $(TESTED) --bin baton-supervisor -- serve
+# The build of the tests leaves it there.
+SERVE = $${CARGO_TARGET_DIR:-target}/debug/baton-supervisor serve
 
 test: services browser ## Run every test; those that need servers share private ones
 	$(CARGO) test $(TESTED) --no-run
