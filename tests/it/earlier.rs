@@ -33,7 +33,7 @@ async fn goes_on(server: &str) {
     wait_for("alice's sagas", async || found(server, "customer = alice").len() == 2).await;
     let acts = baton(&["--server", server, "audit", "list"]);
     assert!(acts.contains("look at it") && acts.contains("provider is down"), "{acts}");
-    assert!(baton(&["--server", server, "jobs", "list"]).contains("pause"));
+    assert!(baton(&["--server", server, "jobs", "list"]).contains("PAUSE"));
     baton(&["--server", server, "holds", "release", "participants/payment", "--reason", "back", "--actor", "day"]);
     wait_for("what was under way to end", async || found(server, "state = completed").len() == 5).await;
     let [frank] = found(server, "customer = frank").try_into().expect("one saga");

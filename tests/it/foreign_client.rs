@@ -18,7 +18,8 @@ async fn python_places_an_order_with_nothing_but_the_proto_files() {
         .arg(format!("--proto_path={}", root.join("proto/proto").display()))
         .arg(format!("--proto_path={}", root.join("participants/shop/proto/proto").display()))
         .arg(format!("--python_out={}", generated.display()))
-        .args(["baton/annotations/v1/annotations.proto", "shop/order/v1/order.proto", "shop/stock/v1/stock.proto"]));
+        .args(["baton/annotations/v1/annotations.proto", "baton/annotations/v1/http.proto"])
+        .args(["shop/order/v1/order.proto", "shop/stock/v1/stock.proto"]));
     let dev = Dev::start(dir.path()).await;
     let said = run(Command::new(PYTHON)
         .arg(root.join("tests/foreign/place_order.py"))

@@ -137,7 +137,7 @@ const stuck = async ({ open, shot, shop, ask }) => {
   await page.locator('.flaw').waitFor();
   assert.match(await text(page, '.flaw'), /1 to 500 characters/);
   assert.equal(await form.getByLabel('Who you are', { exact: true }).inputValue(), 'ada');
-  assert.equal((await shop.saga(saga)).state, 'STUCK');
+  assert.equal(await shop.state(saga), 'STUCK');
   await shot(page, 'stuck-refused');
   await form.locator('.equal summary').click();
   const line = await form.locator('.line').first().innerText();
@@ -414,7 +414,7 @@ const bulk = async ({ open, shot, shop }) => {
   await page.getByRole('button', { name: 'Count first' }).click();
   await page.locator('.counted').waitFor();
   assert.match(await text(page, '.counted'), /^5 sagas match/);
-  for (const { saga } of placed) assert.equal((await shop.saga(saga)).state, 'RUNNING', 'counting changes nothing');
+  for (const { saga } of placed) assert.equal(await shop.state(saga), 'RUNNING', 'counting changes nothing');
   await shot(page, 'bulk-counted');
   await page.getByRole('button', { name: 'Start the job' }).click();
   await page.waitForURL(/\/jobs\/0/);

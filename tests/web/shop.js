@@ -31,7 +31,7 @@ export class Shop {
 
   // A paid order that is not placed yet.
   async paid(item) {
-    const order = await this.baton('orders', 'create', '--line', `${item}=1`);
+    const { order } = await this.baton('orders', 'create', '--line', `${item}=1`);
     const number = order.name.replace('orders/', '');
     const answer = await fetch(this.site.provider + '/_sandbox/pay', {
       method: 'POST', headers: { 'content-type': 'application/json' },
@@ -46,12 +46,14 @@ export class Shop {
   }
 
   async order({ number, payment }) {
-    const placed = await this.baton('orders', 'place', '--order', number, '--payment', payment, '--no-wait');
-    return { number, saga: placed.saga };
+    const { progress } = await this.baton('orders', 'place', '--order', number, '--payment', payment, '--no-wait');
+    return { number, saga: progress.saga };
   }
 
-  async saga(name) {
-    return this.baton('sagas', 'get', name);
+  // A saga's state as people say it.
+  async state(name) {
+    const { saga } = await this.baton('sagas', 'get', name);
+    return saga.state.replace('SAGA_STATE_', '');
   }
 
   async until(what, condition) {
@@ -63,7 +65,7 @@ export class Shop {
   }
 
   reaches(name, state) {
-    return this.until(`${name} to be ${state}`, async () => (await this.saga(name)).state === state);
+    return this.until(`${name} to be ${state}`, async () => (await this.state(name)) === state);
   }
 
   // An order whose refund was tried in vain, and then refused for good.
@@ -72,7 +74,7 @@ export class Shop {
     const placed = await this.place(item);
     await this.until('the refund to be tried', async () => {
       const filter = `order = "${placed.number}" AND step = payment.taken AND attempt >= 1 AND wait = backoff`;
-      return (await this.baton('sagas', 'list', '--filter', filter)).length === 1;
+      return (await this.baton('sagas', 'list', '--filter', filter)).sagas.length === 1;
     });
     await ask('stuck ' + placed.saga);
     await this.reaches(placed.saga, 'STUCK');

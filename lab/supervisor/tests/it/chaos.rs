@@ -103,7 +103,7 @@ fn binary(dir: &Path, ports: &[(String, (u16, u16))]) -> PathBuf {
     let us = std::env::current_exe().unwrap();
     let path = dir.join("baton");
     let text = format!(
-        "#!/bin/sh\ncase \"$4\" in\n{cases}esac\n{ROLE}=$port exec '{}' the_participant --exact\n",
+        "#!/bin/sh\ncase \"$4\" in\n{cases}esac\n{ROLE}=$port exec '{}' chaos::the_participant --exact\n",
         us.display()
     );
     std::fs::write(&path, text).unwrap();

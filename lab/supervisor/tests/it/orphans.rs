@@ -48,8 +48,9 @@ struct Ended {
 
 fn start(role: &str) -> (Child, Ended) {
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["the_process_that_ends", "--exact", "--nocapture"])
+        .args(["orphans::the_process_that_ends", "--exact", "--nocapture"])
         .env(ROLE, role)
+        .env_remove(shared::VARIABLE)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()

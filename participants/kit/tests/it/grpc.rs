@@ -111,7 +111,7 @@ async fn the_port_says_its_health_lists_its_services_and_stops() {
     let ask = |what| ServerReflectionRequest { host: String::new(), message_request: Some(what) };
     let asks = vec![
         ask(MessageRequest::ListServices(String::new())),
-        ask(MessageRequest::FileContainingSymbol("shop.order.v1.OrderService".to_owned())),
+        ask(MessageRequest::FileContainingSymbol("baton.participant.v1.ParticipantService".to_owned())),
     ];
     let mut answers = reflection.server_reflection_info(tokio_stream::iter(asks)).await.unwrap().into_inner();
     let listed = answers.message().await.unwrap().unwrap().message_response.unwrap();
