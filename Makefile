@@ -69,7 +69,7 @@ BUILT ?= release
 ifeq ($(BUILT),release)
 LAB = $(CARGO) build --release -p baton -p baton-lab --bins --features baton-lab/crash-points
 else
-LAB = @test -x target/$(BUILT)/baton-lab
+LAB = @test -x target/$(BUILT)/baton-lab || { echo "target/$(BUILT)/baton-lab is not built: run make test first"; exit 1; }
 endif
 
 SEEDS ?= 10000
