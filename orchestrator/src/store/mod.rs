@@ -76,7 +76,7 @@ pub struct Insert {
     /// Stored with every key.
     pub fingerprint: Fingerprint,
     /// What it is found by, each once, within the bounds of [`crate::sagas::attributes`]. Written here only if the index has
-    /// passed the saga's id by; see [`SagaStore::index`].
+    /// passed the saga's id by; see [`query::SagaQuery::index`].
     pub attributes: Vec<Attribute>,
 }
 
