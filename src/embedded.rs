@@ -187,6 +187,7 @@ fn parts(config: &Config, linked: &Linked, cast: &Cast, store: Arc<SqlStore>, bu
     Parts {
         desk: Some(Desk::new(store.clone())),
         webhook: None,
+        query: store.clone(),
         store,
         bus,
         coord: Arc::new(LocalCoord::new()),

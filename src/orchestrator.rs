@@ -45,6 +45,7 @@ pub async fn run(config: Config, linked: &Linked, colour: bool) -> Result<(), Fa
     let metrics = Arc::new(Metrics::register(&mut registry));
     let parts = Parts {
         store: store.clone(),
+        query: store.clone(),
         desk: Some(Desk::new(store.clone())),
         webhook: webhook::configured(&config.incidents)?,
         bus: bus.clone(),

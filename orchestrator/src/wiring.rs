@@ -21,6 +21,7 @@ use crate::notify::Notifier;
 use crate::sagas::Registry;
 use crate::shown::Redactor;
 use crate::store::SagaStore;
+use crate::store::query::SagaQuery;
 use crate::workers::beat::Beating;
 use crate::workers::burden::Burden;
 use crate::workers::census::Census;
@@ -101,6 +102,8 @@ impl Default for Settings {
 pub struct Parts {
     /// Durable state.
     pub store: Arc<dyn SagaStore>,
+    /// Answers about it.
+    pub query: Arc<dyn SagaQuery>,
     /// What operators' own work is kept in; `None` leaves jobs, holds, dead letters and the audit out.
     pub desk: Option<Desk>,
     /// Who hears of stuck sagas, if anybody does; only with a desk.
@@ -214,7 +217,7 @@ impl Orchestrator {
             let (store, registry) = (parts.store.clone(), parts.registry.clone());
             Incidents::new(desk, store, registry, metrics.clone(), parts.webhook.clone())
         });
-        let index = Index::new(parts.store.clone(), parts.registry.clone(), metrics.clone());
+        let index = Index::new(parts.store.clone(), parts.query.clone(), parts.registry.clone(), metrics.clone());
         let census = Census::new(parts.store.clone(), under_way, metrics);
         let vital = Vital::until(stop.clone());
         let workers = vec![
@@ -236,9 +239,9 @@ impl Orchestrator {
         });
         let collectors = collectors.map(|collector| tokio::spawn(collector.run(stop.clone())));
         let jobs = parts.desk.clone().map(|desk| {
-            let (store, registry) = (parts.store.clone(), parts.registry.clone());
-            let jobs = Jobs::new(desk.clone(), store.clone(), handle.clone(), registry.clone());
-            let holds = Holds::new(desk, store, handle.clone(), registry);
+            let (store, query, registry) = (parts.store.clone(), parts.query.clone(), parts.registry.clone());
+            let jobs = Jobs::new(desk.clone(), query.clone(), handle.clone(), registry.clone());
+            let holds = Holds::new(desk, store, query, handle.clone(), registry);
             [tokio::spawn(jobs.run(stop.clone())), tokio::spawn(holds.run(stop.clone()))]
         });
         let workers = workers
@@ -253,6 +256,7 @@ impl Orchestrator {
         let api = Api {
             engine: handle,
             store: parts.store.clone(),
+            query: parts.query.clone(),
             desk: parts.desk.clone(),
             bus: parts.bus.clone(),
             overview: Memo::default(),
@@ -360,8 +364,10 @@ mod tests {
 
     #[tokio::test]
     async fn an_orchestrator_whose_engine_has_ended_is_not_ready() {
+        let store = Arc::new(MemoryStore::new(Arc::new(|| Micros(1_700_000_000_000_000))));
         let parts = Parts {
-            store: Arc::new(MemoryStore::new(Arc::new(|| Micros(1_700_000_000_000_000)))),
+            store: store.clone(),
+            query: store,
             desk: None,
             webhook: None,
             bus: Arc::new(LocalBus::new(LocalConfig::default())),

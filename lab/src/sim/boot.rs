@@ -48,8 +48,10 @@ impl Stage {
         });
         let orchestrator = match process.role {
             Role::Orchestrator => {
+                let store = Arc::new(FaultyStore::new(self.store.clone(), self.world.clone(), life.clone()));
                 let parts = Parts {
-                    store: Arc::new(FaultyStore::new(self.store.clone(), self.world.clone(), life.clone())),
+                    store: store.clone(),
+                    query: store,
                     desk: None,
                     webhook: None,
                     bus,

@@ -12,8 +12,8 @@ use baton_orchestrator::api::Api;
 use baton_orchestrator::coord::Hint;
 use baton_orchestrator::metrics::Metrics;
 use baton_orchestrator::sagas::Registry;
-use baton_orchestrator::store::SagaStore;
 use baton_orchestrator::store::memory::MemoryStore;
+use baton_orchestrator::store::query::WholeStore;
 use baton_orchestrator::store::sql::SqlStore;
 use baton_orchestrator::wiring::{Orchestrator, Settings};
 use baton_participant_kit::plan::Rules;
@@ -75,7 +75,7 @@ pub struct Stage {
     /// Everything outside the processes.
     pub world: World,
     /// The orchestrators' store, without faults.
-    pub store: Arc<dyn SagaStore>,
+    pub store: Arc<dyn WholeStore>,
     /// The participants' databases by name, without faults.
     pub databases: BTreeMap<String, Database>,
     pub(super) cast: Cast,
@@ -113,7 +113,7 @@ impl Stage {
             Micros(EPOCH_US + i64::try_from(now).unwrap_or(0))
         };
         let setup = Builder::new_current_thread().build().map_err(|error| error.to_string())?;
-        let store: Arc<dyn SagaStore> = if cast.sql_store {
+        let store: Arc<dyn WholeStore> = if cast.sql_store {
             let opened = SqlStore::open_with_clock(DatabaseConfig::SqliteMemory, Arc::new(clock));
             let store = setup.block_on(opened).map_err(|error| error.to_string())?;
             setup.block_on(store.migrate()).map_err(|error| error.to_string())?;

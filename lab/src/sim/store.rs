@@ -9,9 +9,9 @@ use baton_orchestrator::sagas::Registry;
 use baton_orchestrator::search::Search;
 use baton_orchestrator::store::forgetting::{Forgotten, Sweep};
 use baton_orchestrator::store::indexing::Indexed;
+use baton_orchestrator::store::query::{Counted, Found, ListQuery, SagaQuery, SearchQuery, WholeStore};
 use baton_orchestrator::store::{
-    Changes, Counted, Decide, Found, Holder, ListQuery, Loaded, OutboxMessage, Record, SagaStore, SearchQuery,
-    StartKey, StoreError,
+    Changes, Decide, Holder, Loaded, OutboxMessage, Record, SagaStore, StartKey, StoreError,
 };
 use baton_participant_kit::participant::{CommandKey, Direction};
 use baton_sql::error::SqlError;
@@ -27,7 +27,7 @@ use uuid::Uuid;
 /// A store as one incarnation of an orchestrator sees it.
 #[derive(Debug)]
 pub struct FaultyStore {
-    inner: Arc<dyn SagaStore>,
+    inner: Arc<dyn WholeStore>,
     world: World,
     life: Arc<Life>,
 }
@@ -35,7 +35,7 @@ pub struct FaultyStore {
 impl FaultyStore {
     /// A store.
     #[must_use]
-    pub fn new(inner: Arc<dyn SagaStore>, world: World, life: Arc<Life>) -> Self {
+    pub fn new(inner: Arc<dyn WholeStore>, world: World, life: Arc<Life>) -> Self {
         Self { inner, world, life }
     }
 
@@ -204,21 +204,6 @@ impl SagaStore for FaultyStore {
         self.inner.get(id).await
     }
 
-    async fn list(&self, query: ListQuery) -> Result<Vec<Record>, StoreError> {
-        self.read().await?;
-        self.inner.list(query).await
-    }
-
-    async fn search(&self, query: SearchQuery) -> Result<Found, StoreError> {
-        self.read().await?;
-        self.inner.search(query).await
-    }
-
-    async fn count(&self, search: Search, limit: u32, max_rows: u32) -> Result<Counted, StoreError> {
-        self.read().await?;
-        self.inner.count(search, limit, max_rows).await
-    }
-
     async fn journal(&self, id: SagaId, after: u64, limit: u32) -> Result<Vec<Entry>, StoreError> {
         self.read().await?;
         self.inner.journal(id, after, limit).await
@@ -249,6 +234,32 @@ impl SagaStore for FaultyStore {
         self.inner.forget(before, after, limit).await
     }
 
+    fn now(&self) -> Micros {
+        self.inner.now()
+    }
+
+    async fn ready(&self) -> Result<(), StoreError> {
+        self.read().await
+    }
+}
+
+#[async_trait]
+impl SagaQuery for FaultyStore {
+    async fn list(&self, query: ListQuery) -> Result<Vec<Record>, StoreError> {
+        self.read().await?;
+        self.inner.list(query).await
+    }
+
+    async fn search(&self, query: SearchQuery) -> Result<Found, StoreError> {
+        self.read().await?;
+        self.inner.search(query).await
+    }
+
+    async fn count(&self, search: Search, limit: u32, max_rows: u32) -> Result<Counted, StoreError> {
+        self.read().await?;
+        self.inner.count(search, limit, max_rows).await
+    }
+
     async fn index(&self, registry: &Registry, limit: u32) -> Result<Option<Indexed>, StoreError> {
         self.inner.index(registry, limit).await
     }
@@ -256,14 +267,6 @@ impl SagaStore for FaultyStore {
     async fn forgotten(&self, id: SagaId) -> Result<Option<Forgotten>, StoreError> {
         self.read().await?;
         self.inner.forgotten(id).await
-    }
-
-    fn now(&self) -> Micros {
-        self.inner.now()
-    }
-
-    async fn ready(&self) -> Result<(), StoreError> {
-        self.read().await
     }
 }
 

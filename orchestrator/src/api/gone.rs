@@ -11,7 +11,7 @@ use tonic::Status;
 impl Api {
     /// What a reader is told of a saga without a row: NOT_FOUND, and whether it was there once.
     pub(super) async fn not_found(&self, id: SagaId) -> Status {
-        match self.store.forgotten(id).await {
+        match self.query.forgotten(id).await {
             Ok(Some(left)) => SagaReason::SagaNotFound.status(format!("{} and was forgotten since", ended(id, &left))),
             Ok(None) => SagaReason::SagaNotFound.status(format!("{} does not exist", name_of(id))),
             Err(error) => of_store(&error),
@@ -21,7 +21,7 @@ impl Api {
     /// What a repeated request is told whose saga has no row: it was carried out, and is not carried out again. The start
     /// key, which is kept for ever, is what knows.
     pub(super) async fn carried_out_before(&self, id: SagaId) -> Status {
-        match self.store.forgotten(id).await {
+        match self.query.forgotten(id).await {
             Ok(Some(left)) => {
                 let ended = ended(id, &left);
                 SagaReason::SagaForgotten

@@ -29,6 +29,7 @@ use crate::notify::Notifier;
 use crate::sagas::Registry;
 use crate::shown::Redactor;
 use crate::store::SagaStore;
+use crate::store::query::SagaQuery;
 use crate::workers::probe::Probe;
 use baton_courier::bus::CommandBus;
 use std::sync::Arc;
@@ -40,8 +41,10 @@ use tonic::Status;
 pub struct Api {
     /// Puts events in.
     pub engine: EngineHandle,
-    /// Answers questions.
+    /// What sagas are kept in.
     pub store: Arc<dyn SagaStore>,
+    /// Answers questions about them.
+    pub query: Arc<dyn SagaQuery>,
     /// What operators' own work is kept in, if this orchestrator has a desk.
     pub desk: Option<Desk>,
     /// Asks participants what they know.

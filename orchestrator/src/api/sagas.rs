@@ -7,8 +7,9 @@ use crate::api::reason::{SagaReason, of_store};
 use crate::api::view;
 use crate::notify::Interest;
 use crate::sagas::Registry;
+use crate::store::Record;
+use crate::store::query::ListQuery;
 use crate::store::row::StateCode;
-use crate::store::{ListQuery, Record};
 use crate::trace;
 use baton_proto::baton::saga::v1 as wire;
 use baton_proto::baton::saga::v1::saga_service_server::SagaService;
@@ -73,7 +74,7 @@ impl SagaService for Api {
         let before = keyset(before)?;
         let business_key = Some(request.business_key).filter(|key| !key.is_empty());
         let list = ListQuery { states, business_key, before, limit: size + 1 };
-        let mut records = self.store.list(list).await.map_err(|error| of_store(&error))?;
+        let mut records = self.query.list(list).await.map_err(|error| of_store(&error))?;
         let more = records.len() > size as usize;
         records.truncate(size as usize);
         let next_page_token = match records.last() {

@@ -4,9 +4,9 @@ use crate::sagas::Registry;
 use crate::search::Search;
 use crate::store::forgetting::{Candidate, Forgotten, Sweep, choose, first_id_at, is_finished};
 use crate::store::indexing::Indexed;
+use crate::store::query::{Counted, Found, ListQuery, SagaQuery, SearchQuery};
 use crate::store::{
-    Changes, Counted, Decide, Found, Holder, ListQuery, Loaded, OutboxMessage, Record, SagaStore, SearchQuery,
-    StartKey, StoreError, row, wake_second,
+    Changes, Decide, Holder, Loaded, OutboxMessage, Record, SagaStore, StartKey, StoreError, row, wake_second,
 };
 use async_trait::async_trait;
 use baton_query::order::Place;
@@ -82,49 +82,6 @@ impl SagaStore for MemoryStore {
         Ok(self.tables().sagas.get(&id).cloned())
     }
 
-    async fn list(&self, query: ListQuery) -> Result<Vec<Record>, StoreError> {
-        let wanted = |record: &&Record| {
-            let saga = &record.saga;
-            (query.states.is_empty() || query.states.contains(&row::StateCode::of(&saga.state)))
-                && query.business_key.as_ref().is_none_or(|key| *key == record.business_key)
-                && query.before.is_none_or(|before| saga.id < before)
-        };
-        Ok(self.tables().sagas.values().rev().filter(wanted).take(query.limit as usize).cloned().collect())
-    }
-
-    async fn search(&self, query: SearchQuery) -> Result<Found, StoreError> {
-        let tables = self.tables();
-        let order = query.order;
-        let behind = |place: &Place| query.after.is_none_or(|after| order.is_before(after, *place));
-        let placed = tables.sagas.values().filter_map(|record| Some((order.place(&record.saga)?, record)));
-        let mut ordered: Vec<_> = placed.filter(|(place, _)| behind(place)).collect();
-        ordered.sort_by_key(|(place, _)| *place);
-        if order.descending {
-            ordered.reverse();
-        }
-        let limit = query.limit.max(1) as usize;
-        let mut found = Found::default();
-        let mut last = query.after;
-        for (read, (place, record)) in ordered.into_iter().enumerate() {
-            let matches = query.search.matches(record);
-            if read >= query.max_rows.max(1) as usize || matches && found.records.len() == limit {
-                found.next = last;
-                break;
-            }
-            last = Some(place);
-            found.records.extend(matches.then(|| record.clone()));
-        }
-        Ok(found)
-    }
-
-    async fn count(&self, search: Search, limit: u32, max_rows: u32) -> Result<Counted, StoreError> {
-        let tables = self.tables();
-        let newest = tables.sagas.values().rev().take(max_rows as usize);
-        let count = newest.filter(|record| search.matches(record)).take(limit as usize + 1).count() as u64;
-        let limit = u64::from(limit);
-        Ok(Counted { count: count.min(limit), exact: count <= limit && tables.sagas.len() <= max_rows as usize })
-    }
-
     async fn journal(&self, id: SagaId, after: u64, limit: u32) -> Result<Vec<Entry>, StoreError> {
         let tables = self.tables();
         let later = tables.journal.range((id, after.saturating_add(1))..=(id, u64::MAX));
@@ -180,20 +137,66 @@ impl SagaStore for MemoryStore {
     }
 
     /// Searches look at every saga: there is no index.
-    async fn index(&self, _registry: &Registry, _limit: u32) -> Result<Option<Indexed>, StoreError> {
-        Ok(None)
-    }
-
-    async fn forgotten(&self, id: SagaId) -> Result<Option<Forgotten>, StoreError> {
-        Ok(self.tables().forgotten.get(&id).copied())
-    }
-
     fn now(&self) -> Micros {
         (self.clock)()
     }
 
     async fn ready(&self) -> Result<(), StoreError> {
         Ok(())
+    }
+}
+
+#[async_trait]
+impl SagaQuery for MemoryStore {
+    async fn list(&self, query: ListQuery) -> Result<Vec<Record>, StoreError> {
+        let wanted = |record: &&Record| {
+            let saga = &record.saga;
+            (query.states.is_empty() || query.states.contains(&row::StateCode::of(&saga.state)))
+                && query.business_key.as_ref().is_none_or(|key| *key == record.business_key)
+                && query.before.is_none_or(|before| saga.id < before)
+        };
+        Ok(self.tables().sagas.values().rev().filter(wanted).take(query.limit as usize).cloned().collect())
+    }
+
+    async fn search(&self, query: SearchQuery) -> Result<Found, StoreError> {
+        let tables = self.tables();
+        let order = query.order;
+        let behind = |place: &Place| query.after.is_none_or(|after| order.is_before(after, *place));
+        let placed = tables.sagas.values().filter_map(|record| Some((order.place(&record.saga)?, record)));
+        let mut ordered: Vec<_> = placed.filter(|(place, _)| behind(place)).collect();
+        ordered.sort_by_key(|(place, _)| *place);
+        if order.descending {
+            ordered.reverse();
+        }
+        let limit = query.limit.max(1) as usize;
+        let mut found = Found::default();
+        let mut last = query.after;
+        for (read, (place, record)) in ordered.into_iter().enumerate() {
+            let matches = query.search.matches(record);
+            if read >= query.max_rows.max(1) as usize || matches && found.records.len() == limit {
+                found.next = last;
+                break;
+            }
+            last = Some(place);
+            found.records.extend(matches.then(|| record.clone()));
+        }
+        Ok(found)
+    }
+
+    async fn count(&self, search: Search, limit: u32, max_rows: u32) -> Result<Counted, StoreError> {
+        let tables = self.tables();
+        let newest = tables.sagas.values().rev().take(max_rows as usize);
+        let count = newest.filter(|record| search.matches(record)).take(limit as usize + 1).count() as u64;
+        let limit = u64::from(limit);
+        Ok(Counted { count: count.min(limit), exact: count <= limit && tables.sagas.len() <= max_rows as usize })
+    }
+
+    async fn index(&self, _registry: &Registry, _limit: u32) -> Result<Option<Indexed>, StoreError> {
+        Ok(None)
+    }
+
+    async fn forgotten(&self, id: SagaId) -> Result<Option<Forgotten>, StoreError> {
+        Ok(self.tables().forgotten.get(&id).copied())
     }
 }
 

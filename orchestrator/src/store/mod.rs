@@ -1,4 +1,5 @@
-//! The seam to durable state: one trait about intent, its implementations, and the suite they all pass.
+//! The seam to durable state: what the engine writes and reads by ([`SagaStore`]), what people ask ([`query::SagaQuery`]), the
+//! implementations, and the suites they all pass.
 
 pub mod audit;
 pub mod conformance;
@@ -6,19 +7,16 @@ pub mod forgetting;
 pub mod indexing;
 pub mod memory;
 pub mod migrations;
+pub mod query;
 pub mod row;
 pub mod sql;
 
 use crate::held::{Held, Mark};
-use crate::sagas::Registry;
-use crate::search::Search;
 use async_trait::async_trait;
 use audit::NewAudit;
 use baton_query::filter::Attribute;
-use baton_query::order::{OrderBy, Place};
 use bytes::Bytes;
-use forgetting::{Forgotten, Sweep};
-use indexing::Indexed;
+use forgetting::Sweep;
 use saga_core::event::Entry;
 use saga_core::saga::{Cause, DefinitionId, Saga, SagaId};
 use saga_core::time::Micros;
@@ -152,57 +150,6 @@ pub fn wake_second(wake_at: Micros) -> i64 {
 /// (deadlock): the last run is the one that counts.
 pub type Decide = Box<dyn FnMut(&Loaded) -> Changes + Send>;
 
-/// Which sagas to list.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ListQuery {
-    /// Only these states, by stored code; empty means all.
-    pub states: Vec<row::StateCode>,
-    /// Only this business key.
-    pub business_key: Option<String>,
-    /// Only sagas older than this id (ids are time-ordered): the keyset.
-    pub before: Option<SagaId>,
-    /// At most this many, newest first.
-    pub limit: u32,
-}
-
-/// A page of a search.
-#[derive(Clone, Debug)]
-pub struct SearchQuery {
-    /// Which sagas.
-    pub search: Search,
-    /// In which order.
-    pub order: OrderBy,
-    /// Only sagas behind this place in it: the keyset.
-    pub after: Option<Place>,
-    /// At most this many, at least one.
-    pub limit: u32,
-    /// At most so many rows are read, at least one: a page may be short, or empty, before the end.
-    pub max_rows: u32,
-}
-
-/// What a page of a search found.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Found {
-    /// The sagas, in the order that was asked for.
-    pub records: Vec<Record>,
-    /// Sagas that the page came across and whose rows do not decode: they never hide the others.
-    pub unreadable: Vec<SagaId>,
-    /// Where to go on: behind this place. `None` at the end, and only there.
-    pub next: Option<Place>,
-    /// Where an index led to them: when the oldest saga was created that it had not reached, so that it and younger ones
-    /// were looked at one by one. `None` if there is none, or no index.
-    pub indexed_until: Option<Micros>,
-}
-
-/// How many sagas a search selects.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counted {
-    /// So many, of those that were looked at.
-    pub count: u64,
-    /// False if there may be more: counting stopped at a bound.
-    pub exact: bool,
-}
-
 /// Why the store could not do it.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
@@ -233,7 +180,8 @@ pub enum StoreError {
     Unreadable(String),
 }
 
-/// Durable state. Small on purpose: intent, not mechanism. Every implementation passes [`conformance`].
+/// Durable state, as far as sagas are driven by it. Small on purpose: intent, not mechanism; what people ask is
+/// [`query::SagaQuery`]. Every implementation passes [`conformance`].
 #[async_trait]
 pub trait SagaStore: Send + Sync + fmt::Debug + 'static {
     /// In one transaction: locks and loads `ids` (in id order), lets `decide` choose, writes its choice, commits, returns
@@ -247,17 +195,6 @@ pub trait SagaStore: Send + Sync + fmt::Debug + 'static {
 
     /// One saga; `Ok(None)` if there is none, `Unreadable` if its row does not decode.
     async fn get(&self, id: SagaId) -> Result<Option<Record>, StoreError>;
-
-    /// A page of sagas, newest first.
-    async fn list(&self, query: ListQuery) -> Result<Vec<Record>, StoreError>;
-
-    /// A page of the sagas that a search selects, in order: all of them in the end, whatever the bounds, if the caller
-    /// goes on from [`Found::next`] until there is none.
-    async fn search(&self, query: SearchQuery) -> Result<Found, StoreError>;
-
-    /// How many sagas a search selects: counts no further than `limit`, and reads no more than `max_rows` rows where each
-    /// has to be looked at. Rows that do not decode count only where the database decides alone.
-    async fn count(&self, search: Search, limit: u32, max_rows: u32) -> Result<Counted, StoreError>;
 
     /// Journal entries with version > `after`, oldest first, at most `limit`. `Unreadable` if one of them does not decode.
     async fn journal(&self, id: SagaId, after: u64, limit: u32) -> Result<Vec<Entry>, StoreError>;
@@ -282,20 +219,11 @@ pub trait SagaStore: Send + Sync + fmt::Debug + 'static {
 
     /// One step of forgetting: looks at the next at most `limit` sagas, in id order, that were created before `before` by
     /// their ids and come after `after`; deletes those of them that completed or were compensated before `before`, with
-    /// their journals, and keeps a [`Forgotten`] for each. Start keys stay, so that no request is ever carried out twice.
+    /// their journals, and keeps a [`forgetting::Forgotten`] for each. Start keys stay, so that no request is ever carried out twice.
     /// One transaction, short: about 5,000 journal entries at most, so that a step may get less far than `limit`. Any
     /// number of callers may do this at once; rows that others hold are left for another time. After a crash a saga is there
     /// as a whole or forgotten as a whole.
     async fn forget(&self, before: Micros, after: Option<SagaId>, limit: u32) -> Result<Sweep, StoreError>;
-
-    /// One step of the index of attributes: looks at the next at most `limit` sagas in id order, that were there about a
-    /// second ago, and writes down what they are found by, as the registry reads it from their inputs, and by their traces.
-    /// Searches are complete however far it is: what it has not reached, they look at one by one. Any number of callers may
-    /// do this at once; after a crash the step was done as a whole or not at all. `Ok(None)` of a store that needs no index.
-    async fn index(&self, registry: &Registry, limit: u32) -> Result<Option<Indexed>, StoreError>;
-
-    /// What is left of a forgotten saga; `Ok(None)` for one that is still there or never was.
-    async fn forgotten(&self, id: SagaId) -> Result<Option<Forgotten>, StoreError>;
 
     /// The database's clock as this process last measured it.
     fn now(&self) -> Micros;

@@ -15,10 +15,8 @@ use crate::search::Search;
 use crate::store::forgetting::{Forgotten, Sweep};
 use crate::store::indexing::Indexed;
 use crate::store::migrations::MIGRATIONS;
-use crate::store::{
-    Changes, Counted, Decide, Found, Holder, ListQuery, OutboxMessage, Record, SagaStore, SearchQuery, StartKey,
-    StoreError,
-};
+use crate::store::query::{Counted, Found, ListQuery, SagaQuery, SearchQuery};
+use crate::store::{Changes, Decide, Holder, OutboxMessage, Record, SagaStore, StartKey, StoreError};
 use async_trait::async_trait;
 use baton_sql::database::{Database, DatabaseConfig, Dialect, Verdict};
 use baton_sql::error::SqlError;
@@ -91,18 +89,6 @@ impl SagaStore for SqlStore {
         read::get(&self.db, id).await
     }
 
-    async fn list(&self, query: ListQuery) -> Result<Vec<Record>, StoreError> {
-        read::list(&self.db, query).await
-    }
-
-    async fn search(&self, query: SearchQuery) -> Result<Found, StoreError> {
-        search::search(&self.db, query).await
-    }
-
-    async fn count(&self, search: Search, limit: u32, max_rows: u32) -> Result<Counted, StoreError> {
-        search::count(&self.db, &search, limit, max_rows).await
-    }
-
     async fn journal(&self, id: SagaId, after: u64, limit: u32) -> Result<Vec<Entry>, StoreError> {
         read::journal(&self.db, id, after, limit).await
     }
@@ -129,14 +115,6 @@ impl SagaStore for SqlStore {
         forget::forget(&self.db, before, after, limit, self.now()).await
     }
 
-    async fn index(&self, registry: &Registry, limit: u32) -> Result<Option<Indexed>, StoreError> {
-        index::step(&self.db, registry, self.now(), limit).await.map(Some)
-    }
-
-    async fn forgotten(&self, id: SagaId) -> Result<Option<Forgotten>, StoreError> {
-        forget::forgotten(&self.db, id).await
-    }
-
     fn now(&self) -> Micros {
         self.clock.now()
     }
@@ -158,6 +136,29 @@ impl SagaStore for SqlStore {
                 nothing.await.map_err(store_error)
             }
         }
+    }
+}
+
+#[async_trait]
+impl SagaQuery for SqlStore {
+    async fn list(&self, query: ListQuery) -> Result<Vec<Record>, StoreError> {
+        read::list(&self.db, query).await
+    }
+
+    async fn search(&self, query: SearchQuery) -> Result<Found, StoreError> {
+        search::search(&self.db, query).await
+    }
+
+    async fn count(&self, search: Search, limit: u32, max_rows: u32) -> Result<Counted, StoreError> {
+        search::count(&self.db, &search, limit, max_rows).await
+    }
+
+    async fn index(&self, registry: &Registry, limit: u32) -> Result<Option<Indexed>, StoreError> {
+        index::step(&self.db, registry, self.now(), limit).await.map(Some)
+    }
+
+    async fn forgotten(&self, id: SagaId) -> Result<Option<Forgotten>, StoreError> {
+        forget::forgotten(&self.db, id).await
     }
 }
 

@@ -8,7 +8,8 @@ use crate::engine::input::Act;
 use crate::held::Held;
 use crate::sagas::Registry;
 use crate::search::Search;
-use crate::store::{SagaStore, SearchQuery, StoreError};
+use crate::store::query::{SagaQuery, SearchQuery};
+use crate::store::{SagaStore, StoreError};
 use crate::workers::ordering::{Given, give, request_id};
 use crate::workers::{ends_round, repeat};
 use baton_query::filter::{Compare, Expr, NumberField, StateKind, Term, TextField, TextTest};
@@ -46,6 +47,7 @@ const ENTRIES: u32 = 1_000;
 pub struct Holds {
     desk: Desk,
     store: Arc<dyn SagaStore>,
+    query: Arc<dyn SagaQuery>,
     engine: EngineHandle,
     registry: Registry,
     worker: Uuid,
@@ -66,8 +68,14 @@ enum Pause {
 impl Holds {
     /// A worker with a name of its own.
     #[must_use]
-    pub fn new(desk: Desk, store: Arc<dyn SagaStore>, engine: EngineHandle, registry: Registry) -> Self {
-        Self { desk, store, engine, registry, worker: Uuid::now_v7(), left: Mutex::default() }
+    pub fn new(
+        desk: Desk,
+        store: Arc<dyn SagaStore>,
+        query: Arc<dyn SagaQuery>,
+        engine: EngineHandle,
+        registry: Registry,
+    ) -> Self {
+        Self { desk, store, query, engine, registry, worker: Uuid::now_v7(), left: Mutex::default() }
     }
 
     /// Runs until cancelled, which a page that was begun is waited for. While the store is away the holds known last stand.
@@ -114,7 +122,7 @@ impl Holds {
                     limit: PAGE,
                     max_rows: MAX_ROWS,
                 };
-                let found = self.store.search(query).await?;
+                let found = self.query.search(query).await?;
                 let sagas: Vec<(SagaId, u64)> =
                     found.records.iter().map(|record| (record.saga.id, record.saga.version)).collect();
                 if !sagas.is_empty() && !self.pause_all(hold, sagas).await? {

@@ -3,6 +3,7 @@
 use crate::metrics::Metrics;
 use crate::sagas::Registry;
 use crate::store::indexing::Indexed;
+use crate::store::query::SagaQuery;
 use crate::store::{SagaStore, StoreError};
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +25,7 @@ const BETWEEN: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Index {
     store: Arc<dyn SagaStore>,
+    query: Arc<dyn SagaQuery>,
     registry: Registry,
     metrics: Arc<Metrics>,
 }
@@ -31,8 +33,13 @@ pub struct Index {
 impl Index {
     /// The index of what this store holds.
     #[must_use]
-    pub fn new(store: Arc<dyn SagaStore>, registry: Registry, metrics: Arc<Metrics>) -> Self {
-        Self { store, registry, metrics }
+    pub fn new(
+        store: Arc<dyn SagaStore>,
+        query: Arc<dyn SagaQuery>,
+        registry: Registry,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self { store, query, registry, metrics }
     }
 
     /// Runs until cancelled, which a step that has begun is waited for, or for good if the store needs no index.
@@ -59,7 +66,7 @@ impl Index {
     /// One step. If it fails nothing of it happened, or all of it where the store lost the answer; the next one begins where
     /// the store says.
     pub async fn run_once(&self) -> Result<Option<Indexed>, StoreError> {
-        let indexed = self.store.index(&self.registry, STEP).await?;
+        let indexed = self.query.index(&self.registry, STEP).await?;
         let until = indexed.and_then(|indexed| indexed.until);
         let behind = until.map_or(0, |until| self.store.now().since(until).as_secs());
         self.metrics.index_behind.set(i64::try_from(behind).unwrap_or(i64::MAX));

@@ -7,7 +7,8 @@ use crate::engine::input::Act;
 use crate::sagas::Registry;
 use crate::search::Search;
 use crate::store::audit;
-use crate::store::{Record, SagaStore, SearchQuery, StoreError};
+use crate::store::query::{SagaQuery, SearchQuery};
+use crate::store::{Record, SagaStore, StoreError};
 use crate::workers::ends_round;
 use crate::workers::ordering::{Given, give, request_id};
 use crate::workers::pace::Pace;
@@ -58,7 +59,7 @@ const FORGET: u32 = 1_000;
 #[derive(Debug)]
 pub struct Jobs {
     desk: Desk,
-    store: Arc<dyn SagaStore>,
+    query: Arc<dyn SagaQuery>,
     engine: EngineHandle,
     registry: Registry,
     worker: Uuid,
@@ -77,8 +78,8 @@ struct Turn {
 impl Jobs {
     /// A worker with a name of its own.
     #[must_use]
-    pub fn new(desk: Desk, store: Arc<dyn SagaStore>, engine: EngineHandle, registry: Registry) -> Self {
-        Self { desk, store, engine, registry, worker: Uuid::now_v7(), paces: HashMap::new(), tidied: Instant::now() }
+    pub fn new(desk: Desk, query: Arc<dyn SagaQuery>, engine: EngineHandle, registry: Registry) -> Self {
+        Self { desk, query, engine, registry, worker: Uuid::now_v7(), paces: HashMap::new(), tidied: Instant::now() }
     }
 
     /// Runs until cancelled, which a page that was begun is waited for.
@@ -211,14 +212,14 @@ impl Jobs {
     /// page ends before the first of them.
     async fn next_page(&self, job: &Job, expr: Expr, limit: u32) -> Result<Result<Page, &'static str>, StoreError> {
         let search = Search::new(expr, self.registry.clone(), job.created_at);
-        let query = SearchQuery {
+        let page = SearchQuery {
             search,
             order: OrderBy::default(),
             after: Some(Place { at: 0, id: job.reached }),
             limit,
             max_rows: MAX_ROWS,
         };
-        let found = self.store.search(query).await?;
+        let found = self.query.search(page).await?;
         let busy = self.engine.busy();
         let stop = found.records.iter().position(|record| busy.is_some() && sets_under_way(record, job.verb));
         let whole = stop.is_none();

@@ -7,6 +7,7 @@ use baton_orchestrator::engine::input::{Act, Input, Verdict};
 use baton_orchestrator::engine::under_way::UnderWay;
 use baton_orchestrator::search::Search;
 use baton_orchestrator::store::SagaStore as _;
+use baton_orchestrator::store::query::SagaQuery as _;
 use baton_query::filter::parse;
 use baton_shop::saga::registry;
 use saga_core::event::{Order, Outcome, Reply, Verb};

@@ -32,7 +32,7 @@ impl Office {
 
     /// An orchestrator's worker.
     fn holds_worker(&self) -> Holds {
-        Holds::new(self.desk.clone(), self.store.clone(), self.api.engine.clone(), registry())
+        Holds::new(self.desk.clone(), self.store.clone(), self.store.clone(), self.api.engine.clone(), registry())
     }
 
     async fn start(&self, n: u8) -> SagaId {

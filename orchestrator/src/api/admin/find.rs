@@ -5,7 +5,7 @@ use crate::api::reason::of_store;
 use crate::api::view;
 use crate::sagas::Registry;
 use crate::search::Search;
-use crate::store::SearchQuery;
+use crate::store::query::SearchQuery;
 use baton_proto::baton::saga::v1 as wire;
 use baton_query::filter::{self, Expr, FilterError, Preset};
 use baton_query::order::{OrderBy, OrderError, Place};
@@ -37,7 +37,7 @@ impl Api {
         };
         let search = Search::new(filter, self.registry.clone(), self.store.now());
         let asked = SearchQuery { search, order, after, limit, max_rows: MAX_ROWS };
-        let found = self.store.search(asked).await.map_err(|error| of_store(&error))?;
+        let found = self.query.search(asked).await.map_err(|error| of_store(&error))?;
         Ok(wire::SearchSagasResponse {
             sagas: found.records.iter().map(|record| view::saga(&self.registry, record)).collect(),
             next_page_token: found.next.map(|place| page::token(&query, &place_key(place))).unwrap_or_default(),
@@ -53,7 +53,7 @@ impl Api {
             return Err(violations.into_status());
         };
         let search = Search::new(filter, self.registry.clone(), self.store.now());
-        let counted = self.store.count(search, MAX_COUNT, MAX_ROWS).await.map_err(|error| of_store(&error))?;
+        let counted = self.query.count(search, MAX_COUNT, MAX_ROWS).await.map_err(|error| of_store(&error))?;
         Ok(wire::CountSagasResponse { count: counted.count, exact: counted.exact })
     }
 }

@@ -63,7 +63,7 @@ impl Api {
         }
         let (id, now) = (Uuid::now_v7(), self.store.now());
         let search = Search::new(selected, self.registry.clone(), now);
-        let counted = self.store.count(search, MAX_COUNT, MAX_COUNT).await.map_err(|error| of_store(&error))?;
+        let counted = self.query.count(search, MAX_COUNT, MAX_COUNT).await.map_err(|error| of_store(&error))?;
         let job = Job {
             id,
             filter: request.filter,

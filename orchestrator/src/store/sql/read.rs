@@ -1,9 +1,10 @@
 //! Reads: pages by keyset, and rows that do not decode never hide the others.
 
+use crate::store::query::ListQuery;
 use crate::store::row::journal::{JOURNAL_COLUMNS, decode_entry};
 use crate::store::row::{self, OUTBOX_COLUMNS, SAGA_COLUMNS, StateCode};
 use crate::store::sql::store_error;
-use crate::store::{Fingerprint, Holder, ListQuery, OutboxMessage, Record, StartKey, StoreError, wake_second};
+use crate::store::{Fingerprint, Holder, OutboxMessage, Record, StartKey, StoreError, wake_second};
 use baton_sql::database::{Database, Dialect, Verdict};
 use baton_sql::error::SqlError;
 use baton_sql::statement::placeholders;

@@ -1,9 +1,10 @@
 //! Searches: the database narrows down, and what no column tells is decided row by row.
 
 use crate::search::Search;
+use crate::store::query::{Counted, Found, SearchQuery};
 use crate::store::row::{self, SAGA_COLUMNS};
 use crate::store::sql::{index, store_error};
-use crate::store::{Counted, Found, Record, SearchQuery, StoreError};
+use crate::store::{Record, StoreError};
 use baton_query::filter::{Arg, Dialect as FilterDialect, Translated};
 use baton_query::order::{OrderBy, OrderField, Place};
 use baton_sql::database::{Database, Dialect};

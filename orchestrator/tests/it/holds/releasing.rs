@@ -68,7 +68,9 @@ async fn a_pause_that_comes_after_its_hold_was_released_is_not_given() {
             tokio::task::yield_now().await;
         }
         let saga = SagaId([1; 16]);
-        let worker = |desk: &Desk| Holds::new(desk.clone(), bench.store.clone(), bench.handle.clone(), registry());
+        let worker = |desk: &Desk| {
+            Holds::new(desk.clone(), bench.store.clone(), bench.store.clone(), bench.handle.clone(), registry())
+        };
         // The engine stands still, and with it whoever waits for a pause.
         let desk = bench.desk.clone().expect("a desk");
         let held = Held::parse(ORDERS).expect("a name");
@@ -149,7 +151,7 @@ async fn what_one_build_cannot_resume_is_left_to_another() {
         newer.run_once().await.expect("a round");
         office.release(ORDERS).await.expect("releasing");
         let (desk, store, engine) = (office.desk.clone(), office.store.clone(), office.api.engine.clone());
-        let older = Holds::new(desk, store, engine, Registry::default());
+        let older = Holds::new(desk, store.clone(), store, engine, Registry::default());
         // The newer one has the claim until it lapses; the older one does not keep it.
         office.clock.pass(Duration::from_secs(11));
         older.run_once().await.expect("a round");
@@ -210,7 +212,7 @@ async fn more_than_one_round_looks_at_is_left_as_well() {
     office.release(ORDERS).await.expect("releasing");
     office.clock.pass(Duration::from_secs(11));
     let (desk, store, engine) = (office.desk.clone(), office.store.clone(), office.api.engine.clone());
-    Holds::new(desk, store, engine, Registry::default()).run_once().await.expect("a round");
+    Holds::new(desk, store.clone(), store, engine, Registry::default()).run_once().await.expect("a round");
     newer.run_once().await.expect("a round");
     assert_eq!(
         office.state(first).await,

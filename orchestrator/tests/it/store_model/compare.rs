@@ -4,7 +4,8 @@ use super::model::{Model, Verdict};
 use super::step::{self, KEYS, MESSAGES, SAGAS, Step, id};
 use baton_orchestrator::search::Search;
 use baton_orchestrator::store::conformance::sample::{self, Labelled};
-use baton_orchestrator::store::{ListQuery, Loaded, SagaStore, SearchQuery, StoreError};
+use baton_orchestrator::store::query::{ListQuery, SearchQuery, WholeStore};
+use baton_orchestrator::store::{Loaded, StoreError};
 use baton_query::filter::parse;
 use baton_query::order::OrderBy;
 use proptest::prelude::*;
@@ -30,7 +31,7 @@ impl Time {
 }
 
 /// Fails where the store, which is empty, differs from the model.
-pub async fn compare(store: &dyn SagaStore, time: &Time, history: Vec<Step>) -> Result<(), TestCaseError> {
+pub async fn compare(store: &dyn WholeStore, time: &Time, history: Vec<Step>) -> Result<(), TestCaseError> {
     time.0.store(sample::START.0, Ordering::SeqCst);
     let mut model = Model::at(sample::START);
     for step in history {
@@ -74,7 +75,7 @@ pub async fn compare(store: &dyn SagaStore, time: &Time, history: Vec<Step>) -> 
     Ok(())
 }
 
-async fn commit(store: &dyn SagaStore, model: &mut Model, batch: &step::Batch) -> Result<(), TestCaseError> {
+async fn commit(store: &dyn WholeStore, model: &mut Model, batch: &step::Batch) -> Result<(), TestCaseError> {
     let batch = batch.without(|saga| model.forgotten(saga).is_some());
     let seen = Arc::new(Mutex::new(None));
     let (slot, decided) = (Arc::clone(&seen), batch.clone());
@@ -109,7 +110,7 @@ fn verdict_of(error: &StoreError) -> Option<Verdict> {
 }
 
 /// Everything there is, by every way to read it.
-async fn same_contents(store: &dyn SagaStore, model: &Model) -> Result<(), TestCaseError> {
+async fn same_contents(store: &dyn WholeStore, model: &Model) -> Result<(), TestCaseError> {
     for saga in (0..SAGAS).map(id) {
         prop_assert_eq!(store.get(saga).await.unwrap(), model.get(saga));
         prop_assert_eq!(store.journal(saga, 0, 100).await.unwrap(), model.journal(saga, 0, 100));

@@ -5,9 +5,9 @@ use baton_orchestrator::sagas::Registry;
 use baton_orchestrator::search::Search;
 use baton_orchestrator::store::forgetting::{Forgotten, Sweep};
 use baton_orchestrator::store::indexing::Indexed;
+use baton_orchestrator::store::query::{Counted, Found, ListQuery, SagaQuery, SearchQuery, WholeStore};
 use baton_orchestrator::store::{
-    Changes, Counted, Decide, Found, Holder, ListQuery, Loaded, OutboxMessage, Record, SagaStore, SearchQuery,
-    StartKey, StoreError,
+    Changes, Decide, Holder, Loaded, OutboxMessage, Record, SagaStore, StartKey, StoreError,
 };
 use saga_core::event::Entry;
 use saga_core::saga::{DefinitionId, SagaId};
@@ -137,7 +137,7 @@ pub struct Defective<S> {
     pub defect: Defect,
 }
 
-impl<S: SagaStore> Defective<S> {
+impl<S: WholeStore> Defective<S> {
     /// Writes the spoiled changes and claims to have written the others.
     async fn spoiled(&self, ids: Vec<SagaId>, mut decide: Decide, spoil: Spoil) -> Result<Changes, StoreError> {
         let claimed = Arc::new(Mutex::new(Changes::default()));
@@ -154,7 +154,7 @@ impl<S: SagaStore> Defective<S> {
 }
 
 #[async_trait]
-impl<S: SagaStore> SagaStore for Defective<S> {
+impl<S: WholeStore> SagaStore for Defective<S> {
     async fn commit(&self, mut ids: Vec<SagaId>, decide: Decide) -> Result<Changes, StoreError> {
         match self.defect {
             Defect::Writes(spoil) => self.spoiled(ids, decide, spoil).await,
@@ -178,31 +178,6 @@ impl<S: SagaStore> SagaStore for Defective<S> {
 
     async fn get(&self, id: SagaId) -> Result<Option<Record>, StoreError> {
         self.inner.get(id).await
-    }
-
-    async fn list(&self, query: ListQuery) -> Result<Vec<Record>, StoreError> {
-        if !matches!(self.defect, Defect::FoldsCase) {
-            return self.inner.list(query).await;
-        }
-        let all = ListQuery { business_key: None, limit: u32::MAX, ..query.clone() };
-        let mut found = self.inner.list(all).await?;
-        if let Some(key) = query.business_key {
-            found.retain(|record| record.business_key.eq_ignore_ascii_case(&key));
-        }
-        found.truncate(query.limit as usize);
-        Ok(found)
-    }
-
-    async fn search(&self, query: SearchQuery) -> Result<Found, StoreError> {
-        let mut found = self.inner.search(query).await?;
-        if matches!(self.defect, Defect::LosesASaga) {
-            found.records.pop();
-        }
-        Ok(found)
-    }
-
-    async fn count(&self, search: Search, limit: u32, max_rows: u32) -> Result<Counted, StoreError> {
-        self.inner.count(search, limit, max_rows).await
     }
 
     async fn journal(&self, id: SagaId, after: u64, limit: u32) -> Result<Vec<Entry>, StoreError> {
@@ -251,19 +226,47 @@ impl<S: SagaStore> SagaStore for Defective<S> {
         self.inner.forget(before, after, limit).await
     }
 
-    async fn index(&self, registry: &Registry, limit: u32) -> Result<Option<Indexed>, StoreError> {
-        self.inner.index(registry, limit).await
-    }
-
-    async fn forgotten(&self, id: SagaId) -> Result<Option<Forgotten>, StoreError> {
-        self.inner.forgotten(id).await
-    }
-
     fn now(&self) -> Micros {
         self.inner.now()
     }
 
     async fn ready(&self) -> Result<(), StoreError> {
         self.inner.ready().await
+    }
+}
+
+#[async_trait]
+impl<S: WholeStore> SagaQuery for Defective<S> {
+    async fn list(&self, query: ListQuery) -> Result<Vec<Record>, StoreError> {
+        if !matches!(self.defect, Defect::FoldsCase) {
+            return self.inner.list(query).await;
+        }
+        let all = ListQuery { business_key: None, limit: u32::MAX, ..query.clone() };
+        let mut found = self.inner.list(all).await?;
+        if let Some(key) = query.business_key {
+            found.retain(|record| record.business_key.eq_ignore_ascii_case(&key));
+        }
+        found.truncate(query.limit as usize);
+        Ok(found)
+    }
+
+    async fn search(&self, query: SearchQuery) -> Result<Found, StoreError> {
+        let mut found = self.inner.search(query).await?;
+        if matches!(self.defect, Defect::LosesASaga) {
+            found.records.pop();
+        }
+        Ok(found)
+    }
+
+    async fn count(&self, search: Search, limit: u32, max_rows: u32) -> Result<Counted, StoreError> {
+        self.inner.count(search, limit, max_rows).await
+    }
+
+    async fn index(&self, registry: &Registry, limit: u32) -> Result<Option<Indexed>, StoreError> {
+        self.inner.index(registry, limit).await
+    }
+
+    async fn forgotten(&self, id: SagaId) -> Result<Option<Forgotten>, StoreError> {
+        self.inner.forgotten(id).await
     }
 }

@@ -8,8 +8,8 @@ mod defect;
 mod model;
 mod step;
 
-use baton_orchestrator::store::SagaStore;
 use baton_orchestrator::store::memory::MemoryStore;
+use baton_orchestrator::store::query::WholeStore;
 use baton_orchestrator::store::sql::SqlStore;
 use baton_sql::database::{DatabaseConfig, Verdict};
 use compare::{Time, compare};
@@ -114,7 +114,7 @@ fn every_planted_defect_is_noticed() {
         let found = explore("every_planted_defect_is_noticed", PLANTED, |history| {
             let time = Time::new();
             let store = Defective { inner: MemoryStore::new(time.clock()), defect: *defect };
-            runtime.block_on(compare(&store as &dyn SagaStore, &time, history))
+            runtime.block_on(compare(&store as &dyn WholeStore, &time, history))
         });
         assert!(found.is_err(), "a store that {name} passes for a good one");
     }

@@ -3,8 +3,9 @@
 use super::step;
 use baton_orchestrator::store::conformance::sample;
 use baton_orchestrator::store::forgetting::Forgotten;
+use baton_orchestrator::store::query::ListQuery;
 use baton_orchestrator::store::row::StateCode;
-use baton_orchestrator::store::{Changes, Holder, ListQuery, Loaded, OutboxMessage, Record, StartKey};
+use baton_orchestrator::store::{Changes, Holder, Loaded, OutboxMessage, Record, StartKey};
 use saga_core::event::Entry;
 use saga_core::saga::{DefinitionId, SagaId};
 use saga_core::time::Micros;

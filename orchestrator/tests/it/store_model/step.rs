@@ -2,8 +2,9 @@
 
 use baton_orchestrator::sagas::attributes;
 use baton_orchestrator::store::conformance::sample::{self, Labelled};
+use baton_orchestrator::store::query::ListQuery;
 use baton_orchestrator::store::row::{StateCode, data_value};
-use baton_orchestrator::store::{Changes, Fingerprint, Insert, ListQuery, Loaded, Record, Update};
+use baton_orchestrator::store::{Changes, Fingerprint, Insert, Loaded, Record, Update};
 use baton_query::filter::Attribute;
 use bytes::Bytes;
 use proptest::collection::vec;

@@ -7,9 +7,9 @@ use baton_orchestrator::search::Search;
 use baton_orchestrator::store::forgetting::{Forgotten, Sweep};
 use baton_orchestrator::store::indexing::Indexed;
 use baton_orchestrator::store::memory::MemoryStore;
+use baton_orchestrator::store::query::{Counted, Found, ListQuery, SagaQuery, SearchQuery, WholeStore};
 use baton_orchestrator::store::{
-    Changes, Counted, Decide, Found, Holder, ListQuery, Loaded, OutboxMessage, Record, SagaStore, SearchQuery,
-    StartKey, StoreError, Update,
+    Changes, Decide, Holder, Loaded, OutboxMessage, Record, SagaStore, StartKey, StoreError, Update,
 };
 use saga_core::event::Entry;
 use saga_core::saga::{DefinitionId, SagaId, State};
@@ -39,7 +39,7 @@ pub enum Fault {
 /// A store, in memory unless the test says otherwise, that fails on order.
 #[derive(Debug)]
 pub struct FaultyStore {
-    pub inner: Arc<dyn SagaStore>,
+    pub inner: Arc<dyn WholeStore>,
     faults: Mutex<Vec<Fault>>,
     /// No move of this saga is ever taken.
     refused: Mutex<Option<SagaId>>,
@@ -60,7 +60,7 @@ impl FaultyStore {
         Self::over(Arc::new(MemoryStore::new(Arc::new(move || clock.now()))))
     }
 
-    pub fn over(inner: Arc<dyn SagaStore>) -> Arc<Self> {
+    pub fn over(inner: Arc<dyn WholeStore>) -> Arc<Self> {
         Arc::new(Self {
             inner,
             faults: Mutex::default(),
@@ -227,25 +227,6 @@ impl SagaStore for FaultyStore {
         self.inner.get(id).await
     }
 
-    async fn list(&self, query: ListQuery) -> Result<Vec<Record>, StoreError> {
-        self.inner.list(query).await
-    }
-
-    async fn search(&self, query: SearchQuery) -> Result<Found, StoreError> {
-        let sick = *self.sick.lock().unwrap();
-        if let Some(id) = sick
-            && let Some(record) = self.inner.get(id).await?
-            && query.search.matches(&record)
-        {
-            self.healthy(id)?;
-        }
-        self.inner.search(query).await
-    }
-
-    async fn count(&self, search: Search, limit: u32, max_rows: u32) -> Result<Counted, StoreError> {
-        self.inner.count(search, limit, max_rows).await
-    }
-
     async fn journal(&self, id: SagaId, after: u64, limit: u32) -> Result<Vec<Entry>, StoreError> {
         self.inner.journal(id, after, limit).await
     }
@@ -282,14 +263,6 @@ impl SagaStore for FaultyStore {
         }
     }
 
-    async fn index(&self, registry: &Registry, limit: u32) -> Result<Option<Indexed>, StoreError> {
-        self.inner.index(registry, limit).await
-    }
-
-    async fn forgotten(&self, id: SagaId) -> Result<Option<Forgotten>, StoreError> {
-        self.inner.forgotten(id).await
-    }
-
     fn now(&self) -> Micros {
         self.inner.now()
     }
@@ -297,5 +270,35 @@ impl SagaStore for FaultyStore {
     async fn ready(&self) -> Result<(), StoreError> {
         self.looks.fetch_add(1, Ordering::SeqCst);
         self.inner.ready().await
+    }
+}
+
+#[async_trait]
+impl SagaQuery for FaultyStore {
+    async fn list(&self, query: ListQuery) -> Result<Vec<Record>, StoreError> {
+        self.inner.list(query).await
+    }
+
+    async fn search(&self, query: SearchQuery) -> Result<Found, StoreError> {
+        let sick = *self.sick.lock().unwrap();
+        if let Some(id) = sick
+            && let Some(record) = self.inner.get(id).await?
+            && query.search.matches(&record)
+        {
+            self.healthy(id)?;
+        }
+        self.inner.search(query).await
+    }
+
+    async fn count(&self, search: Search, limit: u32, max_rows: u32) -> Result<Counted, StoreError> {
+        self.inner.count(search, limit, max_rows).await
+    }
+
+    async fn index(&self, registry: &Registry, limit: u32) -> Result<Option<Indexed>, StoreError> {
+        self.inner.index(registry, limit).await
+    }
+
+    async fn forgotten(&self, id: SagaId) -> Result<Option<Forgotten>, StoreError> {
+        self.inner.forgotten(id).await
     }
 }

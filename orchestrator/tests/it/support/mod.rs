@@ -203,6 +203,7 @@ impl Bench {
             bus: self.bus.clone(),
             overview: Memo::default(),
             store: self.store.clone(),
+            query: self.store.clone(),
             desk: self.desk.clone(),
             probe,
             registry: registry(),

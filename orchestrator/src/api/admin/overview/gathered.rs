@@ -4,7 +4,8 @@ use crate::api::Api;
 use crate::api::view::{self, timestamp};
 use crate::desk::instances::{Instance, Sample};
 use crate::search::Search;
-use crate::store::{SearchQuery, StoreError};
+use crate::store::StoreError;
+use crate::store::query::SearchQuery;
 use crate::workers::beat::STRETCH;
 use baton_courier::bus::Destination;
 use baton_proto::baton::saga::v1 as wire;
@@ -66,7 +67,7 @@ impl Api {
         let mut counts = Vec::new();
         for state in StateKind::ALL {
             let search = self.searching(&format!("state = {}", state.as_str()));
-            let counted = self.store.count(search, MOST, MOST).await?;
+            let counted = self.query.count(search, MOST, MOST).await?;
             let state = view::kind(state).into();
             counts.push(wire::StateCount { state, count: counted.count, exact: counted.exact });
         }
@@ -79,7 +80,7 @@ impl Api {
             let order = OrderBy { field, descending: false };
             let search = self.searching(filter);
             let query = SearchQuery { search, order, after: None, limit: 1, max_rows: MAX_ROWS };
-            let found = self.store.search(query).await?;
+            let found = self.query.search(query).await?;
             Ok(found.records.first().map(|record| view::saga(&self.registry, record)))
         };
         let under_way = first("state = running OR state = compensating", OrderField::CreateTime).await?;
