@@ -22,8 +22,8 @@ use baton_courier::bus::CommandBus;
 use baton_courier::local::{LocalBus, LocalConfig};
 use baton_orchestrator::api::Api;
 use baton_orchestrator::coord::local::LocalCoord;
-use baton_orchestrator::desk::Desk;
 use baton_orchestrator::metrics::Metrics;
+use baton_orchestrator::operations::Operations;
 use baton_orchestrator::store::StoreError;
 use baton_orchestrator::store::sql::SqlStore;
 use baton_orchestrator::wiring::vital::Vital;
@@ -185,7 +185,7 @@ fn parts(config: &Config, linked: &Linked, cast: &Cast, store: Arc<SqlStore>, bu
         (mortal.name.to_owned(), Reached { channel: mortal.own(), service })
     });
     Parts {
-        desk: Some(Desk::new(store.clone())),
+        operations: Some(Operations::new(store.clone())),
         webhook: None,
         query: store.clone(),
         store,

@@ -10,8 +10,8 @@ use crate::{databases, signals, telemetry, webhook, wiring};
 use baton_console::guard::Guard;
 use baton_courier::bus::CommandBus;
 use baton_orchestrator::api::Api;
-use baton_orchestrator::desk::Desk;
 use baton_orchestrator::metrics::Metrics;
+use baton_orchestrator::operations::Operations;
 use baton_orchestrator::store::SagaStore;
 use baton_orchestrator::store::migrations::MIGRATIONS;
 use baton_orchestrator::store::sql::SqlStore;
@@ -46,7 +46,7 @@ pub async fn run(config: Config, linked: &Linked, colour: bool) -> Result<(), Fa
     let parts = Parts {
         store: store.clone(),
         query: store.clone(),
-        desk: Some(Desk::new(store.clone())),
+        operations: Some(Operations::new(store.clone())),
         webhook: webhook::configured(&config.incidents)?,
         bus: bus.clone(),
         coord: wiring::coord(&config.coord)?,

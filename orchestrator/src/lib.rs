@@ -17,11 +17,11 @@
 
 pub mod api;
 pub mod coord;
-pub mod desk;
 pub mod engine;
 pub mod held;
 pub mod metrics;
 pub mod notify;
+pub mod operations;
 pub mod sagas;
 pub mod search;
 pub mod shown;

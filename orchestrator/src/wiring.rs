@@ -8,8 +8,6 @@ use crate::api::client::SagaClient;
 use crate::api::forward::{Server, forward};
 use crate::api::reason::SagaReason;
 use crate::coord::Coord;
-use crate::desk::Desk;
-use crate::desk::instances::Own;
 use crate::engine::attempt::{Committer, NewId};
 use crate::engine::driver::Engine;
 use crate::engine::handle::EngineHandle;
@@ -18,6 +16,8 @@ use crate::engine::sender::Sender;
 use crate::engine::under_way::UnderWay;
 use crate::metrics::Metrics;
 use crate::notify::Notifier;
+use crate::operations::Operations;
+use crate::operations::instances::Own;
 use crate::sagas::Registry;
 use crate::shown::Redactor;
 use crate::store::SagaStore;
@@ -105,8 +105,8 @@ pub struct Parts {
     /// Answers about it.
     pub query: Arc<dyn SagaQuery>,
     /// What operators' own work is kept in; `None` leaves jobs, holds, dead letters and the audit out.
-    pub desk: Option<Desk>,
-    /// Who hears of stuck sagas, if anybody does; only with a desk.
+    pub operations: Option<Operations>,
+    /// Who hears of stuck sagas, if anybody does; only with operations.
     pub webhook: Option<Arc<dyn Webhook>>,
     /// Commands out, replies in.
     pub bus: Arc<dyn CommandBus>,
@@ -187,7 +187,7 @@ impl Orchestrator {
             registry: parts.registry.clone(),
             new_id: chance.new_id,
             known: Known::default(),
-            holds: parts.desk.as_ref().map(|desk| desk.known_holds()).unwrap_or_default(),
+            holds: parts.operations.as_ref().map(|operations| operations.known_holds()).unwrap_or_default(),
             under_way: under_way.clone(),
             #[cfg(feature = "planted-bugs")]
             planted: chance.plant.map(|plant| plant(&sender)),
@@ -208,14 +208,14 @@ impl Orchestrator {
             metrics.clone(),
             settings.waker_pause,
         );
-        let beating = parts.desk.clone().map(|desk| {
+        let beating = parts.operations.clone().map(|operations| {
             let (address, version) = (settings.address.clone(), env!("CARGO_PKG_VERSION"));
-            Beating::new(desk, metrics.clone(), Own { id: Uuid::now_v7(), address, version })
+            Beating::new(operations, metrics.clone(), Own { id: Uuid::now_v7(), address, version })
         });
-        let burden = parts.desk.clone().map(|desk| Burden::new(desk, metrics.clone()));
-        let incidents = parts.desk.clone().map(|desk| {
+        let burden = parts.operations.clone().map(|operations| Burden::new(operations, metrics.clone()));
+        let incidents = parts.operations.clone().map(|operations| {
             let (store, registry) = (parts.store.clone(), parts.registry.clone());
-            Incidents::new(desk, store, registry, metrics.clone(), parts.webhook.clone())
+            Incidents::new(operations, store, registry, metrics.clone(), parts.webhook.clone())
         });
         let index = Index::new(parts.store.clone(), parts.query.clone(), parts.registry.clone(), metrics.clone());
         let census = Census::new(parts.store.clone(), under_way, metrics);
@@ -232,16 +232,16 @@ impl Orchestrator {
         let beating = beating.map(|beating| tokio::spawn(beating.run(stop.clone())));
         let burden = burden.map(|burden| tokio::spawn(burden.run(stop.clone())));
         let incidents = incidents.map(|incidents| tokio::spawn(incidents.run(stop.clone())));
-        let collectors = parts.desk.iter().flat_map(|desk| {
+        let collectors = parts.operations.iter().flat_map(|operations| {
             let commands = parts.registry.participants().into_iter().map(Destination::Commands);
             let destinations = commands.chain([Destination::Replies]);
-            destinations.map(|destination| Collector::new(desk.clone(), parts.bus.clone(), destination))
+            destinations.map(|destination| Collector::new(operations.clone(), parts.bus.clone(), destination))
         });
         let collectors = collectors.map(|collector| tokio::spawn(collector.run(stop.clone())));
-        let jobs = parts.desk.clone().map(|desk| {
+        let jobs = parts.operations.clone().map(|operations| {
             let (store, query, registry) = (parts.store.clone(), parts.query.clone(), parts.registry.clone());
-            let jobs = Jobs::new(desk.clone(), query.clone(), handle.clone(), registry.clone());
-            let holds = Holds::new(desk, store, query, handle.clone(), registry);
+            let jobs = Jobs::new(operations.clone(), query.clone(), handle.clone(), registry.clone());
+            let holds = Holds::new(operations, store, query, handle.clone(), registry);
             [tokio::spawn(jobs.run(stop.clone())), tokio::spawn(holds.run(stop.clone()))]
         });
         let workers = workers
@@ -257,7 +257,7 @@ impl Orchestrator {
             engine: handle,
             store: parts.store.clone(),
             query: parts.query.clone(),
-            desk: parts.desk.clone(),
+            operations: parts.operations.clone(),
             bus: parts.bus.clone(),
             overview: Memo::default(),
             probe: parts.probe.clone(),
@@ -368,7 +368,7 @@ mod tests {
         let parts = Parts {
             store: store.clone(),
             query: store,
-            desk: None,
+            operations: None,
             webhook: None,
             bus: Arc::new(LocalBus::new(LocalConfig::default())),
             coord: Arc::new(LocalCoord::new()),

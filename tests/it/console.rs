@@ -6,8 +6,8 @@ use crate::support::hostile;
 use crate::support::stuck;
 use baton_courier::bus::{CommandBus as _, Destination, Message};
 use baton_courier::rabbitmq::{RabbitBus, RabbitConfig};
-use baton_orchestrator::desk::Desk;
-use baton_orchestrator::desk::letters::NewLetter;
+use baton_orchestrator::operations::Operations;
+use baton_orchestrator::operations::letters::NewLetter;
 use baton_orchestrator::store::sql::SqlStore;
 use baton_sql::database::DatabaseConfig;
 use baton_supervisor::chaos::Served;
@@ -60,8 +60,8 @@ async fn the_embedded_shape_in_a_browser() {
                 body: Bytes::from_static(b"\xff\xffnobody can read this"),
                 sagas: Vec::new(),
             };
-            let desk = Desk::new(Arc::new(store.clone()));
-            assert_eq!(desk.keep_letters(&[letter]).await.expect("kept"), 1);
+            let operations = Operations::new(Arc::new(store.clone()));
+            assert_eq!(operations.keep_letters(&[letter]).await.expect("kept"), 1);
             id.to_string()
         }
         ("hostile", _) => {

@@ -52,7 +52,7 @@ impl Stage {
                 let parts = Parts {
                     store: store.clone(),
                     query: store,
-                    desk: None,
+                    operations: None,
                     webhook: None,
                     bus,
                     coord: Arc::new(SimCoord { world: self.world.clone(), hints: self.hints.clone() }),

@@ -23,9 +23,9 @@ pub mod sagas;
 pub mod view;
 
 use crate::api::admin::overview::Memo;
-use crate::desk::Desk;
 use crate::engine::handle::EngineHandle;
 use crate::notify::Notifier;
+use crate::operations::Operations;
 use crate::sagas::Registry;
 use crate::shown::Redactor;
 use crate::store::SagaStore;
@@ -45,8 +45,8 @@ pub struct Api {
     pub store: Arc<dyn SagaStore>,
     /// Answers questions about them.
     pub query: Arc<dyn SagaQuery>,
-    /// What operators' own work is kept in, if this orchestrator has a desk.
-    pub desk: Option<Desk>,
+    /// What operators' own work is kept in, if this orchestrator keeps any of it.
+    pub operations: Option<Operations>,
     /// Asks participants what they know.
     pub probe: Arc<dyn Probe>,
     /// The sagas this build knows.
@@ -64,8 +64,8 @@ pub struct Api {
 }
 
 impl Api {
-    /// The desk, for calls that cannot do without.
-    fn desk(&self) -> Result<&Desk, Status> {
-        self.desk.as_ref().ok_or_else(|| Status::unimplemented("this orchestrator has no desk for operators"))
+    /// Operators' own work, for calls that cannot do without.
+    fn operations(&self) -> Result<&Operations, Status> {
+        self.operations.as_ref().ok_or_else(|| Status::unimplemented("this orchestrator keeps no operations"))
     }
 }

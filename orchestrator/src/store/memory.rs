@@ -250,7 +250,7 @@ impl Tables {
                 return conflict(format!("message {} exists", message.id));
             }
         }
-        // Holds live on the desk, which this store has not got.
+        // Holds are among the operations, which this store has not got.
         if !changes.marks.is_empty() {
             return Err(StoreError::HoldLifted(changes.marks.iter().map(|mark| mark.held.clone()).collect()));
         }

@@ -1,8 +1,8 @@
 //! The beat: an orchestrator tells the others, through the database, that it lives and what it did, and at last that it goes.
 
-use crate::desk::Desk;
-use crate::desk::instances::{Own, Sample};
 use crate::metrics::Metrics;
+use crate::operations::Operations;
+use crate::operations::instances::{Own, Sample};
 use crate::store::StoreError;
 use crate::workers::repeat;
 use saga_core::time::Micros;
@@ -19,7 +19,7 @@ const LEAVING: Duration = Duration::from_secs(1);
 /// Beats.
 #[derive(Debug)]
 pub struct Beating {
-    desk: Desk,
+    operations: Operations,
     metrics: Arc<Metrics>,
     own: Own,
 }
@@ -27,14 +27,14 @@ pub struct Beating {
 impl Beating {
     /// For a process that is called that for as long as it lives.
     #[must_use]
-    pub fn new(desk: Desk, metrics: Arc<Metrics>, own: Own) -> Self {
-        Self { desk, metrics, own }
+    pub fn new(operations: Operations, metrics: Arc<Metrics>, own: Own) -> Self {
+        Self { operations, metrics, own }
     }
 
     /// Runs until cancelled, and then takes its process off the list.
     pub async fn run(self, stop: CancellationToken) {
         repeat(&stop, STRETCH, "no beat", || self.run_once()).await;
-        match tokio::time::timeout(LEAVING, self.desk.leave(self.own.id)).await {
+        match tokio::time::timeout(LEAVING, self.operations.leave(self.own.id)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::debug!(%error, "left without a word"),
             Err(_) => tracing::debug!("left without a word: the database does not answer"),
@@ -47,9 +47,9 @@ impl Beating {
     /// If the database cannot be written; what was counted since the last beat is then lost to the picture.
     pub async fn run_once(&self) -> Result<(), StoreError> {
         let stretch = i64::try_from(STRETCH.as_micros()).unwrap_or(i64::MAX);
-        let at = Micros(self.desk.now().0 / stretch * stretch);
+        let at = Micros(self.operations.now().0 / stretch * stretch);
         let under_way = u64::try_from(self.metrics.under_way.get()).unwrap_or(0);
         let sample = Sample { at, beat: self.metrics.vitals.take(), under_way };
-        self.desk.beat(&self.own, sample).await
+        self.operations.beat(&self.own, sample).await
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! Every orchestrator counts the whole installation's, so that one that is left tells of all.
 
-use crate::desk::Desk;
 use crate::metrics::Metrics;
+use crate::operations::Operations;
 use crate::store::StoreError;
 use crate::workers::repeat;
 use std::sync::Arc;
@@ -16,15 +16,15 @@ const PAUSE: Duration = Duration::from_secs(5);
 /// Looks.
 #[derive(Debug)]
 pub struct Burden {
-    desk: Desk,
+    operations: Operations,
     metrics: Arc<Metrics>,
 }
 
 impl Burden {
-    /// Of what this desk's database holds.
+    /// Of what this database holds.
     #[must_use]
-    pub fn new(desk: Desk, metrics: Arc<Metrics>) -> Self {
-        Self { desk, metrics }
+    pub fn new(operations: Operations, metrics: Arc<Metrics>) -> Self {
+        Self { operations, metrics }
     }
 
     /// Runs until cancelled. While the database is away the last figures stand.
@@ -37,8 +37,8 @@ impl Burden {
     /// # Errors
     /// If the database cannot be asked.
     pub async fn run_once(&self) -> Result<(), StoreError> {
-        self.metrics.dead_letters.set(self.desk.waiting_letters().await?.into());
-        let late = self.desk.overdue().await?;
+        self.metrics.dead_letters.set(self.operations.waiting_letters().await?.into());
+        let late = self.operations.overdue().await?;
         self.metrics.overdue_age.set(i64::try_from(late.as_secs()).unwrap_or(i64::MAX));
         Ok(())
     }

@@ -1,11 +1,11 @@
 //! Holds: pauses the sagas that wait at what is held, and resumes exactly those once it is released. Those that come there
 //! later are paused by the engine, in the commit that brings them there.
 
-use crate::desk::Desk;
-use crate::desk::holds::Hold;
 use crate::engine::handle::EngineHandle;
 use crate::engine::input::Act;
 use crate::held::Held;
+use crate::operations::Operations;
+use crate::operations::holds::Hold;
 use crate::sagas::Registry;
 use crate::search::Search;
 use crate::store::query::{SagaQuery, SearchQuery};
@@ -45,7 +45,7 @@ const ENTRIES: u32 = 1_000;
 /// Sees to holds.
 #[derive(Debug)]
 pub struct Holds {
-    desk: Desk,
+    operations: Operations,
     store: Arc<dyn SagaStore>,
     query: Arc<dyn SagaQuery>,
     engine: EngineHandle,
@@ -69,13 +69,13 @@ impl Holds {
     /// A worker with a name of its own.
     #[must_use]
     pub fn new(
-        desk: Desk,
+        operations: Operations,
         store: Arc<dyn SagaStore>,
         query: Arc<dyn SagaQuery>,
         engine: EngineHandle,
         registry: Registry,
     ) -> Self {
-        Self { desk, store, query, engine, registry, worker: Uuid::now_v7(), left: Mutex::default() }
+        Self { operations, store, query, engine, registry, worker: Uuid::now_v7(), left: Mutex::default() }
     }
 
     /// Runs until cancelled, which a page that was begun is waited for. While the store is away the holds known last stand.
@@ -86,7 +86,7 @@ impl Holds {
     /// One round. What fails, or is cut off by a crash, is done again by whoever claims the hold next, under the same
     /// request ids. A hold that cannot be seen to does not keep the others waiting.
     pub async fn run_once(&self) -> Result<(), StoreError> {
-        for hold in self.desk.holds().await? {
+        for hold in self.operations.holds().await? {
             if hold.release.is_some() && self.leaves(&hold.held) {
                 continue;
             }
@@ -100,7 +100,7 @@ impl Holds {
     }
 
     async fn see_to(&self, held: &Held) -> Result<(), StoreError> {
-        let Some(hold) = self.desk.claim_hold(held, self.worker, LEASE).await? else { return Ok(()) };
+        let Some(hold) = self.operations.claim_hold(held, self.worker, LEASE).await? else { return Ok(()) };
         match &hold.release {
             None => self.pause(&hold).await,
             Some((actor, reason)) => self.resume(&hold, actor, reason).await,
@@ -139,8 +139,8 @@ impl Holds {
 
     async fn pause_all(&self, hold: &Hold, sagas: Vec<(SagaId, u64)>) -> Result<bool, StoreError> {
         // Renewed with every page, so that nobody else works on the hold meanwhile.
-        if self.desk.claim_hold(&hold.held, self.worker, LEASE).await?.is_none()
-            || !self.desk.mark(&hold.held, self.worker, sagas.clone()).await?
+        if self.operations.claim_hold(&hold.held, self.worker, LEASE).await?.is_none()
+            || !self.operations.mark(&hold.held, self.worker, sagas.clone()).await?
         {
             return Ok(false);
         }
@@ -150,7 +150,7 @@ impl Holds {
         let given = join_all(given).await;
         let not_paused = sagas.iter().zip(&given).filter(|(_, given)| matches!(given, Given::Failed { .. }));
         let not_paused: Vec<(SagaId, u64)> = not_paused.map(|(seen, _)| *seen).collect();
-        self.desk.unmark(&hold.held, not_paused).await?;
+        self.operations.unmark(&hold.held, not_paused).await?;
         Ok(true)
     }
 
@@ -158,11 +158,15 @@ impl Holds {
         let (mut after, mut unclear) = (None, Vec::new());
         for _ in 0..PAGES {
             if self.engine.crowded().or_else(|| self.engine.busy()).is_some()
-                || self.desk.claim_hold(&hold.held, self.worker, LEASE).await?.is_none_or(|hold| hold.release.is_none())
+                || self
+                    .operations
+                    .claim_hold(&hold.held, self.worker, LEASE)
+                    .await?
+                    .is_none_or(|hold| hold.release.is_none())
             {
                 return Ok(());
             }
-            let marked = self.desk.marked(&hold.held, after, PAGE).await?;
+            let marked = self.operations.marked(&hold.held, after, PAGE).await?;
             let Some((last, _)) = marked.last() else {
                 break;
             };
@@ -193,14 +197,14 @@ impl Holds {
                 kept.push(*saga);
             }
             let over = marked.iter().filter(|(saga, _)| !kept.contains(saga)).copied().collect();
-            self.desk.unmark(&hold.held, over).await?;
+            self.operations.unmark(&hold.held, over).await?;
             if !is_settled {
                 return Ok(());
             }
         }
         match unclear.first() {
             // If there are more than a round looks at, it stays until the last of them.
-            None => self.desk.forget_hold(&hold.held).await,
+            None => self.operations.forget_hold(&hold.held).await,
             Some(first) => self.leave(hold, unclear.len(), *first).await,
         }
     }
@@ -210,13 +214,14 @@ impl Holds {
     async fn leave(&self, hold: &Hold, sagas: usize, first: SagaId) -> Result<(), StoreError> {
         let hold_name = hold.held.name();
         tracing::warn!(hold = hold_name, sagas, %first, "released, but this build cannot resume what it paused");
-        let until = Micros(self.desk.now().0.saturating_add(i64::try_from(LEASE.as_micros()).unwrap_or(i64::MAX)));
+        let until =
+            Micros(self.operations.now().0.saturating_add(i64::try_from(LEASE.as_micros()).unwrap_or(i64::MAX)));
         self.left.lock().unwrap_or_else(PoisonError::into_inner).insert(hold.held.clone(), until);
-        self.desk.leave_hold(&hold.held, self.worker).await
+        self.operations.leave_hold(&hold.held, self.worker).await
     }
 
     fn leaves(&self, held: &Held) -> bool {
-        let now = self.desk.now();
+        let now = self.operations.now();
         let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
         left.retain(|_, until| *until > now);
         left.contains_key(held)
@@ -229,7 +234,7 @@ impl Holds {
         // Whoever has the claim may be another one by the time the pause is committed, and the hold be gone.
         let pauses = (order.verb == Verb::Pause).then(|| hold.held.clone());
         let act = Act { version: Some(version), request, release, hold: pauses, ..Act::new(saga, order) };
-        give(&self.engine, &self.desk, act).await
+        give(&self.engine, &self.operations, act).await
     }
 
     /// A saga is paused by this hold if since it was marked its journal has the hold's pause, and no order after that. Late

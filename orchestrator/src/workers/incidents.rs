@@ -1,8 +1,8 @@
 //! Incidents are told: every saga that gets stuck, to a webhook, until somebody says they have heard.
 
-use crate::desk::Desk;
-use crate::desk::incidents::{Incident, MAX_ATTEMPTS};
 use crate::metrics::Metrics;
+use crate::operations::Operations;
+use crate::operations::incidents::{Incident, MAX_ATTEMPTS};
 use crate::sagas::Registry;
 use crate::store::{SagaStore, StoreError};
 use crate::workers::repeat;
@@ -40,7 +40,7 @@ pub trait Webhook: Send + Sync + fmt::Debug + 'static {
 /// Looks for incidents and tells them.
 #[derive(Debug)]
 pub struct Incidents {
-    desk: Desk,
+    operations: Operations,
     store: Arc<dyn SagaStore>,
     registry: Registry,
     metrics: Arc<Metrics>,
@@ -51,13 +51,13 @@ impl Incidents {
     /// Without a webhook incidents are only counted.
     #[must_use]
     pub fn new(
-        desk: Desk,
+        operations: Operations,
         store: Arc<dyn SagaStore>,
         registry: Registry,
         metrics: Arc<Metrics>,
         webhook: Option<Arc<dyn Webhook>>,
     ) -> Self {
-        Self { desk, store, registry, metrics, webhook }
+        Self { operations, store, registry, metrics, webhook }
     }
 
     /// Runs until cancelled. A webhook that answers late is not waited for then: whoever looks next tells the same again, under
@@ -75,14 +75,14 @@ impl Incidents {
     /// # Errors
     /// If the database cannot be asked. What was told and could not be noted is told again, under the same id.
     pub async fn run_once(&self) -> Result<(), StoreError> {
-        let (count, oldest) = self.desk.incidents().await?;
-        let age = oldest.map_or(0, |at| self.desk.now().since(at).as_secs());
+        let (count, oldest) = self.operations.incidents().await?;
+        let age = oldest.map_or(0, |at| self.operations.now().since(at).as_secs());
         self.metrics.incidents.set(i64::try_from(count).unwrap_or(i64::MAX));
         self.metrics.incident_age.set(i64::try_from(age).unwrap_or(i64::MAX));
         let Some(webhook) = &self.webhook else { return Ok(()) };
         // Also when none is stuck any more: old rows are forgotten by it.
-        self.desk.open_incidents().await?;
-        for some in self.desk.untold_incidents().await?.chunks(AT_ONCE) {
+        self.operations.open_incidents().await?;
+        for some in self.operations.untold_incidents().await?.chunks(AT_ONCE) {
             for told in join_all(some.iter().map(|incident| self.tell(webhook, *incident))).await {
                 told?;
             }
@@ -91,15 +91,15 @@ impl Incidents {
     }
 
     async fn tell(&self, webhook: &Arc<dyn Webhook>, incident: Incident) -> Result<(), StoreError> {
-        if !self.desk.claim_incident(incident, backoff(incident.attempts)).await? {
+        if !self.operations.claim_incident(incident, backoff(incident.attempts)).await? {
             return Ok(());
         }
         let Some(body) = self.body(incident).await? else { return Ok(()) };
         let id = format!("incident-{}-{}", Uuid::from_bytes(incident.saga.0), incident.version);
-        match webhook.tell(&id, self.desk.now().0 / 1_000_000, body.to_string().into_bytes()).await {
+        match webhook.tell(&id, self.operations.now().0 / 1_000_000, body.to_string().into_bytes()).await {
             Ok(()) => {
                 self.metrics.incidents_told.inc();
-                self.desk.incident_told(incident).await
+                self.operations.incident_told(incident).await
             }
             Err(why) if incident.attempts + 1 >= MAX_ATTEMPTS => {
                 self.metrics.incidents_untold.inc();
@@ -120,7 +120,7 @@ impl Incidents {
         let (State::Stuck { why, direction, .. }, true) = (&saga.state, saga.version == incident.version) else {
             return Ok(None);
         };
-        let now = self.desk.now();
+        let now = self.operations.now();
         let pinned = self.registry.pinned(&saga.definition).map(|pinned| pinned.definition());
         let half = pinned.and_then(|definition| Half::of(definition, saga)).map(|(half, _)| half);
         let case = Case { definition: pinned, saga, journal: &[], ledger: None, hold: None, now };

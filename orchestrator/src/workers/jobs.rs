@@ -1,9 +1,9 @@
 //! Bulk jobs: one order for every saga that a filter selects, page by page, at a bounded pace, behind everything fresh.
 
-use crate::desk::Desk;
-use crate::desk::jobs::{Job, JobFailure, JobState, Page};
 use crate::engine::handle::EngineHandle;
 use crate::engine::input::Act;
+use crate::operations::Operations;
+use crate::operations::jobs::{Job, JobFailure, JobState, Page};
 use crate::sagas::Registry;
 use crate::search::Search;
 use crate::store::audit;
@@ -58,7 +58,7 @@ const FORGET: u32 = 1_000;
 /// Works on jobs.
 #[derive(Debug)]
 pub struct Jobs {
-    desk: Desk,
+    operations: Operations,
     query: Arc<dyn SagaQuery>,
     engine: EngineHandle,
     registry: Registry,
@@ -78,8 +78,16 @@ struct Turn {
 impl Jobs {
     /// A worker with a name of its own.
     #[must_use]
-    pub fn new(desk: Desk, query: Arc<dyn SagaQuery>, engine: EngineHandle, registry: Registry) -> Self {
-        Self { desk, query, engine, registry, worker: Uuid::now_v7(), paces: HashMap::new(), tidied: Instant::now() }
+    pub fn new(operations: Operations, query: Arc<dyn SagaQuery>, engine: EngineHandle, registry: Registry) -> Self {
+        Self {
+            operations,
+            query,
+            engine,
+            registry,
+            worker: Uuid::now_v7(),
+            paces: HashMap::new(),
+            tidied: Instant::now(),
+        }
     }
 
     /// Runs until cancelled, which a page that was begun is waited for.
@@ -105,9 +113,9 @@ impl Jobs {
         if self.tidied.elapsed() < TIDY {
             return;
         }
-        let before = Micros(self.desk.now().0.saturating_sub(KEEP_ENDED_US));
+        let before = Micros(self.operations.now().0.saturating_sub(KEEP_ENDED_US));
         // A step that deleted something is followed by the next one at once; they are short, and go between two pages.
-        match self.desk.forget_job(before, FORGET).await {
+        match self.operations.forget_job(before, FORGET).await {
             Ok(true) => {}
             Ok(false) => self.tidied = Instant::now(),
             Err(error) => {
@@ -121,7 +129,7 @@ impl Jobs {
     /// that was begun is ordered again under the same request ids, here or elsewhere: nothing happens twice. A job that fails
     /// is looked at again a little later, and does not keep the others waiting.
     pub async fn run_once(&mut self) -> Result<Instant, StoreError> {
-        let open = self.desk.open_jobs(self.worker, AT_ONCE).await?;
+        let open = self.operations.open_jobs(self.worker, AT_ONCE).await?;
         self.paces.retain(|id, _| open.contains(id));
         let mut next = Instant::now() + IDLE;
         for id in open {
@@ -138,7 +146,7 @@ impl Jobs {
                     tracing::warn!(job = %id, %error, "a job could not be worked on");
                     let turn = self.paces.entry(id).or_insert(Turn { pace: Pace::new(1, now), tries: 0 });
                     turn.pace.held_up(Instant::now(), IDLE);
-                    if let Err(error) = self.desk.job_waits(id, self.worker, FAILS).await {
+                    if let Err(error) = self.operations.job_waits(id, self.worker, FAILS).await {
                         tracing::debug!(job = %id, %error, "why it waits could not be written down");
                     }
                 }
@@ -149,7 +157,7 @@ impl Jobs {
 
     /// One page of a job, unless another worker has it; returns when its next one is due.
     async fn turn(&mut self, id: Uuid, now: Instant) -> Result<Option<Instant>, StoreError> {
-        let Some(job) = self.desk.claim_job(id, self.worker, LEASE).await? else { return Ok(None) };
+        let Some(job) = self.operations.claim_job(id, self.worker, LEASE).await? else { return Ok(None) };
         let turn = *self.paces.entry(id).or_insert(Turn { pace: Pace::new(job.max_rate, now), tries: 0 });
         let turn = self.page(job, turn).await?;
         self.paces.insert(id, turn);
@@ -160,7 +168,7 @@ impl Jobs {
         let begun = Instant::now();
         if job.pending.is_empty() {
             if job.state != JobState::Running || job.last_page {
-                self.desk.close_job(&job, self.worker).await?;
+                self.operations.close_job(&job, self.worker).await?;
                 return Ok(turn);
             }
             if let Some(why) = self.engine.crowded() {
@@ -173,7 +181,7 @@ impl Jobs {
                 Ok(page) => page,
                 Err(why) => return self.waits(&job, turn, why).await,
             };
-            if !self.desk.begin_page(&job, self.worker, &page).await? {
+            if !self.operations.begin_page(&job, self.worker, &page).await? {
                 return Ok(turn);
             }
             job.page += 1;
@@ -183,7 +191,8 @@ impl Jobs {
             }
         }
         let orders = job.pending.len();
-        let given = join_all(job.pending.iter().map(|saga| give(&self.engine, &self.desk, act(&job, *saga)))).await;
+        let given =
+            join_all(job.pending.iter().map(|saga| give(&self.engine, &self.operations, act(&job, *saga)))).await;
         let (mut done, mut failures) = (0, Vec::new());
         for (saga, given) in job.pending.iter().zip(given) {
             let (rule, message) = match given {
@@ -199,10 +208,11 @@ impl Jobs {
                 Given::Failed { rule, message } => (rule, message),
             };
             // The store counts them.
-            let failure = JobFailure { number: 0, saga: *saga, rule: rule.to_owned(), message, at: self.desk.now() };
+            let failure =
+                JobFailure { number: 0, saga: *saga, rule: rule.to_owned(), message, at: self.operations.now() };
             failures.push(failure);
         }
-        self.desk.settle_page(&job, self.worker, done, failures).await?;
+        self.operations.settle_page(&job, self.worker, done, failures).await?;
         turn.tries = 0;
         turn.pace.went_well(orders, begun, Instant::now());
         Ok(turn)
@@ -238,7 +248,7 @@ impl Jobs {
 
     async fn waits(&self, job: &Job, mut turn: Turn, why: &'static str) -> Result<Turn, StoreError> {
         if job.waits != why {
-            self.desk.job_waits(job.id, self.worker, why).await?;
+            self.operations.job_waits(job.id, self.worker, why).await?;
         }
         turn.pace.held_up(Instant::now(), WAIT);
         Ok(turn)

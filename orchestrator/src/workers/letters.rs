@@ -1,7 +1,7 @@
-//! The collector: takes dead letters out of one quarantine into the desk, where an operator decides about them.
+//! The collector: takes dead letters out of one quarantine to where an operator decides about them.
 
-use crate::desk::Desk;
-use crate::desk::letters::{MAX_WAITING, NewLetter};
+use crate::operations::Operations;
+use crate::operations::letters::{MAX_WAITING, NewLetter};
 use crate::store::StoreError;
 use crate::workers::inbox;
 use baton_courier::bus::{CommandBus, Consumer, Delivery, Destination};
@@ -40,7 +40,7 @@ const MAX_REASON: usize = 63;
 /// Takes the dead letters of one destination.
 #[derive(Debug)]
 pub struct Collector {
-    desk: Desk,
+    operations: Operations,
     bus: Arc<dyn CommandBus>,
     destination: Destination,
     /// Letters that the database refuses, still unacknowledged: nothing may get lost, and a broker would count every
@@ -57,8 +57,8 @@ struct Refused {
 impl Collector {
     /// A collector for one destination.
     #[must_use]
-    pub fn new(desk: Desk, bus: Arc<dyn CommandBus>, destination: Destination) -> Self {
-        Self { desk, bus, destination, refused: Mutex::default() }
+    pub fn new(operations: Operations, bus: Arc<dyn CommandBus>, destination: Destination) -> Self {
+        Self { operations, bus, destination, refused: Mutex::default() }
     }
 
     /// Runs until cancelled or until the bus is closed. Letters that are not kept yet go back to their queue then.
@@ -91,7 +91,7 @@ impl Collector {
     /// If the bus is closed.
     pub async fn run_once(&self, consumer: &mut dyn Consumer) -> Result<(), BusError> {
         // What is too much stays in its queue.
-        while !matches!(self.desk.waiting_letters().await, Ok(waiting) if waiting < MAX_WAITING) {
+        while !matches!(self.operations.waiting_letters().await, Ok(waiting) if waiting < MAX_WAITING) {
             sleep(PAUSE).await;
         }
         let taken = timeout(QUIET, consumer.take(MAX_TAKE)).await;
@@ -124,11 +124,11 @@ impl Collector {
     /// Keeps them together, or, if the database refuses that, one by one. Says of each whether it is kept.
     async fn keep(&self, letters: &[NewLetter]) -> Result<Vec<bool>, StoreError> {
         let (mut new, mut kept) = (0, vec![true; letters.len()]);
-        match self.desk.keep_letters(letters).await {
+        match self.operations.keep_letters(letters).await {
             Err(StoreError::Refused(why)) => {
                 tracing::error!(why, "dead letters are kept one by one");
                 for (letter, is_kept) in letters.iter().zip(&mut kept) {
-                    match self.desk.keep_letters(std::slice::from_ref(letter)).await {
+                    match self.operations.keep_letters(std::slice::from_ref(letter)).await {
                         Err(StoreError::Refused(_)) => *is_kept = false,
                         one => new += one?,
                     }
@@ -177,8 +177,8 @@ impl Collector {
     }
 
     async fn forget(&self) {
-        let before = Micros(self.desk.now().0.saturating_sub(KEEP_DECIDED_US));
-        if let Err(error) = self.desk.forget_letters(before, FORGET).await {
+        let before = Micros(self.operations.now().0.saturating_sub(KEEP_DECIDED_US));
+        if let Err(error) = self.operations.forget_letters(before, FORGET).await {
             tracing::debug!(%error, "decided dead letters could not be forgotten");
         }
     }

@@ -2,9 +2,9 @@
 
 use crate::api::admin::told;
 use crate::api::reason::SagaReason;
-use crate::desk::Desk;
 use crate::engine::handle::{EngineHandle, Rejected};
 use crate::engine::input::{Act, Verdict};
+use crate::operations::Operations;
 use saga_core::saga::SagaId;
 use uuid::Uuid;
 
@@ -56,7 +56,7 @@ pub fn request_id(work: &[u8], saga: SagaId, nth: u64) -> Uuid {
 }
 
 /// Gives the order, which must carry a request id. If it moves nothing it may have been given before: the audit knows.
-pub async fn give(engine: &EngineHandle, desk: &Desk, act: Act) -> Given {
+pub async fn give(engine: &EngineHandle, operations: &Operations, act: Act) -> Given {
     let given = match engine.order(act.clone()).await {
         Ok(Verdict::Moved(_)) => return Given::Done,
         Ok(verdict) => judged(&act, verdict),
@@ -64,7 +64,7 @@ pub async fn give(engine: &EngineHandle, desk: &Desk, act: Act) -> Given {
         Err(Rejected::Stopping) => return Given::Later("the orchestrator is shutting down"),
     };
     let Some(request) = act.request else { return given };
-    match desk.audited(request).await {
+    match operations.audited(request).await {
         Ok(Some(row)) if row.audit.content == act.content() => Given::Done,
         Ok(_) => given,
         Err(error) => {

@@ -2,9 +2,9 @@
 
 use crate::support;
 use baton_orchestrator::api::Api;
-use baton_orchestrator::desk::Desk;
-use baton_orchestrator::desk::audit::{NewAudit, RequestTaken, append, content};
 use baton_orchestrator::engine::input::{Act, Input};
+use baton_orchestrator::operations::Operations;
+use baton_orchestrator::operations::audit::{NewAudit, RequestTaken, append, content};
 use baton_orchestrator::store::audit::{Head, JournalDigest, NOTHING_BEFORE};
 use baton_orchestrator::store::conformance::sample;
 use baton_orchestrator::store::sql::SqlStore;
@@ -28,7 +28,7 @@ const REQUEST: &str = "3f0f3ff5-8f7d-4a44-9c52-0f3a3b8f7d11";
 
 struct Acts {
     api: Api,
-    desk: Desk,
+    operations: Operations,
     store: Arc<FaultyStore>,
     sql: Arc<SqlStore>,
     clock: support::Clock,
@@ -37,10 +37,10 @@ struct Acts {
 impl Acts {
     async fn over(config: DatabaseConfig) -> Self {
         let bench = Bench::over(config).await;
-        let desk = bench.desk.clone().expect("a desk");
+        let operations = bench.operations.clone().expect("operations");
         let (store, clock) = (bench.store.clone(), bench.clock.clone());
         let sql = bench.sql.clone().expect("a database");
-        let acts = Self { api: bench.api(Arc::new(NoProbe)), desk, store, sql, clock };
+        let acts = Self { api: bench.api(Arc::new(NoProbe)), operations, store, sql, clock };
         tokio::spawn(bench.engine.run());
         acts
     }
@@ -114,7 +114,7 @@ async fn a_refused_order_leaves_its_request_id_free() {
     let resume = order(&name, wire::SagaVerb::Resume, REQUEST);
     let status = acts.act(resume.clone()).await.expect_err("not paused");
     assert_eq!(reason(&status), "ORDER_REFUSED");
-    assert_eq!(acts.desk.audited(Uuid::parse_str(REQUEST).unwrap()).await.unwrap(), None);
+    assert_eq!(acts.operations.audited(Uuid::parse_str(REQUEST).unwrap()).await.unwrap(), None);
     acts.act(order(&name, wire::SagaVerb::Pause, "")).await.expect("paused");
     acts.act(resume).await.expect("resumed");
 }
@@ -152,7 +152,7 @@ async fn an_act_is_written_down_with_what_it_did() {
     for acts in both().await {
         let name = acts.start(1).await;
         acts.act(order(&name, wire::SagaVerb::Pause, REQUEST)).await.expect("paused");
-        let row = acts.desk.audited(Uuid::parse_str(REQUEST).unwrap()).await.unwrap().expect("an entry");
+        let row = acts.operations.audited(Uuid::parse_str(REQUEST).unwrap()).await.unwrap().expect("an entry");
         let audit = &row.audit;
         assert_eq!((row.number, row.previous, row.hash), (1, NOTHING_BEFORE, row.expected_hash()));
         assert!(row.journal.is_some());
@@ -247,7 +247,7 @@ async fn other_acts_join_the_chain_in_transactions_of_their_own() {
     for config in [DatabaseConfig::SqliteMemory, mariadb().await] {
         let store = Arc::new(SqlStore::open(config).await.unwrap());
         store.migrate().await.unwrap();
-        let desk = Desk::new(store.clone());
+        let operations = Operations::new(store.clone());
         let write = async |act: NewAudit| {
             let database = store.database();
             let ended = database.transaction(move |tx| {
@@ -266,8 +266,8 @@ async fn other_acts_join_the_chain_in_transactions_of_their_own() {
         assert_eq!(write(hold(None)).await, Ok(()));
         assert_eq!(write(hold(Some(requests[0]))).await, Err(RequestTaken));
         assert_eq!(write(hold(Some(requests[1]))).await, Ok(()));
-        let first = desk.audited(requests[0]).await.unwrap().expect("the first");
-        let third = desk.audited(requests[1]).await.unwrap().expect("the third");
+        let first = operations.audited(requests[0]).await.unwrap().expect("the first");
+        let third = operations.audited(requests[1]).await.unwrap().expect("the third");
         let mut head = Head { number: 0, hash: NOTHING_BEFORE };
         assert_eq!(first, head.next(hold(Some(requests[0])), None));
         head.next(hold(None), None);

@@ -207,14 +207,14 @@ async fn the_worker_tells_how_far_it_is_and_ends_where_there_is_no_index() {
     store.migrate().await.unwrap();
     started(&store, (0..300).map(insert).collect()).await;
     let metrics = Arc::new(Metrics::register(&mut prometheus_client::registry::Registry::default()));
-    let index = Index::new(Arc::new(store.clone()), registry(), metrics.clone());
+    let index = Index::new(Arc::new(store.clone()), Arc::new(store.clone()), registry(), metrics.clone());
     assert!(index.run_once().await.unwrap().unwrap().more);
     assert!(metrics.index_behind.get() > 1_000_000, "years behind");
     assert!(!index.run_once().await.unwrap().unwrap().more);
     assert_eq!(metrics.index_behind.get(), 0);
 
-    let memory = MemoryStore::new(Arc::new(|| sample::START));
-    Index::new(Arc::new(memory), registry(), metrics).run(CancellationToken::new()).await;
+    let memory = Arc::new(MemoryStore::new(Arc::new(|| sample::START)));
+    Index::new(memory.clone(), memory, registry(), metrics).run(CancellationToken::new()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,7 +5,6 @@ use crate::support;
 use baton_courier::bus::Destination;
 use baton_orchestrator::api::Api;
 use baton_orchestrator::api::begin::{Asked, new_saga_id};
-use baton_orchestrator::desk::Desk;
 use baton_orchestrator::engine::input::{Act, Input};
 use baton_orchestrator::held::Held;
 use baton_orchestrator::store::SagaStore as _;
@@ -26,13 +25,13 @@ use uuid::Uuid;
 impl Office {
     /// Another orchestrator, but for the engine: what it does to holds this one has not heard of.
     fn neighbour(&self) -> Self {
-        let desk = Desk::new(self.sql.clone());
-        Self { api: Api { desk: Some(desk.clone()), ..self.api.clone() }, desk, ..self.clone() }
+        let operations = Operations::new(self.sql.clone());
+        Self { api: Api { operations: Some(operations.clone()), ..self.api.clone() }, operations, ..self.clone() }
     }
 
     /// An orchestrator's worker.
     fn holds_worker(&self) -> Holds {
-        Holds::new(self.desk.clone(), self.store.clone(), self.store.clone(), self.api.engine.clone(), registry())
+        Holds::new(self.operations.clone(), self.store.clone(), self.store.clone(), self.api.engine.clone(), registry())
     }
 
     async fn start(&self, n: u8) -> SagaId {
@@ -236,8 +235,8 @@ async fn a_mark_without_its_pause_resumes_nothing() {
         office.hold(ORDERS).await.expect("held");
         let held = Held::parse(ORDERS).expect("a name");
         let dead = Uuid::from_u128(7);
-        office.desk.claim_hold(&held, dead, Duration::from_secs(10)).await.unwrap().expect("claimed");
-        assert!(office.desk.mark(&held, dead, vec![(marked, 1), (paused, 1)]).await.unwrap());
+        office.operations.claim_hold(&held, dead, Duration::from_secs(10)).await.unwrap().expect("claimed");
+        assert!(office.operations.mark(&held, dead, vec![(marked, 1), (paused, 1)]).await.unwrap());
         // It dies here; an operator pauses one of the two.
         office.order(paused, Verb::Pause).await;
         office.clock.pass(Duration::from_secs(11));
@@ -262,7 +261,7 @@ async fn acts_on_holds_are_written_down_once_per_request() {
             let hold = office.api.create_hold(Request::new(request.clone())).await.expect("held").into_inner().hold;
             assert_eq!(hold.expect("a hold").name, STOCK);
         }
-        let written = office.desk.audited(Uuid::parse_str(FIRST).unwrap()).await.unwrap().expect("written down");
+        let written = office.operations.audited(Uuid::parse_str(FIRST).unwrap()).await.unwrap().expect("written down");
         assert_eq!((written.audit.act.as_str(), written.audit.subject.as_str()), ("hold", STOCK));
         let other = wire::CreateHoldRequest { name: ORDERS.into(), ..request };
         let status = office.api.create_hold(Request::new(other)).await.expect_err("another act");

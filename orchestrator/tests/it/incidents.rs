@@ -3,8 +3,6 @@
 use crate::support;
 use async_trait::async_trait;
 use baton_courier::bus::Destination;
-use baton_orchestrator::desk::Desk;
-use baton_orchestrator::desk::letters::NewLetter;
 use baton_orchestrator::metrics::Metrics;
 use baton_orchestrator::store::conformance::sample;
 use baton_orchestrator::store::sql::SqlStore;
@@ -76,8 +74,8 @@ fn stuck(n: u8, now: Micros) -> Record {
 fn worker(store: &Arc<SqlStore>, ear: Option<&Arc<Ear>>) -> (Incidents, Arc<Metrics>) {
     let metrics = Arc::new(Metrics::register(&mut prometheus_client::registry::Registry::default()));
     let webhook = ear.map(|ear| ear.clone() as Arc<dyn Webhook>);
-    let desk = Desk::new(store.clone());
-    (Incidents::new(desk, store.clone(), registry(), metrics.clone(), webhook), metrics)
+    let operations = Operations::new(store.clone());
+    (Incidents::new(operations, store.clone(), registry(), metrics.clone(), webhook), metrics)
 }
 
 /// Lets every attempt's pause pass.
@@ -155,8 +153,8 @@ async fn who_shuts_down_does_not_wait_for_a_webhook_that_hangs() {
         let changes = Changes { inserts: vec![sample::insert(stuck(1, store.now()))], ..Changes::default() };
         store.commit(Vec::new(), sample::always(changes)).await.expect(name);
         let metrics = Arc::new(Metrics::register(&mut prometheus_client::registry::Registry::default()));
-        let (mute, desk) = (Arc::new(Mute::default()), Desk::new(store.clone()));
-        let incidents = Incidents::new(desk, store.clone(), registry(), metrics, Some(mute.clone()));
+        let (mute, operations) = (Arc::new(Mute::default()), Operations::new(store.clone()));
+        let incidents = Incidents::new(operations, store.clone(), registry(), metrics, Some(mute.clone()));
         let stop = CancellationToken::new();
         let running = tokio::spawn(incidents.run(stop.clone()));
         mute.0.notified().await;
@@ -182,8 +180,8 @@ async fn without_a_webhook_they_are_counted_and_nothing_is_written() {
 async fn what_waits_for_somebody_is_counted() {
     for (name, store) in stores().await {
         let metrics = Arc::new(Metrics::register(&mut prometheus_client::registry::Registry::default()));
-        let desk = Desk::new(store.clone());
-        let burden = Burden::new(desk.clone(), metrics.clone());
+        let operations = Operations::new(store.clone());
+        let burden = Burden::new(operations.clone(), metrics.clone());
         let figures = async || {
             burden.run_once().await.expect(name);
             (metrics.overdue_age.get(), metrics.dead_letters.get())
@@ -213,7 +211,7 @@ async fn what_waits_for_somebody_is_counted() {
             body: vec![7].into(),
             sagas: Vec::new(),
         };
-        desk.keep_letters(&[letter]).await.expect(name);
+        operations.keep_letters(&[letter]).await.expect(name);
         let (late, letters) = figures().await;
         assert!((90..95).contains(&late) && letters == 1, "{name}: {late} s, {letters}");
     }

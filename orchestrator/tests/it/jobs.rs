@@ -21,7 +21,7 @@ use tonic::{Code, Request, Status};
 impl Office {
     /// An orchestrator's worker.
     fn jobs_worker(&self) -> JoinHandle<()> {
-        let jobs = Jobs::new(self.desk.clone(), self.store.clone(), self.api.engine.clone(), registry());
+        let jobs = Jobs::new(self.operations.clone(), self.store.clone(), self.api.engine.clone(), registry());
         tokio::spawn(jobs.run(CancellationToken::new()))
     }
 
@@ -182,9 +182,9 @@ async fn a_job_halts_goes_on_and_is_cancelled_within_a_page() {
         assert_eq!(job.state(), wire::JobState::Paused);
         // Once its worker has let go of it nothing moves any more.
         loop {
-            if office.desk.open_jobs(uuid::Uuid::nil(), 1).await.unwrap().is_empty() {
+            if office.operations.open_jobs(uuid::Uuid::nil(), 1).await.unwrap().is_empty() {
                 office.clock.pass(Duration::from_secs(60));
-                if office.desk.open_jobs(uuid::Uuid::nil(), 1).await.unwrap().is_empty() {
+                if office.operations.open_jobs(uuid::Uuid::nil(), 1).await.unwrap().is_empty() {
                     break;
                 }
             }
@@ -200,7 +200,7 @@ async fn a_job_halts_goes_on_and_is_cancelled_within_a_page() {
         let status = office.control(&name, wire::JobControl::Resume).await.expect_err("it is cancelled");
         assert_eq!(reason(&status), "JOB_ENDED");
         office.clock.pass(Duration::from_secs(60));
-        while !office.desk.open_jobs(uuid::Uuid::nil(), 1).await.unwrap().is_empty() {
+        while !office.operations.open_jobs(uuid::Uuid::nil(), 1).await.unwrap().is_empty() {
             tokio::task::yield_now().await;
         }
         worker.abort();
@@ -243,9 +243,9 @@ async fn a_page_that_was_ordered_but_not_counted_is_counted_by_the_next_worker()
         let name = office.create(request(wire::SagaVerb::Retry, "state = stuck")).await.unwrap().name;
         let id = uuid::Uuid::parse_str(name.trim_start_matches("jobs/")).unwrap();
         let dead = uuid::Uuid::from_u128(7);
-        let job = office.desk.claim_job(id, dead, Duration::from_secs(10)).await.unwrap().expect("claimed");
-        let page = baton_orchestrator::desk::jobs::Page { sagas: sagas.clone(), reached: sagas[0], last: true };
-        assert!(office.desk.begin_page(&job, dead, &page).await.unwrap());
+        let job = office.operations.claim_job(id, dead, Duration::from_secs(10)).await.unwrap().expect("claimed");
+        let page = baton_orchestrator::operations::jobs::Page { sagas: sagas.clone(), reached: sagas[0], last: true };
+        assert!(office.operations.begin_page(&job, dead, &page).await.unwrap());
         for saga in &sagas[..2] {
             let order = saga_core::event::Order {
                 verb: Verb::Retry,
@@ -260,7 +260,9 @@ async fn a_page_that_was_ordered_but_not_counted_is_counted_by_the_next_worker()
             office.api.engine.order(act).await.expect("ordered");
         }
         let worker = office.jobs_worker();
-        assert!(office.desk.claim_job(id, uuid::Uuid::from_u128(8), Duration::from_secs(1)).await.unwrap().is_none());
+        assert!(
+            office.operations.claim_job(id, uuid::Uuid::from_u128(8), Duration::from_secs(1)).await.unwrap().is_none()
+        );
         office.clock.pass(Duration::from_secs(11));
         let job = office.until(&name, |job| job.state() == wire::JobState::Done).await;
         worker.abort();
@@ -367,14 +369,14 @@ async fn ended_jobs_are_forgotten_with_their_failures_and_open_ones_stay() {
         worker.abort();
         assert_eq!((job.failed, office.failures(&ended).await.len()), (3, 3));
         let open = office.create(request(wire::SagaVerb::Retry, "state = stuck")).await.unwrap().name;
-        let end = office.desk.now();
-        assert!(!office.desk.forget_job(end, 2).await.unwrap(), "it has just ended");
+        let end = office.operations.now();
+        assert!(!office.operations.forget_job(end, 2).await.unwrap(), "it has just ended");
         let later = end.plus(Duration::from_secs(1));
         // Two failures, the third, the job.
         for _ in 0..3 {
-            assert!(office.desk.forget_job(later, 2).await.unwrap());
+            assert!(office.operations.forget_job(later, 2).await.unwrap());
         }
-        assert!(!office.desk.forget_job(later, 2).await.unwrap());
+        assert!(!office.operations.forget_job(later, 2).await.unwrap());
         let get = |name: &str| wire::GetJobRequest { name: name.to_owned() };
         let status = office.api.get_job(Request::new(get(&ended))).await.expect_err("forgotten");
         assert_eq!(reason(&status), "JOB_NOT_FOUND");

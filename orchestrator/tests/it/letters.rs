@@ -5,7 +5,7 @@ use baton_courier::bus::{CommandBus, Destination, Message};
 use baton_courier::local::{LocalBus, LocalConfig};
 use baton_courier::rabbitmq::{RabbitBus, RabbitConfig};
 use baton_orchestrator::api::Api;
-use baton_orchestrator::desk::Desk;
+use baton_orchestrator::operations::Operations;
 use baton_orchestrator::store::conformance::sample;
 use baton_orchestrator::store::sql::SqlStore;
 use baton_orchestrator::store::{Changes, Record, SagaStore as _};
@@ -32,10 +32,10 @@ const CANARY: &str = "canary-7f3a";
 const PATIENCE: Duration = Duration::from_secs(120);
 const REQUEST: &str = "3f0f3ff5-8f7d-4a44-9c52-0f3a3b8f7d12";
 
-/// A service with a desk, and the bus whose dead letters it collects.
+/// A service with operations, and the bus whose dead letters it collects.
 struct Post {
     api: Api,
-    desk: Desk,
+    operations: Operations,
     bus: Arc<dyn CommandBus>,
     sql: Arc<SqlStore>,
 }
@@ -43,11 +43,11 @@ struct Post {
 impl Post {
     async fn over(config: DatabaseConfig, bus: Arc<dyn CommandBus>) -> Self {
         let bench = Bench::over(config).await;
-        let desk = bench.desk.clone().expect("a desk");
+        let operations = bench.operations.clone().expect("operations");
         let api = bench.api(Arc::new(NoProbe));
         let sql = bench.sql.clone().expect("a database");
         tokio::spawn(bench.engine.run());
-        Self { api, desk, bus, sql }
+        Self { api, operations, bus, sql }
     }
 
     /// Publishes bodies to `destination`, whose consumer can use none of them, and keeps the letters.
@@ -57,7 +57,7 @@ impl Post {
         let message =
             |body: &Bytes| Message { id: Uuid::new_v4(), destination: destination.clone(), body: body.clone() };
         let mut messages: Vec<Message> = bodies.iter().map(message).collect();
-        let collector = Collector::new(self.desk.clone(), self.bus.clone(), destination.clone());
+        let collector = Collector::new(self.operations.clone(), self.bus.clone(), destination.clone());
         let expected = self.waiting().await.len() + bodies.len();
         // A busy broker may confirm too late and hand out again what could not be quarantined in time; either way a letter
         // is kept once.
@@ -203,7 +203,8 @@ async fn a_command_is_collected_shown_replayed_once_and_dropped() {
         let status = post.drop(&letter.name, "x").await.expect_err("decided");
         assert_eq!(reason(&status), "DEAD_LETTER_DECIDED");
         assert_eq!(post.outbox().await.len(), 1);
-        let row = post.desk.audited(Uuid::parse_str(REQUEST).unwrap()).await.expect("asked").expect("written down");
+        let row =
+            post.operations.audited(Uuid::parse_str(REQUEST).unwrap()).await.expect("asked").expect("written down");
         assert_eq!((row.audit.act.as_str(), row.audit.subject.as_str()), ("replay-dead-letter", letter.name.as_str()));
 
         // What fails again is a new letter.
@@ -291,7 +292,7 @@ async fn what_does_not_decode_is_shown_as_far_as_it_does() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_letter_that_waits_is_kept_once() {
-    use baton_orchestrator::desk::letters::NewLetter;
+    use baton_orchestrator::operations::letters::NewLetter;
     for config in [DatabaseConfig::SqliteMemory, mariadb().await] {
         let bus = Arc::new(LocalBus::new(LocalConfig::default()));
         let post = Post::over(config, bus).await;
@@ -303,8 +304,8 @@ async fn a_letter_that_waits_is_kept_once() {
             sagas: Vec::new(),
         };
         let other = NewLetter { destination: order(), ..letter.clone() };
-        assert_eq!(post.desk.keep_letters(&[letter.clone(), other, letter.clone()]).await.expect("kept"), 2);
-        assert_eq!(post.desk.keep_letters(std::slice::from_ref(&letter)).await.expect("known"), 0);
+        assert_eq!(post.operations.keep_letters(&[letter.clone(), other, letter.clone()]).await.expect("kept"), 2);
+        assert_eq!(post.operations.keep_letters(std::slice::from_ref(&letter)).await.expect("known"), 0);
         let waiting = post.waiting().await;
         assert!(waiting.len() == 2 && waiting.iter().all(|letter| letter.size_bytes == 300 * 1024), "{waiting:?}");
         let of_stock = waiting.iter().find(|letter| letter.destination == "stock").expect("one");
@@ -313,7 +314,7 @@ async fn a_letter_that_waits_is_kept_once() {
         assert_eq!(post.waiting().await.len(), 2, "a refused act changes nothing");
         post.drop(&of_stock.name, "too large").await.expect("dropped");
         // Decided: the same message may die again.
-        assert_eq!(post.desk.keep_letters(&[letter]).await.expect("kept"), 1);
+        assert_eq!(post.operations.keep_letters(&[letter]).await.expect("kept"), 1);
     }
 }
 
@@ -332,7 +333,7 @@ async fn a_letter_that_the_database_refuses_holds_up_no_other() {
     refuses.await.expect("a trigger");
     let mut consumer = bus.consume(stock()).await.expect("a consumer");
     let mut dead = bus.consume_dead_letters(stock()).await.expect("a quarantine");
-    let collector = Collector::new(post.desk.clone(), bus.clone(), stock());
+    let collector = Collector::new(post.operations.clone(), bus.clone(), stock());
     let bodies = (7..47).map(|n| Bytes::from(vec![n]));
     let messages = bodies.map(|body| Message { id: Uuid::new_v4(), destination: stock(), body }).collect();
     let bury = async {

@@ -4,7 +4,6 @@ mod acts;
 mod admin;
 mod attributes;
 mod coord;
-mod desk_overview;
 mod engine;
 mod errors_doc;
 mod events;

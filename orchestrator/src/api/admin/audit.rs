@@ -24,7 +24,7 @@ impl Api {
         content: Fingerprint,
     ) -> Result<Option<AuditRow>, Status> {
         let Some(request) = request else { return Ok(None) };
-        match self.desk()?.audited(request).await.map_err(|error| of_store(&error))? {
+        match self.operations()?.audited(request).await.map_err(|error| of_store(&error))? {
             Some(row) if row.audit.content == content => Ok(Some(row)),
             Some(_) => Err(SagaReason::RequestIdReused.status("request_id: it was used before for another act")),
             None => Ok(None),
@@ -35,7 +35,7 @@ impl Api {
         &self,
         request: wire::ListAuditEntriesRequest,
     ) -> Result<wire::ListAuditEntriesResponse, Status> {
-        let desk = self.desk()?;
+        let operations = self.operations()?;
         let mut violations = Violations::new();
         // Actors hold no line break, so that no two pairs make one text.
         let query = format!("audit {}\n{}", request.actor, request.subject);
@@ -46,7 +46,7 @@ impl Api {
             return Err(violations.into_status());
         };
         let subject = Some(request.subject).filter(|subject| !subject.is_empty());
-        let rows = desk.audit_page(before, subject, actor, size + 1).await;
+        let rows = operations.audit_page(before, subject, actor, size + 1).await;
         let mut rows = rows.map_err(|error| match error {
             StoreError::Unreadable(_) | StoreError::Refused(_) => {
                 tracing::error!(%error, "audit cannot be read");

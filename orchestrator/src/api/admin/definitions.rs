@@ -5,7 +5,7 @@ mod read;
 use crate::api::Api;
 use crate::api::reason::{SagaReason, of_store};
 use crate::api::view;
-use crate::desk::standing::Group;
+use crate::operations::standing::Group;
 use baton_proto::baton::saga::v1 as wire;
 use baton_query::fit::{Break, Rule, Standing, changes, fit};
 use baton_rpc::errors::{Flaw, invalid};
@@ -49,7 +49,7 @@ impl Api {
         let missing = || invalid("definition", Flaw::new(Reason::FIELD_REQUIRED, "must be given"));
         let asked = request.definition.as_ref().ok_or_else(missing)?;
         let new = read::definition(asked, &self.registry)?;
-        let (groups, exact) = self.desk()?.standing().await.map_err(|error| of_store(&error))?;
+        let (groups, exact) = self.operations()?.standing().await.map_err(|error| of_store(&error))?;
         let own = groups.iter().filter(|group| group.definition.name == new.id().name);
         let fits: Vec<wire::DefinitionFit> = own.map(|group| self.fitted(group, &new)).collect();
         let changes = match self.registry.newest(&new.id().name) {
@@ -87,7 +87,7 @@ impl Api {
 
     /// Sagas that have not ended, by definition, and whether all were counted.
     async fn unfinished(&self) -> Result<(BTreeMap<DefinitionId, u64>, bool), Status> {
-        let (groups, exact) = self.desk()?.standing().await.map_err(|error| of_store(&error))?;
+        let (groups, exact) = self.operations()?.standing().await.map_err(|error| of_store(&error))?;
         let mut counts = BTreeMap::new();
         for group in groups {
             *counts.entry(group.definition).or_insert(0) += group.count;

@@ -69,7 +69,7 @@ impl Api {
 
     /// The hold that keeps the saga's command back, as far as this process knows.
     fn barrier(&self, definition: &Definition, record: &Record) -> Option<Hold> {
-        let standing = self.desk.as_ref()?.known_holds().standing();
+        let standing = self.operations.as_ref()?.known_holds().standing();
         let (step, ..) = position(&record.saga.state)?;
         barrier(&standing, definition, [step]).map(|barrier| told::as_told(&barrier))
     }

@@ -6,9 +6,9 @@ use crate::api::admin::audit::request_id;
 use crate::api::begin::Asked;
 use crate::api::reason::{SagaReason, of_store};
 use crate::api::view;
-use crate::desk::audit::{NewAudit, content};
-use crate::desk::holds::{Hold, Placed};
 use crate::held::Held;
+use crate::operations::audit::{NewAudit, content};
+use crate::operations::holds::{Hold, Placed};
 use crate::store::{Fingerprint, StartKey};
 use baton_proto::baton::saga::v1 as wire;
 use baton_rpc::errors::{Flaw, Violations, invalid, status_with};
@@ -32,7 +32,7 @@ impl Api {
     ) -> Result<wire::CreateHoldResponse, Status> {
         let judged = self.judged("hold", &request.name, request.reason, request.actor, &request.request_id)?;
         self.known(&judged.held)?;
-        let desk = self.desk()?;
+        let operations = self.operations()?;
         let Judged { held, request, act } = judged;
         let content = act.content;
         if let Some(hold) = self.hold_of(request, content, &held).await? {
@@ -40,7 +40,7 @@ impl Api {
         }
         let (reason, actor, created_at) = (act.reason.clone(), act.actor.clone(), act.at);
         let hold = Hold { held: held.clone(), reason, actor, created_at, release: None, paused: 0 };
-        let placed = desk.hold(hold, act).await.map_err(|error| of_store(&error))?;
+        let placed = operations.hold(hold, act).await.map_err(|error| of_store(&error))?;
         let hold = self.placed(placed, request, content, &held).await?;
         Ok(wire::CreateHoldResponse { hold: Some(hold) })
     }
@@ -49,7 +49,7 @@ impl Api {
         &self,
         _request: &wire::ListHoldsRequest,
     ) -> Result<wire::ListHoldsResponse, Status> {
-        let holds = self.desk()?.holds().await.map_err(|error| of_store(&error))?;
+        let holds = self.operations()?.holds().await.map_err(|error| of_store(&error))?;
         Ok(wire::ListHoldsResponse { holds: holds.iter().map(as_wire).collect() })
     }
 
@@ -58,13 +58,13 @@ impl Api {
         request: wire::ReleaseHoldRequest,
     ) -> Result<wire::ReleaseHoldResponse, Status> {
         let judged = self.judged("release", &request.name, request.reason, request.actor, &request.request_id)?;
-        let desk = self.desk()?;
+        let operations = self.operations()?;
         let Judged { held, request, act } = judged;
         let content = act.content;
         if let Some(hold) = self.hold_of(request, content, &held).await? {
             return Ok(wire::ReleaseHoldResponse { hold: Some(hold) });
         }
-        let placed = desk.release(held.clone(), act).await.map_err(|error| of_store(&error))?;
+        let placed = operations.release(held.clone(), act).await.map_err(|error| of_store(&error))?;
         let hold = self.placed(placed, request, content, &held).await?;
         Ok(wire::ReleaseHoldResponse { hold: Some(hold) })
     }
@@ -72,7 +72,9 @@ impl Api {
     /// Refuses a start of a definition that is held, unless it is the repetition of one that was let in.
     pub(in crate::api) async fn not_held(&self, asked: &Asked, keys: &[StartKey]) -> Result<(), Status> {
         let definition = &asked.saga_type.definition().id().name;
-        let Some((actor, why)) = self.desk.as_ref().and_then(|desk| desk.held(definition)) else { return Ok(()) };
+        let Some((actor, why)) = self.operations.as_ref().and_then(|operations| operations.held(definition)) else {
+            return Ok(());
+        };
         if !self.store.find_keys(keys.to_vec()).await.map_err(|error| of_store(&error))?.is_empty() {
             return Ok(());
         }
@@ -149,7 +151,7 @@ impl Api {
         if self.repeated(request, content).await?.is_none() {
             return Ok(None);
         }
-        let holds = self.desk()?.holds().await.map_err(|error| of_store(&error))?;
+        let holds = self.operations()?.holds().await.map_err(|error| of_store(&error))?;
         let hold = holds.iter().find(|hold| hold.held == *held).map(as_wire);
         Ok(Some(hold.unwrap_or_else(|| wire::Hold { name: held.name(), ..wire::Hold::default() })))
     }

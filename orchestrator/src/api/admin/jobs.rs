@@ -7,8 +7,8 @@ use crate::api::admin::find::filter;
 use crate::api::admin::told;
 use crate::api::reason::{SagaReason, of_store};
 use crate::api::view;
-use crate::desk::audit::{NewAudit, content};
-use crate::desk::jobs::{Control, Controlled, Created, Job, JobFailure, JobState};
+use crate::operations::audit::{NewAudit, content};
+use crate::operations::jobs::{Control, Controlled, Created, Job, JobFailure, JobState};
 use crate::search::Search;
 use crate::store::Fingerprint;
 use baton_proto::baton::saga::v1 as wire;
@@ -31,7 +31,7 @@ const MAX_COUNT: u32 = 100_000;
 
 impl Api {
     pub(super) async fn create_job(&self, request: wire::CreateJobRequest) -> Result<wire::CreateJobResponse, Status> {
-        let desk = self.desk()?;
+        let operations = self.operations()?;
         let mut violations = Violations::new();
         if request.filter.trim().is_empty() && request.preset.is_empty() {
             let every = "must say which sagas, unless the preset does";
@@ -92,7 +92,7 @@ impl Api {
             after: format!("{} of {} sagas", verb.as_str(), job.matched),
             ..audit("create-job", id, &job.actor, &job.reason, now, asked, content)
         };
-        match desk.create_job(job.clone(), act).await.map_err(|error| of_store(&error))? {
+        match operations.create_job(job.clone(), act).await.map_err(|error| of_store(&error))? {
             Created::Yes => Ok(wire::CreateJobResponse { job: Some(as_wire(&job)) }),
             Created::TooMany => Err(SagaReason::TooManyJobs.status("100 jobs are running or paused; end one first")),
             Created::RequestTaken => match self.job_of(asked, content).await? {
@@ -108,13 +108,13 @@ impl Api {
     }
 
     pub(super) async fn list_jobs(&self, request: &wire::ListJobsRequest) -> Result<wire::ListJobsResponse, Status> {
-        let desk = self.desk()?;
+        let operations = self.operations()?;
         let mut violations = Violations::new();
         let size = violations.keep("page_size", page::page_size(request.page_size));
         let before = violations.keep("page_token", page::key("jobs", &request.page_token));
         let (Some(size), Some(before)) = (size, before) else { return Err(violations.into_status()) };
         let before = before.map(|key| Uuid::from_slice(&key).map_err(|_| foreign_token())).transpose()?;
-        let mut jobs = desk.jobs(before, size + 1).await.map_err(|error| of_store(&error))?;
+        let mut jobs = operations.jobs(before, size + 1).await.map_err(|error| of_store(&error))?;
         let more = jobs.len() > size as usize;
         jobs.truncate(size as usize);
         let next_page_token = match jobs.last() {
@@ -128,7 +128,7 @@ impl Api {
         &self,
         request: wire::ControlJobRequest,
     ) -> Result<wire::ControlJobResponse, Status> {
-        let desk = self.desk()?;
+        let operations = self.operations()?;
         let id = job_id("name", &request.name)?;
         let mut violations = Violations::new();
         let control = violations.keep("control", control(request.control));
@@ -143,7 +143,7 @@ impl Api {
             return Ok(wire::ControlJobResponse { job: Some(job) });
         }
         let act = audit(word, id, &actor, &reason, self.store.now(), asked, content);
-        let job = match desk.control_job(id, control, act).await.map_err(|error| of_store(&error))? {
+        let job = match operations.control_job(id, control, act).await.map_err(|error| of_store(&error))? {
             Controlled::Job(job) => as_wire(&job),
             Controlled::Unknown => return Err(unknown(id)),
             Controlled::Ended(state) => {
@@ -169,8 +169,8 @@ impl Api {
         let (Some(size), Some(after)) = (size, after) else { return Err(violations.into_status()) };
         let number = |key: Vec<u8>| key.as_slice().try_into().map(u32::from_be_bytes).map_err(|_| foreign_token());
         let after = after.map(number).transpose()?.unwrap_or(0);
-        let desk = self.desk()?;
-        let mut failures = desk.job_failures(job.id, after, size + 1).await.map_err(|error| of_store(&error))?;
+        let operations = self.operations()?;
+        let mut failures = operations.job_failures(job.id, after, size + 1).await.map_err(|error| of_store(&error))?;
         let more = failures.len() > size as usize;
         failures.truncate(size as usize);
         let next_page_token = match failures.last() {
@@ -183,7 +183,7 @@ impl Api {
 
     async fn existing_job(&self, field: &str, name: &str) -> Result<Job, Status> {
         let id = job_id(field, name)?;
-        self.desk()?.job(id).await.map_err(|error| of_store(&error))?.ok_or_else(|| unknown(id))
+        self.operations()?.job(id).await.map_err(|error| of_store(&error))?.ok_or_else(|| unknown(id))
     }
 
     /// The job of a request that was carried out before, as it is now.

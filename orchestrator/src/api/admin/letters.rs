@@ -5,8 +5,8 @@ use crate::api::admin::act::{MAX_ACTOR, MAX_REASON, words};
 use crate::api::admin::audit::request_id;
 use crate::api::reason::{SagaReason, of_store};
 use crate::api::view::{name_of, timestamp};
-use crate::desk::audit::{NewAudit, content};
-use crate::desk::letters::{Decided, Letter, LetterState, MAX_NOTED};
+use crate::operations::audit::{NewAudit, content};
+use crate::operations::letters::{Decided, Letter, LetterState, MAX_NOTED};
 use crate::sagas::{Part, Registry};
 use crate::shown::{self, Redactor};
 use crate::store::{Fingerprint, StoreError};
@@ -43,7 +43,7 @@ impl Api {
         &self,
         request: &wire::ListDeadLettersRequest,
     ) -> Result<wire::ListDeadLettersResponse, Status> {
-        let desk = self.desk()?;
+        let operations = self.operations()?;
         let mut violations = Violations::new();
         let state = violations.keep("state", state(request.state));
         let size = violations.keep("page_size", page::page_size(request.page_size));
@@ -52,7 +52,7 @@ impl Api {
         let (Some(state), Some(size), Some(before)) = (state, size, before) else {
             return Err(violations.into_status());
         };
-        let mut letters = desk.letters(state, before, size + 1).await.map_err(|error| failed(&error))?;
+        let mut letters = operations.letters(state, before, size + 1).await.map_err(|error| failed(&error))?;
         let more = letters.len() > size as usize;
         letters.truncate(size as usize);
         let next_page_token = match letters.last() {
@@ -67,12 +67,12 @@ impl Api {
         &self,
         request: &wire::GetDeadLetterRequest,
     ) -> Result<wire::GetDeadLetterResponse, Status> {
-        let desk = self.desk()?;
+        let operations = self.operations()?;
         let mut violations = Violations::new();
         let Some(id) = violations.keep("name", letter_id(&request.name)) else {
             return Err(violations.into_status());
         };
-        let found = desk.letter(id).await.map_err(|error| failed(&error))?;
+        let found = operations.letter(id).await.map_err(|error| failed(&error))?;
         let (letter, body) = found.ok_or_else(|| missing(id))?;
         let Decoded { json, flaw, hex } = decoded(&self.registry, &self.shown, &letter, &body);
         let all = sagas(&letter.destination, &body);
@@ -107,7 +107,7 @@ impl Api {
         actor: String,
         request: &str,
     ) -> Result<Asked, Status> {
-        let desk = self.desk()?;
+        let operations = self.operations()?;
         let mut violations = Violations::new();
         let id = violations.keep("name", letter_id(name));
         let reason = violations.keep("reason", words(reason, MAX_REASON, Reason::ORDER_REASON_INVALID));
@@ -119,7 +119,7 @@ impl Api {
         let (act, subject) = (act(to).to_owned(), letter_name(id));
         let content = content(&[act.as_bytes(), subject.as_bytes(), actor.as_bytes(), reason.as_bytes()]);
         let audit = NewAudit {
-            at: desk.now(),
+            at: operations.now(),
             actor,
             act,
             subject,
@@ -136,14 +136,14 @@ impl Api {
 
     async fn decide(&self, to: LetterState, asked: Asked) -> Result<wire::DeadLetter, Status> {
         let Asked { id, request, content, audit } = asked;
-        let desk = self.desk()?;
+        let operations = self.operations()?;
         // Asked first: by now the letter may have been decided by this very request.
         if self.repeated(request, content).await?.is_some() {
             return self.shown_letter(id).await;
         }
         let decided = match to {
-            LetterState::Replayed => desk.replay_letter(id, Uuid::now_v7(), audit).await,
-            LetterState::Dropped | LetterState::Waiting => desk.drop_letter(id, audit).await,
+            LetterState::Replayed => operations.replay_letter(id, Uuid::now_v7(), audit).await,
+            LetterState::Dropped | LetterState::Waiting => operations.drop_letter(id, audit).await,
         };
         match decided {
             Ok(Decided::Done(letter)) => Ok(view(&letter, &letter.sagas)),
@@ -169,7 +169,7 @@ impl Api {
     }
 
     async fn shown_letter(&self, id: Uuid) -> Result<wire::DeadLetter, Status> {
-        let found = self.desk()?.letter(id).await.map_err(|error| failed(&error))?;
+        let found = self.operations()?.letter(id).await.map_err(|error| failed(&error))?;
         found.map(|(letter, _)| view(&letter, &letter.sagas)).ok_or_else(|| missing(id))
     }
 }

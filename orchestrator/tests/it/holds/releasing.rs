@@ -3,9 +3,9 @@
 use super::support::office::{Office, both, mariadb};
 use super::support::{Bench, order_start, wait_for};
 use super::{ORDERS, STOCK};
-use baton_orchestrator::desk::Desk;
-use baton_orchestrator::desk::holds::Hold;
 use baton_orchestrator::held::Held;
+use baton_orchestrator::operations::Operations;
+use baton_orchestrator::operations::holds::Hold;
 use baton_orchestrator::sagas::Registry;
 use baton_orchestrator::store::audit::NewAudit;
 use baton_orchestrator::store::conformance::sample;
@@ -44,14 +44,14 @@ async fn a_look_that_is_late_does_not_unmark_what_the_engine_has_paused() {
             office.answer(saga, step).await;
         }
         let (held, worker) = (Held::parse(STOCK).expect("a name"), Uuid::from_u128(7));
-        office.desk.claim_hold(&held, worker, Duration::from_secs(10)).await.unwrap().expect("claimed");
+        office.operations.claim_hold(&held, worker, Duration::from_secs(10)).await.unwrap().expect("claimed");
         // The worker has seen it one version earlier, and its pause is refused.
-        let seen = office.desk.marked(&held, None, 10).await.unwrap();
+        let seen = office.operations.marked(&held, None, 10).await.unwrap();
         let late: Vec<_> = seen.iter().map(|(saga, version)| (*saga, version - 1)).collect();
-        assert!(office.desk.mark(&held, worker, late.clone()).await.unwrap());
-        assert_eq!(office.desk.marked(&held, None, 10).await.unwrap(), seen);
-        office.desk.unmark(&held, late).await.unwrap();
-        assert_eq!(office.desk.marked(&held, None, 10).await.unwrap(), seen);
+        assert!(office.operations.mark(&held, worker, late.clone()).await.unwrap());
+        assert_eq!(office.operations.marked(&held, None, 10).await.unwrap(), seen);
+        office.operations.unmark(&held, late).await.unwrap();
+        assert_eq!(office.operations.marked(&held, None, 10).await.unwrap(), seen);
         assert_eq!((seen.len(), seen[0].0), (1, saga));
     }
 }
@@ -68,14 +68,14 @@ async fn a_pause_that_comes_after_its_hold_was_released_is_not_given() {
             tokio::task::yield_now().await;
         }
         let saga = SagaId([1; 16]);
-        let worker = |desk: &Desk| {
-            Holds::new(desk.clone(), bench.store.clone(), bench.store.clone(), bench.handle.clone(), registry())
+        let worker = |operations: &Operations| {
+            Holds::new(operations.clone(), bench.store.clone(), bench.store.clone(), bench.handle.clone(), registry())
         };
         // The engine stands still, and with it whoever waits for a pause.
-        let desk = bench.desk.clone().expect("a desk");
+        let operations = bench.operations.clone().expect("operations");
         let held = Held::parse(ORDERS).expect("a name");
         let act = |verb: &str| NewAudit {
-            at: desk.now(),
+            at: operations.now(),
             actor: "ada".into(),
             act: verb.into(),
             subject: ORDERS.into(),
@@ -91,18 +91,18 @@ async fn a_pause_that_comes_after_its_hold_was_released_is_not_given() {
             held: held.clone(),
             reason: "the warehouse burns".into(),
             actor: "ada".into(),
-            created_at: desk.now(),
+            created_at: operations.now(),
             release: None,
             paused: 0,
         };
-        desk.hold(hold, act("hold")).await.expect("held");
-        let stalled = worker(&desk);
+        operations.hold(hold, act("hold")).await.expect("held");
+        let stalled = worker(&operations);
         let stalled = tokio::spawn(async move { stalled.run_once().await });
         wait_for("the pause to queue", || bench.handle.waiting() == 1).await;
-        assert_eq!(desk.marked(&held, None, 10).await.expect("marks"), [(saga, 1)]);
+        assert_eq!(operations.marked(&held, None, 10).await.expect("marks"), [(saga, 1)]);
 
         bench.clock.pass(Duration::from_secs(11));
-        let neighbour = Desk::new(bench.sql.clone().expect("a database"));
+        let neighbour = Operations::new(bench.sql.clone().expect("a database"));
         neighbour.release(held.clone(), act("release")).await.expect("releasing");
         worker(&neighbour).run_once().await.expect("a round");
         assert!(neighbour.holds().await.expect("a list").is_empty(), "seen through");
@@ -150,8 +150,8 @@ async fn what_one_build_cannot_resume_is_left_to_another() {
         let newer = office.holds_worker();
         newer.run_once().await.expect("a round");
         office.release(ORDERS).await.expect("releasing");
-        let (desk, store, engine) = (office.desk.clone(), office.store.clone(), office.api.engine.clone());
-        let older = Holds::new(desk, store.clone(), store, engine, Registry::default());
+        let (operations, store, engine) = (office.operations.clone(), office.store.clone(), office.api.engine.clone());
+        let older = Holds::new(operations, store.clone(), store, engine, Registry::default());
         // The newer one has the claim until it lapses; the older one does not keep it.
         office.clock.pass(Duration::from_secs(11));
         older.run_once().await.expect("a round");
@@ -207,12 +207,12 @@ async fn more_than_one_round_looks_at_is_left_as_well() {
     let changes = Changes { inserts: copies.into_iter().map(sample::insert).collect(), ..Changes::default() };
     office.store.inner.commit(Vec::new(), sample::always(changes)).await.expect("copied");
     office.clock.pass(Duration::from_secs(11));
-    office.desk.claim_hold(&held, dead, Duration::from_secs(10)).await.unwrap().expect("claimed");
-    assert!(office.desk.mark(&held, dead, marks).await.unwrap());
+    office.operations.claim_hold(&held, dead, Duration::from_secs(10)).await.unwrap().expect("claimed");
+    assert!(office.operations.mark(&held, dead, marks).await.unwrap());
     office.release(ORDERS).await.expect("releasing");
     office.clock.pass(Duration::from_secs(11));
-    let (desk, store, engine) = (office.desk.clone(), office.store.clone(), office.api.engine.clone());
-    Holds::new(desk, store.clone(), store, engine, Registry::default()).run_once().await.expect("a round");
+    let (operations, store, engine) = (office.operations.clone(), office.store.clone(), office.api.engine.clone());
+    Holds::new(operations, store.clone(), store, engine, Registry::default()).run_once().await.expect("a round");
     newer.run_once().await.expect("a round");
     assert_eq!(
         office.state(first).await,

@@ -9,7 +9,6 @@ use baton_courier::error::BusError;
 use baton_orchestrator::api::Api;
 use baton_orchestrator::api::admin::overview::Memo;
 use baton_orchestrator::coord::local::LocalCoord;
-use baton_orchestrator::desk::Desk;
 use baton_orchestrator::engine::attempt::Committer;
 use baton_orchestrator::engine::driver::Engine;
 use baton_orchestrator::engine::handle::EngineHandle;
@@ -124,7 +123,7 @@ pub fn delivery() -> (Delivery, Arc<Mutex<Vec<Settlement>>>) {
 pub struct Bench {
     pub clock: Clock,
     pub store: Arc<FaultyStore>,
-    pub desk: Option<Desk>,
+    pub operations: Option<Operations>,
     pub sql: Option<Arc<SqlStore>>,
     pub bus: Arc<RecordingBus>,
     pub sender: Arc<Sender>,
@@ -150,15 +149,15 @@ impl Bench {
         Self::made(1024, planted)
     }
 
-    /// Over a database, with a desk in it.
+    /// Over a database, with operations in it.
     pub async fn over(config: DatabaseConfig) -> Self {
         let clock = Clock::new();
         let own = clock.clone();
         let store = SqlStore::open_with_clock(config, Arc::new(move || own.now())).await.expect("open");
         store.migrate().await.expect("migrated");
         let store = Arc::new(store);
-        let desk = Some(Desk::new(store.clone()));
-        let bench = Self::on(clock, FaultyStore::over(store.clone()), desk, 1024, |_| None);
+        let operations = Some(Operations::new(store.clone()));
+        let bench = Self::on(clock, FaultyStore::over(store.clone()), operations, 1024, |_| None);
         Self { sql: Some(store), ..bench }
     }
 
@@ -171,7 +170,7 @@ impl Bench {
     fn on(
         clock: Clock,
         store: Arc<FaultyStore>,
-        desk: Option<Desk>,
+        operations: Option<Operations>,
         max_under_way: usize,
         planted: impl FnOnce(&Arc<Sender>) -> Option<Planted>,
     ) -> Self {
@@ -187,13 +186,13 @@ impl Bench {
             registry: registry(),
             new_id: Arc::new(Uuid::now_v7),
             known: baton_orchestrator::engine::known::Known::default(),
-            holds: desk.as_ref().map(Desk::known_holds).unwrap_or_default(),
+            holds: operations.as_ref().map(Operations::known_holds).unwrap_or_default(),
             under_way: under_way.clone(),
             planted: planted(&sender),
         };
         let closing = CancellationToken::new();
         let engine = Engine::new(jobs, committer, sender.clone(), notifier.clone(), 4096, closing.clone());
-        Self { clock, store, desk, sql: None, bus, sender, handle, under_way, census, closing, notifier, engine }
+        Self { clock, store, operations, sql: None, bus, sender, handle, under_way, census, closing, notifier, engine }
     }
 
     /// What the services work with, over this bench; its engine is still the test's to run.
@@ -204,7 +203,7 @@ impl Bench {
             overview: Memo::default(),
             store: self.store.clone(),
             query: self.store.clone(),
-            desk: self.desk.clone(),
+            operations: self.operations.clone(),
             probe,
             registry: registry(),
             shown: Redactor::new(&baton_shop::descriptors::descriptors()),

@@ -2,7 +2,7 @@
 
 use super::{Bench, Clock, FaultyStore, RecordingBus};
 use baton_orchestrator::api::Api;
-use baton_orchestrator::desk::Desk;
+use baton_orchestrator::operations::Operations;
 use baton_orchestrator::store::SagaStore as _;
 use baton_orchestrator::store::sql::SqlStore;
 use baton_orchestrator::workers::probe::NoProbe;
@@ -17,7 +17,7 @@ use tonic_types::StatusExt as _;
 #[derive(Clone)]
 pub struct Office {
     pub api: Api,
-    pub desk: Desk,
+    pub operations: Operations,
     pub store: Arc<FaultyStore>,
     pub sql: Arc<SqlStore>,
     pub bus: Arc<RecordingBus>,
@@ -39,7 +39,7 @@ impl Office {
         let bench = Bench::over(config).await;
         let office = Self {
             api: bench.api(Arc::new(NoProbe)),
-            desk: bench.desk.clone().expect("a desk"),
+            operations: bench.operations.clone().expect("operations"),
             store: bench.store.clone(),
             sql: bench.sql.clone().expect("a database"),
             bus: bench.bus.clone(),

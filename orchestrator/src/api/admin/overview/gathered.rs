@@ -2,7 +2,7 @@
 
 use crate::api::Api;
 use crate::api::view::{self, timestamp};
-use crate::desk::instances::{Instance, Sample};
+use crate::operations::instances::{Instance, Sample};
 use crate::search::Search;
 use crate::store::StoreError;
 use crate::store::query::SearchQuery;
@@ -39,12 +39,14 @@ impl Api {
         troubles.extend(trouble);
         let (components, samples, trouble) = lively;
         troubles.extend(trouble);
-        let outbox = match &self.desk {
-            Some(desk) => kept(desk.outbox(MOST).await, "the outbox could not be counted", &mut troubles),
+        let outbox = match &self.operations {
+            Some(operations) => kept(operations.outbox(MOST).await, "the outbox could not be counted", &mut troubles),
             None => 0,
         };
-        let dead_letters = match &self.desk {
-            Some(desk) => kept(desk.waiting_letters().await, "dead letters could not be counted", &mut troubles).into(),
+        let dead_letters = match &self.operations {
+            Some(operations) => {
+                kept(operations.waiting_letters().await, "dead letters could not be counted", &mut troubles).into()
+            }
             None => 0,
         };
         let stuck = i32::from(wire::SagaState::Stuck);
@@ -126,10 +128,10 @@ impl Api {
         let mut components: Vec<wire::Component> =
             participants.iter().zip(answers).map(|(name, answer)| participant(name, answer, now)).collect();
         let (mut samples, mut troubles) = (Vec::new(), Vec::new());
-        if let Some(desk) = &self.desk {
-            let instances = kept(desk.instances().await, "orchestrators could not be listed", &mut troubles);
+        if let Some(operations) = &self.operations {
+            let instances = kept(operations.instances().await, "orchestrators could not be listed", &mut troubles);
             components.extend(instances.iter().map(|instance| orchestrator(instance, now)));
-            let taken = kept(desk.samples().await, "rates could not be read", &mut troubles);
+            let taken = kept(operations.samples().await, "rates could not be read", &mut troubles);
             samples = merged(&taken);
         }
         (components, samples, troubles)

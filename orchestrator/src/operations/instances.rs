@@ -1,7 +1,7 @@
 //! Which orchestrators there are, and what they did lately: each beats into the database, and any can tell of all. One that
 //! stops in order leaves; one that was killed leaves nothing behind once another start has taken its place.
 
-use super::Desk;
+use super::Operations;
 use crate::store::StoreError;
 use crate::store::sql::store_error;
 use crate::vitals::Beat;
@@ -62,7 +62,7 @@ pub struct Sample {
     pub under_way: u64,
 }
 
-impl Desk {
+impl Operations {
     /// Notes that an orchestrator lives and what it did, and forgets what is too old. A crash leaves it listed until it is
     /// old or replaced; a beat that is lost leaves a gap in the picture.
     ///

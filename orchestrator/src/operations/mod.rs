@@ -1,5 +1,5 @@
-//! The desk: what operators' own work is kept in, beside the sagas and in the same database. Sagas never depend on it: an
-//! orchestrator without a desk drives them all the same.
+//! Operations: what operators' own work is kept in, beside the sagas and in the same database. Sagas never depend on it: an
+//! orchestrator without operations drives them all the same.
 
 pub mod audit;
 pub mod ended;
@@ -19,13 +19,13 @@ use std::sync::Arc;
 
 /// Access to it. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Desk {
+pub struct Operations {
     store: Arc<SqlStore>,
     known: Arc<Known>,
 }
 
-impl Desk {
-    /// The desk in the database that holds the sagas; its tables are made by the same migrations.
+impl Operations {
+    /// Operations in the database that holds the sagas; their tables are made by the same migrations.
     #[must_use]
     pub fn new(store: Arc<SqlStore>) -> Self {
         Self { store, known: Arc::default() }

@@ -1,6 +1,6 @@
 //! What operators did: written down in the transaction that does it, and found again by request id.
 
-use crate::desk::Desk;
+use crate::operations::Operations;
 use crate::store::StoreError;
 use crate::store::audit::AuditRow;
 use crate::store::sql::audit::{self, AuditQuery};
@@ -12,12 +12,12 @@ pub use crate::store::audit::{NewAudit, RequestTaken, content};
 
 /// Writes an act down, in the transaction that carries it out and as the last thing in it: the chain's head stays locked
 /// until the commit. `Err(RequestTaken)` if an act with the same request id is written down already: then roll back, and
-/// answer by what [`Desk::audited`] finds. After a crash the act and its entry are both there, or neither.
+/// answer by what [`Operations::audited`] finds. After a crash the act and its entry are both there, or neither.
 pub async fn append(tx: &mut Tx, act: NewAudit) -> Result<Result<(), RequestTaken>, SqlError> {
     audit::append(tx, &[act]).await
 }
 
-impl Desk {
+impl Operations {
     /// The act that came with a request id, if one was carried out.
     pub async fn audited(&self, request: Uuid) -> Result<Option<AuditRow>, StoreError> {
         audit::of_request(self.store.database(), request).await

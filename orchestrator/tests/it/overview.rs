@@ -3,8 +3,8 @@
 use crate::support;
 use async_trait::async_trait;
 use baton_orchestrator::api::Api;
-use baton_orchestrator::desk::Desk;
-use baton_orchestrator::desk::instances::{Own, Sample};
+use baton_orchestrator::operations::Operations;
+use baton_orchestrator::operations::instances::{Own, Sample};
 use baton_orchestrator::store::conformance::sample;
 use baton_orchestrator::store::sql::SqlStore;
 use baton_orchestrator::store::{Changes, Record, SagaStore as _};
@@ -56,7 +56,7 @@ async fn stores() -> Vec<(&'static str, Arc<SqlStore>)> {
 
 fn api(store: &Arc<SqlStore>) -> Api {
     let bench = Bench::new();
-    Api { store: store.clone(), desk: Some(Desk::new(store.clone())), ..bench.api(Arc::new(Health)) }
+    Api { store: store.clone(), operations: Some(Operations::new(store.clone())), ..bench.api(Arc::new(Health)) }
 }
 
 /// Sagas of the order definition, and one of another, in states that no rule brings this fast.
@@ -225,10 +225,10 @@ async fn the_overview_tells_what_there_is_and_what_it_could_not_find_out() {
         metrics.vitals.started();
         metrics.vitals.ended(Micros(0), Micros(50_000));
         let own = Uuid::now_v7();
-        let desk = Desk::new(store.clone());
-        Beating::new(desk.clone(), metrics, named(own, "")).run_once().await.expect(name);
+        let operations = Operations::new(store.clone());
+        Beating::new(operations.clone(), metrics, named(own, "")).run_once().await.expect(name);
         let silent = Sample { at: Micros(store.now().0 - 60_000_000), beat: Beat::default(), under_way: 3 };
-        desk.beat(&named(Uuid::now_v7(), ""), silent).await.expect(name);
+        operations.beat(&named(Uuid::now_v7(), ""), silent).await.expect(name);
 
         let told = api.get_overview(Request::new(wire::GetOverviewRequest {})).await.expect(name).into_inner();
         let count = |state: wire::SagaState| told.states.iter().find(|it| it.state() == state).expect("a state").count;
@@ -256,13 +256,14 @@ async fn the_overview_tells_what_there_is_and_what_it_could_not_find_out() {
 #[tokio::test]
 async fn old_beats_are_forgotten() {
     for (name, store) in stores().await {
-        let desk = Desk::new(store.clone());
+        let operations = Operations::new(store.clone());
         let old = Micros(store.now().0 - Duration::from_secs(3600).as_micros() as i64);
-        desk.beat(&named(Uuid::now_v7(), ""), Sample { at: old, beat: Beat::default(), under_way: 0 })
+        operations
+            .beat(&named(Uuid::now_v7(), ""), Sample { at: old, beat: Beat::default(), under_way: 0 })
             .await
             .expect(name);
-        assert_eq!(desk.samples().await.expect(name), [], "{name}");
-        assert_eq!(desk.instances().await.expect(name).len(), 1, "{name}");
+        assert_eq!(operations.samples().await.expect(name), [], "{name}");
+        assert_eq!(operations.instances().await.expect(name).len(), 1, "{name}");
     }
 }
 
@@ -277,26 +278,26 @@ async fn orchestrators(api: &Api) -> Vec<(String, bool)> {
 async fn who_stops_in_order_is_listed_no_more() {
     for (name, store) in stores().await {
         let metrics = Arc::new(baton_orchestrator::metrics::Metrics::register(&mut Registry::default()));
-        let (desk, own, stop) = (Desk::new(store.clone()), Uuid::now_v7(), CancellationToken::new());
-        let beating = tokio::spawn(Beating::new(desk.clone(), metrics, named(own, "a")).run(stop.clone()));
-        wait_until("a beat", async || !desk.instances().await.expect(name).is_empty()).await;
+        let (operations, own, stop) = (Operations::new(store.clone()), Uuid::now_v7(), CancellationToken::new());
+        let beating = tokio::spawn(Beating::new(operations.clone(), metrics, named(own, "a")).run(stop.clone()));
+        wait_until("a beat", async || !operations.instances().await.expect(name).is_empty()).await;
         assert_eq!(orchestrators(&api(&store)).await, [(own.to_string(), true)], "{name}");
         stop.cancel();
         beating.await.expect(name);
         assert_eq!(orchestrators(&api(&store)).await, [], "{name}");
-        assert_eq!(desk.samples().await.expect(name).len(), 1, "{name}: what it did stays");
+        assert_eq!(operations.samples().await.expect(name).len(), 1, "{name}: what it did stays");
     }
 }
 
 #[tokio::test]
 async fn who_was_killed_is_listed_until_another_start_takes_its_place() {
     for (name, store) in stores().await {
-        let desk = Desk::new(store.clone());
+        let operations = Operations::new(store.clone());
         let none = |at| Sample { at, beat: Beat::default(), under_way: 0 };
         let [killed, elsewhere, lively, next] = std::array::from_fn(|_| Uuid::now_v7());
         let silences = [(killed, "a", 20), (elsewhere, "b", 20), (lively, "a", 3)];
         for (id, address, _) in silences {
-            desk.beat(&named(id, address), none(store.now())).await.expect(name);
+            operations.beat(&named(id, address), none(store.now())).await.expect(name);
         }
         for (id, _, seconds) in silences {
             let seen = store.now().0 - seconds * 1_000_000;
@@ -316,11 +317,11 @@ async fn who_was_killed_is_listed_until_another_start_takes_its_place() {
         let all = [(killed, false), (elsewhere, false), (lively, true)];
         assert_eq!(sorted(orchestrators(&api(&store)).await), expected(&all), "{name}");
 
-        desk.beat(&named(next, "a"), none(store.now())).await.expect(name);
+        operations.beat(&named(next, "a"), none(store.now())).await.expect(name);
         // One that has beaten within its pause may live; whose place is not known is not replaced by anybody.
         let left = [(elsewhere, false), (lively, true), (next, true)];
         assert_eq!(sorted(orchestrators(&api(&store)).await), expected(&left), "{name}");
-        desk.beat(&named(Uuid::now_v7(), ""), none(store.now())).await.expect(name);
-        assert_eq!(desk.instances().await.expect(name).len(), 4, "{name}");
+        operations.beat(&named(Uuid::now_v7(), ""), none(store.now())).await.expect(name);
+        assert_eq!(operations.instances().await.expect(name).len(), 4, "{name}");
     }
 }

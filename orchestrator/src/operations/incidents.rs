@@ -1,6 +1,6 @@
 //! Incidents: sagas that are stuck, and whether somebody was told; and how late sagas are that nobody wakes.
 
-use super::Desk;
+use super::Operations;
 use crate::store::sql::store_error;
 use crate::store::{StoreError, wake_second};
 use baton_sql::database::{Dialect, Verdict};
@@ -35,7 +35,7 @@ pub struct Incident {
     pub attempts: i64,
 }
 
-impl Desk {
+impl Operations {
     /// Writes down those that are stuck and not written down yet, and forgets those that are not stuck any more for a day.
     ///
     /// # Errors

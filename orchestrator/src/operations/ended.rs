@@ -1,13 +1,13 @@
 //! Jobs that ended long ago are forgotten; what was ordered by them stays in journals and audit.
 
-use crate::desk::Desk;
+use crate::operations::Operations;
 use crate::store::StoreError;
 use crate::store::sql::store_error;
 use baton_sql::database::Verdict;
 use baton_sql::value::Value;
 use saga_core::time::Micros;
 
-impl Desk {
+impl Operations {
     /// One step: of the oldest job that ended before `before`, deletes at most `limit` failures, or, once there are none,
     /// the job. False if there is no such job. Any number of callers may do this at once; after a crash a job is there with
     /// fewer failures than it counts.

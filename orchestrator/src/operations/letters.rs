@@ -1,7 +1,7 @@
 //! Dead letters: kept until an operator decides, and decided once.
 
-use crate::desk::Desk;
-use crate::desk::audit::{NewAudit, append};
+use crate::operations::Operations;
+use crate::operations::audit::{NewAudit, append};
 use crate::store::sql::store_error;
 use crate::store::{OutboxMessage, REPLIES, StoreError, row};
 use baton_courier::bus::{Destination, MAX_BODY};
@@ -110,7 +110,7 @@ pub enum Decided {
     RequestTaken,
 }
 
-impl Desk {
+impl Operations {
     /// Keeps letters that were taken out of a quarantine; returns how many are new. One that waits already (the same
     /// destination, message id and body) is not kept twice, so that whoever lost the answer may ask again. After a crash all
     /// of them are there or none.

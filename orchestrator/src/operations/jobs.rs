@@ -1,11 +1,11 @@
 //! Jobs: one order for many sagas, kept so that any orchestrator goes on where another one stopped.
 //!
-//! A job goes through its sagas page by page. A page is first written down ([`Desk::begin_page`]), then ordered, then counted
-//! ([`Desk::settle_page`]): whoever takes a job over orders the page that was begun once more, under the same request ids,
+//! A job goes through its sagas page by page. A page is first written down ([`Operations::begin_page`]), then ordered, then counted
+//! ([`Operations::settle_page`]): whoever takes a job over orders the page that was begun once more, under the same request ids,
 //! and counts it once.
 
-use crate::desk::Desk;
-use crate::desk::audit::{NewAudit, RequestTaken, append};
+use crate::operations::Operations;
+use crate::operations::audit::{NewAudit, RequestTaken, append};
 use crate::store::StoreError;
 use crate::store::sql::store_error;
 use baton_sql::database::{Tx, Verdict};
@@ -163,7 +163,7 @@ pub enum Created {
     RequestTaken,
 }
 
-impl Desk {
+impl Operations {
     /// Keeps a new job, and the act that creates it.
     pub async fn create_job(&self, job: Job, act: NewAudit) -> Result<Created, StoreError> {
         let done = self.store.database().transaction(move |tx| {

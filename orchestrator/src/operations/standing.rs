@@ -1,6 +1,6 @@
 //! Where sagas stand that have not ended, in groups.
 
-use super::Desk;
+use super::Operations;
 use crate::store::StoreError;
 use crate::store::row::StateCode;
 use crate::store::sql::store_error;
@@ -29,7 +29,7 @@ pub struct Group {
     pub example: SagaId,
 }
 
-impl Desk {
+impl Operations {
     /// All groups, and whether every saga was looked at. Groups whose rows do not decode are left out: lists name them.
     ///
     /// # Errors

@@ -3,10 +3,10 @@
 //! A saga is marked before it is paused, with the version it was seen at: whoever releases the hold finds in the saga's
 //! journal whether the pause came, and whether it is still the hold's.
 
-use crate::desk::Desk;
-use crate::desk::audit::{NewAudit, RequestTaken, append};
-use crate::desk::jobs::until;
 use crate::held::{Held, Known};
+use crate::operations::Operations;
+use crate::operations::audit::{NewAudit, RequestTaken, append};
+use crate::operations::jobs::until;
 use crate::store::StoreError;
 use crate::store::sql::{marks, store_error};
 use baton_sql::database::{Dialect, Tx, Verdict};
@@ -48,14 +48,14 @@ pub enum Placed {
     RequestTaken,
 }
 
-impl Desk {
-    /// Who holds a definition and why, as far as this process knows: see [`Desk::holds`].
+impl Operations {
+    /// Who holds a definition and why, as far as this process knows: see [`Operations::holds`].
     #[must_use]
     pub fn held(&self, definition: &str) -> Option<(String, String)> {
         self.known.of(&Held::Definition(definition.to_owned()))
     }
 
-    /// The holds that this process knows of; every clone of the desk shares it.
+    /// The holds that this process knows of; every clone shares them.
     #[must_use]
     pub fn known_holds(&self) -> Arc<Known> {
         self.known.clone()
