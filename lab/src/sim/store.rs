@@ -11,7 +11,7 @@ use baton_orchestrator::store::forgetting::{Forgotten, Sweep};
 use baton_orchestrator::store::indexing::Indexed;
 use baton_orchestrator::store::query::{Counted, Found, ListQuery, SagaQuery, SearchQuery, WholeStore};
 use baton_orchestrator::store::{
-    Changes, Decide, Holder, Loaded, OutboxMessage, Record, SagaStore, StartKey, StoreError,
+    Changes, Decide, Holder, Loaded, OutboxMessage, Record, SagaStore, StartKey, StoreError, commit_with,
 };
 use baton_participant_kit::participant::{CommandKey, Direction};
 use baton_sql::error::SqlError;
@@ -51,7 +51,11 @@ impl FaultyStore {
     }
 
     /// Reads first, decides later, writes blindly: what a store without row locks and version checks does.
-    async fn lost_update(&self, ids: Vec<SagaId>, mut decide: Decide) -> Result<Changes, StoreError> {
+    async fn lost_update<R>(
+        &self,
+        ids: Vec<SagaId>,
+        mut decide: impl FnMut(&Loaded) -> (Changes, R) + Send,
+    ) -> Result<(Changes, R), StoreError> {
         let mut loaded = Loaded { now: self.inner.now(), ..Loaded::default() };
         for id in &ids {
             if let Some(record) = self.inner.get(*id).await? {
@@ -59,7 +63,7 @@ impl FaultyStore {
             }
         }
         self.world.sleep(&self.life, 5_000).await;
-        let decided = decide(&loaded);
+        let (decided, outcome) = decide(&loaded);
         let mut changes = decided.clone();
         for update in &mut changes.updates {
             if let Some(record) = self.inner.get(update.saga.id).await? {
@@ -74,14 +78,13 @@ impl FaultyStore {
         }
         changes.journal = journal;
         self.inner.commit(ids, Box::new(move |_| changes.clone())).await?;
-        Ok(decided)
+        Ok((decided, outcome))
     }
 
     /// One transaction between its two places.
     async fn committed(&self, ids: Vec<SagaId>, mut decide: Decide) -> Result<(Changes, Fate), StoreError> {
-        let fate = Arc::new(Mutex::new(Fate::Go));
-        let (world, life, noted) = (self.world.clone(), self.life.clone(), fate.clone());
-        let decide: Decide = Box::new(move |loaded| {
+        let (world, life) = (self.world.clone(), self.life.clone());
+        let decide = move |loaded: &Loaded| {
             let changes = decide(loaded);
             let mut inner = world.lock();
             let keys = if inner.adversary.wants_keys() { touched(&changes) } else { Vec::new() };
@@ -92,17 +95,14 @@ impl FaultyStore {
                     format!("process {} CommitBefore {fate:?}", life.process)
                 });
             }
-            *noted.lock().unwrap_or_else(PoisonError::into_inner) = fate;
             // What is decided and not committed is nothing.
-            if fate == Fate::Go { changes } else { Changes::default() }
-        });
-        let changes = if self.planted() == Some(AdapterBug::LostUpdate) {
-            self.lost_update(ids, decide).await?
-        } else {
-            self.inner.commit(ids, decide).await?
+            (if fate == Fate::Go { changes } else { Changes::default() }, fate)
         };
-        let fate = *fate.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok((changes, fate))
+        if self.planted() == Some(AdapterBug::LostUpdate) {
+            self.lost_update(ids, decide).await
+        } else {
+            commit_with(&*self.inner, ids, decide).await
+        }
     }
 
     /// What a broken database does to a commit.

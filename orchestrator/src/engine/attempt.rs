@@ -2,15 +2,15 @@
 
 use crate::engine::input::{Input, Verdict};
 use crate::engine::known::Known;
-use crate::engine::plan::{Apply, Plan, Planning, plan};
+use crate::engine::plan::{Apply, Planning, plan};
 use crate::engine::under_way::UnderWay;
 use crate::held::{Held, Known as Holds};
 use crate::sagas::Registry;
-use crate::store::{Holder, Loaded, OutboxMessage, Record, SagaStore, StartKey, StoreError};
+use crate::store::{Holder, Loaded, OutboxMessage, Record, SagaStore, StartKey, StoreError, commit_with};
 use baton_crash_point::{Point, hit};
 use saga_core::saga::SagaId;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// Tries of one batch before its failure is reported: one that meets a taken key or an unknown outcome, one that knows
@@ -217,12 +217,11 @@ impl Committer {
             inputs.clone()
         };
         let apply = self.machine();
-        let slot = Arc::new(Mutex::new(Plan::default()));
         let decide = {
-            let (slot, committer) = (slot.clone(), self.clone());
+            let committer = self.clone();
             let (inputs, taken, confirmed, known) = (effective, taken.clone(), confirmed.to_vec(), known.clone());
             let (holds, lifted) = (self.holds.standing(), lifted.clone());
-            Box::new(move |loaded: &Loaded| {
+            move |loaded: &Loaded| {
                 let planning = Planning {
                     registry: &committer.registry,
                     known: &known,
@@ -239,14 +238,12 @@ impl Committer {
                 if let Some(crate::engine::planted::Planted::PublishBeforeCommit(sender)) = &committer.planted {
                     sender.send(changes.outbox.clone());
                 }
-                *slot.lock().unwrap_or_else(PoisonError::into_inner) = planned;
-                changes
-            })
+                (changes, planned)
+            }
         };
         hit(Point::ORCHESTRATOR_BEFORE_COMMIT);
-        let changes = self.store.commit(ids.into_iter().collect(), decide).await?;
+        let (changes, planned) = commit_with(&*self.store, ids.into_iter().collect(), decide).await?;
         hit(Point::ORCHESTRATOR_AFTER_COMMIT);
-        let planned = std::mem::take(&mut *slot.lock().unwrap_or_else(PoisonError::into_inner));
         let mut answered = planned.verdicts.into_iter();
         let verdicts = inputs
             .iter()

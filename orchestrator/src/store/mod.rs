@@ -22,6 +22,7 @@ use saga_core::saga::{Cause, DefinitionId, Saga, SagaId};
 use saga_core::time::Micros;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::mpsc;
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -178,6 +179,29 @@ pub enum StoreError {
     /// A row that was asked for does not decode; it says why, without contents.
     #[error("unreadable: {0}")]
     Unreadable(String),
+}
+
+/// [`SagaStore::commit`] with a decision that comes to something beside its changes: what the run that counts came to is
+/// handed back with them.
+///
+/// # Errors
+/// Those of the commit.
+pub async fn commit_with<R: Send + 'static>(
+    store: &(impl SagaStore + ?Sized),
+    ids: Vec<SagaId>,
+    mut decide: impl FnMut(&Loaded) -> (Changes, R) + Send + 'static,
+) -> Result<(Changes, R), StoreError> {
+    let (came_to, runs) = mpsc::channel();
+    let decide = move |loaded: &Loaded| {
+        let (changes, outcome) = decide(loaded);
+        // Taken below, unless nobody waits for the commit any more.
+        let _ = came_to.send(outcome);
+        changes
+    };
+    let changes = store.commit(ids, Box::new(decide)).await?;
+    let outcome = runs.try_iter().last();
+    let outcome = outcome.ok_or_else(|| StoreError::Refused("committed without a decision".to_owned()))?;
+    Ok((changes, outcome))
 }
 
 /// Durable state, as far as sagas are driven by it. Small on purpose: intent, not mechanism; what people ask is

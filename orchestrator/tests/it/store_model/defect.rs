@@ -7,12 +7,11 @@ use baton_orchestrator::store::forgetting::{Forgotten, Sweep};
 use baton_orchestrator::store::indexing::Indexed;
 use baton_orchestrator::store::query::{Counted, Found, ListQuery, SagaQuery, SearchQuery, WholeStore};
 use baton_orchestrator::store::{
-    Changes, Decide, Holder, Loaded, OutboxMessage, Record, SagaStore, StartKey, StoreError,
+    Changes, Decide, Holder, Loaded, OutboxMessage, Record, SagaStore, StartKey, StoreError, commit_with,
 };
 use saga_core::event::Entry;
 use saga_core::saga::{DefinitionId, SagaId};
 use saga_core::time::Micros;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -140,16 +139,11 @@ pub struct Defective<S> {
 impl<S: WholeStore> Defective<S> {
     /// Writes the spoiled changes and claims to have written the others.
     async fn spoiled(&self, ids: Vec<SagaId>, mut decide: Decide, spoil: Spoil) -> Result<Changes, StoreError> {
-        let claimed = Arc::new(Mutex::new(Changes::default()));
-        let slot = Arc::clone(&claimed);
         let wrong = move |loaded: &Loaded| {
             let decided = decide(loaded);
-            *slot.lock().unwrap() = decided.clone();
-            spoil(decided, loaded)
+            (spoil(decided.clone(), loaded), decided)
         };
-        self.inner.commit(ids, Box::new(wrong)).await?;
-        let claimed = claimed.lock().unwrap().clone();
-        Ok(claimed)
+        commit_with(&self.inner, ids, wrong).await.map(|(_, claimed)| claimed)
     }
 }
 

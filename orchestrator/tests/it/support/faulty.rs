@@ -9,7 +9,7 @@ use baton_orchestrator::store::indexing::Indexed;
 use baton_orchestrator::store::memory::MemoryStore;
 use baton_orchestrator::store::query::{Counted, Found, ListQuery, SagaQuery, SearchQuery, WholeStore};
 use baton_orchestrator::store::{
-    Changes, Decide, Holder, Loaded, OutboxMessage, Record, SagaStore, StartKey, StoreError, Update,
+    Changes, Decide, Holder, Loaded, OutboxMessage, Record, SagaStore, StartKey, StoreError, Update, commit_with,
 };
 use saga_core::event::Entry;
 use saga_core::saga::{DefinitionId, SagaId, State};
@@ -161,9 +161,7 @@ impl FaultyStore {
             garbled.retain(|id| !now.contains(id));
             now
         };
-        let was_refused = Arc::new(std::sync::atomic::AtomicBool::new(false));
-        let tell = was_refused.clone();
-        let judged = Box::new(move |loaded: &Loaded| {
+        let judged = move |loaded: &Loaded| {
             let mut loaded = loaded.clone();
             for id in &garbled {
                 loaded.records.remove(id);
@@ -171,11 +169,10 @@ impl FaultyStore {
             }
             let changes = decide(&loaded);
             let is_refused = changes.updates.iter().any(|update| Some(update.saga.id) == refused);
-            tell.store(is_refused, Ordering::SeqCst);
-            if is_refused { Changes::default() } else { changes }
-        });
-        let written = self.inner.commit(ids, judged).await?;
-        if was_refused.load(Ordering::SeqCst) { Err(StoreError::Refused("told to".into())) } else { Ok(written) }
+            (if is_refused { Changes::default() } else { changes }, is_refused)
+        };
+        let (written, was_refused) = commit_with(&*self.inner, ids, judged).await?;
+        if was_refused { Err(StoreError::Refused("told to".into())) } else { Ok(written) }
     }
 
     fn next_fault(&self) -> Option<Fault> {
