@@ -178,6 +178,7 @@ impl Orchestrator {
     /// The same with what is otherwise left to chance: a simulator hands in its own, so that a run can be repeated.
     pub async fn start_with(parts: Parts, metrics: Arc<Metrics>, chance: Chance) -> Result<Self, BusError> {
         let settings = &parts.settings;
+        let new_id = chance.new_id.clone();
         let under_way = UnderWay::new(settings.max_under_way);
         let (handle, jobs) = EngineHandle::new(settings.queue, settings.max_waiting_starts, under_way.clone());
         let notifier = Notifier::new(parts.coord.clone(), metrics.clone());
@@ -185,7 +186,7 @@ impl Orchestrator {
         let committer = Committer {
             store: parts.store.clone(),
             registry: parts.registry.clone(),
-            new_id: chance.new_id,
+            new_id: new_id.clone(),
             known: Known::default(),
             holds: parts.operations.as_ref().map(|operations| operations.known_holds()).unwrap_or_default(),
             under_way: under_way.clone(),
@@ -210,7 +211,7 @@ impl Orchestrator {
         );
         let beating = parts.operations.clone().map(|operations| {
             let (address, version) = (settings.address.clone(), env!("CARGO_PKG_VERSION"));
-            Beating::new(operations, metrics.clone(), Own { id: Uuid::now_v7(), address, version })
+            Beating::new(operations, metrics.clone(), Own { id: new_id(), address, version })
         });
         let burden = parts.operations.clone().map(|operations| Burden::new(operations, metrics.clone()));
         let incidents = parts.operations.clone().map(|operations| {
@@ -235,13 +236,14 @@ impl Orchestrator {
         let collectors = parts.operations.iter().flat_map(|operations| {
             let commands = parts.registry.participants().into_iter().map(Destination::Commands);
             let destinations = commands.chain([Destination::Replies]);
-            destinations.map(|destination| Collector::new(operations.clone(), parts.bus.clone(), destination))
+            destinations
+                .map(|destination| Collector::new(operations.clone(), parts.bus.clone(), destination, new_id.clone()))
         });
         let collectors = collectors.map(|collector| tokio::spawn(collector.run(stop.clone())));
         let jobs = parts.operations.clone().map(|operations| {
             let (store, query, registry) = (parts.store.clone(), parts.query.clone(), parts.registry.clone());
-            let jobs = Jobs::new(operations.clone(), query.clone(), handle.clone(), registry.clone());
-            let holds = Holds::new(operations, store, query, handle.clone(), registry);
+            let jobs = Jobs::new(operations.clone(), query.clone(), handle.clone(), registry.clone(), new_id());
+            let holds = Holds::new(operations, store, query, handle.clone(), registry, new_id());
             [tokio::spawn(jobs.run(stop.clone())), tokio::spawn(holds.run(stop.clone()))]
         });
         let workers = workers

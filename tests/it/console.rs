@@ -54,6 +54,7 @@ async fn the_embedded_shape_in_a_browser() {
         ("letter", destination) => {
             let id = Uuid::now_v7();
             let letter = NewLetter {
+                id: Uuid::now_v7(),
                 destination: Destination::Commands(destination.to_owned()),
                 message_id: Some(id),
                 reason: "COMMAND_UNREADABLE".to_owned(),

@@ -66,7 +66,7 @@ enum Pause {
 }
 
 impl Holds {
-    /// A worker with a name of its own.
+    /// A worker; `worker` is a name that nobody else has.
     #[must_use]
     pub fn new(
         operations: Operations,
@@ -74,8 +74,9 @@ impl Holds {
         query: Arc<dyn SagaQuery>,
         engine: EngineHandle,
         registry: Registry,
+        worker: Uuid,
     ) -> Self {
-        Self { operations, store, query, engine, registry, worker: Uuid::now_v7(), left: Mutex::default() }
+        Self { operations, store, query, engine, registry, worker, left: Mutex::default() }
     }
 
     /// Runs until cancelled, which a page that was begun is waited for. While the store is away the holds known last stand.

@@ -8,7 +8,7 @@ use crate::sagas::Registry;
 use crate::search::Search;
 use crate::store::audit;
 use crate::store::query::{SagaQuery, SearchQuery};
-use crate::store::{Record, SagaStore, StoreError};
+use crate::store::{Record, StoreError};
 use crate::workers::ends_round;
 use crate::workers::ordering::{Given, give, request_id};
 use crate::workers::pace::Pace;
@@ -76,18 +76,16 @@ struct Turn {
 }
 
 impl Jobs {
-    /// A worker with a name of its own.
+    /// A worker; `worker` is a name that nobody else has.
     #[must_use]
-    pub fn new(operations: Operations, query: Arc<dyn SagaQuery>, engine: EngineHandle, registry: Registry) -> Self {
-        Self {
-            operations,
-            query,
-            engine,
-            registry,
-            worker: Uuid::now_v7(),
-            paces: HashMap::new(),
-            tidied: Instant::now(),
-        }
+    pub fn new(
+        operations: Operations,
+        query: Arc<dyn SagaQuery>,
+        engine: EngineHandle,
+        registry: Registry,
+        worker: Uuid,
+    ) -> Self {
+        Self { operations, query, engine, registry, worker, paces: HashMap::new(), tidied: Instant::now() }
     }
 
     /// Runs until cancelled, which a page that was begun is waited for.

@@ -1,5 +1,6 @@
 //! The collector: takes dead letters out of one quarantine to where an operator decides about them.
 
+use crate::engine::attempt::NewId;
 use crate::operations::Operations;
 use crate::operations::letters::{MAX_WAITING, NewLetter};
 use crate::store::StoreError;
@@ -38,11 +39,11 @@ const REFUSED_AGAIN: Duration = Duration::from_secs(60);
 const MAX_REASON: usize = 63;
 
 /// Takes the dead letters of one destination.
-#[derive(Debug)]
 pub struct Collector {
     operations: Operations,
     bus: Arc<dyn CommandBus>,
     destination: Destination,
+    new_id: NewId,
     /// Letters that the database refuses, still unacknowledged: nothing may get lost, and a broker would count every
     /// release. Its prefetch bounds them. Tried again when the time has come.
     refused: Mutex<Refused>,
@@ -57,8 +58,8 @@ struct Refused {
 impl Collector {
     /// A collector for one destination.
     #[must_use]
-    pub fn new(operations: Operations, bus: Arc<dyn CommandBus>, destination: Destination) -> Self {
-        Self { operations, bus, destination, refused: Mutex::default() }
+    pub fn new(operations: Operations, bus: Arc<dyn CommandBus>, destination: Destination, new_id: NewId) -> Self {
+        Self { operations, bus, destination, new_id, refused: Mutex::default() }
     }
 
     /// Runs until cancelled or until the bus is closed. Letters that are not kept yet go back to their queue then.
@@ -168,6 +169,7 @@ impl Collector {
 
     fn letter(&self, delivery: &Delivery) -> NewLetter {
         NewLetter {
+            id: (self.new_id)(),
             destination: self.destination.clone(),
             message_id: delivery.message_id,
             reason: reason(&delivery.reason),

@@ -305,7 +305,8 @@ async fn a_row_that_does_not_decode_is_named_and_explained_and_hides_nothing() {
         Box::pin(async move { tx.execute("UPDATE saga SET data = ? WHERE id = ?", args).await.map(Verdict::Commit) })
     });
     assert_eq!(damage.await.unwrap(), 1);
-    let api = Api { store: Arc::new(store), ..bench.api(Arc::new(NoProbe)) };
+    let store = Arc::new(store);
+    let api = Api { store: store.clone(), query: store, ..bench.api(Arc::new(NoProbe)) };
 
     let request = wire::SearchSagasRequest { preset: "in-flight".into(), ..Default::default() };
     let found = api.search_sagas(Request::new(request)).await.expect("a list").into_inner();

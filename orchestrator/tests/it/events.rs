@@ -45,7 +45,8 @@ async fn restless(bench: &Bench) -> Api {
     let record = Record { saga: last.saga, business_key, traceparent: String::new(), last_failure: None };
     let changes = Changes { inserts: vec![sample::insert(record)], journal, ..Changes::default() };
     store.commit(Vec::new(), sample::always(changes)).await.expect("written");
-    Api { store: Arc::new(store), ..bench.api(Arc::new(NoProbe)) }
+    let store = Arc::new(store);
+    Api { store: store.clone(), query: store, ..bench.api(Arc::new(NoProbe)) }
 }
 
 #[tokio::test]

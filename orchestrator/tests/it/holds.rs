@@ -7,6 +7,7 @@ use baton_orchestrator::api::Api;
 use baton_orchestrator::api::begin::{Asked, new_saga_id};
 use baton_orchestrator::engine::input::{Act, Input};
 use baton_orchestrator::held::Held;
+use baton_orchestrator::operations::Operations;
 use baton_orchestrator::store::SagaStore as _;
 use baton_orchestrator::workers::holds::Holds;
 use baton_proto::baton::saga::v1 as wire;
@@ -31,7 +32,14 @@ impl Office {
 
     /// An orchestrator's worker.
     fn holds_worker(&self) -> Holds {
-        Holds::new(self.operations.clone(), self.store.clone(), self.store.clone(), self.api.engine.clone(), registry())
+        Holds::new(
+            self.operations.clone(),
+            self.store.clone(),
+            self.store.clone(),
+            self.api.engine.clone(),
+            registry(),
+            Uuid::now_v7(),
+        )
     }
 
     async fn start(&self, n: u8) -> SagaId {

@@ -4,6 +4,8 @@ use crate::support;
 use async_trait::async_trait;
 use baton_courier::bus::Destination;
 use baton_orchestrator::metrics::Metrics;
+use baton_orchestrator::operations::Operations;
+use baton_orchestrator::operations::letters::NewLetter;
 use baton_orchestrator::store::conformance::sample;
 use baton_orchestrator::store::sql::SqlStore;
 use baton_orchestrator::store::{Changes, Record, SagaStore as _, Update};
@@ -18,6 +20,7 @@ use std::sync::{Arc, Mutex};
 use support::order_start;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 /// Hears everything, and says so unless it was told not to.
 #[derive(Debug, Default)]
@@ -205,6 +208,7 @@ async fn what_waits_for_somebody_is_counted() {
         put(4, running(-90)).await;
         put(5, running(-10)).await;
         let letter = NewLetter {
+            id: Uuid::now_v7(),
             destination: Destination::Replies,
             message_id: None,
             reason: "BATCH_UNREADABLE".to_owned(),

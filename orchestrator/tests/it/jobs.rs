@@ -17,11 +17,13 @@ use support::{Clock, order_start, wait_until};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Request, Status};
+use uuid::Uuid;
 
 impl Office {
     /// An orchestrator's worker.
     fn jobs_worker(&self) -> JoinHandle<()> {
-        let jobs = Jobs::new(self.operations.clone(), self.store.clone(), self.api.engine.clone(), registry());
+        let jobs =
+            Jobs::new(self.operations.clone(), self.store.clone(), self.api.engine.clone(), registry(), Uuid::now_v7());
         tokio::spawn(jobs.run(CancellationToken::new()))
     }
 

@@ -13,6 +13,8 @@ mod incidents;
 mod jobs;
 mod known;
 mod letters;
+mod operations_conformance;
+mod overview;
 mod payloads;
 mod planted;
 mod refused;

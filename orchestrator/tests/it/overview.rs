@@ -56,7 +56,12 @@ async fn stores() -> Vec<(&'static str, Arc<SqlStore>)> {
 
 fn api(store: &Arc<SqlStore>) -> Api {
     let bench = Bench::new();
-    Api { store: store.clone(), operations: Some(Operations::new(store.clone())), ..bench.api(Arc::new(Health)) }
+    Api {
+        store: store.clone(),
+        query: store.clone(),
+        operations: Some(Operations::new(store.clone())),
+        ..bench.api(Arc::new(Health))
+    }
 }
 
 /// Sagas of the order definition, and one of another, in states that no rule brings this fast.

@@ -5,7 +5,7 @@ mod read;
 use crate::api::Api;
 use crate::api::reason::{SagaReason, of_store};
 use crate::api::view;
-use crate::operations::standing::Group;
+use crate::operations::gauges::Group;
 use baton_proto::baton::saga::v1 as wire;
 use baton_query::fit::{Break, Rule, Standing, changes, fit};
 use baton_rpc::errors::{Flaw, invalid};

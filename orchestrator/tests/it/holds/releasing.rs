@@ -69,7 +69,14 @@ async fn a_pause_that_comes_after_its_hold_was_released_is_not_given() {
         }
         let saga = SagaId([1; 16]);
         let worker = |operations: &Operations| {
-            Holds::new(operations.clone(), bench.store.clone(), bench.store.clone(), bench.handle.clone(), registry())
+            Holds::new(
+                operations.clone(),
+                bench.store.clone(),
+                bench.store.clone(),
+                bench.handle.clone(),
+                registry(),
+                Uuid::now_v7(),
+            )
         };
         // The engine stands still, and with it whoever waits for a pause.
         let operations = bench.operations.clone().expect("operations");
@@ -151,7 +158,7 @@ async fn what_one_build_cannot_resume_is_left_to_another() {
         newer.run_once().await.expect("a round");
         office.release(ORDERS).await.expect("releasing");
         let (operations, store, engine) = (office.operations.clone(), office.store.clone(), office.api.engine.clone());
-        let older = Holds::new(operations, store.clone(), store, engine, Registry::default());
+        let older = Holds::new(operations, store.clone(), store, engine, Registry::default(), Uuid::now_v7());
         // The newer one has the claim until it lapses; the older one does not keep it.
         office.clock.pass(Duration::from_secs(11));
         older.run_once().await.expect("a round");
@@ -212,7 +219,10 @@ async fn more_than_one_round_looks_at_is_left_as_well() {
     office.release(ORDERS).await.expect("releasing");
     office.clock.pass(Duration::from_secs(11));
     let (operations, store, engine) = (office.operations.clone(), office.store.clone(), office.api.engine.clone());
-    Holds::new(operations, store.clone(), store, engine, Registry::default()).run_once().await.expect("a round");
+    Holds::new(operations, store.clone(), store, engine, Registry::default(), Uuid::now_v7())
+        .run_once()
+        .await
+        .expect("a round");
     newer.run_once().await.expect("a round");
     assert_eq!(
         office.state(first).await,

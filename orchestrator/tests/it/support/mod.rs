@@ -18,6 +18,7 @@ use baton_orchestrator::engine::sender::Sender;
 use baton_orchestrator::engine::under_way::UnderWay;
 use baton_orchestrator::metrics::Metrics;
 use baton_orchestrator::notify::Notifier;
+use baton_orchestrator::operations::Operations;
 use baton_orchestrator::shown::Redactor;
 use baton_orchestrator::store::sql::SqlStore;
 use baton_orchestrator::store::{Fingerprint, StartKey};

@@ -2,7 +2,8 @@
 
 use super::acts;
 use crate::acts::Acts;
-use baton_orchestrator::operations::audit::{NewAudit, append};
+use baton_orchestrator::operations::audit::NewAudit;
+use baton_orchestrator::operations::sql::append;
 use baton_orchestrator::store::audit::Digest;
 use baton_orchestrator::store::conformance::sample;
 use baton_orchestrator::store::row::audit::AUDIT_COLUMNS;

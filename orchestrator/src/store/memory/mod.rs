@@ -1,9 +1,12 @@
 //! The store in memory: ordered maps behind one lock. Deterministic, and the model the other stores are compared with.
 
+pub(crate) mod tables;
+
 use crate::sagas::Registry;
 use crate::search::Search;
 use crate::store::forgetting::{Candidate, Forgotten, Sweep, choose, first_id_at, is_finished};
 use crate::store::indexing::Indexed;
+use crate::store::memory::tables::Tables;
 use crate::store::query::{Counted, Found, ListQuery, SagaQuery, SearchQuery};
 use crate::store::{
     Changes, Decide, Holder, Loaded, OutboxMessage, Record, SagaStore, StartKey, StoreError, row, wake_second,
@@ -14,7 +17,7 @@ use saga_core::event::Entry;
 use saga_core::saga::{DefinitionId, Saga, SagaId};
 use saga_core::time::Micros;
 use std::any::Any;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -28,17 +31,6 @@ pub struct MemoryStore {
     tables: Mutex<Tables>,
 }
 
-#[derive(Debug, Default)]
-struct Tables {
-    sagas: BTreeMap<SagaId, Record>,
-    keys: BTreeMap<StartKey, Holder>,
-    journal: BTreeMap<(SagaId, u64), Entry>,
-    outbox: BTreeMap<Uuid, OutboxMessage>,
-    forgotten: BTreeMap<SagaId, Forgotten>,
-    /// Request ids of acts. The acts themselves nobody asks this store for.
-    requests: BTreeSet<Uuid>,
-}
-
 impl MemoryStore {
     /// An empty store on the caller's clock.
     #[must_use]
@@ -46,7 +38,9 @@ impl MemoryStore {
         Self { clock, tables: Mutex::new(Tables::default()) }
     }
 
-    fn tables(&self) -> MutexGuard<'_, Tables> {
+    /// What is kept. Operations in memory share it, as those in SQL share the database: whoever has locked tables of its own
+    /// may lock these, never the other way round.
+    pub(crate) fn tables(&self) -> MutexGuard<'_, Tables> {
         // Nothing that may panic runs while the tables are half written: they are whole.
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -208,90 +202,4 @@ fn candidate(saga: &Saga) -> Candidate {
 fn panicked(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     format!("a decision panicked: {}", text.unwrap_or("no message"))
-}
-
-impl Tables {
-    /// Everything a database's keys and versions would refuse.
-    fn check(&self, changes: &Changes) -> Result<(), StoreError> {
-        if let Some(reason) = changes.inserts.iter().find_map(|insert| row::check_insert(insert).err()) {
-            return Err(StoreError::Refused(reason));
-        }
-        let mut keys = BTreeSet::new();
-        for key in changes.inserts.iter().flat_map(|insert| &insert.keys) {
-            if self.keys.contains_key(key) || !keys.insert(*key) {
-                return Err(StoreError::DuplicateKey);
-            }
-        }
-        let conflict = |what: String| Err(StoreError::Conflict(what));
-        let mut ids = BTreeSet::new();
-        for update in &changes.updates {
-            let id = update.saga.id;
-            let held = self.sagas.get(&id).map(|record| record.saga.version);
-            if held != Some(update.loaded_version) || !ids.insert(id) {
-                return conflict(format!("saga {id} has another version"));
-            }
-        }
-        for insert in &changes.inserts {
-            let id = insert.record.saga.id;
-            if self.sagas.contains_key(&id) || !ids.insert(id) {
-                return conflict(format!("saga {id} exists"));
-            }
-        }
-        let mut entries = BTreeSet::new();
-        for entry in &changes.journal {
-            let key = (entry.saga, entry.version);
-            if self.journal.contains_key(&key) || !entries.insert(key) {
-                return conflict(format!("journal entry {} of saga {} exists", key.1, key.0));
-            }
-        }
-        let mut messages = BTreeSet::new();
-        for message in &changes.outbox {
-            if self.outbox.contains_key(&message.id) || !messages.insert(message.id) {
-                return conflict(format!("message {} exists", message.id));
-            }
-        }
-        // Holds are among the operations, which this store has not got.
-        if !changes.marks.is_empty() {
-            return Err(StoreError::HoldLifted(changes.marks.iter().map(|mark| mark.held.clone()).collect()));
-        }
-        let mut requests = BTreeSet::new();
-        for request in changes.audits.iter().filter_map(|audit| audit.request) {
-            if self.requests.contains(&request) || !requests.insert(request) {
-                return Err(StoreError::RequestTaken);
-            }
-        }
-        Ok(())
-    }
-
-    fn apply(&mut self, changes: &Changes) {
-        for insert in &changes.inserts {
-            let saga = insert.record.saga.id;
-            for key in &insert.keys {
-                self.keys.insert(*key, Holder { key: *key, saga, fingerprint: insert.fingerprint });
-            }
-            self.sagas.insert(saga, insert.record.clone());
-        }
-        for update in &changes.updates {
-            if let Some(record) = self.sagas.get_mut(&update.saga.id) {
-                record.saga = update.saga.clone();
-                record.last_failure = update.last_failure.clone();
-            }
-        }
-        self.journal.extend(changes.journal.iter().map(|entry| ((entry.saga, entry.version), entry.clone())));
-        self.outbox.extend(changes.outbox.iter().map(|message| (message.id, message.clone())));
-        for id in &changes.confirmed {
-            self.outbox.remove(id);
-        }
-        self.requests.extend(changes.audits.iter().filter_map(|audit| audit.request));
-    }
-
-    fn forget(&mut self, id: SagaId, now: Micros) {
-        let Some(Record { saga, .. }) = self.sagas.remove(&id) else { return };
-        let entries: Vec<_> = self.journal.range((id, 0)..=(id, u64::MAX)).map(|(key, _)| *key).collect();
-        for entry in entries {
-            self.journal.remove(&entry);
-        }
-        let state = row::StateCode::of(&saga.state);
-        self.forgotten.insert(id, Forgotten { state, ended_at: saga.updated_at, forgotten_at: now });
-    }
 }

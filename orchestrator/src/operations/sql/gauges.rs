@@ -1,40 +1,19 @@
-//! Where sagas stand that have not ended, in groups.
+//! Figures about sagas and messages from SQL.
 
-use super::Operations;
-use crate::store::StoreError;
+use crate::operations::gauges::{Gauges, Group, MOST};
 use crate::store::row::StateCode;
-use crate::store::sql::store_error;
+use crate::store::sql::{SqlStore, store_error};
+use crate::store::{SagaStore as _, StoreError, wake_second};
+use async_trait::async_trait;
 use baton_sql::database::Dialect;
 use baton_sql::error::SqlError;
 use baton_sql::value::Row;
 use saga_core::saga::{DefinitionId, Direction, SagaId, StepIndex};
+use std::time::Duration;
 
-/// Sagas that are looked at, at most: many times what admission lets in.
-const MOST: u32 = 100_000;
-
-/// Sagas at one place.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Group {
-    /// The definition they are pinned to.
-    pub definition: DefinitionId,
-    /// Their state: none that has ended.
-    pub state: StateCode,
-    /// The step they are at.
-    pub step: StepIndex,
-    /// The half of it.
-    pub direction: Direction,
-    /// How many.
-    pub count: u64,
-    /// One of them.
-    pub example: SagaId,
-}
-
-impl Operations {
-    /// All groups, and whether every saga was looked at. Groups whose rows do not decode are left out: lists name them.
-    ///
-    /// # Errors
-    /// If the database cannot be read.
-    pub async fn standing(&self) -> Result<(Vec<Group>, bool), StoreError> {
+#[async_trait]
+impl Gauges for SqlStore {
+    async fn standing(&self) -> Result<(Vec<Group>, bool), StoreError> {
         let table = match self.database().dialect() {
             // Few rows of many, and two indexes know which.
             Dialect::MariaDb => "saga IGNORE INDEX (PRIMARY)",
@@ -51,6 +30,21 @@ impl Operations {
         let groups: Vec<Group> = rows.iter().filter_map(|row| group(row).ok().flatten()).collect();
         let looked_at: u64 = groups.iter().map(|group| group.count).sum();
         Ok((groups, looked_at < u64::from(MOST)))
+    }
+
+    async fn overdue(&self) -> Result<Duration, StoreError> {
+        let sql = "SELECT wake_second FROM saga WHERE wake_second IS NOT NULL ORDER BY wake_second LIMIT 1";
+        let rows = self.database().query(sql, Vec::new()).await.map_err(store_error)?;
+        let first = rows.first().map(|row| row.int(0)).transpose().map_err(store_error)?;
+        let late = first.map_or(0, |second| wake_second(self.now()).saturating_sub(second));
+        Ok(Duration::from_secs(u64::try_from(late).unwrap_or(0)))
+    }
+
+    async fn outbox(&self, limit: u32) -> Result<u64, StoreError> {
+        let sql = "SELECT COUNT(*) FROM (SELECT 1 FROM outbox LIMIT ?) AS waiting";
+        let rows = self.database().query(sql, vec![limit.into()]).await.map_err(store_error)?;
+        let count = rows.first().map(|row| row.int(0)).transpose().map_err(store_error)?;
+        Ok(count.and_then(|count| u64::try_from(count).ok()).unwrap_or(0))
     }
 }
 
