@@ -211,7 +211,9 @@ pub(super) fn refusal(status: &Status) -> Answered {
     let reason = status.get_error_details().error_info().map(|info| info.reason.clone()).unwrap_or_default();
     match reason.as_str() {
         "REQUEST_ID_REUSED" | "BUSINESS_KEY_TAKEN" => Answered::Conflict(reason),
-        "STORE_UNAVAILABLE" | "OVERLOADED" | "SHUTTING_DOWN" | "DEADLINE_EXCEEDED" => Answered::NotStarted(reason),
+        "STORE_UNAVAILABLE" | "OVERLOADED" | "SHUTTING_DOWN" | "DEADLINE_EXCEEDED" | "DEFINITION_HELD" => {
+            Answered::NotStarted(reason)
+        }
         "OUTCOME_UNKNOWN" => Answered::Unknown,
         _ => Answered::Internal(format!("{reason}: {}", status.message())),
     }

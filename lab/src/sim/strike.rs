@@ -1,11 +1,13 @@
 //! Faults that strike by the clock, and the operator who meddles.
 
+use super::operations::is_of_a_hold;
 use super::plant::AdapterBug;
 use super::run::Run;
 use baton_courier::bus::Destination;
 use baton_orchestrator::engine::input::Act;
 use bytes::Bytes;
-use saga_core::event::{Order, Verb};
+use futures_util::FutureExt as _;
+use saga_core::event::{Event, Order, Record, Verb};
 use saga_core::saga::{SagaId, State};
 use uuid::Uuid;
 
@@ -68,6 +70,7 @@ impl Run {
                     self.order(saga, verb);
                 }
             }
+            "hold" | "job" | "dead-letter" => self.operators.act(&mut self.stage, kind, choice),
             _ => {}
         }
         let mut inner = self.stage.world.lock();
@@ -126,10 +129,23 @@ impl Run {
         inner.inject(queue, body, id);
     }
 
-    /// What an operator does after the storm: resumes what is paused, tries again what is stuck.
+    fn is_paused_by_a_hold(&self, saga: SagaId) -> bool {
+        let journal = self.stage.store.journal(saga, 0, 100_000).now_or_never().and_then(Result::ok);
+        let newest = journal.unwrap_or_default().into_iter().rev().find_map(|entry| match entry.record {
+            Record::Moved(Event::Order(order)) => Some(order),
+            Record::Moved(Event::Reply(_) | Event::Wake) | Record::Started { .. } => None,
+        });
+        newest.is_some_and(|order| is_of_a_hold(&order))
+    }
+
+    /// What operators do after the storm: release what is held, decide what waits, resume what is paused, try again what is
+    /// stuck.
     pub(super) fn operate(&mut self) {
+        self.operators.tidy(&mut self.stage);
         for record in self.records() {
             let verb = match record.saga.state {
+                // What a hold has paused goes on when the hold is released, or a promise is broken.
+                State::Paused { .. } if self.is_paused_by_a_hold(record.saga.id) => continue,
                 State::Paused { .. } => Verb::Resume,
                 State::Stuck { .. } => Verb::Retry,
                 _ => continue,

@@ -23,6 +23,7 @@ pub mod sagas;
 pub mod view;
 
 use crate::api::admin::overview::Memo;
+use crate::engine::attempt::NewId;
 use crate::engine::handle::EngineHandle;
 use crate::notify::Notifier;
 use crate::operations::Operations;
@@ -32,12 +33,13 @@ use crate::store::SagaStore;
 use crate::store::query::SagaQuery;
 use crate::workers::probe::Probe;
 use baton_courier::bus::CommandBus;
+use std::fmt;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 /// What every service works with. Cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Api {
     /// Puts events in.
     pub engine: EngineHandle,
@@ -55,12 +57,20 @@ pub struct Api {
     pub shown: Redactor,
     /// Asked how much waits in it.
     pub bus: Arc<dyn CommandBus>,
+    /// Makes ids of jobs and messages.
+    pub new_id: NewId,
     /// The last overview.
     pub overview: Memo,
     /// Tells of changes.
     pub notifier: Arc<Notifier>,
     /// Cancelled when the process stops: what waits for a saga is let go.
     pub stop: CancellationToken,
+}
+
+impl fmt::Debug for Api {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Api").finish_non_exhaustive()
+    }
 }
 
 impl Api {

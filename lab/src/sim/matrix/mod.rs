@@ -177,6 +177,8 @@ fn play(
         copies: vec![1; stands.len()],
         settings: Settings { waker_pause: Duration::from_millis(500), ..Settings::default() },
         sql_store: false,
+        operates: false,
+        defect: None,
         rules: Rules::default(),
         #[cfg(feature = "planted-bugs")]
         plant: None,
@@ -256,7 +258,7 @@ fn judge(stage: &Stage, definition: &Definition, case: &Case, rested: bool, viol
     } else if end != Some(case.end(definition)) {
         add("I10", format!("the saga is {:?}, it should be {:?}", record.saga.state, case.end(definition)));
     }
-    if !stage.world.lock().broker.is_empty() {
+    if stage.world.lock().broker.waiting() > 0 {
         add("I17", "messages are left in the queues".to_owned());
     }
     effects::judge(stage, &records, violations);

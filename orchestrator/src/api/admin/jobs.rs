@@ -61,7 +61,7 @@ impl Api {
         if let Some(job) = self.job_of(asked, content).await? {
             return Ok(wire::CreateJobResponse { job: Some(job) });
         }
-        let (id, now) = (Uuid::now_v7(), self.store.now());
+        let (id, now) = ((self.new_id)(), self.store.now());
         let search = Search::new(selected, self.registry.clone(), now);
         let counted = self.query.count(search, MAX_COUNT, MAX_COUNT).await.map_err(|error| of_store(&error))?;
         let job = Job {

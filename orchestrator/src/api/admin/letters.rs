@@ -142,7 +142,7 @@ impl Api {
             return self.shown_letter(id).await;
         }
         let decided = match to {
-            LetterState::Replayed => operations.replay_letter(id, Uuid::now_v7(), audit).await,
+            LetterState::Replayed => operations.replay_letter(id, (self.new_id)(), audit).await,
             LetterState::Dropped | LetterState::Waiting => operations.drop_letter(id, audit).await,
         };
         match decided {
