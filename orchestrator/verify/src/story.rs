@@ -1,6 +1,6 @@
 //! What a journal tells: the saga it folds to, every command it ordered, what it knows to be done and undone.
 
-use crate::databases::dossier::JournalRow;
+use crate::saga_evidence::JournalRow;
 use bytes::Bytes;
 use saga_core::definition::Definition;
 use saga_core::event::{Entry, Event, Outcome, Record, Verb};

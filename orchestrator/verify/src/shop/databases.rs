@@ -1,0 +1,86 @@
+//! The shop as a domain of an audit of databases.
+
+use super::at_large;
+use super::evidence::{BYSTANDERS, CLAIMS, ORDERS, OrderStates, PAYMENTS, STOCK as STOCK_PART};
+use super::{ORDER, PAYMENT, STOCK, laws, tables};
+use crate::databases::tables::Range;
+use crate::databases::{Databases, ReadError, Sagas};
+use crate::domain::{Domain, Take};
+use crate::evidence::Own;
+use crate::invariant::{Invariant, Part};
+use async_trait::async_trait;
+use baton_sql::database::Database;
+use std::collections::BTreeSet;
+
+/// Where the shop keeps what. What is missing is not checked.
+#[derive(Clone, Debug, Default)]
+pub struct Shop {
+    /// The order participant's schema.
+    pub order: Option<Database>,
+    /// The payment participant's schema.
+    pub payment: Option<Database>,
+    /// The stock participant's schema.
+    pub stock: Option<Database>,
+    /// The sandbox provider's own ledger.
+    pub provider: Option<Database>,
+}
+
+impl Shop {
+    /// The shop's participants among those of an installation.
+    #[must_use]
+    pub fn of(databases: &Databases, provider: Option<Database>) -> Self {
+        let of = |name: &str| databases.participant(name).cloned();
+        Self { order: of(ORDER), payment: of(PAYMENT), stock: of(STOCK), provider }
+    }
+}
+
+#[async_trait]
+impl Domain for Shop {
+    fn invariants(&self) -> Vec<&'static dyn Invariant> {
+        laws::invariants()
+    }
+
+    fn parts(&self) -> Vec<Part> {
+        let parts = [
+            (ORDERS, &self.order),
+            (CLAIMS, &self.payment),
+            (STOCK_PART, &self.stock),
+            (PAYMENTS, &self.provider),
+            // Whose they are is known to whoever paid.
+            (BYSTANDERS, &None),
+        ];
+        parts.into_iter().filter_map(|(part, database)| database.as_ref().map(|_| part)).collect()
+    }
+
+    async fn of_sagas(&self, range: &Range, sagas: &mut Sagas) -> Result<(), ReadError> {
+        if let Some(stock) = &self.stock {
+            tables::reservations(stock, range, sagas).await?;
+        }
+        let inputs = tables::inputs(sagas);
+        if let Some(order) = &self.order {
+            tables::orders(order, &inputs, sagas).await?;
+        }
+        if let Some(payment) = &self.payment {
+            tables::claims(payment, &inputs, sagas).await?;
+            tables::closed(payment, range, sagas).await?;
+        }
+        if let Some(provider) = &self.provider {
+            tables::payments(provider, &inputs, sagas).await?;
+        }
+        Ok(())
+    }
+
+    async fn at_large(&self, databases: &Databases, take: Take<'_>) -> Result<(), ReadError> {
+        at_large::stock(self, take).await?;
+        at_large::orders(self, databases, take).await?;
+        at_large::claims(self, databases, take).await?;
+        at_large::refunds(self, take).await
+    }
+
+    async fn of_keys(&self, keys: &BTreeSet<&str>, own: &mut Own) -> Result<(), ReadError> {
+        if let Some(order) = &self.order {
+            *own.entry() = OrderStates(at_large::states(order, keys).await?);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,339 @@
+//! The shop from outside, as a client can: orders, sagas, items and reservations over gRPC, payments from the sandbox
+//! provider's ledger. What a run began, and nothing else.
+
+use super::evidence::{
+    BYSTANDERS, Bystander, ORDERS, Order, OrderStates, PAYMENTS, Payment, Reservation, STOCK, Shelf, ShopAtLarge,
+    ShopSaga,
+};
+use crate::evidence::{Coverage, Evidence, Own};
+use crate::history::Call;
+use crate::invariant::{HISTORY, Mode, SAGAS};
+use crate::memory::Memory;
+use crate::saga_evidence::{Outline, Read, SagaEvidence};
+use baton_proto::baton::saga::v1::saga_service_client::SagaServiceClient;
+use baton_proto::baton::saga::v1::{ListSagasRequest, Saga, SagaState};
+use shop_proto::order::v1::order_service_client::OrderServiceClient;
+use shop_proto::order::v1::{ListOrdersRequest, Order as WireOrder};
+use shop_proto::stock::v1::item_service_client::ItemServiceClient;
+use shop_proto::stock::v1::{GetItemRequest, ListReservationsRequest, ReservationState};
+use baton_query::filter::StateKind;
+use saga_core::saga::SagaId;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use tonic::transport::Channel;
+
+/// Records of one page.
+const PAGE: i32 = 1000;
+
+/// Pages read of any list before it is called endless.
+const MOST_PAGES: usize = 10_000;
+
+/// Payments of one page of the ledger.
+const LEDGER_PAGE: usize = 10_000;
+
+/// Why the evidence is incomplete.
+#[derive(Debug, thiserror::Error)]
+pub enum GatherError {
+    /// A service refused or is away.
+    #[error("{what}: {status}")]
+    Service {
+        /// What was asked for.
+        what: &'static str,
+        /// The answer.
+        status: Box<tonic::Status>,
+    },
+    /// The provider refused or is away.
+    #[error("the provider's ledger: {0}")]
+    Provider(String),
+    /// A list did not end.
+    #[error("{0} has more than ten thousand pages")]
+    Endless(&'static str),
+}
+
+/// What the audit is about: a run, by what its clients were told.
+#[derive(Clone, Debug, Default)]
+pub struct Scope {
+    /// The answers that named a saga.
+    pub history: Vec<Call>,
+    /// Items of the run; nobody else orders them.
+    pub items: Vec<String>,
+    /// Payments of orders that were never placed (imp_uid), with what was refunded of them before.
+    pub bystanders: BTreeMap<String, i64>,
+}
+
+/// Where the evidence is.
+#[derive(Clone, Debug)]
+pub struct Services {
+    channel: Channel,
+    provider: String,
+    http: reqwest::Client,
+}
+
+impl Services {
+    /// `channel` leads to an orchestrator, `provider` is the sandbox's base URL.
+    #[must_use]
+    pub fn new(channel: Channel, provider: &str, http: reqwest::Client) -> Self {
+        Self { channel, provider: provider.trim_end_matches('/').to_owned(), http }
+    }
+
+    /// Gathers everything within the scope.
+    ///
+    /// # Errors
+    /// If anything cannot be read; half an audit would be worse than none.
+    pub async fn gather(&self, scope: Scope) -> Result<Evidence, GatherError> {
+        let numbers: BTreeSet<String> = scope.history.iter().map(|call| call.key.clone()).collect();
+        let mut found = Found { payments: self.payments().await?, ..Found::default() };
+        for item in &scope.items {
+            found.shelves.push(self.shelf(item).await?);
+            found.reservations.extend(self.reservations(item).await?);
+        }
+        found.orders = self.orders(&numbers).await?;
+        found.sagas = self.sagas(&numbers).await?;
+        Ok(found.evidence(scope))
+    }
+
+    /// The given orders; the list is read, newest first, until all are found or it ends.
+    async fn orders(&self, wanted: &BTreeSet<String>) -> Result<BTreeMap<String, Order>, GatherError> {
+        let mut client = OrderServiceClient::new(self.channel.clone());
+        let mut found = BTreeMap::new();
+        let mut page_token = String::new();
+        for _ in 0..MOST_PAGES {
+            let request = ListOrdersRequest { page_size: PAGE, page_token, state: 0 };
+            let answer = client.list_orders(request).await.map_err(service("orders"))?.into_inner();
+            let page = answer.orders.into_iter().map(order);
+            found
+                .extend(page.filter(|order| wanted.contains(&order.number)).map(|order| (order.number.clone(), order)));
+            if answer.next_page_token.is_empty() || found.len() >= wanted.len() {
+                return Ok(found);
+            }
+            page_token = answer.next_page_token;
+        }
+        Err(GatherError::Endless("the list of orders"))
+    }
+
+    /// Every saga of the given orders. The list is newest first, so it is read until all orders have one and a whole page
+    /// brought none any more: a second saga of one order would stand near the first.
+    ///
+    /// # Errors
+    /// If the list cannot be read.
+    pub async fn sagas(&self, orders: &BTreeSet<String>) -> Result<Vec<SagaEvidence>, GatherError> {
+        let mut client = SagaServiceClient::new(self.channel.clone());
+        let mut found: Vec<SagaEvidence> = Vec::new();
+        let mut page_token = String::new();
+        for _ in 0..MOST_PAGES {
+            let request = ListSagasRequest { page_size: PAGE, page_token, ..ListSagasRequest::default() };
+            let answer = client.list_sagas(request).await.map_err(service("sagas"))?.into_inner();
+            let before = found.len();
+            found.extend(
+                answer
+                    .sagas
+                    .into_iter()
+                    .filter_map(|one| saga(&one))
+                    .filter(|saga| orders.contains(saga.business_key())),
+            );
+            let complete = found.len() >= orders.len() && found.len() == before;
+            if answer.next_page_token.is_empty() || complete {
+                return Ok(found);
+            }
+            page_token = answer.next_page_token;
+        }
+        Err(GatherError::Endless("the list of sagas"))
+    }
+
+    async fn shelf(&self, id: &str) -> Result<Shelf, GatherError> {
+        let mut client = ItemServiceClient::new(self.channel.clone());
+        let request = GetItemRequest { name: format!("items/{id}") };
+        let item = client.get_item(request).await.map_err(service("an item"))?.into_inner().item.unwrap_or_default();
+        let (available, reserved, stocked) = (item.available, item.reserved, item.stocked);
+        Ok(Shelf { item: id.to_owned(), available, reserved, stocked, ..Shelf::default() })
+    }
+
+    async fn reservations(&self, item: &str) -> Result<Vec<Reservation>, GatherError> {
+        let mut client = ItemServiceClient::new(self.channel.clone());
+        let mut found = Vec::new();
+        let mut page_token = String::new();
+        for _ in 0..MOST_PAGES {
+            let request = ListReservationsRequest { parent: format!("items/{item}"), page_size: PAGE, page_token };
+            let answer = client.list_reservations(request).await.map_err(service("reservations"))?.into_inner();
+            found.extend(answer.reservations.into_iter().map(|reservation| Reservation {
+                item: item.to_owned(),
+                order: last_part(&reservation.order),
+                quantity: reservation.quantity,
+                held: reservation.state() == ReservationState::Held,
+            }));
+            if answer.next_page_token.is_empty() {
+                return Ok(found);
+            }
+            page_token = answer.next_page_token;
+        }
+        Err(GatherError::Endless("the list of reservations"))
+    }
+
+    /// Everything in the provider's ledger.
+    async fn payments(&self) -> Result<Vec<Payment>, GatherError> {
+        let mut found = Vec::new();
+        let mut after = String::new();
+        for _ in 0..MOST_PAGES {
+            let (payments, next) = ledger_page(&self.http, &self.provider, &after).await?;
+            found.extend(payments);
+            match next {
+                Some(next) => after = next,
+                None => return Ok(found),
+            }
+        }
+        Err(GatherError::Endless("the provider's ledger"))
+    }
+}
+
+/// What services and provider told.
+#[derive(Debug, Default)]
+struct Found {
+    sagas: Vec<SagaEvidence>,
+    orders: BTreeMap<String, Order>,
+    shelves: Vec<Shelf>,
+    reservations: Vec<Reservation>,
+    payments: Vec<Payment>,
+}
+
+impl Found {
+    /// Puts to each saga what is about its order.
+    fn evidence(mut self, scope: Scope) -> Evidence {
+        let coverage = Coverage::of(&[SAGAS, HISTORY, ORDERS, STOCK, PAYMENTS, BYSTANDERS], []);
+        let states = OrderStates(self.orders.iter().map(|(number, order)| (number.clone(), order.state)).collect());
+        let memory = Memory::of(&self.sagas);
+        for shelf in &mut self.shelves {
+            let held = self.reservations.iter().filter(|one| one.held && one.item == shelf.item);
+            shelf.held = held.clone().map(|one| one.quantity).sum();
+            shelf.strays = held.filter(|one| memory.sagas_of(&one.order).is_empty()).map(|one| one.quantity).sum();
+        }
+        let bystanders = scope.bystanders.into_iter().map(|(id, refunded)| {
+            let found = self.payments.iter().find(|payment| payment.imp_uid == id).cloned();
+            Bystander { payment: found.unwrap_or_else(|| vanished(&id)), refunded }
+        });
+        let at_large =
+            ShopAtLarge { bystanders: bystanders.collect(), shelves: self.shelves, ..ShopAtLarge::default() };
+        let mut payments = by(self.payments, |payment| &payment.merchant_uid);
+        let mut reservations = by(self.reservations, |reservation| &reservation.order);
+        for saga in &mut self.sagas {
+            let number = saga.business_key().to_owned();
+            let order = self.orders.get(&number).cloned().map_or(Read::Missing, Read::Row);
+            *saga.own.entry() = ShopSaga {
+                order,
+                reservations: reservations.remove(&number).unwrap_or_default(),
+                payments: payments.remove(&number).unwrap_or_default(),
+                ..ShopSaga::default()
+            };
+        }
+        Evidence {
+            sagas: self.sagas,
+            history: scope.history,
+            memory,
+            own: Own::default().with(at_large).with(states),
+            ..Evidence::new(Mode::Finished, &Arc::new(coverage))
+        }
+    }
+}
+
+fn by<T>(all: Vec<T>, key: impl Fn(&T) -> &String) -> BTreeMap<String, Vec<T>> {
+    let mut found: BTreeMap<String, Vec<T>> = BTreeMap::new();
+    for one in all {
+        found.entry(key(&one).clone()).or_default().push(one);
+    }
+    found
+}
+
+/// One page of the ledger of the sandbox at `base`, after the payment `after`; and the last id, unless it is the last page.
+///
+/// # Errors
+/// If the provider refuses or is away.
+pub async fn ledger_page(
+    http: &reqwest::Client,
+    base: &str,
+    after: &str,
+) -> Result<(Vec<Payment>, Option<String>), GatherError> {
+    // Ids are visible ASCII; only the few characters with a meaning in a query need care, and the provider's own ids
+    // have none of them.
+    let url = format!("{base}/_sandbox/ledger?limit={LEDGER_PAGE}&after={after}");
+    let answer = http.get(url).send().await.map_err(provider)?;
+    let envelope: Envelope = answer.json().await.map_err(provider)?;
+    match envelope.response {
+        Some(page) if envelope.code == 0 => Ok((page.payments, page.next)),
+        _ => Err(GatherError::Provider(envelope.message.unwrap_or_else(|| "refused".to_owned()))),
+    }
+}
+
+/// The provider's envelope around a page.
+#[derive(Debug, serde::Deserialize)]
+struct Envelope {
+    code: i32,
+    message: Option<String>,
+    response: Option<LedgerPage>,
+}
+
+#[derive(Debug, serde::Deserialize)]
+struct LedgerPage {
+    payments: Vec<Payment>,
+    next: Option<String>,
+}
+
+fn service(what: &'static str) -> impl FnOnce(tonic::Status) -> GatherError {
+    move |status| GatherError::Service { what, status: Box::new(status) }
+}
+
+/// The URL is left out: a base URL may hold credentials.
+fn provider(error: reqwest::Error) -> GatherError {
+    GatherError::Provider(error.without_url().to_string())
+}
+
+/// A payment that is gone from the ledger counts as unpaid.
+fn vanished(id: &str) -> Payment {
+    Payment {
+        imp_uid: id.to_owned(),
+        merchant_uid: String::new(),
+        currency: String::new(),
+        paid: 0,
+        refunded: 0,
+        refunds: 0,
+    }
+}
+
+fn order(order: WireOrder) -> Order {
+    let state = order.state();
+    let total = order.total.unwrap_or_default();
+    Order {
+        number: last_part(&order.name),
+        state,
+        currency: total.currency_code,
+        total: total.minor_units,
+        saga: saga_id(&order.saga),
+        lines: order.lines.into_iter().map(|line| (line.item_id, line.quantity)).collect(),
+    }
+}
+
+/// A saga as its list has it; `None` for one whose name or state makes no sense.
+fn saga(saga: &Saga) -> Option<SagaEvidence> {
+    let state = match saga.state() {
+        SagaState::Unspecified => return None,
+        SagaState::Running => StateKind::Running,
+        SagaState::Compensating => StateKind::Compensating,
+        SagaState::Stuck => StateKind::Stuck,
+        SagaState::Paused => StateKind::Paused,
+        SagaState::Completed => StateKind::Completed,
+        SagaState::Compensated => StateKind::Compensated,
+    };
+    let outline = Outline { state, business_key: last_part(&saga.business_key) };
+    Some(SagaEvidence { outline: Some(outline), ..SagaEvidence::new(saga_id(&saga.name)?) })
+}
+
+fn saga_id(name: &str) -> Option<SagaId> {
+    let id = uuid::Uuid::parse_str(name.strip_prefix("sagas/")?).ok()?;
+    Some(SagaId(id.into_bytes()))
+}
+
+/// The id at the end of a resource name.
+fn last_part(name: &str) -> String {
+    name.rsplit('/').next().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests;
