@@ -1,25 +1,28 @@
 //! The simulator's source of evidence: rows, journals and messages straight from the stage, the shop's tables from the
 //! databases in memory, money from the provider's ledger, and what clients were told from the clients.
 
-use super::client::{Answered as Told, Call as Asked, Purpose};
-use super::provider::Payment as Paid;
+use super::client::{self, Answered, Purpose};
+use super::provider;
 use super::stage::Stage;
 use super::verdict::Ground;
 use baton_orchestrator::api::begin::business_start_key;
 use baton_orchestrator::store::{Holder, Record};
+use baton_verify::coverage::Coverage;
+use baton_verify::coverage::{DEAD_LETTERS, HISTORY, JOURNALS, Mode, OUTBOX, Part, QUEUES, SAGAS, START_KEYS};
+use baton_verify::databases::domain::Domain as _;
 use baton_verify::databases::outbox::add_message;
 use baton_verify::databases::tables::{Range, ledger};
 use baton_verify::databases::{Databases, Sagas};
-use baton_verify::domain::Domain as _;
-use baton_verify::evidence::{Coverage, DeadLetter, Evidence, Outbox, Own, Queue, Reference};
+use baton_verify::evidence::{DeadLetter, Evidence, Outbox, Queue, Reference};
 use baton_verify::history::{Call, Kind, Outcome};
-use baton_verify::invariant::{DEAD_LETTERS, HISTORY, JOURNALS, Mode, OUTBOX, Part, QUEUES, SAGAS, START_KEYS};
 use baton_verify::memory::Memory;
-use baton_verify::saga_evidence::{JournalRow, Read, SagaEvidence};
+use baton_verify::own::Own;
+use baton_verify::saga_evidence::{Read, SagaEvidence};
 use baton_verify::shop::databases::Shop;
 use baton_verify::shop::evidence::{
-    BYSTANDERS, Bystander, CLAIMS, ORDERS, OrderStates, PAYMENTS, Payment, STOCK, ShopAtLarge, ShopSaga,
+    BYSTANDERS, Bystander, CLAIMS, ITEMS, ORDERS, OrderStates, PAYMENTS, Payment, ShopAtLarge, ShopSaga,
 };
+use baton_verify::story::JournalRow;
 use futures_util::FutureExt as _;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -131,7 +134,7 @@ pub fn evidence(ground: &Ground<'_>) -> Result<Evidence, String> {
     let mut own = Own::default().with(at_large).with(OrderStates::default());
     now(shop.of_keys(&keys, &mut own))?;
     let mut coverage = Coverage::clone(&evidence.coverage);
-    coverage.parts.extend([HISTORY, ORDERS, STOCK, CLAIMS, PAYMENTS, BYSTANDERS]);
+    coverage.parts.extend([HISTORY, ORDERS, ITEMS, CLAIMS, PAYMENTS, BYSTANDERS]);
     let sagas: Vec<SagaEvidence> = sagas.into_values().collect();
     let (memory, coverage) = (Memory::of(&sagas), Arc::new(coverage));
     Ok(Evidence { sagas, history, memory, own, coverage, ..evidence })
@@ -161,7 +164,7 @@ fn money(ground: &Ground<'_>, sagas: &mut Sagas, at_large: &mut ShopAtLarge) {
     at_large.bystanders = others.map(|payment| Bystander { payment, refunded: 0 }).collect();
 }
 
-fn payment(id: &str, paid: &Paid) -> Payment {
+fn payment(id: &str, paid: &provider::Payment) -> Payment {
     Payment {
         imp_uid: id.to_owned(),
         merchant_uid: paid.merchant.clone(),
@@ -173,17 +176,17 @@ fn payment(id: &str, paid: &Paid) -> Payment {
 }
 
 /// A call in the auditor's words. The other request's id is the order's number with another end.
-fn call(ground: &Ground<'_>, asked: &Asked) -> Call {
+fn call(ground: &Ground<'_>, asked: &client::Call) -> Call {
     let key = ground.workload.orders[asked.order].number.to_string();
     let request = format!("{key}{}", if asked.purpose == Purpose::OtherRequest { " again" } else { "" });
     let refused = |code: &str| Outcome::Fail { code: code.to_owned() };
     let outcome = match &asked.outcome {
-        Some(Told::Ok(saga, end)) => {
+        Some(Answered::Ok(saga, end)) => {
             let state = end.map(|end| end.as_str_name());
             return Call::started(&request, &key, &saga.to_string(), state);
         }
-        Some(Told::NotStarted(reason) | Told::Conflict(reason)) => refused(reason),
-        Some(Told::Unknown | Told::Internal(_)) | None => Outcome::Unknown,
+        Some(Answered::NotStarted(reason) | Answered::Conflict(reason)) => refused(reason),
+        Some(Answered::Unknown | Answered::Internal(_)) | None => Outcome::Unknown,
     };
     Call { kind: Kind::Place, client: String::new(), request, key, begun: 0, ended: Some(1), outcome }
 }

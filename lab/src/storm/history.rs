@@ -1,8 +1,8 @@
 //! What the clients did and heard: every call with invoke, ok, fail or unknown, and each order's end.
 
-use shop_proto::order::v1::OrderState;
 use baton_verify::report::{Finding, Offenders};
 use serde::Serialize;
+use shop_proto::order::v1::OrderState;
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

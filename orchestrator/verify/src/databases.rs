@@ -2,11 +2,12 @@
 //!
 //! Nothing here judges: rows that no correct Baton could have written are read as they are. Reading changes nothing.
 //!
-//! While the installation runs, a page is read in this order: saga rows, journals, ledgers, then what a [`crate::domain`]
+//! While the installation runs, a page is read in this order: saga rows, journals, ledgers, then what a [`domain`]
 //! adds. Journals and ledgers only grow, and each is written before the next step of a saga's path, so that what a saga row
 //! claims can always be found in what is read after it.
 
 pub mod acts;
+pub mod domain;
 pub mod forgotten;
 pub mod keys;
 pub mod letters;

@@ -3,76 +3,20 @@
 //! A source reads as much as it can and says in its [`Coverage`] what that is. What belongs to one saga is its
 //! [`SagaEvidence`]; a saga's owner puts what its own services hold beside it, as [`Own`] values.
 
+use crate::coverage::{Coverage, Mode};
 use crate::history::Call;
-use crate::invariant::{LEDGERS, Mode, Part};
 use crate::logs::Scan;
 use crate::memory::Memory;
+use crate::own::Own;
 use crate::saga_evidence::{Pending, SagaEvidence};
 use crate::story::Story;
 use baton_orchestrator::sagas::Registry;
 use baton_query::filter::StateKind;
 use saga_core::definition::Definition;
 use saga_core::saga::{Saga, SagaId};
-use std::any::{Any, TypeId};
-use std::collections::{BTreeMap, BTreeSet};
+use std::any::Any;
+use std::collections::BTreeMap;
 use std::sync::Arc;
-
-/// What a source gives: what is not covered is not known, which is not the same as missing.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Coverage {
-    /// The parts that were read.
-    pub parts: BTreeSet<Part>,
-    /// Participants whose ledgers were read.
-    pub ledgers: BTreeSet<String>,
-}
-
-impl Coverage {
-    /// Of these parts and these participants' ledgers.
-    #[must_use]
-    pub fn of(parts: &[Part], ledgers: impl IntoIterator<Item = String>) -> Self {
-        let ledgers: BTreeSet<String> = ledgers.into_iter().collect();
-        let parts = parts.iter().copied().chain((!ledgers.is_empty()).then_some(LEDGERS));
-        Self { parts: parts.collect(), ledgers }
-    }
-
-    /// True if this part was read.
-    #[must_use]
-    pub fn has(&self, part: Part) -> bool {
-        self.parts.contains(&part)
-    }
-
-    /// True if this participant's ledger was read.
-    #[must_use]
-    pub fn has_ledger(&self, participant: &str) -> bool {
-        self.ledgers.contains(participant)
-    }
-}
-
-/// Values beside the engine's evidence, one of each type: what the owner of a saga knows of it.
-#[derive(Debug, Default)]
-pub struct Own(BTreeMap<TypeId, Box<dyn Any + Send + Sync>>);
-
-impl Own {
-    /// With one value.
-    #[must_use]
-    pub fn with<T: Any + Send + Sync>(mut self, value: T) -> Self {
-        self.0.insert(TypeId::of::<T>(), Box::new(value));
-        self
-    }
-
-    /// The value of this type.
-    #[must_use]
-    pub fn get<T: Any>(&self) -> Option<&T> {
-        self.0.get(&TypeId::of::<T>())?.downcast_ref()
-    }
-
-    /// The value of this type, made if there is none.
-    pub fn entry<T: Any + Send + Sync + Default>(&mut self) -> &mut T {
-        let value = self.0.entry(TypeId::of::<T>()).or_insert_with(|| Box::<T>::default());
-        // It was put in under its own type's id.
-        value.downcast_mut().expect("a value of the type that is its key")
-    }
-}
 
 /// Evidence, whole or a page of it.
 #[derive(Debug, Default)]

@@ -1,7 +1,7 @@
 //! The audit: gather what everybody says, then hold it up to the promises.
 //!
 //! - An [`invariant`] is a promise with the evidence it needs. [`laws`] are the engine's, for any saga; whoever owns a saga
-//!   adds its own, and what they look at, as a [`domain`]. [`shop`] is the first.
+//!   adds its own, and what they look at, as a domain ([`databases::domain`]). [`shop`] is the first.
 //! - [`evidence`] is what they look at: plain values, [`saga_evidence`] for each saga, whose journal [`story`] replays;
 //!   [`history`] and [`logs`] are what clients and processes wrote down, [`memory`] what is stored of what clients asked for.
 //! - Sources gather it: [`databases`] read those of an installation, and [`broker`] the broker's own figures; [`shop::outside`]
@@ -14,14 +14,15 @@
 
 pub mod acts;
 pub mod broker;
+pub mod coverage;
 pub mod databases;
-pub mod domain;
 pub mod evidence;
 pub mod history;
 pub mod invariant;
 pub mod laws;
 pub mod logs;
 pub mod memory;
+pub mod own;
 pub mod report;
 pub mod saga_evidence;
 pub mod shop;

@@ -1,11 +1,10 @@
 //! All that is known of one saga.
 
-use crate::evidence::Own;
-use crate::story::Story;
+use crate::own::Own;
+use crate::story::{JournalRow, Story};
 use baton_orchestrator::sagas::{Registry, SagaType};
 use baton_orchestrator::store::{Holder, Record as SagaRow};
 use baton_query::filter::StateKind;
-use saga_core::event::Record;
 use saga_core::saga::{CommandId, Direction, SagaId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,17 +30,6 @@ impl<T> Read<T> {
             Self::Missing | Self::Damaged(_) => None,
         }
     }
-}
-
-/// One journal entry; `version` and `at` (microseconds) as stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct JournalRow {
-    /// The saga's version after it.
-    pub version: i64,
-    /// The time of the move.
-    pub at: i64,
-    /// What happened, or why it cannot be read.
-    pub record: Result<Record, String>,
 }
 
 /// One row of a participant's ledger: a command answered for good.
@@ -101,7 +89,7 @@ pub struct Outline {
     pub business_key: String,
 }
 
-/// All that is known of one saga. Parts that the source does not give are empty: see [`crate::evidence::Coverage`].
+/// All that is known of one saga. Parts that the source does not give are empty: see [`crate::coverage::Coverage`].
 #[derive(Debug)]
 pub struct SagaEvidence {
     /// Which saga.

@@ -1,7 +1,9 @@
 //! Invariants applied to evidence, page by page, and the report they become: one line for each, looked or not.
 
-use crate::evidence::{Coverage, Evidence};
-use crate::invariant::{Findings, Invariant, Mode, Part};
+use crate::coverage::Coverage;
+use crate::coverage::{Mode, Part};
+use crate::evidence::Evidence;
+use crate::invariant::{Findings, Invariant};
 use crate::laws::LAWS;
 use crate::report::{Finding, Offenders, Report};
 use baton_orchestrator::sagas::Registry;

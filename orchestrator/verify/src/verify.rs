@@ -1,16 +1,16 @@
 //! The audit of databases: reads page by page, applies every invariant, counts what each looked at.
 
+use crate::coverage::Coverage;
+use crate::coverage::{DEAD_LETTERS, HISTORY, JOURNALS, LOGS, Mode, OUTBOX, QUEUES, SAGAS, START_KEYS};
+use crate::databases::domain::Domain;
 use crate::databases::keys::{memory, start_keys};
 use crate::databases::letters::letters;
 use crate::databases::outbox::outbox;
 use crate::databases::pages::{Pages, of_sagas};
 use crate::databases::{Databases, ReadError};
-use crate::domain::Domain;
-use crate::evidence::{Coverage, DeadLetter, Evidence, Outbox, Queue};
+use crate::evidence::{DeadLetter, Evidence, Outbox, Queue};
 use crate::history::Call;
-use crate::invariant::{
-    DEAD_LETTERS, Findings, HISTORY, Invariant, JOURNALS, LOGS, Mode, OUTBOX, QUEUES, SAGAS, START_KEYS,
-};
+use crate::invariant::{Findings, Invariant};
 use crate::logs::Scan;
 use crate::report::Report;
 use crate::saga_evidence::SagaEvidence;

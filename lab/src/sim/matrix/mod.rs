@@ -21,7 +21,7 @@ use baton_orchestrator::store::{Fingerprint, ListQuery, Record, StartKey};
 use baton_orchestrator::wiring::Settings;
 use baton_participant_kit::plan::Rules;
 use baton_rpc::errors::Violations;
-use baton_verify::invariant::Mode;
+use baton_verify::coverage::Mode;
 use bytes::Bytes;
 use cases::{Boundary, Case, End, cases};
 use futures_util::FutureExt as _;

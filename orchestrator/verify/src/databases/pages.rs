@@ -4,7 +4,7 @@
 
 use super::tables::{self, Range, before};
 use super::{Databases, ReadError, Sagas, forgotten, reading};
-use crate::domain::Domain;
+use crate::databases::domain::Domain;
 use crate::evidence::Outbox;
 use crate::saga_evidence::{Read, SagaEvidence};
 use baton_orchestrator::store::Record as SagaRow;

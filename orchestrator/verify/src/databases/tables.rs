@@ -1,7 +1,8 @@
 //! One table at a time, for all sagas of a page.
 
 use super::{ReadError, Sagas, reading};
-use crate::saga_evidence::{Effect, JournalRow, SagaEvidence};
+use crate::saga_evidence::{Effect, SagaEvidence};
+use crate::story::JournalRow;
 use baton_orchestrator::api::begin::business_start_key;
 use baton_orchestrator::store::row::journal;
 use baton_orchestrator::store::{Fingerprint, Holder, StartKey};

@@ -1,7 +1,8 @@
 //! Laws over ledgers: at most one answer for each half-step, where it belongs, and no undo of nothing.
 
+use crate::coverage::LEDGERS;
 use crate::evidence::Case;
-use crate::invariant::{Findings, LEDGERS, Law};
+use crate::invariant::{Findings, Law};
 use crate::saga_evidence::Effect;
 use saga_core::saga::{Direction, StepIndex};
 use std::collections::BTreeMap;

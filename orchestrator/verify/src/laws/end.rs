@@ -1,7 +1,8 @@
 //! Laws of the end: completed means all done and nothing undone, compensated that everything done is undone.
 
+use crate::coverage::JOURNALS;
 use crate::evidence::Case;
-use crate::invariant::{Findings, JOURNALS, Law};
+use crate::invariant::{Findings, Law};
 use baton_query::filter::StateKind;
 use saga_core::saga::Direction;
 

@@ -1,7 +1,8 @@
 //! Laws of existence: what speaks of a saga finds it, with its start key.
 
+use crate::coverage::{JOURNALS, START_KEYS};
 use crate::evidence::{Case, Evidence};
-use crate::invariant::{Findings, JOURNALS, Law, START_KEYS};
+use crate::invariant::{Findings, Law};
 use crate::saga_evidence::Read;
 use baton_orchestrator::api::begin::fingerprint_of;
 use baton_query::filter::StateKind;

@@ -1,8 +1,9 @@
 //! Laws over what clients were told: an answer is a promise, a refusal left nothing, and no read goes back in time.
 
+use crate::coverage::{HISTORY, Mode};
 use crate::evidence::Evidence;
 use crate::history::{Call, Kind, Outcome};
-use crate::invariant::{Findings, HISTORY, Law, Mode};
+use crate::invariant::{Findings, Law};
 use baton_query::filter::StateKind;
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,7 +1,8 @@
 //! Laws over a journal: it folds to the row, nothing follows an end, undos go downwards, answers are those of the ledger.
 
+use crate::coverage::{JOURNALS, LEDGERS};
 use crate::evidence::Case;
-use crate::invariant::{Findings, JOURNALS, LEDGERS, Law};
+use crate::invariant::{Findings, Law};
 use crate::saga_evidence::Read;
 use crate::story::Half;
 use saga_core::definition::Definition;

@@ -1,7 +1,8 @@
 //! Laws of the outbox: nothing is sent that the journal did not order, and everything goes where its step says.
 
+use crate::coverage::{JOURNALS, OUTBOX};
 use crate::evidence::Case;
-use crate::invariant::{Findings, JOURNALS, Law, OUTBOX};
+use crate::invariant::{Findings, Law};
 
 /// I14.
 pub const ORDERED_BEFORE_SENT: Law = Law::of_saga(

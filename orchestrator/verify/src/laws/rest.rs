@@ -1,7 +1,8 @@
 //! Laws of progress: at rest nothing is under way; live nothing is overdue.
 
+use crate::coverage::{JOURNALS, Mode, SAGAS};
 use crate::evidence::Case;
-use crate::invariant::{Findings, JOURNALS, Law, Mode, SAGAS};
+use crate::invariant::{Findings, Law};
 use baton_query::filter::StateKind;
 
 /// A saga whose deadline passed this long ago has been forgotten: the waker looks every second, and its longest look takes

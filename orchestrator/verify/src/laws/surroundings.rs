@@ -1,8 +1,9 @@
 //! Laws over what is around the sagas: the outbox, the broker, quarantine, logs; and two that nobody can check yet.
 
 use crate::broker::is_quarantine;
+use crate::coverage::{DEAD_LETTERS, HASH_CHAIN, LOGS, OUTBOX, QUEUES, TWO_BUILDS};
 use crate::evidence::Evidence;
-use crate::invariant::{DEAD_LETTERS, Findings, HASH_CHAIN, LOGS, Law, OUTBOX, QUEUES, TWO_BUILDS};
+use crate::invariant::{Findings, Law};
 
 /// I12, which is not there.
 pub const CHAIN: Law =

@@ -3,16 +3,17 @@
 use super::databases::Shop;
 use super::evidence::{Claim, Payment, Shelf, ShopAtLarge};
 use super::tables::{CLAIM, PAID, claim, paid};
+use crate::databases::domain::Take;
 use crate::databases::keys::references;
 use crate::databases::{Databases, ReadError, reading};
-use crate::domain::Take;
-use crate::evidence::{Evidence, Own, Reference};
-use shop_proto::order::v1::OrderState;
-use shop_domain::identifier::OrderNumber;
+use crate::evidence::{Evidence, Reference};
+use crate::own::Own;
 use baton_sql::database::Database;
 use baton_sql::error::SqlError;
 use baton_sql::value::{Row, Value};
 use saga_core::saga::SagaId;
+use shop_domain::identifier::OrderNumber;
+use shop_proto::order::v1::OrderState;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Rows of one page.

@@ -1,13 +1,14 @@
 //! The shop as a domain of an audit of databases.
 
 use super::at_large;
-use super::evidence::{BYSTANDERS, CLAIMS, ORDERS, OrderStates, PAYMENTS, STOCK as STOCK_PART};
+use super::evidence::{BYSTANDERS, CLAIMS, ITEMS, ORDERS, OrderStates, PAYMENTS};
 use super::{ORDER, PAYMENT, STOCK, laws, tables};
+use crate::coverage::Part;
+use crate::databases::domain::{Domain, Take};
 use crate::databases::tables::Range;
 use crate::databases::{Databases, ReadError, Sagas};
-use crate::domain::{Domain, Take};
-use crate::evidence::Own;
-use crate::invariant::{Invariant, Part};
+use crate::invariant::Invariant;
+use crate::own::Own;
 use async_trait::async_trait;
 use baton_sql::database::Database;
 use std::collections::BTreeSet;
@@ -44,7 +45,7 @@ impl Domain for Shop {
         let parts = [
             (ORDERS, &self.order),
             (CLAIMS, &self.payment),
-            (STOCK_PART, &self.stock),
+            (ITEMS, &self.stock),
             (PAYMENTS, &self.provider),
             // Whose they are is known to whoever paid.
             (BYSTANDERS, &None),

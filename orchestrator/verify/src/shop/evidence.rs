@@ -1,15 +1,15 @@
 //! What the shop's laws look at, beside the engine's evidence.
 
-use crate::invariant::Part;
+use crate::coverage::Part;
 use crate::saga_evidence::Read;
-use shop_proto::order::v1::{OrderSagaInput, OrderState};
 use saga_core::saga::SagaId;
+use shop_proto::order::v1::{OrderSagaInput, OrderState};
 use std::collections::BTreeMap;
 
 /// The orders, as the order participant has them.
 pub const ORDERS: Part = Part("the orders");
 /// Items and reservations.
-pub const STOCK: Part = Part("the stock");
+pub const ITEMS: Part = Part("items and reservations");
 /// Which saga has taken which payment.
 pub const CLAIMS: Part = Part("the claims on payments");
 /// Payments by the provider's own ledger.

@@ -8,8 +8,8 @@ pub mod stock;
 use crate::evidence::Case;
 use crate::invariant::{Invariant, Law};
 use crate::saga_evidence::Effect;
-use shop_proto::order::v1::OrderState;
 use saga_core::saga::Direction;
+use shop_proto::order::v1::OrderState;
 
 /// Every one of them, in the order of the invariants.
 pub const LAWS: &[Law] = &[

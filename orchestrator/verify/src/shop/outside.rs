@@ -2,22 +2,24 @@
 //! provider's ledger. What a run began, and nothing else.
 
 use super::evidence::{
-    BYSTANDERS, Bystander, ORDERS, Order, OrderStates, PAYMENTS, Payment, Reservation, STOCK, Shelf, ShopAtLarge,
+    BYSTANDERS, Bystander, ITEMS, ORDERS, Order, OrderStates, PAYMENTS, Payment, Reservation, Shelf, ShopAtLarge,
     ShopSaga,
 };
-use crate::evidence::{Coverage, Evidence, Own};
+use crate::coverage::Coverage;
+use crate::coverage::{HISTORY, Mode, SAGAS};
+use crate::evidence::Evidence;
 use crate::history::Call;
-use crate::invariant::{HISTORY, Mode, SAGAS};
 use crate::memory::Memory;
+use crate::own::Own;
 use crate::saga_evidence::{Outline, Read, SagaEvidence};
 use baton_proto::baton::saga::v1::saga_service_client::SagaServiceClient;
 use baton_proto::baton::saga::v1::{ListSagasRequest, Saga, SagaState};
-use shop_proto::order::v1::order_service_client::OrderServiceClient;
-use shop_proto::order::v1::{ListOrdersRequest, Order as WireOrder};
-use shop_proto::stock::v1::item_service_client::ItemServiceClient;
-use shop_proto::stock::v1::{GetItemRequest, ListReservationsRequest, ReservationState};
 use baton_query::filter::StateKind;
 use saga_core::saga::SagaId;
+use shop_proto::order::v1::order_service_client::OrderServiceClient;
+use shop_proto::order::v1::{self, ListOrdersRequest};
+use shop_proto::stock::v1::item_service_client::ItemServiceClient;
+use shop_proto::stock::v1::{GetItemRequest, ListReservationsRequest, ReservationState};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tonic::transport::Channel;
@@ -198,7 +200,7 @@ struct Found {
 impl Found {
     /// Puts to each saga what is about its order.
     fn evidence(mut self, scope: Scope) -> Evidence {
-        let coverage = Coverage::of(&[SAGAS, HISTORY, ORDERS, STOCK, PAYMENTS, BYSTANDERS], []);
+        let coverage = Coverage::of(&[SAGAS, HISTORY, ORDERS, ITEMS, PAYMENTS, BYSTANDERS], []);
         let states = OrderStates(self.orders.iter().map(|(number, order)| (number.clone(), order.state)).collect());
         let memory = Memory::of(&self.sagas);
         for shelf in &mut self.shelves {
@@ -297,7 +299,7 @@ fn vanished(id: &str) -> Payment {
     }
 }
 
-fn order(order: WireOrder) -> Order {
+fn order(order: v1::Order) -> Order {
     let state = order.state();
     let total = order.total.unwrap_or_default();
     Order {

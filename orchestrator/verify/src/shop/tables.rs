@@ -4,15 +4,15 @@ use super::evidence::{Claim, Order, Payment, Reservation, ShopSaga};
 use crate::databases::tables::{Range, in_range};
 use crate::databases::{ReadError, Sagas, reading};
 use crate::saga_evidence::{Read, SagaEvidence};
+use baton_order::order;
 use baton_shop::saga::NAME;
-use baton_order::order::{self, Order as StoredOrder};
-use shop_proto::order::v1::OrderSagaInput;
-use shop_domain::identifier::OrderNumber;
 use baton_sql::database::Database;
 use baton_sql::error::SqlError;
 use baton_sql::value::{Row, Value};
 use prost::Message as _;
 use saga_core::saga::SagaId;
+use shop_domain::identifier::OrderNumber;
+use shop_proto::order::v1::OrderSagaInput;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// An order saga with the order's number and the payment's id that its input names.
@@ -92,7 +92,7 @@ pub async fn orders(database: &Database, inputs: &[Input], sagas: &mut Sagas) ->
     let mut rows = BTreeMap::new();
     for row in database.query_in(&before, values, "").await.map_err(reading("orders"))? {
         let number = OrderNumber::from_bytes(row.array(0).map_err(reading("orders"))?).to_string();
-        let order = match StoredOrder::from_row(&row) {
+        let order = match order::Order::from_row(&row) {
             Ok(order) => Read::Row(of_row(order)),
             Err(error) => Read::Damaged(error.to_string()),
         };
@@ -177,7 +177,7 @@ pub async fn payments(database: &Database, inputs: &[Input], sagas: &mut Sagas) 
     Ok(())
 }
 
-fn of_row(order: StoredOrder) -> Order {
+fn of_row(order: order::Order) -> Order {
     Order {
         number: order.number.to_string(),
         state: order.state,

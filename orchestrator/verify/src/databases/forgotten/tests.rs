@@ -1,9 +1,9 @@
 //! An installation with retention passes its audit, page by page; what vanished without being forgotten is named.
 
+use crate::coverage::Mode;
 use crate::databases::Databases;
 use crate::databases::outbox::outbox;
 use crate::databases::pages::Pages;
-use crate::invariant::Mode;
 use crate::saga_evidence::Read;
 use crate::verify::{Extras, verify};
 use baton_orchestrator::api::begin::business_start_key;

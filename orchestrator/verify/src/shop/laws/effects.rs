@@ -1,13 +1,14 @@
 //! Laws over effects: what the shop's tables hold is what the ledgers say was done, and nothing that an undo has forbidden.
 
 use super::{done, has_failed, shown};
+use crate::coverage::{JOURNALS, LEDGERS};
 use crate::evidence::Case;
-use crate::invariant::{Findings, JOURNALS, LEDGERS, Law};
+use crate::invariant::{Findings, Law};
 use crate::laws::effects::undos;
-use crate::shop::evidence::{CLAIMS, ORDERS, STOCK, ShopSaga};
-use crate::shop::{ORDER, STOCK as STOCK_PARTICIPANT};
-use shop_proto::order::v1::{OrderSagaInput, OrderState};
+use crate::shop::evidence::{CLAIMS, ITEMS, ORDERS, ShopSaga};
+use crate::shop::{ORDER, STOCK};
 use saga_core::saga::Direction;
+use shop_proto::order::v1::{OrderSagaInput, OrderState};
 use std::collections::BTreeMap;
 
 /// I6.
@@ -29,7 +30,7 @@ pub const NO_LATE_ACTION: Law = Law::of_saga(
 
 fn effect_and_ledger(case: &Case<'_>, found: &mut Findings) {
     let Some((own, input)) = case.own::<ShopSaga>().and_then(|own| Some((own, own.input.as_ref()?))) else { return };
-    if case.coverage.has(STOCK) {
+    if case.coverage.has(ITEMS) {
         reservations(case, own, input, found);
     }
     if case.coverage.has(CLAIMS) && done(case, "payment.verify", Direction::Action) {
@@ -75,7 +76,7 @@ fn no_late_action(case: &Case<'_>, found: &mut Findings) {
     for (participant, step, undo) in undos(case).filter(|(.., undo)| undo.succeeded()) {
         let name = case.definition.and_then(|definition| definition.step(step)).map_or("", |step| step.name.as_str());
         let left = match (name, participant) {
-            ("stock.reserve", STOCK_PARTICIPANT) => {
+            ("stock.reserve", STOCK) => {
                 let held = own.reservations.iter().find(|reservation| reservation.held);
                 held.map(|held| format!("{} of {} held", held.quantity, held.item))
             }

@@ -1,7 +1,8 @@
 //! Laws of money: what the provider's own ledger holds for an order is what the order is worth, and goes back at most once.
 
+use crate::coverage::{Mode, SAGAS};
 use crate::evidence::{Case, Evidence};
-use crate::invariant::{Findings, Law, Mode, SAGAS};
+use crate::invariant::{Findings, Law};
 use crate::shop::PAYMENT;
 use crate::shop::evidence::{BYSTANDERS, CLAIMS, PAYMENTS, Payment, ShopAtLarge, ShopSaga};
 use baton_query::filter::StateKind;

@@ -1,15 +1,16 @@
 //! Laws over orders: they exist, have one saga, say what their saga says, and are what callers were told.
 
 use super::{by_hand, has_failed, shown};
+use crate::coverage::{HISTORY, JOURNALS, Mode, SAGAS};
 use crate::evidence::{Case, Evidence};
 use crate::history::Kind;
-use crate::invariant::{Findings, HISTORY, JOURNALS, Law, Mode, SAGAS};
+use crate::invariant::{Findings, Law};
 use crate::laws::history::answered;
 use crate::saga_evidence::Read;
 use crate::shop::evidence::{ORDERS, OrderStates, ShopSaga};
-use shop_proto::order::v1::OrderState;
 use baton_query::filter::StateKind;
 use saga_core::saga::Direction;
+use shop_proto::order::v1::OrderState;
 use std::collections::BTreeSet;
 
 /// The step that finds or creates an order.

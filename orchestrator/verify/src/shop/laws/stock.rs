@@ -1,9 +1,10 @@
 //! Laws of stock: nothing is sold twice, lost or made up.
 
 use super::by_hand;
+use crate::coverage::SAGAS;
 use crate::evidence::{Case, Evidence};
-use crate::invariant::{Findings, Law, SAGAS};
-use crate::shop::evidence::{STOCK, ShopAtLarge, ShopSaga};
+use crate::invariant::{Findings, Law};
+use crate::shop::evidence::{ITEMS, ShopAtLarge, ShopSaga};
 use baton_query::filter::StateKind;
 use saga_core::saga::Direction;
 use std::collections::BTreeMap;
@@ -13,7 +14,7 @@ pub const STOCK_OF_ORDER: Law = Law::of_saga(
     "I3",
     "a completed order holds exactly what it ordered, an undone one nothing",
     "ended orders",
-    &[SAGAS, STOCK],
+    &[SAGAS, ITEMS],
     stock_of_order,
 );
 /// I3.
@@ -21,7 +22,7 @@ pub const SHELVES: Law = Law::whole(
     "I3",
     "stock: stocked = available + reserved = initial + restocked, none negative, reserved = held",
     "items",
-    &[STOCK],
+    &[ITEMS],
     shelves,
 );
 

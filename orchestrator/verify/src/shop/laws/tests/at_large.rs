@@ -1,9 +1,10 @@
 //! Laws over what belongs to no single saga: each lie is found by the one that is there for it; what is sound is counted.
 
-use crate::evidence::{DeadLetter, Evidence, Outbox, Own, Queue, Reference};
+use crate::evidence::{DeadLetter, Evidence, Outbox, Queue, Reference};
 use crate::invariant::{Findings, Invariant as _, Law};
 use crate::laws::{existence, surroundings};
 use crate::logs::{Leak, Scan};
+use crate::own::Own;
 use crate::shop::evidence::{Bystander, Claim, Payment, Shelf, ShopAtLarge};
 use crate::shop::laws::{money, stock};
 use saga_core::saga::SagaId;

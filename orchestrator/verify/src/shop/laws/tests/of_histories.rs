@@ -1,14 +1,17 @@
 //! A sound history passes every law over histories; each lie is found by its own.
 
-use crate::evidence::{Coverage, Evidence, Own};
+use crate::coverage::Coverage;
+use crate::coverage::{HISTORY, Mode};
+use crate::evidence::Evidence;
 use crate::history::{Call, Kind, Outcome};
-use crate::invariant::{HISTORY, Invariant, Mode};
+use crate::invariant::Invariant;
 use crate::memory::{Kept, Memory};
+use crate::own::Own;
 use crate::shop::evidence::{ORDERS, OrderStates};
 use crate::shop::laws::invariants;
 use crate::tally::catalogue;
-use shop_proto::order::v1::OrderState;
 use baton_query::filter::StateKind;
+use shop_proto::order::v1::OrderState;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 

@@ -1,25 +1,27 @@
 //! Two sound sagas pass every law over one saga, the engine's and the shop's; each planted lie is found by the law that is
 //! there for it, and named.
 
-use crate::evidence::{Coverage, Evidence};
-use crate::invariant::{Check, Findings, JOURNALS, Mode, OUTBOX, SAGAS, START_KEYS};
+use crate::coverage::Coverage;
+use crate::coverage::{JOURNALS, Mode, OUTBOX, SAGAS, START_KEYS};
+use crate::evidence::Evidence;
+use crate::invariant::{Check, Findings};
 use crate::laws::rest;
 use crate::saga_evidence::{Effect, Pending, Read, SagaEvidence};
-use crate::shop::evidence::{CLAIMS, Claim, ORDERS, Order, PAYMENTS, Payment, Reservation, STOCK, ShopSaga};
+use crate::shop::evidence::{CLAIMS, Claim, ITEMS, ORDERS, Order, PAYMENTS, Payment, Reservation, ShopSaga};
 use crate::shop::laws::invariants;
 use crate::story::journal_of;
 use crate::tally::catalogue;
 use baton_orchestrator::api::begin::{business_start_key, fingerprint_of};
-use baton_shop::saga::OrderSaga;
 use baton_orchestrator::sagas::{Registry, SagaType as _};
 use baton_orchestrator::store::{Holder, Record};
-use shop_proto::order::v1::{OrderLine, OrderSagaInput, OrderState};
-use shop_domain::identifier::OrderNumber;
+use baton_shop::saga::OrderSaga;
 use bytes::Bytes;
 use prost::Message as _;
 use saga_core::event::{Event, Order as Ordered, Outcome, Reply, Verb};
 use saga_core::saga::{CommandId, Direction, SagaId, State};
 use saga_core::time::Micros;
+use shop_domain::identifier::OrderNumber;
+use shop_proto::order::v1::{OrderLine, OrderSagaInput, OrderState};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -137,7 +139,7 @@ fn compensated() -> SagaEvidence {
 
 /// What each law over one saga finds, by id and text.
 fn judge(dossier: SagaEvidence, mode: Mode) -> Vec<(&'static str, &'static str, Findings)> {
-    let parts = [SAGAS, JOURNALS, START_KEYS, OUTBOX, ORDERS, STOCK, CLAIMS, PAYMENTS];
+    let parts = [SAGAS, JOURNALS, START_KEYS, OUTBOX, ORDERS, ITEMS, CLAIMS, PAYMENTS];
     let coverage = Arc::new(Coverage::of(&parts, ["order", "payment", "stock"].map(str::to_owned)));
     let evidence = Evidence { sagas: vec![dossier], now_us: Some(1 << 60), ..Evidence::new(mode, &coverage) };
     let evidence = evidence.replayed(&Registry::default().with(OrderSaga::default()));

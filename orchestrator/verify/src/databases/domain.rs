@@ -1,9 +1,11 @@
 //! What a saga's owner adds to the audit: promises that speak of its own things, and how its own databases are read.
 
+use crate::coverage::Part;
 use crate::databases::tables::Range;
 use crate::databases::{Databases, ReadError, Sagas};
-use crate::evidence::{Evidence, Own};
-use crate::invariant::{Invariant, Part};
+use crate::evidence::Evidence;
+use crate::invariant::Invariant;
+use crate::own::Own;
 use async_trait::async_trait;
 use std::collections::BTreeSet;
 
