@@ -1,6 +1,5 @@
 //! What belongs to no single saga: items, claims, orders, the provider's ledger. Pages by key.
 
-use super::databases::Shop;
 use super::evidence::{Claim, Payment, Shelf, ShopAtLarge};
 use super::tables::{CLAIM, PAID, claim, paid};
 use crate::databases::domain::Take;
@@ -63,8 +62,7 @@ fn page(own: ShopAtLarge, references: Vec<Reference>) -> Evidence {
 }
 
 /// Items, and reservations of items that do not exist, the first hundred.
-pub(super) async fn stock(shop: &Shop, take: Take<'_>) -> Result<(), ReadError> {
-    let Some(stock) = &shop.stock else { return Ok(()) };
+pub(super) async fn stock(stock: &Database, take: Take<'_>) -> Result<(), ReadError> {
     let rows = stock.query(HOMELESS, Vec::new()).await.map_err(reading("reservations"))?;
     let homeless = rows.iter().map(|row| Ok((row.text(0)?.to_owned(), row.int(1)?)));
     let homeless = homeless.collect::<Result<_, SqlError>>().map_err(reading("reservations"))?;
@@ -92,8 +90,10 @@ fn shelf(row: &Row) -> Result<Shelf, SqlError> {
 }
 
 /// Sagas that orders name.
-pub(super) async fn orders(shop: &Shop, databases: &Databases, take: Take<'_>) -> Result<(), ReadError> {
-    let Some(order) = shop.order.as_ref().filter(|_| databases.orchestrator.is_some()) else { return Ok(()) };
+pub(super) async fn orders(order: &Database, databases: &Databases, take: Take<'_>) -> Result<(), ReadError> {
+    if databases.orchestrator.is_none() {
+        return Ok(());
+    }
     let sql = "SELECT order_no, saga_id FROM orders WHERE order_no > ? ORDER BY order_no LIMIT ?";
     let mut walk = Walk::new(order, "orders", sql, Value::Bytes(Vec::new()));
     loop {
@@ -111,8 +111,12 @@ pub(super) async fn orders(shop: &Shop, databases: &Databases, take: Take<'_>) -
 }
 
 /// Claims, with the sagas they name and the payments they are on.
-pub(super) async fn claims(shop: &Shop, databases: &Databases, take: Take<'_>) -> Result<(), ReadError> {
-    let Some(payment) = &shop.payment else { return Ok(()) };
+pub(super) async fn claims(
+    payment: &Database,
+    provider: Option<&Database>,
+    databases: &Databases,
+    take: Take<'_>,
+) -> Result<(), ReadError> {
     let sql = format!("SELECT {CLAIM} FROM payment WHERE payment_id > ? ORDER BY payment_id LIMIT ?");
     let mut walk = Walk::new(payment, "claims", sql, nothing());
     loop {
@@ -122,7 +126,7 @@ pub(super) async fn claims(shop: &Shop, databases: &Databases, take: Take<'_>) -
         }
         let named = claims.iter().map(|claim| (format!("the claim on payment {}", claim.payment), claim.saga));
         let references = references(databases, named.collect()).await?;
-        let mut payments = match &shop.provider {
+        let mut payments = match provider {
             Some(provider) => payments_of(provider, &claims).await?,
             None => BTreeMap::new(),
         };
@@ -144,8 +148,7 @@ async fn payments_of(provider: &Database, claims: &[Claim]) -> Result<BTreeMap<S
 }
 
 /// Payments that were refunded, with the claims on them.
-pub(super) async fn refunds(shop: &Shop, take: Take<'_>) -> Result<(), ReadError> {
-    let (Some(payment), Some(provider)) = (&shop.payment, &shop.provider) else { return Ok(()) };
+pub(super) async fn refunds(payment: &Database, provider: &Database, take: Take<'_>) -> Result<(), ReadError> {
     let sql = format!("SELECT {PAID} FROM sandbox_payment WHERE imp_uid > ? ORDER BY imp_uid LIMIT ?");
     let mut walk = Walk::new(provider, "the provider's ledger", sql, nothing());
     loop {

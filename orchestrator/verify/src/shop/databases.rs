@@ -72,10 +72,18 @@ impl Domain for Shop {
     }
 
     async fn at_large(&self, databases: &Databases, take: Take<'_>) -> Result<(), ReadError> {
-        at_large::stock(self, take).await?;
-        at_large::orders(self, databases, take).await?;
-        at_large::claims(self, databases, take).await?;
-        at_large::refunds(self, take).await
+        if let Some(stock) = &self.stock {
+            at_large::stock(stock, take).await?;
+        }
+        if let Some(order) = &self.order {
+            at_large::orders(order, databases, take).await?;
+        }
+        let Some(payment) = &self.payment else { return Ok(()) };
+        at_large::claims(payment, self.provider.as_ref(), databases, take).await?;
+        match &self.provider {
+            Some(provider) => at_large::refunds(payment, provider, take).await,
+            None => Ok(()),
+        }
     }
 
     async fn of_keys(&self, keys: &BTreeSet<&str>, own: &mut Own) -> Result<(), ReadError> {
