@@ -6,7 +6,6 @@ use baton_courier::bus::CommandBus;
 use baton_courier::rabbitmq::{RabbitBus, RabbitConfig};
 use baton_orchestrator::coord::Coord as Hints;
 use baton_orchestrator::coord::local::LocalCoord;
-use baton_orchestrator::coord::redis::RedisCoord;
 use baton_orchestrator::wiring::Settings;
 use baton_participant_kit::clock::Clock;
 use baton_participant_kit::metrics::Metrics;
@@ -75,11 +74,22 @@ pub fn rabbitmq(bus: &Bus, program: &str) -> Result<RabbitBus, Failure> {
 pub fn coord(coord: &Coord) -> Result<Arc<dyn Hints>, Failure> {
     match coord.kind {
         CoordKind::Local => Ok(Arc::new(LocalCoord::new())),
-        CoordKind::Redis => match RedisCoord::start(coord.url.expose_secret()) {
-            Ok(coord) => Ok(Arc::new(coord)),
-            Err(error) => Err(Failure::Usage(format!("coord.url: {error}"))),
-        },
+        CoordKind::Redis => redis(coord),
     }
+}
+
+#[cfg(feature = "redis")]
+fn redis(coord: &Coord) -> Result<Arc<dyn Hints>, Failure> {
+    match baton_orchestrator::coord::redis::RedisCoord::start(coord.url.expose_secret()) {
+        Ok(coord) => Ok(Arc::new(coord)),
+        Err(error) => Err(Failure::Usage(format!("coord.url: {error}"))),
+    }
+}
+
+#[cfg(not(feature = "redis"))]
+fn redis(_coord: &Coord) -> Result<Arc<dyn Hints>, Failure> {
+    let why = "coord.kind: this build knows no \"redis\": it was made without the feature `redis`; \"local\" is there";
+    Err(Failure::Usage(why.to_owned()))
 }
 
 /// The engine's bounds.

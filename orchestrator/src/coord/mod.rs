@@ -2,6 +2,7 @@
 
 pub mod local;
 pub mod packing;
+#[cfg(feature = "redis")]
 pub mod redis;
 
 use async_trait::async_trait;
