@@ -1,4 +1,4 @@
-//! `baton jobs`: one order for many sagas, over gRPC.
+//! `baton jobs`: one action for many sagas, over gRPC.
 
 use crate::cli::jobs::{ControlJob, CreateJob, Jobs};
 use crate::client::{Client, name, present};
@@ -18,7 +18,7 @@ use std::time::Duration;
 /// What a list shows of a job.
 const JOB: [&str; 10] =
     ["name", "verb", "state", "matched", "done", "failed", "actor", "reason", "createTime", "waits"];
-/// What there is of a job that was only counted: it has no name and no state, and nothing was ordered.
+/// What there is of a job that was only counted: it has no name and no state, and nothing was done.
 const COUNTED: [&str; 6] = ["verb", "filter", "preset", "maxRate", "matched", "matchedExact"];
 
 /// Between two looks at a job that is followed.
@@ -56,7 +56,8 @@ pub async fn run(command: Jobs, client: &Client, printer: Printer) -> Result<(),
 async fn create(args: CreateJob, client: &Client, printer: Printer) -> Result<(), Failure> {
     let asks = !args.dry_run && !args.yes;
     if asks && !std::io::stdin().is_terminal() {
-        let why = "nobody can be asked here, standard input is no terminal: say --yes to order it unasked, --dry-run to count";
+        let why =
+            "nobody can be asked here, standard input is no terminal: say --yes to do it unasked, --dry-run to count";
         return Err(Failure::Usage(why.to_owned()));
     }
     // The command line takes no other words than these.
@@ -79,7 +80,7 @@ async fn create(args: CreateJob, client: &Client, printer: Printer) -> Result<()
     if !asks {
         printer.say(&format!("{} for {sagas} sagas", args.verb));
     } else if !agreed(&format!("{} for {sagas} sagas? [y/N] ", args.verb))? {
-        return Err(Failure::Verdict("nothing was ordered"));
+        return Err(Failure::Verdict("nothing was done"));
     }
     let job = ask(client, CreateJobRequest { validate_only: false, ..request }).await?;
     let job = if args.wait { follow(client, job, printer).await? } else { job };
@@ -90,7 +91,7 @@ fn show(job: Job, printer: Printer) -> Result<(), Failure> {
     let passed = no_longer(&job);
     printer.one(&CreateJobResponse { job: Some(job) }, "job", &[])?;
     if let Some(passed @ 1..) = passed {
-        printer.say(&format!("{passed} no longer matched when their page came: nothing was ordered for them"));
+        printer.say(&format!("{passed} no longer matched when their page came: nothing was done for them"));
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! `baton sagas list|count|explain` and the orders: what operators do, over gRPC.
+//! `baton sagas list|count|explain` and the actions: what operators do, over gRPC.
 
 use crate::cli::{Act, Filter, Page};
 use crate::client::{Client, name};
@@ -93,10 +93,10 @@ pub async fn count(client: &Client, filter: &Filter, printer: Printer) -> Result
     printer.answer(&answer, || format!("{}{}", if answer.exact { "" } else { ">= " }, answer.count))
 }
 
-/// One order.
+/// One action.
 ///
 /// # Errors
-/// What the server refused: a rule that the order would break, another version, no such saga.
+/// What the server refused: a rule that the action would break, another version, no such saga.
 pub async fn act(client: &Client, verb: SagaVerb, act: Act, printer: Printer) -> Result<(), Failure> {
     let actor = actor(act.actor)?;
     let request = ActOnSagaRequest {
@@ -134,7 +134,7 @@ pub async fn explain(client: &Client, saga: &str, printer: Printer) -> Result<()
     printer.answer(&answer, || as_text(&name("sagas", saga), &answer))
 }
 
-/// The command that gives one order, to be copied. If the saga rests, with the version that was explained, so that it does
+/// The command that takes one action, to be copied. If the saga rests, with the version that was explained, so that it does
 /// nothing if somebody else was faster. One that is under way has moved on before anything can be copied.
 fn command(saga: &Saga, verb: SagaVerb) -> String {
     let id = saga.name.trim_start_matches("sagas/");
@@ -159,7 +159,7 @@ fn sentences(explanation: &SagaExplanation) -> Vec<&str> {
 
 fn as_text(id: &str, answer: &ExplainSagaResponse) -> String {
     let explanation = answer.explanation.clone().unwrap_or_default();
-    // Absent only if nothing can be ordered either.
+    // Absent only if nothing can be done either.
     let saga = answer.saga.clone().unwrap_or_default();
     let version = answer.saga.as_ref().map_or_else(String::new, |saga| format!(", version {}", saga.version));
     let mut lines = vec![format!("{id}{version}"), String::new()];

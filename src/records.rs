@@ -19,7 +19,7 @@ pub fn saga_state(number: i32) -> String {
     known.unwrap_or_else(|_| number.to_string())
 }
 
-/// The word for an order, as on the command line; nothing for one that this build does not know.
+/// The word for an action, as on the command line; nothing for one that this build does not know.
 #[must_use]
 pub fn saga_verb(verb: SagaVerb) -> &'static str {
     word::verb(verb).unwrap_or_default()

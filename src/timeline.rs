@@ -29,12 +29,12 @@ fn as_text(id: &str, answer: &GetSagaTimelineResponse) -> String {
         lines.extend([String::new(), heading(lane)]);
         lines.extend(lane.spans.iter().map(|span| format!("  {}", line(start, span))));
     }
-    if !answer.orders.is_empty() {
-        lines.extend([String::new(), "Ordered:".to_owned()]);
+    if !answer.actions.is_empty() {
+        lines.extend([String::new(), "Operators:".to_owned()]);
     }
-    lines.extend(answer.orders.iter().map(|order| {
-        let at = after(start, order.event_time.as_ref());
-        format!("  {at} {} by {}: {}", saga_verb(order.verb()), order.actor, order.reason)
+    lines.extend(answer.actions.iter().map(|action| {
+        let at = after(start, action.event_time.as_ref());
+        format!("  {at} {} by {}: {}", saga_verb(action.verb()), action.actor, action.reason)
     }));
     if !answer.gap.is_empty() {
         lines.extend([String::new(), answer.gap.clone()]);

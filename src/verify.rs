@@ -248,7 +248,7 @@ fn show_acts(acts: &Acts, printer: Printer) -> Result<(), Failure> {
                 acts.forgotten
             )
         }));
-        lines.extend((acts.older > 0).then(|| format!("{} orders are older than the first entry", acts.older)));
+        lines.extend((acts.older > 0).then(|| format!("{} actions are older than the first entry", acts.older)));
         lines.extend(head.map(|head| format!("head {head}")));
         printer.text(&lines.join("\n"));
     }

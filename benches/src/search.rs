@@ -11,7 +11,7 @@ use baton_orchestrator::store::SagaStore as _;
 use baton_orchestrator::store::query::{SagaQuery as _, SearchQuery};
 use baton_orchestrator::store::sql::SqlStore;
 use baton_query::filter::{Expr, Preset, parse};
-use baton_query::order::{OrderBy, Place};
+use baton_query::sort::{OrderBy, Place};
 use baton_shop::saga::registry;
 use baton_sql::database::DatabaseConfig;
 use baton_supervisor::MariaDb;
@@ -43,7 +43,7 @@ const FILTERS: [(&str, &str, bool); 20] = [
     ("state = running AND step = stock.reserve", "", true),
     ("(state = running OR state = compensating) AND age > 10m", "", true),
     ("state = running AND customer = customer-77", "", true),
-    ("order = ORDER-0500000", "", true),
+    ("key = ORDER-0500000", "", true),
     ("state = running", "wake_time", true),
     ("", "wake_time", true),
     ("state = stuck", "update_time", true),

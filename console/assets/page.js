@@ -138,7 +138,7 @@ document.addEventListener('input', ({ target }) => {
   if (target.closest('[data-live]')) target.dataset.typed = 'yes';
   if (target.dataset.remember) remembered(target, target.value);
 });
-// What is ordered once is not ordered twice by a second click; the request id would see to it too.
+// What is asked once is not asked twice by a second click; the request id would see to it too.
 document.addEventListener('submit', ({ target }) => {
   if (target.method === 'post') setTimeout(() => target.querySelectorAll('button').forEach((it) => { it.disabled = true; }));
 });

@@ -50,24 +50,24 @@ pub enum Deed<'a> {
     Events(&'a str),
     /// Follows one saga to its end.
     Watch(&'a str),
-    /// Gives one order to one saga.
+    /// Takes one action on one saga.
     Act {
         /// The saga.
         saga: &'a str,
-        /// The order.
+        /// The action.
         verb: SagaVerb,
         /// Only at this version; 0 means any.
         version: u64,
         /// Why and who.
         given: Given<'a>,
     },
-    /// Gives one order to many sagas.
+    /// Takes one action on many sagas.
     CreateJob {
         /// Which ones.
         which: Which<'a>,
-        /// The order.
+        /// The action.
         verb: SagaVerb,
-        /// Orders a second; 0 means the default.
+        /// Actions a second; 0 means the default.
         max_rate: u32,
         /// Count only.
         validate_only: bool,
@@ -207,7 +207,7 @@ impl Deed<'_> {
     }
 }
 
-/// What stands for an order that has not been chosen yet; nothing understands it.
+/// What stands for an action that has not been chosen yet; nothing understands it.
 const ORDER: &str = "ORDER";
 
 /// A word, or what stands for it while nobody has chosen one.

@@ -1,7 +1,7 @@
 //! Who may ask, and what every answer carries: the same for HTTP/JSON and for the page.
 //!
 //! There is no login here (a server that is reachable by others belongs behind something that has one), so two doors must stay
-//! shut: a page of another site that is open in an operator's browser must not be able to give orders, and a name that its owner
+//! shut: a page of another site that is open in an operator's browser must not be able to act, and a name that its owner
 //! points at 127.0.0.1 must not make that page count as ours.
 
 use crate::http::problem::Problem;

@@ -7,7 +7,7 @@
 //! | [`guard`] | who may ask, and what every answer carries |
 //! | [`http`] | HTTP/JSON: transcoded from the services' own descriptors |
 //! | [`page`] | the page: server-rendered, readable without scripts |
-//! | [`word`] | the words for orders |
+//! | [`word`] | the words for actions |
 
 #![warn(missing_docs)]
 

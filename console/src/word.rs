@@ -1,4 +1,4 @@
-//! The words for orders, as the command line takes them. Page, command line and the lines to copy all have them from here, so
+//! The words for actions, as the command line takes them. Page, command line and the lines to copy all have them from here, so
 //! that what one of them says the others understand.
 
 use baton_proto::baton::saga::v1::{JobControl, SagaVerb};
@@ -18,13 +18,13 @@ pub const VERBS: [(SagaVerb, &str); 7] = [
 pub const CONTROLS: [(JobControl, &str); 3] =
     [(JobControl::Pause, "pause"), (JobControl::Resume, "resume"), (JobControl::Cancel, "cancel")];
 
-/// The word of an order; none for the one that is refused.
+/// The word of an action; none for the one that is refused.
 #[must_use]
 pub fn verb(verb: SagaVerb) -> Option<&'static str> {
     VERBS.iter().find(|(known, _)| *known == verb).map(|(_, word)| *word)
 }
 
-/// The order of a word.
+/// The action of a word.
 #[must_use]
 pub fn verb_of(word: &str) -> Option<SagaVerb> {
     VERBS.iter().find(|(_, known)| *known == word).map(|(verb, _)| *verb)

@@ -2,7 +2,7 @@
 
 use crate::store::audit;
 use saga_core::definition::Definition;
-use saga_core::event::{Order, Verb};
+use saga_core::event::{OperatorAction, Verb};
 use saga_core::saga::{DefinitionId, SagaId, StepIndex};
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -44,17 +44,21 @@ impl Held {
         format!("held by {}: ", self.name())
     }
 
-    /// The order by which the hold pauses a saga.
+    /// The action by which the hold pauses a saga.
     #[must_use]
-    pub fn pause(&self, actor: &str, reason: &str) -> Order {
-        Order { verb: Verb::Pause, actor: actor.to_owned(), reason: audit::reason(&format!("{}{reason}", self.mark())) }
+    pub fn pause(&self, actor: &str, reason: &str) -> OperatorAction {
+        OperatorAction {
+            verb: Verb::Pause,
+            actor: actor.to_owned(),
+            reason: audit::reason(&format!("{}{reason}", self.mark())),
+        }
     }
 
-    /// The order by which a saga goes on once the hold is released.
+    /// The action by which a saga goes on once the hold is released.
     #[must_use]
-    pub fn resume(&self, actor: &str, reason: &str) -> Order {
+    pub fn resume(&self, actor: &str, reason: &str) -> OperatorAction {
         let reason = audit::reason(&format!("released from {}: {reason}", self.name()));
-        Order { verb: Verb::Resume, actor: actor.to_owned(), reason }
+        OperatorAction { verb: Verb::Resume, actor: actor.to_owned(), reason }
     }
 }
 
@@ -84,9 +88,9 @@ pub struct Barrier {
 }
 
 impl Barrier {
-    /// The order by which the hold pauses a saga.
+    /// The action by which the hold pauses a saga.
     #[must_use]
-    pub fn pause(&self) -> Order {
+    pub fn pause(&self) -> OperatorAction {
         self.held.pause(&self.actor, &self.reason)
     }
 }

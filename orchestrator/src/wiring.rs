@@ -62,7 +62,7 @@ pub struct Settings {
     pub max_batch: usize,
     /// Jobs that may wait for the engine.
     pub queue: usize,
-    /// Starts and orders that may wait for their commit before callers get RESOURCE_EXHAUSTED.
+    /// Starts and actions that may wait for their commit before callers get RESOURCE_EXHAUSTED.
     pub max_waiting_starts: usize,
     /// Sagas that may be under way, whoever drives them, before callers who start more get RESOURCE_EXHAUSTED.
     pub max_under_way: usize,

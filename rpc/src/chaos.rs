@@ -33,7 +33,7 @@ pub trait Mortals: Send + Sync + 'static {
     async fn revive(&self, name: &str) -> Result<(), String>;
 }
 
-/// The service. One order is carried out at a time; each in a task of its own, so that a caller who goes away leaves nothing
+/// The service. One fault is made at a time; each in a task of its own, so that a caller who goes away leaves nothing
 /// half done.
 #[derive(Debug)]
 pub struct Chaos<M> {
@@ -42,7 +42,7 @@ pub struct Chaos<M> {
 }
 
 #[derive(Clone, Copy)]
-enum Order {
+enum Fault {
     Kill,
     Revive,
 }
@@ -65,23 +65,23 @@ impl<M: Mortals> Chaos<M> {
         found.ok_or_else(|| invalid("target", Flaw::new(Reason::TARGET_UNKNOWN, format!("must be one of {}", names()))))
     }
 
-    /// Carries an order out and says how its target is then.
-    async fn carry_out(&self, order: Order, name: String) -> Result<wire::ChaosTarget, Status> {
+    /// Makes a fault and says how its target is then.
+    async fn carry_out(&self, fault: Fault, name: String) -> Result<wire::ChaosTarget, Status> {
         self.find(&name)?;
         let turn = self.turn.clone().lock_owned().await;
         let (mortals, target) = (self.mortals.clone(), name.clone());
         let done = tokio::spawn(async move {
             let _turn = turn;
-            match order {
-                Order::Kill => mortals.kill(&target).await,
-                Order::Revive => mortals.revive(&target).await,
+            match fault {
+                Fault::Kill => mortals.kill(&target).await,
+                Fault::Revive => mortals.revive(&target).await,
             }
         });
         // A panic is told by its own line of the log.
         let done = done.await.unwrap_or_else(|error| Err(error.to_string()));
-        let what = match order {
-            Order::Kill => "killed",
-            Order::Revive => "revived",
+        let what = match fault {
+            Fault::Kill => "killed",
+            Fault::Revive => "revived",
         };
         done.map_err(|why| failed(&format!("{name} was not {what}"), &why))?;
         self.find(&name)
@@ -106,7 +106,7 @@ impl<M: Mortals> ChaosService for Chaos<M> {
         &self,
         request: Request<wire::KillTargetRequest>,
     ) -> Result<Response<wire::KillTargetResponse>, Status> {
-        let target = self.carry_out(Order::Kill, request.into_inner().target).await?;
+        let target = self.carry_out(Fault::Kill, request.into_inner().target).await?;
         Ok(Response::new(wire::KillTargetResponse { target: Some(target) }))
     }
 
@@ -114,7 +114,7 @@ impl<M: Mortals> ChaosService for Chaos<M> {
         &self,
         request: Request<wire::ReviveTargetRequest>,
     ) -> Result<Response<wire::ReviveTargetResponse>, Status> {
-        let target = self.carry_out(Order::Revive, request.into_inner().target).await?;
+        let target = self.carry_out(Fault::Revive, request.into_inner().target).await?;
         Ok(Response::new(wire::ReviveTargetResponse { target: Some(target) }))
     }
 }
@@ -169,7 +169,7 @@ mod tests {
     #[tokio::test]
     async fn what_failed_is_said_without_its_cause() {
         let (_, chaos) = chaos();
-        let failed = chaos.carry_out(Order::Revive, "stock".to_owned()).await.unwrap_err();
+        let failed = chaos.carry_out(Fault::Revive, "stock".to_owned()).await.unwrap_err();
         assert_eq!((failed.code(), failed.message()), (Code::Internal, "stock was not revived; the log says why"));
     }
 
@@ -178,7 +178,7 @@ mod tests {
         let (mortals, chaos) = chaos();
         tokio::select! {
             biased;
-            _ = chaos.carry_out(Order::Kill, "stock".to_owned()) => panic!("it was not let go yet"),
+            _ = chaos.carry_out(Fault::Kill, "stock".to_owned()) => panic!("it was not let go yet"),
             () = mortals.asked.notified() => {}
         }
         mortals.goes.notify_one();

@@ -5,7 +5,7 @@ use crate::reason::Reason;
 
 /// Items on a page when the caller does not say.
 pub const DEFAULT_PAGE_SIZE: u32 = 50;
-/// Most items on a page; 1,000 orders of one line are about 200 KiB, far below the message bound.
+/// Most items on a page; 1,000 sagas are about 200 KiB, far below the message bound.
 pub const MAX_PAGE_SIZE: u32 = 1_000;
 /// Longest key a token carries, bytes. Keys are an id and perhaps a time.
 const MAX_KEY: usize = 128;
@@ -102,10 +102,10 @@ mod tests {
 
     #[test]
     fn a_token_leads_back_to_its_key_and_only_in_its_query() {
-        let text = token("orders state=1", b"key");
-        assert_eq!(key("orders state=1", &text), Ok(Some(b"key".to_vec())));
-        assert_eq!(key("orders state=1", ""), Ok(None));
-        assert_eq!(key("orders state=2", &text).unwrap_err().reason, Reason::PAGE_TOKEN_INVALID);
+        let text = token("things state=1", b"key");
+        assert_eq!(key("things state=1", &text), Ok(Some(b"key".to_vec())));
+        assert_eq!(key("things state=1", ""), Ok(None));
+        assert_eq!(key("things state=2", &text).unwrap_err().reason, Reason::PAGE_TOKEN_INVALID);
     }
 
     #[test]

@@ -94,9 +94,9 @@ impl Reason {
             ATTRIBUTE_INVALID: "An attribute that the saga declares has more than 128 bytes, or there are more than 256.";
             DURATION_INVALID: "A duration is negative or malformed.";
             ACTOR_INVALID: "An actor is not 1 to 128 characters, or has control characters.";
-            ORDER_REASON_INVALID: "The reason of an operator's order is not 1 to 500 characters, or has control characters.";
+            ACTION_REASON_INVALID: "The reason of an operator's action is not 1 to 500 characters, or has control characters.";
             TARGET_UNKNOWN: "Nothing of this name can be killed here.";
-            RATE_OUT_OF_RANGE: "A job's rate is above 1,000 orders a second.";
+            RATE_OUT_OF_RANGE: "A job's rate is above 1,000 actions a second.";
             TOO_MANY_KEYS: "Probe asks for more than 256 commands.";
             COMMAND_KEY_INVALID: "A command key has no 16-byte saga id, a step above 63 or no direction.";
             REQUEST_ID_REUSED: "The request id was used before with other content.";

@@ -11,7 +11,7 @@ use tonic::transport::{Error, Server};
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
-/// Longest request or answer. A page of 1,000 orders of 10 lines is about 1 MiB.
+/// Longest request or answer. A page of 1,000 sagas is about 1 MiB.
 pub const MAX_MESSAGE: usize = 4 * 1024 * 1024;
 /// Calls at work on one connection; more wait.
 const MAX_CALLS_PER_CONNECTION: usize = 256;

@@ -76,12 +76,12 @@ impl Verb {
     }
 }
 
-/// An operator's order. Goes through the same table and the same journal as every other event.
+/// An operator's action. Goes through the same table and the same journal as every other event.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Order {
+pub struct OperatorAction {
     /// What is wanted.
     pub verb: Verb,
-    /// Who orders.
+    /// Who acts.
     pub actor: String,
     /// Why.
     pub reason: String,
@@ -95,7 +95,7 @@ pub enum Event {
     /// Time passed. Before the deadline it is ignored, so spurious wakes are free.
     Wake,
     /// An operator acts.
-    Order(Order),
+    Action(OperatorAction),
 }
 
 /// What a journal entry records.

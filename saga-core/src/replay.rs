@@ -49,8 +49,8 @@ pub enum ReplayError {
         /// Why it would have been ignored.
         why: Ignored,
     },
-    /// The entry's order would have been refused.
-    #[error("the order of entry {version} would have been refused: {why}")]
+    /// The entry's action would have been refused.
+    #[error("the action of entry {version} would have been refused: {why}")]
     Refused {
         /// The entry's version.
         version: u64,

@@ -4,7 +4,7 @@ use crate::event::Entry;
 use crate::saga::{CommandId, Saga};
 use crate::time::Micros;
 
-/// A command to send, once the transition that orders it is committed. The shell adds the payload.
+/// A command to send, once the transition that asks for it is committed. The shell adds the payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Command {
     /// What is asked, the participant's idempotency key.
@@ -39,7 +39,7 @@ pub enum Ignored {
     NotDue,
 }
 
-/// Why an operator's order is refused; nothing is changed. Named for the rule it would break.
+/// Why an operator's action is refused; nothing is changed. Named for the rule it would break.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum Refused {
     /// The saga has ended.
@@ -51,13 +51,13 @@ pub enum Refused {
     /// The saga is already unwinding.
     #[error("the saga is already unwinding")]
     Unwinding,
-    /// The order is only for a stuck saga.
+    /// The action is only for a stuck saga.
     #[error("the saga is not stuck")]
     NotStuck,
-    /// The order is only for the other direction: done is for actions, undone for undos.
+    /// The action is only for the other direction: done is for actions, undone for undos.
     #[error("the saga is stuck in the other direction")]
     OtherDirection,
-    /// The order is only for a paused saga.
+    /// The action is only for a paused saga.
     #[error("the saga is not paused")]
     NotPaused,
     /// The saga is paused; resume it first.
@@ -80,6 +80,6 @@ pub enum Applied {
     Moved(Transition),
     /// Nothing changed, rightly.
     Ignored(Ignored),
-    /// Nothing changed: the order breaks a rule.
+    /// Nothing changed: the action breaks a rule.
     Refused(Refused),
 }

@@ -24,7 +24,7 @@ pub struct Why {
 /// A job to create.
 #[derive(Args, Clone, Debug)]
 pub struct CreateJob {
-    /// What is ordered
+    /// What to do
     #[arg(long, value_parser = PossibleValuesParser::new(VERBS.map(|(_, word)| word)))]
     pub verb: String,
     /// Which sagas: AIP-160 filter, for example 'state = stuck AND age > 1h'; docs/filters.md has the fields
@@ -36,7 +36,7 @@ pub struct CreateJob {
     /// Who and why.
     #[command(flatten)]
     pub why: Why,
-    /// Orders a second at most
+    /// Actions a second at most
     #[arg(long, value_name = "NUMBER", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub max_rate: u32,
     /// Only count
@@ -63,7 +63,7 @@ pub struct ControlJob {
 /// `baton jobs`.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Jobs {
-    /// Give one order to every saga that a filter selects; counts first and asks
+    /// Take one action on every saga that a filter selects; counts first and asks
     Create(CreateJob),
     /// Show one job
     Get {
@@ -80,9 +80,9 @@ pub enum Jobs {
     Pause(ControlJob),
     /// Let a halted job go on
     Resume(ControlJob),
-    /// End a job for good; what it has ordered stays ordered
+    /// End a job for good; what it has done stays done
     Cancel(ControlJob),
-    /// List the sagas that refused a job's order, and why
+    /// List the sagas that refused a job's action, and why
     Failures {
         /// The job's id
         job: String,

@@ -76,7 +76,7 @@ pub enum Command {
     /// Sagas: find them, learn why they stand where they stand, set them right
     #[command(subcommand)]
     Sagas(Sagas),
-    /// One order for every saga that a filter selects
+    /// One action for every saga that a filter selects
     #[command(subcommand)]
     Jobs(Jobs),
     /// Definitions and participants that are halted

@@ -30,7 +30,7 @@ impl Filter {
     #[must_use]
     pub fn text(&self) -> String {
         let state = self.state.as_ref().map(|state| format!("state = {state}"));
-        let is = |key: &str| format!("order = \"{}\"", key.replace('\\', "\\\\").replace('"', "\\\""));
+        let is = |key: &str| format!("key = \"{}\"", key.replace('\\', "\\\\").replace('"', "\\\""));
         // An order's name holds its number; another definition's keys may begin alike. `OR` binds tighter than `AND`.
         let key = self.key.as_ref().map(|key| match key.strip_prefix("orders/") {
             Some(number) => format!("{} OR {}", is(number), is(key)),
@@ -41,7 +41,7 @@ impl Filter {
     }
 }
 
-/// An order for one saga.
+/// An action on one saga.
 #[derive(Args, Clone, Debug)]
 pub struct Act {
     /// Its id
@@ -145,12 +145,12 @@ mod tests {
         let filter = Filter { filter: "attempt >= 3 OR step:stock".to_owned(), ..Filter::default() };
         assert_eq!(filter.text(), "attempt >= 3 OR step:stock");
         let filter = Filter { state: Some("stuck".to_owned()), key: Some("a\"\\b".to_owned()), ..filter };
-        assert_eq!(filter.text(), r#"attempt >= 3 OR step:stock AND state = stuck AND order = "a\"\\b""#);
+        assert_eq!(filter.text(), r#"attempt >= 3 OR step:stock AND state = stuck AND key = "a\"\\b""#);
         baton_query::filter::parse(&filter.text(), &[]).expect("a filter");
         assert_eq!(Filter::default().text(), "");
         let named = Filter { key: Some("orders/7".to_owned()), state: Some("stuck".to_owned()), ..Filter::default() };
-        assert_eq!(named.text(), r#"state = stuck AND order = "7" OR order = "orders/7""#);
+        assert_eq!(named.text(), r#"state = stuck AND key = "7" OR key = "orders/7""#);
         baton_query::filter::parse(&named.text(), &[]).expect("a filter");
-        assert_eq!(Filter { filter: " ".to_owned(), ..filter }.text(), r#"state = stuck AND order = "a\"\\b""#);
+        assert_eq!(Filter { filter: " ".to_owned(), ..filter }.text(), r#"state = stuck AND key = "a\"\\b""#);
     }
 }

@@ -220,7 +220,7 @@ pub struct Telemetry {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
-    /// Starts and orders that may wait for their commit.
+    /// Starts and actions that may wait for their commit.
     pub waiting_starts: usize,
     /// Sagas that may be under way, whoever drives them, before more are started.
     pub sagas_under_way: usize,

@@ -25,7 +25,7 @@ const find = async ({ open, shot, shop }) => {
   await shop.reaches(saga, 'COMPLETED');
   const page = await open();
   await page.goto('/sagas');
-  await page.getByLabel('Filter', { exact: true }).fill(`order = "${number}"`);
+  await page.getByLabel('Filter', { exact: true }).fill(`key = "${number}"`);
   await page.getByRole('button', { name: 'Find' }).click();
   await page.waitForURL(/filter=/);
   assert.equal(await page.locator('[data-row]').count(), 1);
@@ -279,7 +279,7 @@ const noscript = async ({ open, shot, shop }) => {
   const { number, saga } = await shop.place('plain');
   const page = await open({ javaScriptEnabled: false });
   await page.goto('/sagas');
-  await page.getByLabel('Filter', { exact: true }).fill(`order = "${number}"`);
+  await page.getByLabel('Filter', { exact: true }).fill(`key = "${number}"`);
   await page.getByLabel('Filter', { exact: true }).press('Enter');
   await page.locator('[data-row] a').click();
   assert.equal(await text(page, 'h1 .subject'), number);
@@ -408,7 +408,7 @@ const bulk = async ({ open, shot, shop }) => {
   await page.goto(link('/sagas', { filter: 'item = bulk', preset: 'in-flight' }));
   await until('all to be listed', async () => { await page.reload(); return (await page.locator('[data-row]').count()) === 5; });
   await page.getByRole('link', { name: /Act on all of these/ }).click();
-  await page.getByLabel('Order', { exact: true }).selectOption('cancel');
+  await page.getByLabel('Action', { exact: true }).selectOption('cancel');
   await page.getByLabel('Reason', { exact: true }).fill('the campaign was a mistake');
   await page.getByLabel('Who you are', { exact: true }).fill('ada');
   await page.getByRole('button', { name: 'Count first' }).click();

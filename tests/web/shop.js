@@ -73,7 +73,7 @@ export class Shop {
     await this.faults({ fault: 'cancel_refused' });
     const placed = await this.place(item);
     await this.until('the refund to be tried', async () => {
-      const filter = `order = "${placed.number}" AND step = payment.taken AND attempt >= 1 AND wait = backoff`;
+      const filter = `key = "${placed.number}" AND step = payment.taken AND attempt >= 1 AND wait = backoff`;
       return (await this.baton('sagas', 'list', '--filter', filter)).sagas.length === 1;
     });
     await ask('stuck ' + placed.saga);

@@ -308,7 +308,7 @@ mod tests {
     #[test]
     fn what_a_service_says_is_all_there() {
         let metadata: std::collections::HashMap<String, String> = [("rule".to_owned(), "NOT_STUCK".to_owned())].into();
-        let mut details = ErrorDetails::with_error_info("ORDER_REFUSED", DOMAIN, metadata);
+        let mut details = ErrorDetails::with_error_info("ACTION_REFUSED", DOMAIN, metadata);
         details.add_bad_request_violation("order_lines[3].unit_price", "must be so");
         details.set_precondition_failure(vec![PreconditionViolation::new("NOT_STUCK", "sagas/7", "it is not stuck")]);
         details.set_retry_info(Some(Duration::from_millis(1_200)));
@@ -317,8 +317,8 @@ mod tests {
         assert_eq!(
             read(&problem),
             json!({
-                "type": "tag:baton.dev,2026:problem/ORDER_REFUSED", "title": "Bad Request", "status": 400,
-                "detail": "refused", "code": "FAILED_PRECONDITION", "reason": "ORDER_REFUSED", "domain": "baton.dev",
+                "type": "tag:baton.dev,2026:problem/ACTION_REFUSED", "title": "Bad Request", "status": 400,
+                "detail": "refused", "code": "FAILED_PRECONDITION", "reason": "ACTION_REFUSED", "domain": "baton.dev",
                 "metadata": { "rule": "NOT_STUCK" },
                 "violations": [{ "field": "orderLines[3].unitPrice", "reason": "", "description": "must be so" }],
                 "preconditions": [{ "type": "NOT_STUCK", "subject": "sagas/7", "description": "it is not stuck" }],

@@ -1,4 +1,4 @@
-//! What every form that orders something has: why, who, and an id that makes sending it twice harmless.
+//! What every form that changes something has: why, who, and an id that makes sending it twice harmless.
 //!
 //! A form is taken as [`Sent`]. What came of it is told by the page that it was on: the address of that page says what was
 //! [`Done`]; a form that was [`Refused`] is shown again as it was sent, with what is wrong.
@@ -51,7 +51,7 @@ pub struct Done {
     pub did: String,
 }
 
-/// A form as it came back: what it orders, beside what every form has.
+/// A form as it came back: what it asks for, beside what every form has.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Sent<W> {
     /// What only this kind of form has.
@@ -73,7 +73,7 @@ impl<W> Sent<W> {
 /// A form that was not carried out.
 #[derive(Clone, Debug)]
 pub struct Refused<W> {
-    /// What it orders.
+    /// What it asks for.
     pub what: W,
     /// What every form has.
     pub signed: Signed,

@@ -16,7 +16,7 @@ pub enum Part {
     Overview,
     /// Sagas.
     Sagas,
-    /// One order for many.
+    /// One action for many.
     Jobs,
     /// What is halted.
     Holds,

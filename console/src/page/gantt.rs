@@ -1,4 +1,4 @@
-//! A saga over time, as numbers for a template: a lane for each step and undo, a bar for each span, a mark for each order.
+//! A saga over time, as numbers for a template: a lane for each step and undo, a bar for each span, a mark for each action.
 
 use crate::page::label;
 use crate::page::moment::{exact, micros, span};
@@ -58,7 +58,7 @@ pub struct Lane {
     pub class: &'static str,
 }
 
-/// An order.
+/// An operator's action.
 #[derive(Clone, Debug)]
 pub struct Mark {
     /// When.
@@ -74,7 +74,7 @@ pub struct Gantt {
     pub height: f64,
     /// Its lanes.
     pub lanes: Vec<Lane>,
-    /// Operators' orders.
+    /// Operators' actions.
     pub marks: Vec<Mark>,
     /// Moments above, with what they say.
     pub ticks: Vec<(f64, String)>,
@@ -91,9 +91,9 @@ impl Scale {
     fn new(timeline: &GetSagaTimelineResponse) -> Self {
         let spans = timeline.lanes.iter().flat_map(|lane| &lane.spans);
         let ends = spans.flat_map(|span| [span.start_time.as_ref(), span.end_time.as_ref()]);
-        let orders = timeline.orders.iter().map(|order| order.event_time.as_ref());
+        let actions = timeline.actions.iter().map(|action| action.event_time.as_ref());
         let outer = [timeline.start_time.as_ref(), timeline.end_time.as_ref()];
-        let mut moments: Vec<i64> = ends.chain(orders).chain(outer).flatten().map(micros).collect();
+        let mut moments: Vec<i64> = ends.chain(actions).chain(outer).flatten().map(micros).collect();
         moments.sort_unstable();
         moments.dedup();
         Self { moments }
@@ -126,18 +126,18 @@ pub fn gantt(timeline: &GetSagaTimelineResponse) -> Gantt {
     let scale = Scale::new(timeline);
     let shown = timeline.lanes.iter().take(MAX_LANES);
     let lanes: Vec<Lane> = shown.enumerate().map(|(row, lane)| drawn(&scale, row, lane)).collect();
-    let marks = timeline.orders.iter().filter_map(|order| {
-        let at = micros(order.event_time.as_ref()?);
+    let marks = timeline.actions.iter().filter_map(|action| {
+        let at = micros(action.event_time.as_ref()?);
         let title = format!(
             "{}: {} by {}: {}",
             exact(at),
-            label::verb(order.verb),
-            cut(&order.actor, 128),
-            cut(&order.reason, 300)
+            label::verb(action.verb),
+            cut(&action.actor, 128),
+            cut(&action.reason, 300)
         );
         Some(Mark { x: scale.x(at), title })
     });
-    let summary = format!("{} steps and undos over time, {} orders of operators", lanes.len(), timeline.orders.len());
+    let summary = format!("{} steps and undos over time, {} actions of operators", lanes.len(), timeline.actions.len());
     Gantt { height: TOP + ROW * lanes.len() as f64 + 8.0, marks: marks.collect(), ticks: scale.ticks(), summary, lanes }
 }
 
@@ -187,8 +187,8 @@ fn class(activity: SpanActivity, end: SpanEnd) -> &'static str {
         (SpanActivity::Attempt, SpanEnd::Succeeded) => "good",
         (SpanActivity::Attempt, SpanEnd::Unspecified) => "open",
         (SpanActivity::Attempt, SpanEnd::Rejected) => "refused",
-        // An order cuts it off; what came of it stands in the next span.
-        (SpanActivity::Attempt, SpanEnd::Ordered) => "open",
+        // An action cuts it off; what came of it stands in the next span.
+        (SpanActivity::Attempt, SpanEnd::Operator) => "open",
         (SpanActivity::Attempt, _) => "vain",
     }
 }
@@ -202,7 +202,7 @@ fn ended(end: SpanEnd) -> &'static str {
         SpanEnd::TimedOut => "no answer in time",
         SpanEnd::SentAgain => "then sent again",
         SpanEnd::Deadline => "the saga's deadline passed",
-        SpanEnd::Ordered => "ended by an operator",
+        SpanEnd::Operator => "ended by an operator",
     }
 }
 
@@ -227,7 +227,7 @@ fn outcome(outcome: LaneOutcome, doing: Option<SpanActivity>) -> (&'static str, 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use baton_proto::baton::saga::v1::{SagaVerb, TimelineOrder};
+    use baton_proto::baton::saga::v1::{SagaVerb, TimelineAction};
     use prost_types::Timestamp;
 
     fn at(seconds: i64) -> Option<Timestamp> {
@@ -267,7 +267,7 @@ mod tests {
                     ],
                 ),
             ],
-            orders: vec![TimelineOrder {
+            actions: vec![TimelineAction {
                 event_time: at(50_000),
                 verb: SagaVerb::Retry.into(),
                 actor: "ada".to_owned(),

@@ -1,4 +1,4 @@
-//! Who may be answered, and what a browser is told about the answer: no other site's form orders anything, and no page takes
+//! Who may be answered, and what a browser is told about the answer: no other site's form changes anything, and no page takes
 //! part in another's.
 
 use axum::extract::Request;

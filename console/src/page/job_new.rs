@@ -1,4 +1,4 @@
-//! `/jobs/new`: one order for many sagas is counted first, then created.
+//! `/jobs/new`: one action for many sagas is counted first, then created.
 
 use crate::equal::{Deed, Given, Which};
 use crate::page::acts::{Equal, Fields, Host, Sent};
@@ -27,7 +27,7 @@ pub struct Draft {
     pub preset: String,
     /// The verb's word.
     pub verb: String,
-    /// Orders a second; empty for the usual.
+    /// Actions a second; empty for the usual.
     pub max_rate: String,
     /// "count" or "start".
     #[serde(rename = "do")]

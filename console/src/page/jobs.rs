@@ -1,4 +1,4 @@
-//! `/jobs`: one order for many sagas, as it goes on without anybody watching. How it begins is in
+//! `/jobs`: one action for many sagas, as it goes on without anybody watching. How it begins is in
 //! [`job_new`](crate::page::job_new).
 
 use crate::equal::{Deed, Given};

@@ -51,7 +51,7 @@ pub fn verb(code: i32) -> &'static str {
 /// What its button says.
 #[must_use]
 pub fn button(code: i32) -> &'static str {
-    BUTTONS.iter().find(|(verb, _)| i32::from(*verb) == code).map_or("Order", |(_, button)| button)
+    BUTTONS.iter().find(|(verb, _)| i32::from(*verb) == code).map_or("Act", |(_, button)| button)
 }
 
 /// Where a saga may come to rest.
@@ -134,8 +134,8 @@ mod tests {
     fn every_verb_has_a_word_and_a_button() {
         for (verb, word) in word::VERBS {
             assert_eq!(self::verb(verb.into()), word);
-            assert_ne!(button(verb.into()), "Order", "{word}");
+            assert_ne!(button(verb.into()), "Act", "{word}");
         }
-        assert_eq!((state(99).word, verb(99), button(99)), ("unknown", "unknown", "Order"));
+        assert_eq!((state(99).word, verb(99), button(99)), ("unknown", "unknown", "Act"));
     }
 }

@@ -7,7 +7,7 @@
 //! | [`guard`] | who may be answered, and with which headers |
 //! | [`assets`] | style sheet, script, mark |
 //! | [`overview`], [`sagas`], [`saga`] with its [`offers`], [`jobs`], [`job_new`], [`holds`], [`letters`], [`audit`], [`definitions`], [`chaos`] | the pages |
-//! | [`acts`] | what every form that orders something has |
+//! | [`acts`] | what every form that changes something has |
 //! | [`live`] | tells an open page that its saga moved |
 //! | [`chart`], [`gantt`], [`graph`] | drawings, as numbers for the templates |
 //! | [`text`], [`moment`], [`label`], [`link`] | texts, times, enums, addresses |

@@ -1,4 +1,4 @@
-//! What can be done with one saga: the orders with their forms, and why the others are refused.
+//! What can be done with one saga: the actions with their forms, and why the others are refused.
 
 use crate::equal::{Deed, Given};
 use crate::page::acts::{Equal, Fields, Refused, Sent};
@@ -9,17 +9,17 @@ use crate::word;
 use baton_proto::baton::saga::v1::{ActOnSagaRequest, Saga, SagaAct, SagaExplanation};
 use serde::Deserialize;
 
-/// What an order's form says beside why and who.
+/// What an action's form says beside why and who.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct Order {
+pub struct ActionFields {
     /// The verb's word.
     pub verb: String,
     /// Only at this version; empty for whatever it is at.
     pub version: String,
 }
 
-/// An order that can be given.
+/// An action that can be taken.
 #[derive(Debug)]
 pub struct Offer {
     /// The verb's word.
@@ -40,7 +40,7 @@ pub struct Offer {
     pub bound: bool,
 }
 
-/// An order that cannot.
+/// An action that cannot.
 #[derive(Debug)]
 pub struct Refusal {
     /// The verb's word.
@@ -51,11 +51,11 @@ pub struct Refusal {
     pub sentence: Text,
 }
 
-/// The order that a form asks for.
+/// The action that a form asks for.
 ///
 /// # Errors
 /// The version is none.
-pub fn request(id: &str, Sent { what, signed }: &Sent<Order>) -> Result<ActOnSagaRequest, Trouble> {
+pub fn request(id: &str, Sent { what, signed }: &Sent<ActionFields>) -> Result<ActOnSagaRequest, Trouble> {
     let version = match what.version.as_str() {
         "" => 0,
         text => {
@@ -72,19 +72,19 @@ pub fn request(id: &str, Sent { what, signed }: &Sent<Order>) -> Result<ActOnSag
     })
 }
 
-/// The orders that can be given, each with its form; the one that was refused is filled in as it was sent.
+/// The actions that can be taken, each with its form; the one that was refused is filled in as it was sent.
 pub fn legal(
     explanation: &SagaExplanation,
     saga: Option<&Saga>,
     name: &str,
     host: &str,
-    refused: Option<&Refused<Order>>,
+    refused: Option<&Refused<ActionFields>>,
 ) -> Vec<Offer> {
     let legal = explanation.acts.iter().filter(|act| act.legal);
     legal.map(|act| offer(act, saga, name, host, refused)).collect()
 }
 
-fn offer(act: &SagaAct, saga: Option<&Saga>, name: &str, host: &str, refused: Option<&Refused<Order>>) -> Offer {
+fn offer(act: &SagaAct, saga: Option<&Saga>, name: &str, host: &str, refused: Option<&Refused<ActionFields>>) -> Offer {
     let word = label::verb(act.verb);
     // One that is under way has moved on before anybody has read the page.
     let bound = saga.is_some_and(|saga| saga.wake_time.is_none());
@@ -106,7 +106,7 @@ fn equal(act: &SagaAct, bound: Option<&Saga>, name: &str, host: &str) -> Equal {
     Equal::new(&Deed::Act { saga: name, verb: act.verb(), version, given: Given::default() }, host)
 }
 
-/// The orders that cannot.
+/// The actions that cannot.
 pub fn refusals(explanation: &SagaExplanation) -> Vec<Refusal> {
     let refused = explanation.acts.iter().filter(|act| !act.legal);
     let refusal =

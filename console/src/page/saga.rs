@@ -1,4 +1,4 @@
-//! `/sagas/{id}`: where it is, why it is there, what can be done ([`offers`]); and the orders.
+//! `/sagas/{id}`: where it is, why it is there, what can be done ([`offers`]); and the actions.
 
 use crate::page::acts::{Done, Host, Refused, Sent};
 use crate::page::frame::{Frame, Part, html, instead, see};
@@ -6,7 +6,7 @@ use crate::page::gantt::{self, Gantt};
 use crate::page::graph::{self, Graph};
 use crate::page::link;
 use crate::page::moment::Moment;
-use crate::page::offers::{self, Offer, Order, Refusal};
+use crate::page::offers::{self, ActionFields, Offer, Refusal};
 use crate::page::sagas::Row;
 use crate::page::services::{Services, call};
 use crate::page::text::{Text, cell, words};
@@ -97,7 +97,7 @@ pub async fn act(
     State(services): State<Services>,
     Path(id): Path<String>,
     Host(host): Host,
-    Form(sent): Form<Sent<Order>>,
+    Form(sent): Form<Sent<ActionFields>>,
 ) -> Response {
     let answer = match offers::request(&id, &sent) {
         Ok(request) => call(services.admin().act_on_saga(request)).await,
@@ -109,7 +109,13 @@ pub async fn act(
     }
 }
 
-async fn shown(services: &Services, id: &str, host: &str, did: &str, refused: Option<Refused<Order>>) -> Response {
+async fn shown(
+    services: &Services,
+    id: &str,
+    host: &str,
+    did: &str,
+    refused: Option<Refused<ActionFields>>,
+) -> Response {
     let name = format!("sagas/{id}");
     let (mut explain, mut draw, mut list) = (services.admin(), services.admin(), services.sagas());
     let journal = ListSagaEventsRequest { parent: name.clone(), page_size: EVENTS, page_token: String::new() };

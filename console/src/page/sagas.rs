@@ -30,8 +30,8 @@ const TRAIL: usize = 12;
 /// How often the list asks again, milliseconds.
 const REFRESH_MS: u32 = 5_000;
 
-/// The orders that are offered, with their words.
-const ORDERS: [(&str, &str); 6] = [
+/// How lists can be sorted, with the words for it.
+const SORTS: [(&str, &str); 6] = [
     ("", "newest first"),
     ("create_time", "oldest first"),
     ("update_time desc", "last moved first"),
@@ -177,7 +177,7 @@ struct SagasPage {
     frame: Frame,
     asked: Asked,
     chips: Vec<Chip>,
-    orders: Vec<(&'static str, &'static str, bool)>,
+    sorts: Vec<(&'static str, &'static str, bool)>,
     fields: Vec<(String, &'static str)>,
     rows: Vec<Row>,
     unreadable: Vec<(String, Text)>,
@@ -215,7 +215,7 @@ pub async fn page(State(services): State<Services>, Query(asked): Query<Asked>, 
     let deed = Deed::Search { which, order_by: &asked.order_by };
     let mut page = SagasPage {
         chips: chips.collect(),
-        orders: ORDERS.into_iter().map(|(value, word)| (value, word, value == asked.order_by)).collect(),
+        sorts: SORTS.into_iter().map(|(value, word)| (value, word, value == asked.order_by)).collect(),
         fields: fields(&[]),
         rows: Vec::new(),
         unreadable: Vec::new(),

@@ -194,12 +194,12 @@ async fn what_is_carried_out_leads_to_a_page_that_says_so() {
 #[tokio::test]
 async fn what_is_refused_says_why_at_the_field_and_keeps_what_was_typed() {
     let mut violations = Violations::new();
-    violations.add("reason", Flaw::new(Reason::ORDER_REASON_INVALID, "must be 1 to 500 characters"));
+    violations.add("reason", Flaw::new(Reason::ACTION_REASON_INVALID, "must be 1 to 500 characters"));
     let pages = pages("", Some(violations.into_status()));
     for (path, form) in FORMS.into_iter().filter(|(path, _)| !path.starts_with("/chaos")) {
         let answer = post(&pages, path, &format!("{form}&reason=&actor=ada+l.")).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{path}");
-        for part in ["ORDER_REASON_INVALID", "class=\"flaw\"", "must be 1 to 500 characters", "value=\"ada l.\""] {
+        for part in ["ACTION_REASON_INVALID", "class=\"flaw\"", "must be 1 to 500 characters", "value=\"ada l.\""] {
             assert!(answer.text.contains(part), "{path} lacks {part}:\n{}", answer.text);
         }
     }

@@ -8,7 +8,7 @@ use baton_shop::saga::definition;
 use baton_sql::value::{Row, Value};
 use bytes::Bytes;
 use saga_core::definition::Definition;
-use saga_core::event::{Event, Order, Outcome, Reply, Verb};
+use saga_core::event::{Event, OperatorAction, Outcome, Reply, Verb};
 use saga_core::machine;
 use saga_core::replay::replay;
 use saga_core::saga::{Direction, Saga, SagaId};
@@ -81,7 +81,7 @@ pub(crate) fn event(input: &mut Input<'_>) -> Event {
                 Verb::Resume,
             ];
             let verb = verbs[usize::from(input.byte()) % verbs.len()];
-            return Event::Order(Order { verb, actor: input.text(), reason: String::new() });
+            return Event::Action(OperatorAction { verb, actor: input.text(), reason: String::new() });
         }
     };
     let (step, direction) = (input.byte(), direction(input));

@@ -5,7 +5,7 @@ use super::run::Run;
 use baton_courier::bus::Destination;
 use baton_orchestrator::engine::input::Act;
 use bytes::Bytes;
-use saga_core::event::{Order, Verb};
+use saga_core::event::{OperatorAction, Verb};
 use saga_core::saga::{SagaId, State};
 use uuid::Uuid;
 
@@ -92,9 +92,9 @@ impl Run {
         }
         let process = up[self.rng.index(up.len())];
         self.stage.call(process, move |api, _world, _life| async move {
-            let order = Order { verb, actor: "sim".to_owned(), reason: "because".to_owned() };
+            let order = OperatorAction { verb, actor: "sim".to_owned(), reason: "because".to_owned() };
             // What comes of it stands in the journal.
-            let _ = api.engine.order(Act::new(saga, order)).await;
+            let _ = api.engine.action(Act::new(saga, order)).await;
         });
     }
 

@@ -170,7 +170,7 @@ pub fn ledgers(stage: &Stage, records: &[Record], failures: &mut Vec<Violation>)
         let Some(saga_type) = registry.pinned(&record.saga.definition) else { continue };
         let journal = stage.store.journal(record.saga.id, 0, 100_000).now_or_never();
         let by_hand = journal.and_then(Result::ok).unwrap_or_default().iter().any(|entry| {
-            matches!(&entry.record, Journaled::Moved(Event::Order(order))
+            matches!(&entry.record, Journaled::Moved(Event::Action(order))
                 if matches!(order.verb, Verb::Skip | Verb::ResolveDone | Verb::ResolveUndone))
         });
         if !by_hand {

@@ -29,8 +29,8 @@ pub fn last_failure(known: Option<&Cause>, before: &Saga, event: &Event, after: 
             Outcome::Succeeded { .. } | Outcome::Rejected { .. } => None,
         },
         Event::Wake if matches!(wait(&before.state), Some(Wait::Reply { .. })) => Some(timed_out(step, attempt)),
-        Event::Order(_) if let State::Stuck { why, .. } = &before.state => Some(why.clone()),
-        Event::Wake | Event::Order(_) => known.cloned(),
+        Event::Action(_) if let State::Stuck { why, .. } = &before.state => Some(why.clone()),
+        Event::Wake | Event::Action(_) => known.cloned(),
     }
 }
 

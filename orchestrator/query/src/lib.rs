@@ -3,7 +3,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`filter`] | the filter language: parsed, matched in memory, translated to SQL |
-//! | [`order`] | in which order lists come |
+//! | [`sort`] | in which order lists come |
 //! | [`acts`] | which operator acts are legal now, and where each may lead |
 //! | [`timeline`] | a saga's steps and undos over time, to be drawn |
 //! | [`explain`] | the same and more, in plain sentences |
@@ -27,6 +27,6 @@ pub mod fit;
 pub mod half;
 pub mod inert;
 pub mod moment;
-pub mod order;
+pub mod sort;
 pub mod svg;
 pub mod timeline;

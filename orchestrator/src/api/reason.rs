@@ -31,10 +31,10 @@ pub enum SagaReason {
     DeadlineExceeded,
     /// The saga's row does not decode, or its definition is unknown to this build.
     SagaUnreadable,
-    /// The saga is at another version than the order is for.
+    /// The saga is at another version than the action is for.
     VersionMismatch,
-    /// The order breaks a rule of the state machine.
-    OrderRefused,
+    /// The action breaks a rule of the state machine.
+    ActionRefused,
     /// There is no such dead letter.
     DeadLetterNotFound,
     /// The dead letter does not wait any more.
@@ -75,7 +75,7 @@ impl SagaReason {
         Self::DeadlineExceeded,
         Self::SagaUnreadable,
         Self::VersionMismatch,
-        Self::OrderRefused,
+        Self::ActionRefused,
         Self::DeadLetterNotFound,
         Self::DeadLetterDecided,
         Self::DeadLetterTooLarge,
@@ -106,7 +106,7 @@ impl SagaReason {
             Self::DeadlineExceeded => "DEADLINE_EXCEEDED",
             Self::SagaUnreadable => "SAGA_UNREADABLE",
             Self::VersionMismatch => "VERSION_MISMATCH",
-            Self::OrderRefused => "ORDER_REFUSED",
+            Self::ActionRefused => "ACTION_REFUSED",
             Self::DeadLetterNotFound => "DEAD_LETTER_NOT_FOUND",
             Self::DeadLetterDecided => "DEAD_LETTER_DECIDED",
             Self::DeadLetterTooLarge => "DEAD_LETTER_TOO_LARGE",
@@ -142,9 +142,9 @@ impl SagaReason {
             Self::DeadlineExceeded => "The call's deadline has passed; nothing was started.",
             Self::SagaUnreadable => "The saga's row does not decode, or its definition is unknown to this build.",
             Self::VersionMismatch => {
-                "The saga is at another version than the order is for; ErrorInfo has the current one."
+                "The saga is at another version than the action is for; ErrorInfo has the current one."
             }
-            Self::OrderRefused => "The order is not legal in the saga's state; PreconditionFailure has the rule.",
+            Self::ActionRefused => "The action is not legal in the saga's state; PreconditionFailure has the rule.",
             Self::DeadLetterNotFound => "There is no such dead letter (any more).",
             Self::DeadLetterDecided => "The dead letter was replayed or dropped before.",
             Self::DeadLetterTooLarge => "The dead letter is longer than 256 KiB and cannot be sent again.",
@@ -184,7 +184,7 @@ impl SagaReason {
             | Self::SupervisorUnavailable => Code::Unavailable,
             Self::DeadlineExceeded => Code::DeadlineExceeded,
             Self::SagaUnreadable
-            | Self::OrderRefused
+            | Self::ActionRefused
             | Self::DeadLetterDecided
             | Self::DeadLetterTooLarge
             | Self::JobEnded

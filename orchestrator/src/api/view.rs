@@ -115,7 +115,7 @@ pub fn state_text(registry: &Registry, saga: &Saga) -> String {
 pub fn event(registry: &Registry, entry: &Entry, before: Option<&Saga>, after: Option<&Saga>) -> wire::SagaEvent {
     let told = Told::of(&entry.record);
     let named = after.or(before);
-    // A wake or an order concerns the half-step that the saga was at.
+    // A wake or an action concerns the half-step that the saga was at.
     let at = told.at.or_else(|| position(&before?.state));
     wire::SagaEvent {
         name: format!("sagas/{}/events/{}", Uuid::from_bytes(entry.saga.0), entry.version),
@@ -150,9 +150,9 @@ impl Told {
         match record {
             saga_core::event::Record::Started { .. } => plain("started"),
             saga_core::event::Record::Moved(Event::Wake) => plain("wake"),
-            saga_core::event::Record::Moved(Event::Order(order)) => {
-                let event = order.verb.as_str();
-                Self { reason: order.reason.clone(), message: format!("by {}", order.actor), ..plain(event) }
+            saga_core::event::Record::Moved(Event::Action(action)) => {
+                let event = action.verb.as_str();
+                Self { reason: action.reason.clone(), message: format!("by {}", action.actor), ..plain(event) }
             }
             saga_core::event::Record::Moved(Event::Reply(reply)) => {
                 let (event, reason, message) = match &reply.outcome {

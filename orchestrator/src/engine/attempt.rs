@@ -110,7 +110,7 @@ impl Committer {
     }
 
     /// Before a reply is quarantined because its saga's row could not be read, the row is read once more: what was garbled on
-    /// its way is whole in its table. Orders and wakes lose nothing by being unreadable.
+    /// its way is whole in its table. Actions and wakes lose nothing by being unreadable.
     async fn read_again(&self, inputs: &[Input], settled: &mut Settled) {
         let is_lost =
             |at: &usize| matches!((&inputs[*at], &settled.verdicts[*at]), (Input::Reply(..), Verdict::Unreadable(_)));
@@ -129,7 +129,7 @@ impl Committer {
     }
 
     /// All of them in one transaction, tried again where that may help. Once the outcome of one try is unknown every later
-    /// failure is: whoever heard of that one only would take what may have been written for undone, and order it again.
+    /// failure is: whoever heard of that one only would take what may have been written for undone, and act again.
     async fn commit(&self, inputs: Arc<Vec<Input>>, confirmed: Vec<Uuid>) -> Result<Settled, StoreError> {
         let mut doubt = None;
         let tried = self.tries(inputs, confirmed, &mut doubt).await;
@@ -197,7 +197,7 @@ impl Committer {
         saga_core::machine::apply
     }
 
-    /// One transaction. Once in doubt, operators' orders are not applied again: unlike replies, wakes and starts they
+    /// One transaction. Once in doubt, operators' actions are not applied again: unlike replies, wakes and starts they
     /// carry nothing that would make the second time harmless.
     async fn commit_once(
         &self,
@@ -212,7 +212,7 @@ impl Committer {
         ids.retain(|id| !known.contains_key(id));
         ids.extend(taken.values().map(|holder| holder.saga).filter(|id| is_own(inputs, *id)));
         let effective: Arc<Vec<Input>> = if in_doubt {
-            Arc::new(inputs.iter().filter(|input| !matches!(input, Input::Order(..))).cloned().collect())
+            Arc::new(inputs.iter().filter(|input| !matches!(input, Input::Action(..))).cloned().collect())
         } else {
             inputs.clone()
         };
@@ -248,7 +248,7 @@ impl Committer {
         let verdicts = inputs
             .iter()
             .map(|input| match input {
-                Input::Order(..) if in_doubt => Verdict::InDoubt("the connection was lost at commit".to_owned()),
+                Input::Action(..) if in_doubt => Verdict::InDoubt("the connection was lost at commit".to_owned()),
                 _ => match answered.next().unwrap_or(Verdict::UnknownSaga) {
                     verdict @ Verdict::Moved(_) => verdict,
                     // Its row was not read, so that nothing but a move is certain. It comes again.
@@ -269,7 +269,7 @@ fn start_keys(inputs: &[Input]) -> Vec<StartKey> {
         .iter()
         .filter_map(|input| match input {
             Input::Start(start) => Some(start.keys.iter().copied()),
-            Input::Reply(..) | Input::Wake(_) | Input::Order(..) => None,
+            Input::Reply(..) | Input::Wake(_) | Input::Action(..) => None,
         })
         .flatten()
         .collect()

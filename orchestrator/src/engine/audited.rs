@@ -1,13 +1,13 @@
-//! What is written down of an operator's order that moved a saga.
+//! What is written down of an operator's action that moved a saga.
 
 use crate::engine::input::Act;
 use crate::store::audit::NewAudit;
 use baton_query::half::{Half, position};
 use saga_core::definition::Definition;
-use saga_core::event::{Entry, Order};
+use saga_core::event::{Entry, OperatorAction};
 use saga_core::saga::State;
 
-/// The audit entry of an order whose own journal entry is `entry`. A saga that went on by itself, because the command that
+/// The audit entry of an action whose own journal entry is `entry`. A saga that went on by itself, because the command that
 /// followed could not even be built, is described as it was left.
 pub(super) fn audited(
     act: &Act,
@@ -16,7 +16,7 @@ pub(super) fn audited(
     after: &State,
     entry: &Entry,
 ) -> NewAudit {
-    let Order { verb, actor, reason } = act.order.clone();
+    let OperatorAction { verb, actor, reason } = act.action.clone();
     NewAudit {
         at: entry.at,
         actor,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
-/// Why a start or an order was not even queued.
+/// Why a start or an action was not even queued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Rejected {
     /// As many starts wait as may wait, or as many sagas are under way as may be.
@@ -31,7 +31,7 @@ pub struct EngineHandle {
 }
 
 impl EngineHandle {
-    /// A queue of at most `jobs` jobs, in which at most `starts` starts and orders may wait at once, and no start that
+    /// A queue of at most `jobs` jobs, in which at most `starts` starts and actions may wait at once, and no start that
     /// would bring more sagas under way than may be.
     #[must_use]
     pub fn new(jobs: usize, starts: usize, under_way: Arc<UnderWay>) -> (Self, mpsc::Receiver<Job>) {
@@ -59,9 +59,9 @@ impl EngineHandle {
         self.one(Input::Start(Arc::new(start))).await
     }
 
-    /// Hands an operator's order to the machine and waits for the verdict.
-    pub async fn order(&self, act: Act) -> Result<Verdict, Rejected> {
-        self.one(Input::Order(act)).await
+    /// Hands an operator's action to the machine and waits for the verdict.
+    pub async fn action(&self, act: Act) -> Result<Verdict, Rejected> {
+        self.one(Input::Action(act)).await
     }
 
     async fn one(&self, input: Input) -> Result<Verdict, Rejected> {
@@ -110,7 +110,7 @@ impl EngineHandle {
             .then_some("more than half of what may be under way is: fresh sagas go first")
     }
 
-    /// Turns new starts and orders away; replies and wakes still pass.
+    /// Turns new starts and actions away; replies and wakes still pass.
     pub fn stop_starts(&self) {
         self.stopping.store(true, Ordering::Release);
     }

@@ -6,7 +6,7 @@ use crate::store::{Fingerprint, Record, StartKey};
 use baton_courier::bus::Delivery;
 use baton_query::filter::Attribute;
 use bytes::Bytes;
-use saga_core::event::{Order, Reply};
+use saga_core::event::{OperatorAction, Reply};
 use saga_core::saga::{DefinitionId, SagaId};
 use saga_core::transition::{Ignored, Refused};
 use std::sync::Arc;
@@ -34,13 +34,13 @@ pub struct Start {
     pub attributes: Vec<Attribute>,
 }
 
-/// An operator's order for one saga.
+/// An operator's action for one saga.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Act {
     /// The saga.
     pub saga: SagaId,
-    /// What is ordered, by whom and why.
-    pub order: Order,
+    /// What is to be done, by whom and why.
+    pub action: OperatorAction,
     /// Only if the saga is at this version.
     pub version: Option<u64>,
     /// The id the request came with: at most one act has it, for ever, and is carried out once.
@@ -54,16 +54,16 @@ pub struct Act {
 }
 
 impl Act {
-    /// An order for a saga at any version, without a request id.
+    /// An action for a saga at any version, without a request id.
     #[must_use]
-    pub fn new(saga: SagaId, order: Order) -> Self {
-        Self { saga, order, version: None, request: None, release: false, hold: None }
+    pub fn new(saga: SagaId, action: OperatorAction) -> Self {
+        Self { saga, action, version: None, request: None, release: false, hold: None }
     }
 
     /// Digest of what is asked: equal for a repetition, different for another act under the same request id.
     #[must_use]
     pub fn content(&self) -> Fingerprint {
-        let Order { verb, actor, reason } = &self.order;
+        let OperatorAction { verb, actor, reason } = &self.action;
         let version = self.version.unwrap_or(0).to_le_bytes();
         content(&[verb.as_str().as_bytes(), &self.saga.0, actor.as_bytes(), reason.as_bytes(), &version])
     }
@@ -79,7 +79,7 @@ pub enum Input {
     /// The saga's deadline has passed, or may have.
     Wake(SagaId),
     /// An operator acts.
-    Order(Act),
+    Action(Act),
 }
 
 impl Input {
@@ -89,7 +89,7 @@ impl Input {
         match self {
             Self::Start(_) => None,
             Self::Reply(saga, _) | Self::Wake(saga) => Some(*saga),
-            Self::Order(act) => Some(act.saga),
+            Self::Action(act) => Some(act.saga),
         }
     }
 }
@@ -112,11 +112,11 @@ pub enum Verdict {
     Moved(Arc<Record>),
     /// Nothing changed, rightly.
     Ignored(Ignored),
-    /// The operator's order breaks a rule.
+    /// The operator's action breaks a rule.
     Refused(Refused),
-    /// The operator's order would send what a hold keeps back.
+    /// The operator's action would send what a hold keeps back.
     Held(Barrier),
-    /// The operator's order was for another version.
+    /// The operator's action was for another version.
     OtherVersion {
         /// The version the saga is at.
         current: u64,

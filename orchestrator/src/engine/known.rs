@@ -52,7 +52,7 @@ impl Known {
                 Input::Wake(id) => {
                     others.insert(*id);
                 }
-                Input::Order(act) => {
+                Input::Action(act) => {
                     others.insert(act.saga);
                 }
             }

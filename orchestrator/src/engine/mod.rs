@@ -5,7 +5,7 @@
 //! | [`input`] | what can be handed to the engine, and what comes back |
 //! | [`known`] | sagas as this process left them, so that they need not be read again |
 //! | [`plan`] | the pure middle: loaded sagas + inputs -> changes + verdicts |
-//! | `audited` | what is written down of an operator's order |
+//! | `audited` | what is written down of an operator's action |
 //! | [`outgoing`] | commands packed into messages |
 //! | [`attempt`] | one batch against the store, with every way it can fail |
 //! | [`driver`] | the loop around it, settling what was handed in |

@@ -108,7 +108,7 @@ impl Planner<'_> {
             Input::Start(start) => self.start(start),
             Input::Reply(saga, reply) => self.event(*saga, &Event::Reply(reply.clone()), None, loaded),
             Input::Wake(saga) => self.event(*saga, &Event::Wake, None, loaded),
-            Input::Order(act) => self.order(act, loaded),
+            Input::Action(act) => self.action(act, loaded),
         }
     }
 
@@ -145,9 +145,9 @@ impl Planner<'_> {
         Answer::Started(start.id)
     }
 
-    /// An order that moves its saga is written down with the move. One whose request id another act of this batch has just
+    /// An action that moves its saga is written down with the move. One whose request id another act of this batch has just
     /// taken is not judged: the store would refuse both.
-    fn order(&mut self, act: &Act, loaded: &Loaded) -> Answer {
+    fn action(&mut self, act: &Act, loaded: &Loaded) -> Answer {
         let audits = &self.changes.audits;
         if act.request.is_some() && audits.iter().any(|audit| audit.request == act.request) {
             return Answer::Ready(Verdict::RequestTaken);
@@ -157,7 +157,7 @@ impl Planner<'_> {
         }
         let before = self.working.get(&act.saga).map(|working| working.now.clone());
         let (entries, acts) = (self.changes.journal.len(), audits.len());
-        let answer = self.event(act.saga, &Event::Order(act.order.clone()), Some(act), loaded);
+        let answer = self.event(act.saga, &Event::Action(act.action.clone()), Some(act), loaded);
         let after = self.working.get(&act.saga).map(|working| working.now.clone());
         let entry = self.changes.journal.get(entries);
         if let (Answer::Moved(_), Some(before), Some(after), Some(entry)) = (&answer, before, after, entry) {

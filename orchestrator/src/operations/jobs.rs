@@ -1,7 +1,7 @@
-//! Jobs: one order for many sagas, kept so that any orchestrator goes on where another one stopped.
+//! Jobs: one action for many sagas, kept so that any orchestrator goes on where another one stopped.
 //!
-//! A job goes through its sagas page by page. A page is first written down ([`JobStore::begin_page`]), then ordered, then counted
-//! ([`JobStore::settle_page`]): whoever takes a job over orders the page that was begun once more, under the same request ids,
+//! A job goes through its sagas page by page. A page is first written down ([`JobStore::begin_page`]), then acted on, then counted
+//! ([`JobStore::settle_page`]): whoever takes a job over acts on the page that was begun once more, under the same request ids,
 //! and counts it once.
 
 use crate::operations::audit::NewAudit;
@@ -23,7 +23,7 @@ pub const MAX_OPEN: u32 = 100;
 /// Where a job stands. Stored as numbers, which never change their meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JobState {
-    /// Ordering.
+    /// Acting.
     Running = 1,
     /// Halted by an operator.
     Paused = 2,
@@ -61,13 +61,13 @@ pub struct Job {
     pub filter: String,
     /// The preset's name, or empty.
     pub preset: String,
-    /// What is ordered.
+    /// What is done to each.
     pub verb: Verb,
     /// Why.
     pub reason: String,
     /// Who.
     pub actor: String,
-    /// Orders a second at most.
+    /// Actions a second at most.
     pub max_rate: u32,
     /// Where it stands.
     pub state: JobState,
@@ -75,7 +75,7 @@ pub struct Job {
     pub matched: u64,
     /// False if there may be more.
     pub matched_exact: bool,
-    /// Orders carried out.
+    /// Actions carried out.
     pub done: u64,
     /// Sagas that refused.
     pub failed: u64,
@@ -95,7 +95,7 @@ pub struct Job {
     pub last_page: bool,
 }
 
-/// A saga that refused a job's order.
+/// A saga that refused a job's action.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobFailure {
     /// From 1, in the order in which they happened.
@@ -110,7 +110,7 @@ pub struct JobFailure {
     pub at: Micros,
 }
 
-/// A page to be ordered.
+/// A page to be acted on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
     /// Its sagas; may be empty.
@@ -197,7 +197,7 @@ pub trait JobStore: Send + Sync + fmt::Debug + 'static {
     /// Says why a job waits.
     async fn job_waits(&self, id: Uuid, worker: Uuid, waits: &str) -> Result<(), StoreError>;
 
-    /// Writes down which sagas are ordered next. False, and nothing is written, if another worker has the job by now, if a
+    /// Writes down which sagas are acted on next. False, and nothing is written, if another worker has the job by now, if a
     /// page is already begun, or if the job was halted.
     async fn begin_page(&self, job: &Job, worker: Uuid, page: &Page) -> Result<bool, StoreError>;
 

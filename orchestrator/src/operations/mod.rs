@@ -5,7 +5,7 @@
 //! |---|---|
 //! | [`audit`] | every act of an operator, in one chain |
 //! | [`holds`] | definitions and participants that are halted |
-//! | [`jobs`] | one order for many sagas |
+//! | [`jobs`] | one action for many sagas |
 //! | [`letters`] | dead letters, until an operator decides |
 //! | [`incidents`] | stuck sagas, and whether somebody was told |
 //! | [`instances`] | which orchestrators there are |

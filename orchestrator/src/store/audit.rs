@@ -17,7 +17,7 @@ const ENTRY: &[u8] = b"baton audit entry 1";
 const JOURNAL: &[u8] = b"baton audit journal 1";
 const CONTENT: &[u8] = b"baton act content 1";
 
-/// Longest reason of an act or order, characters.
+/// Longest reason of an act or action, characters.
 pub const MAX_REASON: usize = 500;
 
 /// A reason with something put before it, cut off where it would be too long.
@@ -33,7 +33,7 @@ pub struct NewAudit {
     pub at: Micros,
     /// Who: at most 128 characters.
     pub actor: String,
-    /// What: a verb of an order, or `create-job`, `hold` and the like; at most 32 characters.
+    /// What: a verb of an action, or `create-job`, `hold` and the like; at most 32 characters.
     pub act: String,
     /// On what: a resource name of at most 255 characters, for example `sagas/{uuid}`.
     pub subject: String,

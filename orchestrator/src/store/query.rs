@@ -6,7 +6,7 @@ use crate::store::forgetting::Forgotten;
 use crate::store::indexing::Indexed;
 use crate::store::{Record, SagaStore, StoreError, row};
 use async_trait::async_trait;
-use baton_query::order::{OrderBy, Place};
+use baton_query::sort::{OrderBy, Place};
 use saga_core::saga::SagaId;
 use saga_core::time::Micros;
 use std::fmt;

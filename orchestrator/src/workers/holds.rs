@@ -10,12 +10,12 @@ use crate::sagas::Registry;
 use crate::search::Search;
 use crate::store::query::{SagaQuery, SearchQuery};
 use crate::store::{SagaStore, StoreError};
-use crate::workers::ordering::{Given, give, request_id};
+use crate::workers::actions::{Given, give, request_id};
 use crate::workers::{ends_round, repeat};
 use baton_query::filter::{Compare, Expr, NumberField, StateKind, Term, TextField, TextTest};
-use baton_query::order::OrderBy;
+use baton_query::sort::OrderBy;
 use futures_util::future::join_all;
-use saga_core::event::{Event, Order, Record as Recorded, Verb};
+use saga_core::event::{Event, OperatorAction, Record as Recorded, Verb};
 use saga_core::saga::{SagaId, State};
 use saga_core::time::Micros;
 use std::collections::BTreeMap;
@@ -30,7 +30,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// How long a claim lasts: what a dead orchestrator's hold waits for before another one goes on with it.
 const LEASE: Duration = Duration::from_secs(10);
 
-/// Sagas that are ordered at once, so that fresh requests never stand behind many.
+/// Sagas that are acted on at once, so that fresh requests never stand behind many.
 const PAGE: u32 = 100;
 
 /// Rows that one look reads at most.
@@ -145,9 +145,9 @@ impl Holds {
         {
             return Ok(false);
         }
-        let order = hold.held.pause(&hold.actor, &hold.reason);
+        let action = hold.held.pause(&hold.actor, &hold.reason);
         // At the version it was seen at: by now it may have left what is held.
-        let given = sagas.iter().map(|(saga, version)| self.give(hold, "pause", *saga, *version, order.clone()));
+        let given = sagas.iter().map(|(saga, version)| self.give(hold, "pause", *saga, *version, action.clone()));
         let given = join_all(given).await;
         let not_paused = sagas.iter().zip(&given).filter(|(_, given)| matches!(given, Given::Failed { .. }));
         let not_paused: Vec<(SagaId, u64)> = not_paused.map(|(seen, _)| *seen).collect();
@@ -172,7 +172,7 @@ impl Holds {
                 break;
             };
             after = Some(*last);
-            let order = hold.held.resume(actor, reason);
+            let action = hold.held.resume(actor, reason);
             let (mut own, mut kept) = (Vec::new(), Vec::new());
             for (saga, seen) in &marked {
                 match self.whose_pause(hold, *saga, *seen).await? {
@@ -184,7 +184,7 @@ impl Holds {
                     }
                 }
             }
-            let given = own.iter().map(|(saga, version)| self.give(hold, "resume", *saga, *version, order.clone()));
+            let given = own.iter().map(|(saga, version)| self.give(hold, "resume", *saga, *version, action.clone()));
             let given = join_all(given).await;
             let mut is_settled = true;
             for ((saga, _), given) in own.iter().zip(&given) {
@@ -228,17 +228,17 @@ impl Holds {
         left.contains_key(held)
     }
 
-    async fn give(&self, hold: &Hold, what: &str, saga: SagaId, version: u64, order: Order) -> Given {
-        let release = order.verb == Verb::Resume;
+    async fn give(&self, hold: &Hold, what: &str, saga: SagaId, version: u64, action: OperatorAction) -> Given {
+        let release = action.verb == Verb::Resume;
         let work = format!("{} {} {what}", hold.held.name(), hold.created_at.0);
         let request = Some(request_id(work.as_bytes(), saga, version));
         // Whoever has the claim may be another one by the time the pause is committed, and the hold be gone.
-        let pauses = (order.verb == Verb::Pause).then(|| hold.held.clone());
-        let act = Act { version: Some(version), request, release, hold: pauses, ..Act::new(saga, order) };
+        let pauses = (action.verb == Verb::Pause).then(|| hold.held.clone());
+        let act = Act { version: Some(version), request, release, hold: pauses, ..Act::new(saga, action) };
         give(&self.engine, &self.operations, act).await
     }
 
-    /// A saga is paused by this hold if since it was marked its journal has the hold's pause, and no order after that. Late
+    /// A saga is paused by this hold if since it was marked its journal has the hold's pause, and no action after that. Late
     /// answers may have come since; they do not make it anybody else's.
     async fn whose_pause(&self, hold: &Hold, saga: SagaId, seen: u64) -> Result<Pause, StoreError> {
         let record = match self.store.get(saga).await {
@@ -258,13 +258,13 @@ impl Holds {
             Err(StoreError::Unreadable(_)) => return Ok(Pause::Unclear),
             Err(error) => return Err(error),
         };
-        let mut orders = journal.iter().filter_map(|entry| match &entry.record {
-            Recorded::Moved(Event::Order(order)) => Some(order),
+        let mut actions = journal.iter().filter_map(|entry| match &entry.record {
+            Recorded::Moved(Event::Action(action)) => Some(action),
             Recorded::Moved(Event::Reply(_) | Event::Wake) | Recorded::Started { .. } => None,
         });
         let mark = hold.held.mark();
-        let own = orders.next().is_some_and(|order| order.verb == Verb::Pause && order.reason.starts_with(&mark));
-        Ok(if own && orders.next().is_none() { Pause::Own(record.saga.version) } else { Pause::Other })
+        let own = actions.next().is_some_and(|action| action.verb == Verb::Pause && action.reason.starts_with(&mark));
+        Ok(if own && actions.next().is_none() { Pause::Own(record.saga.version) } else { Pause::Other })
     }
 
     /// Which sagas under way a hold concerns, one filter for each definition that this build knows.

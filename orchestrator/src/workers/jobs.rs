@@ -1,4 +1,4 @@
-//! Bulk jobs: one order for every saga that a filter selects, page by page, at a bounded pace, behind everything fresh.
+//! Bulk jobs: one action for every saga that a filter selects, page by page, at a bounded pace, behind everything fresh.
 
 use crate::engine::handle::EngineHandle;
 use crate::engine::input::Act;
@@ -9,13 +9,13 @@ use crate::search::Search;
 use crate::store::audit;
 use crate::store::query::{SagaQuery, SearchQuery};
 use crate::store::{Record, StoreError};
+use crate::workers::actions::{Given, give, request_id};
 use crate::workers::ends_round;
-use crate::workers::ordering::{Given, give, request_id};
 use crate::workers::pace::Pace;
 use baton_query::filter::{Expr, Preset, parse};
-use baton_query::order::{OrderBy, Place};
+use baton_query::sort::{OrderBy, Place};
 use futures_util::future::join_all;
-use saga_core::event::{Order, Verb};
+use saga_core::event::{OperatorAction, Verb};
 use saga_core::saga::{SagaId, State};
 use saga_core::time::Micros;
 use std::collections::HashMap;
@@ -124,7 +124,7 @@ impl Jobs {
     }
 
     /// One page of every job whose turn it is; returns when the next one is due. If it fails, or the process dies, a page
-    /// that was begun is ordered again under the same request ids, here or elsewhere: nothing happens twice. A job that fails
+    /// that was begun is acted on again under the same request ids, here or elsewhere: nothing happens twice. A job that fails
     /// is looked at again a little later, and does not keep the others waiting.
     pub async fn run_once(&mut self) -> Result<Instant, StoreError> {
         let open = self.operations.open_jobs(self.worker, AT_ONCE).await?;
@@ -188,7 +188,7 @@ impl Jobs {
                 return Ok(turn);
             }
         }
-        let orders = job.pending.len();
+        let actions = job.pending.len();
         let given =
             join_all(job.pending.iter().map(|saga| give(&self.engine, &self.operations, act(&job, *saga)))).await;
         let (mut done, mut failures) = (0, Vec::new());
@@ -212,7 +212,7 @@ impl Jobs {
         }
         self.operations.settle_page(&job, self.worker, done, failures).await?;
         turn.tries = 0;
-        turn.pace.went_well(orders, begun, Instant::now());
+        turn.pace.went_well(actions, begun, Instant::now());
         Ok(turn)
     }
 
@@ -268,11 +268,11 @@ fn selected(job: &Job, registry: &Registry) -> Option<Expr> {
 
 fn act(job: &Job, saga: SagaId) -> Act {
     let reason = audit::reason(&format!("by jobs/{}: {}", job.id, job.reason));
-    let order = Order { verb: job.verb, actor: job.actor.clone(), reason };
-    Act { request: Some(request_id(job.id.as_bytes(), saga, 0)), ..Act::new(saga, order) }
+    let action = OperatorAction { verb: job.verb, actor: job.actor.clone(), reason };
+    Act { request: Some(request_id(job.id.as_bytes(), saga, 0)), ..Act::new(saga, action) }
 }
 
-/// Whether the order would bring the saga under way, which it is not.
+/// Whether the action would bring the saga under way, which it is not.
 fn sets_under_way(record: &Record, verb: Verb) -> bool {
     match record.saga.state {
         State::Stuck { .. } => !matches!(verb, Verb::Cancel | Verb::Pause | Verb::Resume),

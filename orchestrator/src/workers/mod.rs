@@ -1,6 +1,7 @@
 //! Workers beside the engine: replies in, unconfirmed messages out, due sagas woken, sagas
 //! under way counted, dead letters collected and what waits for operators counted. Each is `run_once` and a short loop.
 
+pub mod actions;
 pub mod beat;
 pub mod burden;
 pub mod census;
@@ -10,7 +11,6 @@ pub mod incidents;
 pub mod index;
 pub mod jobs;
 pub mod letters;
-pub mod ordering;
 pub mod pace;
 pub mod probe;
 pub mod relay;

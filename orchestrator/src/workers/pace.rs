@@ -1,4 +1,4 @@
-//! How fast a worker gives orders: gently at first, twice as fast every second while all goes well, never above its bound.
+//! How fast a worker gives actions: gently at first, twice as fast every second while all goes well, never above its bound.
 
 use std::time::Duration;
 use tokio::time::Instant;
@@ -22,7 +22,7 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// At most `max` orders a second, at least one; the first page is due at once.
+    /// At most `max` actions a second, at least one; the first page is due at once.
     #[must_use]
     pub fn new(max: u32, now: Instant) -> Self {
         Self { max: max.max(1), rate: first(max), rises_at: now + RISE, due: now }
@@ -34,15 +34,15 @@ impl Pace {
         self.due
     }
 
-    /// Orders of the next page at most: a quarter of a second's.
+    /// Actions of the next page at most: a quarter of a second's.
     #[must_use]
     pub fn page(&self) -> u32 {
         (self.rate / 4).clamp(1, MAX_PAGE)
     }
 
-    /// A page of so many orders, begun at `begun`, went well; it is `now`.
-    pub fn went_well(&mut self, orders: usize, begun: Instant, now: Instant) {
-        let spent = Duration::from_secs(1) * u32::try_from(orders).unwrap_or(u32::MAX) / self.rate;
+    /// A page of so many actions, begun at `begun`, went well; it is `now`.
+    pub fn went_well(&mut self, actions: usize, begun: Instant, now: Instant) {
+        let spent = Duration::from_secs(1) * u32::try_from(actions).unwrap_or(u32::MAX) / self.rate;
         self.due = begun + spent;
         if now >= self.rises_at {
             self.rate = self.rate.saturating_mul(2).min(self.max);
@@ -70,14 +70,14 @@ mod tests {
         let mut pace = Pace::new(160, now);
         let mut given = Vec::new();
         for _ in 0..6 {
-            let (second, mut orders) = (now + RISE, 0);
+            let (second, mut actions) = (now + RISE, 0);
             while now < second {
                 let page = pace.page();
-                orders += page;
+                actions += page;
                 pace.went_well(page as usize, now, now);
                 now = pace.due();
             }
-            given.push(orders);
+            given.push(actions);
         }
         assert!(given[0] <= 12 && given.is_sorted(), "{given:?}");
         assert!(given[5] >= 120 && given[5] <= 200, "{given:?}");

@@ -15,7 +15,7 @@ use baton_orchestrator::workers::probe::NoProbe;
 use baton_proto::baton::saga::v1 as wire;
 use baton_proto::baton::saga::v1::saga_admin_service_server::SagaAdminService as _;
 use baton_sql::database::{DatabaseConfig, Verdict};
-use saga_core::event::{Entry, Event, Order, Record as Recorded, Verb};
+use saga_core::event::{Entry, Event, OperatorAction, Record as Recorded, Verb};
 use saga_core::saga::SagaId;
 use saga_core::time::Micros;
 use std::sync::Arc;
@@ -56,7 +56,7 @@ impl Acts {
     }
 }
 
-fn order(name: &str, verb: wire::SagaVerb, request_id: &str) -> wire::ActOnSagaRequest {
+fn action(name: &str, verb: wire::SagaVerb, request_id: &str) -> wire::ActOnSagaRequest {
     wire::ActOnSagaRequest {
         name: name.into(),
         verb: verb.into(),
@@ -75,15 +75,15 @@ async fn both() -> [Acts; 2] {
 async fn a_request_id_is_carried_out_once_and_answered_alike() {
     for acts in both().await {
         let name = acts.start(1).await;
-        let pause = order(&name, wire::SagaVerb::Pause, REQUEST);
+        let pause = action(&name, wire::SagaVerb::Pause, REQUEST);
         let first = acts.act(pause.clone()).await.expect("paused");
         assert_eq!(first.saga.as_ref().map(|saga| saga.version), Some(2));
         acts.clock.pass(std::time::Duration::from_secs(1));
         assert_eq!(acts.act(pause.clone()).await.expect("the same"), first);
 
-        // By now the order itself would be refused; its repetition is not, and shows the saga as it is.
-        acts.act(order(&name, wire::SagaVerb::Resume, "")).await.expect("resumed");
-        acts.act(order(&name, wire::SagaVerb::Cancel, "")).await.expect("cancelled");
+        // By now the action itself would be refused; its repetition is not, and shows the saga as it is.
+        acts.act(action(&name, wire::SagaVerb::Resume, "")).await.expect("resumed");
+        acts.act(action(&name, wire::SagaVerb::Cancel, "")).await.expect("cancelled");
         let again = acts.act(pause.clone()).await.expect("the same");
         assert_eq!(again.event_time, first.event_time);
         assert_eq!(again.saga.map(|saga| saga.version), Some(4));
@@ -103,20 +103,20 @@ async fn a_request_id_is_carried_out_once_and_answered_alike() {
                 "{other:?}"
             );
         }
-        let status = acts.act(order(&name, wire::SagaVerb::Pause, "x")).await.expect_err("no UUID");
+        let status = acts.act(action(&name, wire::SagaVerb::Pause, "x")).await.expect_err("no UUID");
         assert_eq!(status.code(), Code::InvalidArgument);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refused_order_leaves_its_request_id_free() {
+async fn a_refused_action_leaves_its_request_id_free() {
     let acts = Acts::over(DatabaseConfig::SqliteMemory).await;
     let name = acts.start(1).await;
-    let resume = order(&name, wire::SagaVerb::Resume, REQUEST);
+    let resume = action(&name, wire::SagaVerb::Resume, REQUEST);
     let status = acts.act(resume.clone()).await.expect_err("not paused");
-    assert_eq!(reason(&status), "ORDER_REFUSED");
+    assert_eq!(reason(&status), "ACTION_REFUSED");
     assert_eq!(acts.operations.audited(Uuid::parse_str(REQUEST).unwrap()).await.unwrap(), None);
-    acts.act(order(&name, wire::SagaVerb::Pause, "")).await.expect("paused");
+    acts.act(action(&name, wire::SagaVerb::Pause, "")).await.expect("paused");
     acts.act(resume).await.expect("resumed");
 }
 
@@ -125,10 +125,10 @@ async fn an_act_whose_commit_was_lost_is_found_by_its_request_id() {
     for acts in both().await {
         let name = acts.start(1).await;
         acts.store.fail_next([Fault::DoneButUnanswered]);
-        let answer = acts.act(order(&name, wire::SagaVerb::Pause, REQUEST)).await.expect("paused, and known to be");
+        let answer = acts.act(action(&name, wire::SagaVerb::Pause, REQUEST)).await.expect("paused, and known to be");
         assert_eq!(answer.saga.map(|saga| saga.version), Some(2));
         acts.store.fail_next([Fault::NotDoneAndUnanswered]);
-        let resume = order(&name, wire::SagaVerb::Resume, "9ab8a9b0-5a3c-4e5c-9d39-6b7c6d3b4a10");
+        let resume = action(&name, wire::SagaVerb::Resume, "9ab8a9b0-5a3c-4e5c-9d39-6b7c6d3b4a10");
         let status = acts.act(resume.clone()).await.expect_err("in doubt");
         assert_eq!(reason(&status), "OUTCOME_UNKNOWN");
         let answer = acts.act(resume).await.expect("repeated until it is answered");
@@ -140,7 +140,7 @@ async fn an_act_whose_commit_was_lost_is_found_by_its_request_id() {
 async fn rivals_with_one_request_id_act_once() {
     for acts in both().await {
         let name = acts.start(1).await;
-        let pauses = (0..8).map(|_| acts.act(order(&name, wire::SagaVerb::Pause, REQUEST)));
+        let pauses = (0..8).map(|_| acts.act(action(&name, wire::SagaVerb::Pause, REQUEST)));
         let answers = futures_util::future::join_all(pauses).await;
         let times: Vec<_> = answers.into_iter().map(|answer| answer.expect("paused").event_time).collect();
         assert!(times.iter().all(|time| *time == times[0]), "{times:?}");
@@ -152,7 +152,7 @@ async fn rivals_with_one_request_id_act_once() {
 async fn an_act_is_written_down_with_what_it_did() {
     for acts in both().await {
         let name = acts.start(1).await;
-        acts.act(order(&name, wire::SagaVerb::Pause, REQUEST)).await.expect("paused");
+        acts.act(action(&name, wire::SagaVerb::Pause, REQUEST)).await.expect("paused");
         let row = acts.operations.audited(Uuid::parse_str(REQUEST).unwrap()).await.unwrap().expect("an entry");
         let audit = &row.audit;
         assert_eq!((row.number, row.previous, row.hash), (1, NOTHING_BEFORE, row.expected_hash()));
@@ -174,8 +174,8 @@ async fn acts_are_listed_newest_first_by_subject_and_by_actor() {
     for acts in both().await {
         let names = [acts.start(1).await, acts.start(2).await];
         for name in [&names[0], &names[1], &names[0]] {
-            acts.act(order(name, wire::SagaVerb::Pause, "")).await.expect("paused");
-            let resume = order(name, wire::SagaVerb::Resume, "");
+            acts.act(action(name, wire::SagaVerb::Pause, "")).await.expect("paused");
+            let resume = action(name, wire::SagaVerb::Resume, "");
             acts.act(wire::ActOnSagaRequest { actor: "bob".into(), ..resume }).await.expect("resumed");
         }
         let all = wire::ListAuditEntriesRequest::default();
@@ -202,7 +202,7 @@ async fn acts_are_listed_newest_first_by_subject_and_by_actor() {
 async fn an_entry_says_what_was_done() {
     let acts = Acts::over(DatabaseConfig::SqliteMemory).await;
     let name = acts.start(1).await;
-    let answer = acts.act(order(&name, wire::SagaVerb::Pause, REQUEST)).await.expect("paused");
+    let answer = acts.act(action(&name, wire::SagaVerb::Pause, REQUEST)).await.expect("paused");
     let page = acts
         .api
         .list_audit_entries(Request::new(wire::ListAuditEntriesRequest::default()))
@@ -284,8 +284,8 @@ async fn execute(store: &SqlStore, sql: &'static str) {
 }
 
 fn pause(n: u8, request: Option<Uuid>) -> Input {
-    let order = Order { verb: Verb::Pause, actor: "ada".into(), reason: "because".into() };
-    Input::Order(Act { request, ..Act::new(SagaId([n; 16]), order) })
+    let action = OperatorAction { verb: Verb::Pause, actor: "ada".into(), reason: "because".into() };
+    Input::Action(Act { request, ..Act::new(SagaId([n; 16]), action) })
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -316,14 +316,14 @@ async fn without_its_head_the_audit_takes_no_act_and_sagas_go_on() {
         for config in [DatabaseConfig::SqliteMemory, mariadb().await] {
             let acts = Acts::over(config).await;
             let name = acts.start(1).await;
-            acts.act(order(&name, wire::SagaVerb::Pause, "")).await.expect("paused");
+            acts.act(action(&name, wire::SagaVerb::Pause, "")).await.expect("paused");
             execute(&acts.sql, damage).await;
-            let status = acts.act(order(&name, wire::SagaVerb::Resume, "")).await.expect_err("no head");
+            let status = acts.act(action(&name, wire::SagaVerb::Resume, "")).await.expect_err("no head");
             assert_eq!(reason(&status), "INTERNAL", "{status:?}");
             assert_eq!(acts.store.get(SagaId([1; 16])).await.unwrap().unwrap().saga.version, 2);
             acts.start(2).await;
             execute(&acts.sql, mend).await;
-            acts.act(order(&name, wire::SagaVerb::Resume, "")).await.expect("resumed");
+            acts.act(action(&name, wire::SagaVerb::Resume, "")).await.expect("resumed");
         }
     }
 }

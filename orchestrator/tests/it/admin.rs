@@ -1,4 +1,4 @@
-//! `SagaAdminService` against an engine in process: what is found, what is explained, which orders are taken.
+//! `SagaAdminService` against an engine in process: what is found, what is explained, which actions are taken.
 
 use crate::support;
 use async_trait::async_trait;
@@ -81,7 +81,7 @@ impl Admin {
     }
 
     async fn act(&self, name: &str, verb: wire::SagaVerb, version: u64) -> Result<wire::Saga, Status> {
-        self.ask(wire::ActOnSagaRequest { version, ..order(name, verb) }).await
+        self.ask(wire::ActOnSagaRequest { version, ..action(name, verb) }).await
     }
 
     async fn ask(&self, request: wire::ActOnSagaRequest) -> Result<wire::Saga, Status> {
@@ -99,7 +99,7 @@ fn name(id: SagaId) -> String {
     format!("sagas/{}", Uuid::from_bytes(id.0))
 }
 
-fn order(name: &str, verb: wire::SagaVerb) -> wire::ActOnSagaRequest {
+fn action(name: &str, verb: wire::SagaVerb) -> wire::ActOnSagaRequest {
     wire::ActOnSagaRequest {
         name: name.into(),
         verb: verb.into(),
@@ -255,7 +255,7 @@ async fn an_explanation_says_what_the_participant_knows_or_that_it_could_not_be_
         let ledger = explanation.ledger.as_ref().expect("it was asked");
         assert_eq!((format!("{:?}", ledger.knowledge()).as_str(), ledger.reason.as_str()), (knowledge, reason));
         assert_eq!(ledger.participant, "order");
-        assert_eq!(explanation.acts.len(), 7, "every order, legal or not");
+        assert_eq!(explanation.acts.len(), 7, "every action, legal or not");
         assert!(answer.timeline.contains("order.open"), "{}", answer.timeline);
         for content in ["secret", "alice", "apple", "imp_1"] {
             assert!(!format!("{answer:?}").contains(content), "{content} is nobody's business");
@@ -319,18 +319,18 @@ async fn a_row_that_does_not_decode_is_named_and_explained_and_hides_nothing() {
 }
 
 #[tokio::test]
-async fn an_order_needs_a_verb_a_reason_and_an_actor() {
+async fn an_action_needs_a_verb_a_reason_and_an_actor() {
     let admin = Admin::new(Arc::new(NoProbe));
     let name = admin.start(1).await;
-    let good = order(&name, wire::SagaVerb::Pause);
+    let good = action(&name, wire::SagaVerb::Pause);
     let none = wire::SagaVerb::Unspecified.into();
     for (request, field, reason) in [
         (wire::ActOnSagaRequest { name: "x".into(), ..good.clone() }, "name", "NAME_INVALID"),
         (wire::ActOnSagaRequest { verb: none, ..good.clone() }, "verb", "FIELD_REQUIRED"),
         (wire::ActOnSagaRequest { verb: 99, ..good.clone() }, "verb", "ENUM_UNKNOWN"),
-        (wire::ActOnSagaRequest { reason: " ".into(), ..good.clone() }, "reason", "ORDER_REASON_INVALID"),
-        (wire::ActOnSagaRequest { reason: "é".repeat(501), ..good.clone() }, "reason", "ORDER_REASON_INVALID"),
-        (wire::ActOnSagaRequest { reason: "a\u{1b}[2J".into(), ..good.clone() }, "reason", "ORDER_REASON_INVALID"),
+        (wire::ActOnSagaRequest { reason: " ".into(), ..good.clone() }, "reason", "ACTION_REASON_INVALID"),
+        (wire::ActOnSagaRequest { reason: "é".repeat(501), ..good.clone() }, "reason", "ACTION_REASON_INVALID"),
+        (wire::ActOnSagaRequest { reason: "a\u{1b}[2J".into(), ..good.clone() }, "reason", "ACTION_REASON_INVALID"),
         (wire::ActOnSagaRequest { actor: String::new(), ..good.clone() }, "actor", "ACTOR_INVALID"),
         (wire::ActOnSagaRequest { actor: "é".repeat(129), ..good.clone() }, "actor", "ACTOR_INVALID"),
     ] {
@@ -357,7 +357,7 @@ async fn another_version_is_refused_with_the_present_one() {
 }
 
 #[tokio::test]
-async fn an_order_with_a_version_is_repeated_and_carried_out_once() {
+async fn an_action_with_a_version_is_repeated_and_carried_out_once() {
     let admin = Admin::new(Arc::new(NoProbe));
     let name = admin.start(1).await;
     admin.store.fail_next([Fault::DoneButUnanswered]);
@@ -368,17 +368,17 @@ async fn an_order_with_a_version_is_repeated_and_carried_out_once() {
         let saga = admin.act(&name, wire::SagaVerb::Pause, 1).await.expect("answered again");
         assert_eq!((saga.version, saga.state()), (2, wire::SagaState::Paused));
     }
-    // What came later is told as it is now, and the order is not carried out again.
+    // What came later is told as it is now, and the action is not carried out again.
     admin.act(&name, wire::SagaVerb::Resume, 2).await.expect("resumed");
     let saga = admin.act(&name, wire::SagaVerb::Pause, 1).await.expect("answered again");
     assert_eq!((saga.version, saga.state()), (3, wire::SagaState::Running));
-    // Whoever orders something else is another.
+    // Whoever does something else is another.
     for other in [
-        wire::ActOnSagaRequest { actor: "bob".into(), version: 1, ..order(&name, wire::SagaVerb::Pause) },
-        wire::ActOnSagaRequest { reason: "because".into(), version: 1, ..order(&name, wire::SagaVerb::Pause) },
-        wire::ActOnSagaRequest { version: 1, ..order(&name, wire::SagaVerb::Cancel) },
+        wire::ActOnSagaRequest { actor: "bob".into(), version: 1, ..action(&name, wire::SagaVerb::Pause) },
+        wire::ActOnSagaRequest { reason: "because".into(), version: 1, ..action(&name, wire::SagaVerb::Pause) },
+        wire::ActOnSagaRequest { version: 1, ..action(&name, wire::SagaVerb::Cancel) },
     ] {
-        let status = admin.ask(other).await.expect_err("another order");
+        let status = admin.ask(other).await.expect_err("another action");
         assert_eq!(status.code(), Code::Aborted);
     }
     admin.store.fail_next([Fault::Away]);
@@ -436,12 +436,12 @@ async fn what_is_offered_is_taken_and_what_is_not_is_refused_with_its_rule() {
         for (verb, act) in offered {
             fresh += 1;
             let name = admin.put(SagaId([fresh; 16]), state.clone()).await;
-            let answer = admin.ask(wire::ActOnSagaRequest { verb, ..order(&name, wire::SagaVerb::Cancel) }).await;
+            let answer = admin.ask(wire::ActOnSagaRequest { verb, ..action(&name, wire::SagaVerb::Cancel) }).await;
             match answer {
                 Ok(saga) => assert!(act.legal && saga.version == 4, "{state:?}: {act:?}"),
                 Err(status) => {
                     let (reason, metadata) = told(&status);
-                    assert_eq!((status.code(), reason.as_str()), (Code::FailedPrecondition, "ORDER_REFUSED"));
+                    assert_eq!((status.code(), reason.as_str()), (Code::FailedPrecondition, "ACTION_REFUSED"));
                     assert!(!act.legal, "{state:?}: {act:?} was offered");
                     assert_eq!(metadata.get("rule"), Some(&act.rule));
                     assert_eq!(status.message(), act.sentence, "the rule it would break");

@@ -13,7 +13,7 @@ use baton_orchestrator::store::sql::SqlStore;
 use baton_orchestrator::store::{Changes, Insert, SagaStore};
 use baton_orchestrator::workers::index::Index;
 use baton_query::filter::parse;
-use baton_query::order::OrderBy;
+use baton_query::sort::OrderBy;
 use baton_sql::database::{DatabaseConfig, Verdict};
 use baton_sql::migration::Migration;
 use saga_core::saga::{SagaId, State};

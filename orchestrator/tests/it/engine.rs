@@ -1,4 +1,4 @@
-//! The engine against a store and a bus that fail on order.
+//! The engine against a store and a bus that fail on action.
 
 use crate::support;
 use baton_orchestrator::api::view;
@@ -10,7 +10,7 @@ use baton_orchestrator::store::SagaStore as _;
 use baton_orchestrator::store::query::SagaQuery as _;
 use baton_query::filter::parse;
 use baton_shop::saga::registry;
-use saga_core::event::{Order, Outcome, Reply, Verb};
+use saga_core::event::{OperatorAction, Outcome, Reply, Verb};
 use saga_core::saga::{Direction, SagaId, State};
 use std::time::Duration;
 use support::faulty::Fault;
@@ -90,14 +90,14 @@ async fn a_lost_commit_answer_is_read_not_assumed() {
 }
 
 #[tokio::test]
-async fn an_operators_order_is_not_applied_twice_when_in_doubt() {
+async fn an_operators_action_is_not_applied_twice_when_in_doubt() {
     let mut bench = Bench::new();
     start(&mut bench, 1).await;
     bench.store.fail_next([Fault::DoneButUnanswered]);
     let handle = bench.handle.clone();
-    let order = Order { verb: Verb::Pause, actor: "op".into(), reason: "test".into() };
+    let action = OperatorAction { verb: Verb::Pause, actor: "op".into(), reason: "test".into() };
     let verdict =
-        tokio::spawn(async move { handle.order(Act { version: Some(1), ..Act::new(SagaId([1; 16]), order) }).await });
+        tokio::spawn(async move { handle.action(Act { version: Some(1), ..Act::new(SagaId([1; 16]), action) }).await });
     while !verdict.is_finished() {
         bench.engine.run_once().await;
         tokio::task::yield_now().await;
@@ -236,8 +236,8 @@ async fn no_more_sagas_are_started_than_may_be_under_way() {
 
     // And one that comes to rest here makes room at once.
     let handle = bench.handle.clone();
-    let order = Order { verb: Verb::Pause, actor: "op".into(), reason: "test".into() };
-    let paused = tokio::spawn(async move { handle.order(Act::new(SagaId([5; 16]), order)).await });
+    let action = OperatorAction { verb: Verb::Pause, actor: "op".into(), reason: "test".into() };
+    let paused = tokio::spawn(async move { handle.action(Act::new(SagaId([5; 16]), action)).await });
     while !paused.is_finished() {
         bench.engine.run_once().await;
         tokio::task::yield_now().await;

@@ -11,7 +11,7 @@ use baton_proto::baton::saga::v1::saga_service_server::SagaService as _;
 use baton_rpc::page;
 use baton_shop::saga::definition;
 use baton_sql::database::DatabaseConfig;
-use saga_core::event::{Event, Order, Verb};
+use saga_core::event::{Event, OperatorAction, Verb};
 use saga_core::machine;
 use saga_core::saga::SagaId;
 use saga_core::transition::Applied;
@@ -34,8 +34,8 @@ async fn restless(bench: &Bench) -> Api {
     let mut journal = vec![last.entry];
     while last.saga.version < ENTRIES {
         let verb = if last.saga.version % 2 == 1 { Verb::Pause } else { Verb::Resume };
-        let order = Event::Order(Order { verb, actor: "ada".into(), reason: "restless".into() });
-        let Applied::Moved(moved) = machine::apply(&definition, &last.saga, &order, bench.clock.now()) else {
+        let action = Event::Action(OperatorAction { verb, actor: "ada".into(), reason: "restless".into() });
+        let Applied::Moved(moved) = machine::apply(&definition, &last.saga, &action, bench.clock.now()) else {
             panic!("it is paused and resumed in turns");
         };
         last = moved;

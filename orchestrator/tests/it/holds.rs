@@ -14,7 +14,7 @@ use baton_proto::baton::saga::v1 as wire;
 use baton_proto::baton::saga::v1::saga_admin_service_server::SagaAdminService as _;
 use baton_rpc::request_id::RequestId;
 use baton_shop::saga::registry;
-use saga_core::event::{Order, Outcome, Reply, Verb};
+use saga_core::event::{OperatorAction, Outcome, Reply, Verb};
 use saga_core::saga::{Direction, Resume, SagaId, State};
 use std::time::Duration;
 use support::office::{Office, both};
@@ -54,12 +54,12 @@ impl Office {
         self.api.engine.many(vec![Input::Reply(saga, reply)]).await;
     }
 
-    async fn order(&self, saga: SagaId, verb: Verb) {
-        let order = Order { verb, actor: "bob".into(), reason: "by hand".into() };
-        self.api.engine.order(Act::new(saga, order)).await.expect("ordered");
+    async fn action(&self, saga: SagaId, verb: Verb) {
+        let action = OperatorAction { verb, actor: "bob".into(), reason: "by hand".into() };
+        self.api.engine.action(Act::new(saga, action)).await.expect("acted");
     }
 
-    /// Starts what an order asks for, as callers do; the last digit makes it another order.
+    /// Starts what an action asks for, as callers do; the last digit makes it another action.
     async fn begin(&self, request: &str) -> Result<SagaId, Status> {
         let asked = Asked {
             saga_type: registry().newest("order").expect("registered").clone(),
@@ -135,17 +135,17 @@ fn told(status: &Status) -> (Code, String) {
 
 const FIRST: &str = "3f0f3ff5-8f7d-4a44-9c52-0f3a3b8f7d11";
 const SECOND: &str = "3f0f3ff5-8f7d-4a44-9c52-0f3a3b8f7d12";
-const ORDERS: &str = "holds/definitions/order";
+const ORDER_SAGAS: &str = "holds/definitions/order";
 const STOCK: &str = "holds/participants/stock";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_held_definition_starts_nothing_and_pauses_what_is_under_way() {
     for office in both().await {
         let (one, two, by_hand) = (office.start(1).await, office.start(2).await, office.start(3).await);
-        office.order(by_hand, Verb::Pause).await;
+        office.action(by_hand, Verb::Pause).await;
         let begun = office.begin(FIRST).await.expect("begun");
-        let hold = office.hold(ORDERS).await.expect("held");
-        assert_eq!((hold.name.as_str(), hold.actor.as_str(), hold.releasing), (ORDERS, "ada", false));
+        let hold = office.hold(ORDER_SAGAS).await.expect("held");
+        assert_eq!((hold.name.as_str(), hold.actor.as_str(), hold.releasing), (ORDER_SAGAS, "ada", false));
 
         let status = office.begin(SECOND).await.expect_err("held");
         assert_eq!(told(&status), (Code::FailedPrecondition, "DEFINITION_HELD".into()));
@@ -156,14 +156,14 @@ async fn a_held_definition_starts_nothing_and_pauses_what_is_under_way() {
         worker.run_once().await.expect("a round");
         for saga in [one, two, begun] {
             assert_eq!(office.state(saga).await, "paused");
-            let pause = (Verb::Pause, "ada".to_owned(), format!("held by {ORDERS}: the warehouse burns"));
-            assert_eq!(office.orders(saga).await, [pause]);
+            let pause = (Verb::Pause, "ada".to_owned(), format!("held by {ORDER_SAGAS}: the warehouse burns"));
+            assert_eq!(office.actions(saga).await, [pause]);
         }
         assert_eq!(office.holds().await[0].paused, 3);
         // Somebody resumes one of them by hand: it is held again before it sends anything.
-        office.order(two, Verb::Resume).await;
+        office.action(two, Verb::Resume).await;
         assert_eq!(office.state(two).await, "paused");
-        assert!(office.release(ORDERS).await.expect("releasing").releasing);
+        assert!(office.release(ORDER_SAGAS).await.expect("releasing").releasing);
         office.begin(SECOND).await.expect("starts are let in again");
         worker.run_once().await.expect("a round");
         for saga in [one, two, begun] {
@@ -171,7 +171,7 @@ async fn a_held_definition_starts_nothing_and_pauses_what_is_under_way() {
         }
         assert_eq!(office.state(by_hand).await, "paused", "by hand");
         assert!(office.holds().await.is_empty());
-        let status = office.release(ORDERS).await.expect_err("gone");
+        let status = office.release(ORDER_SAGAS).await.expect_err("gone");
         assert_eq!(told(&status), (Code::NotFound, "HOLD_NOT_FOUND".into()));
     }
 }
@@ -198,7 +198,7 @@ async fn a_held_participant_pauses_what_comes_to_its_steps() {
         office.release(STOCK).await.expect("releasing");
         worker.run_once().await.expect("a round");
         assert_eq!((office.state(at_stock).await, office.state(at_order).await), ("running", "running"));
-        assert_eq!(office.orders(at_stock).await.len(), 2);
+        assert_eq!(office.actions(at_stock).await.len(), 2);
         worker.run_once().await.expect("a round");
         assert!(office.holds().await.is_empty());
     }
@@ -210,12 +210,12 @@ async fn holds_survive_their_orchestrator_and_two_of_them_do_not_fight() {
         let sagas = [office.start(1).await, office.start(2).await];
         // The engine of this process has not heard of what its neighbour holds; their workers have.
         let neighbour = office.neighbour();
-        neighbour.hold(ORDERS).await.expect("held");
+        neighbour.hold(ORDER_SAGAS).await.expect("held");
         let (one, two) = (neighbour.holds_worker(), neighbour.holds_worker());
         let (first, second) = tokio::join!(one.run_once(), two.run_once());
         first.and(second).expect("a round");
         for saga in sagas {
-            assert_eq!(office.orders(saga).await.len(), 1, "paused once");
+            assert_eq!(office.actions(saga).await.len(), 1, "paused once");
         }
         // A restarted process knows nothing until it has read.
         let late = office.start(3).await;
@@ -225,13 +225,13 @@ async fn holds_survive_their_orchestrator_and_two_of_them_do_not_fight() {
         office.clock.pass(Duration::from_secs(11));
         restarted.run_once().await.expect("a round");
         assert_eq!(office.state(late).await, "paused");
-        neighbour.release(ORDERS).await.expect("releasing");
+        neighbour.release(ORDER_SAGAS).await.expect("releasing");
         office.clock.pass(Duration::from_secs(11));
         let (first, second) = tokio::join!(one.run_once(), two.run_once());
         first.and(second).expect("a round");
         for saga in sagas.into_iter().chain([late]) {
             assert_eq!(office.state(saga).await, "running");
-            assert_eq!(office.orders(saga).await.len(), 2, "resumed once");
+            assert_eq!(office.actions(saga).await.len(), 2, "resumed once");
         }
     }
 }
@@ -240,18 +240,18 @@ async fn holds_survive_their_orchestrator_and_two_of_them_do_not_fight() {
 async fn a_mark_without_its_pause_resumes_nothing() {
     for office in both().await {
         let (marked, paused) = (office.start(1).await, office.start(2).await);
-        office.hold(ORDERS).await.expect("held");
-        let held = Held::parse(ORDERS).expect("a name");
+        office.hold(ORDER_SAGAS).await.expect("held");
+        let held = Held::parse(ORDER_SAGAS).expect("a name");
         let dead = Uuid::from_u128(7);
         office.operations.claim_hold(&held, dead, Duration::from_secs(10)).await.unwrap().expect("claimed");
         assert!(office.operations.mark(&held, dead, vec![(marked, 1), (paused, 1)]).await.unwrap());
         // It dies here; an operator pauses one of the two.
-        office.order(paused, Verb::Pause).await;
+        office.action(paused, Verb::Pause).await;
         office.clock.pass(Duration::from_secs(11));
-        office.release(ORDERS).await.expect("releasing");
+        office.release(ORDER_SAGAS).await.expect("releasing");
         office.holds_worker().run_once().await.expect("a round");
         assert_eq!((office.state(marked).await, office.state(paused).await), ("running", "paused"));
-        assert!(office.orders(marked).await.is_empty());
+        assert!(office.actions(marked).await.is_empty());
         assert!(office.holds().await.is_empty());
     }
 }
@@ -271,10 +271,11 @@ async fn acts_on_holds_are_written_down_once_per_request() {
         }
         let written = office.operations.audited(Uuid::parse_str(FIRST).unwrap()).await.unwrap().expect("written down");
         assert_eq!((written.audit.act.as_str(), written.audit.subject.as_str()), ("hold", STOCK));
-        let other = wire::CreateHoldRequest { name: ORDERS.into(), ..request };
+        let other = wire::CreateHoldRequest { name: ORDER_SAGAS.into(), ..request };
         let status = office.api.create_hold(Request::new(other)).await.expect_err("another act");
         assert_eq!(told(&status).1, "REQUEST_ID_REUSED");
-        for name in ["holds/definitions/nope", "holds/participants/nope", "holds/stock", "stock", "holds/sagas/order"] {
+        for name in ["holds/definitions/nope", "holds/participants/nope", "holds/stock", "stock", "holds/sagas/action"]
+        {
             let status = office.hold(name).await.expect_err(name);
             assert_eq!(told(&status), (Code::InvalidArgument, "NAME_INVALID".into()), "{name}");
         }
@@ -294,7 +295,7 @@ async fn nothing_reaches_a_held_participant_however_quick_it_is() {
         assert_eq!(office.state(saga).await, "paused");
         assert_eq!(office.sent_to("stock"), 0);
         let pause = (Verb::Pause, "ada".to_owned(), format!("held by {STOCK}: the warehouse burns"));
-        assert_eq!(office.orders(saga).await, [pause]);
+        assert_eq!(office.actions(saga).await, [pause]);
         assert_eq!(office.holds().await[0].paused, 1);
         // Nothing counts as sent.
         let state = office.store.get(saga).await.unwrap().expect("a saga").saga.state;
@@ -307,12 +308,12 @@ async fn nothing_reaches_a_held_participant_however_quick_it_is() {
         assert_eq!(legal, [wire::SagaVerb::Cancel]);
         let status = office.act(saga, wire::SagaVerb::Resume).await.expect_err("held");
         let info = status.get_details_error_info().expect("a reason");
-        assert_eq!((info.reason.as_str(), info.metadata["rule"].as_str()), ("ORDER_REFUSED", "HELD"));
+        assert_eq!((info.reason.as_str(), info.metadata["rule"].as_str()), ("ACTION_REFUSED", "HELD"));
         assert_eq!((info.metadata["hold"].as_str(), info.metadata["why"].as_str()), (STOCK, "the warehouse burns"));
         let resume = told.acts.iter().find(|act| act.verb() == wire::SagaVerb::Resume).expect("listed");
         assert_eq!((resume.rule.as_str(), resume.sentence.as_str()), ("HELD", status.message()));
         assert_eq!((office.state(saga).await, office.sent_to("stock")), ("paused", 0));
-        assert_eq!(office.orders(saga).await.len(), 1);
+        assert_eq!(office.actions(saga).await.len(), 1);
 
         office.release(STOCK).await.expect("releasing");
         office.holds_worker().run_once().await.expect("a round");
@@ -349,9 +350,9 @@ async fn the_second_of_two_holds_takes_over() {
         for step in [1, 2] {
             office.answer(saga, step).await;
         }
-        office.hold(ORDERS).await.expect("held");
+        office.hold(ORDER_SAGAS).await.expect("held");
         let worker = office.holds_worker();
-        for (held, state) in [(STOCK, "paused"), (ORDERS, "running")] {
+        for (held, state) in [(STOCK, "paused"), (ORDER_SAGAS, "running")] {
             office.release(held).await.expect("releasing");
             worker.run_once().await.expect("a round");
             assert_eq!(office.state(saga).await, state, "{held}");

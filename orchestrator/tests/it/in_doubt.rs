@@ -3,7 +3,7 @@
 use crate::support;
 use baton_orchestrator::engine::input::{Act, Input, Verdict};
 use baton_orchestrator::store::SagaStore as _;
-use saga_core::event::{Order, Outcome, Reply, Verb};
+use saga_core::event::{OperatorAction, Outcome, Reply, Verb};
 use saga_core::saga::{Direction, SagaId};
 use std::sync::atomic::Ordering;
 use support::faulty::Fault;
@@ -49,18 +49,18 @@ async fn once_in_doubt_a_later_failure_does_not_end_the_doubt() {
 }
 
 #[tokio::test]
-async fn an_order_in_a_batch_in_doubt_is_not_given_again_alone() {
+async fn an_action_in_a_batch_in_doubt_is_not_given_again_alone() {
     let mut bench = Bench::new();
     start(&mut bench, 1).await;
     let lost = [Fault::DoneButUnanswered, Fault::DuplicateKey, Fault::DuplicateKey, Fault::DuplicateKey];
     bench.store.fail_next(lost);
-    let (orders, starts) = (bench.handle.clone(), bench.handle.clone());
-    let order = Order { verb: Verb::Pause, actor: "op".into(), reason: "test".into() };
-    let ordered = tokio::spawn(async move { orders.order(Act::new(SAGA, order)).await.expect("queued") });
+    let (actions, starts) = (bench.handle.clone(), bench.handle.clone());
+    let action = OperatorAction { verb: Verb::Pause, actor: "op".into(), reason: "test".into() };
+    let acted = tokio::spawn(async move { actions.action(Act::new(SAGA, action)).await.expect("queued") });
     let started = tokio::spawn(async move { starts.start(order_start(2)).await.expect("queued") });
     wait_for("both to queue", || bench.handle.waiting() == 2).await;
     bench.engine.run_once().await;
-    for verdict in [ordered.await.expect("no panic"), started.await.expect("no panic")] {
+    for verdict in [acted.await.expect("no panic"), started.await.expect("no panic")] {
         assert!(matches!(verdict, Verdict::InDoubt(_)), "{verdict:?}");
     }
     assert_eq!(bench.store.get(SAGA).await.unwrap().expect("a saga").saga.version, 2, "paused once");

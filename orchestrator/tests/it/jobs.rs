@@ -1,4 +1,4 @@
-//! Bulk jobs over both databases: what is ordered, what refuses, and that whoever goes on does nothing twice.
+//! Bulk jobs over both databases: what is acted on, what refuses, and that whoever goes on does nothing twice.
 
 use crate::support;
 use baton_orchestrator::store::conformance::sample;
@@ -96,7 +96,7 @@ impl Office {
     }
 
     async fn verbs(&self, id: SagaId) -> Vec<Verb> {
-        self.orders(id).await.into_iter().map(|(verb, _, _)| verb).collect()
+        self.actions(id).await.into_iter().map(|(verb, _, _)| verb).collect()
     }
 }
 
@@ -131,7 +131,7 @@ fn request(verb: wire::SagaVerb, filter: &str) -> wire::CreateJobRequest {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_job_orders_what_its_filter_selects_and_tells_what_refused() {
+async fn a_job_acts_on_what_its_filter_selects_and_tells_what_refused() {
     for office in both().await {
         let cancelled = office.put(0, 7, &stuck()).await;
         let refusing = office.put(100, 5, &State::Completed).await;
@@ -206,24 +206,24 @@ async fn a_job_halts_goes_on_and_is_cancelled_within_a_page() {
             tokio::task::yield_now().await;
         }
         worker.abort();
-        let mut ordered = 0;
+        let mut acted = 0;
         for id in sagas {
-            ordered += office.verbs(id).await.len() as u64;
+            acted += office.verbs(id).await.len() as u64;
         }
         let job = office.job(&name).await;
-        assert_eq!((job.state(), job.done, job.failed), (wire::JobState::Cancelled, ordered, 0));
+        assert_eq!((job.state(), job.done, job.failed), (wire::JobState::Cancelled, acted, 0));
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_takes_over_orders_nothing_twice_and_counts_right() {
+async fn whoever_takes_over_repeats_nothing_and_counts_right() {
     for office in both().await {
         let sagas = office.put(0, 300, &stuck()).await;
         let name = office.create(request(wire::SagaVerb::Retry, "state = stuck")).await.unwrap().name;
         for crash in 1..=6 {
             let worker = office.jobs_worker();
             office.until(&name, |job| job.done >= crash * 10).await;
-            // Somewhere between one order and the next; what its page did is not counted yet.
+            // Somewhere between one action and the next; what its page did is not counted yet.
             worker.abort();
             assert!(worker.await.is_err_and(|ended| ended.is_cancelled()));
             office.clock.pass(Duration::from_secs(11));
@@ -239,7 +239,7 @@ async fn whoever_takes_over_orders_nothing_twice_and_counts_right() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_that_was_ordered_but_not_counted_is_counted_by_the_next_worker() {
+async fn a_page_that_was_acted_on_but_not_counted_is_counted_by_the_next_worker() {
     for office in both().await {
         let sagas = office.put(0, 3, &stuck()).await;
         let name = office.create(request(wire::SagaVerb::Retry, "state = stuck")).await.unwrap().name;
@@ -249,17 +249,17 @@ async fn a_page_that_was_ordered_but_not_counted_is_counted_by_the_next_worker()
         let page = baton_orchestrator::operations::jobs::Page { sagas: sagas.clone(), reached: sagas[0], last: true };
         assert!(office.operations.begin_page(&job, dead, &page).await.unwrap());
         for saga in &sagas[..2] {
-            let order = saga_core::event::Order {
+            let action = saga_core::event::OperatorAction {
                 verb: Verb::Retry,
                 actor: job.actor.clone(),
                 reason: format!("by {name}: {}", job.reason),
             };
-            let request = baton_orchestrator::workers::ordering::request_id(id.as_bytes(), *saga, 0);
+            let request = baton_orchestrator::workers::actions::request_id(id.as_bytes(), *saga, 0);
             let act = baton_orchestrator::engine::input::Act {
                 request: Some(request),
-                ..baton_orchestrator::engine::input::Act::new(*saga, order)
+                ..baton_orchestrator::engine::input::Act::new(*saga, action)
             };
-            office.api.engine.order(act).await.expect("ordered");
+            office.api.engine.action(act).await.expect("acted");
         }
         let worker = office.jobs_worker();
         assert!(
@@ -346,7 +346,7 @@ async fn a_bad_request_is_told_field_by_field_and_changes_nothing() {
         (wire::CreateJobRequest { preset: "nope".into(), ..good.clone() }, "PRESET_UNKNOWN"),
         (wire::CreateJobRequest { verb: 0, ..good.clone() }, "FIELD_REQUIRED"),
         (wire::CreateJobRequest { verb: 99, ..good.clone() }, "ENUM_UNKNOWN"),
-        (wire::CreateJobRequest { reason: "\n".into(), ..good.clone() }, "ORDER_REASON_INVALID"),
+        (wire::CreateJobRequest { reason: "\n".into(), ..good.clone() }, "ACTION_REASON_INVALID"),
         (wire::CreateJobRequest { actor: String::new(), ..good.clone() }, "ACTOR_INVALID"),
         (wire::CreateJobRequest { max_rate: 1_001, ..good.clone() }, "RATE_OUT_OF_RANGE"),
         (wire::CreateJobRequest { request_id: "x".into(), ..good.clone() }, "REQUEST_ID_INVALID"),

@@ -11,7 +11,7 @@ use baton_orchestrator::store::query::{ListQuery, SagaQuery as _, SearchQuery};
 use baton_orchestrator::store::sql::SqlStore;
 use baton_orchestrator::store::{Changes, Loaded, SagaStore, StoreError};
 use baton_query::filter::parse;
-use baton_query::order::OrderBy;
+use baton_query::sort::OrderBy;
 use baton_sql::database::{DatabaseConfig, Dialect, Verdict};
 use baton_sql::value::Value;
 use saga_core::saga::{SagaId, State};
@@ -68,7 +68,7 @@ async fn mariadb_conforms() {
 }
 
 async fn damaged_rows_are_named_by_searches(store: &SqlStore, ids: &[SagaId]) {
-    for filter in ["order = damaged", "order = damaged AND (reason = NONE OR state = running)"] {
+    for filter in ["key = damaged", "key = damaged AND (reason = NONE OR state = running)"] {
         let search = Search::new(parse(filter, &[]).unwrap(), Registry::default(), store.now());
         for limit in [1, 2, 3] {
             let (mut records, mut unreadable) = (Vec::new(), Vec::new());

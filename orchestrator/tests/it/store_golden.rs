@@ -14,7 +14,7 @@ use baton_orchestrator::store::row::{
 use baton_orchestrator::store::{OutboxMessage, Record};
 use baton_sql::value::{Row, Value};
 use bytes::Bytes;
-use saga_core::event::{Entry, Order, Verb};
+use saga_core::event::{Entry, OperatorAction, Verb};
 use saga_core::time::Micros;
 use std::fmt::Write;
 use std::path::Path;
@@ -57,7 +57,7 @@ fn acts() -> Vec<(&'static str, AuditRow)> {
         let event = encode(&entry.record, &saga.input);
         journal.add(i64::try_from(entry.version).unwrap(), entry.at.0, &event);
     }
-    let pause = Order { verb: Verb::Pause, actor: "ada".to_owned(), reason: "naïve".to_owned() };
+    let pause = OperatorAction { verb: Verb::Pause, actor: "ada".to_owned(), reason: "naïve".to_owned() };
     let act = Act { version: Some(7), ..Act::new(saga.id, pause) };
     let first = NewAudit { content: act.content(), ..sample::audit(&saga, Some(sample::message_id(1, 1))) };
     let first = head.next(first, Some(journal.value()));

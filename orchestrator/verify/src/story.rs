@@ -119,7 +119,7 @@ impl Story {
                 }
                 self.said.entry(half).or_default().push(Said { version, succeeded, reason });
             }
-            Record::Moved(Event::Order(order)) => {
+            Record::Moved(Event::Action(order)) => {
                 let taken = matches!(order.verb, Verb::Skip | Verb::ResolveDone | Verb::ResolveUndone);
                 if let (true, Some(State::Stuck { step, direction, .. })) = (taken, before.map(|saga| &saga.state)) {
                     self.by_hand.insert((*step, *direction));
@@ -129,7 +129,7 @@ impl Story {
         }
     }
 
-    /// Entering a state that waits for a reply is ordering its command.
+    /// Entering a state that waits for a reply is sending its command.
     fn order(&mut self, saga: &Saga) {
         let (half, attempt) = match &saga.state {
             State::Running { step, wait: Wait::Reply { attempt, .. } } => ((*step, Direction::Action), *attempt),

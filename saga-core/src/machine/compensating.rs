@@ -1,7 +1,7 @@
 //! Compensating: undoing a step; everything above it is undone.
 
 use super::moves::{Context, Decision, NoMove, answer, cause, quiet, stuck_in_undo, timed_out};
-use crate::event::{Order, Outcome, Reply, Verb};
+use crate::event::{OperatorAction, Outcome, Reply, Verb};
 use crate::saga::{Cause, Direction, Resume, State, StepIndex, Wait};
 use crate::transition::{Ignored, Refused};
 
@@ -36,8 +36,8 @@ pub(super) fn wake(at: &Context<'_>, step: StepIndex, wait: Wait, why: &Cause) -
     }
 }
 
-pub(super) fn order(at: &Context<'_>, step: StepIndex, wait: Wait, why: &Cause, order: &Order) -> Decision {
-    match order.verb {
+pub(super) fn action(at: &Context<'_>, step: StepIndex, wait: Wait, why: &Cause, action: &OperatorAction) -> Decision {
+    match action.verb {
         Verb::Cancel => Err(NoMove::Refused(Refused::Unwinding)),
         Verb::Retry => match wait {
             Wait::Reply { .. } => Err(NoMove::Refused(Refused::InFlight)),

@@ -76,31 +76,31 @@ fn decide(at: &Context<'_>, event: &Event) -> Decision {
     match (&at.saga.state, event) {
         (State::Running { step, wait }, Event::Reply(reply)) => running::reply(at, *step, *wait, reply),
         (State::Running { step, wait }, Event::Wake) => running::wake(at, *step, *wait),
-        (State::Running { step, wait }, Event::Order(order)) => running::order(at, *step, *wait, order),
+        (State::Running { step, wait }, Event::Action(action)) => running::action(at, *step, *wait, action),
 
         (State::Compensating { step, wait, cause }, Event::Reply(reply)) => {
             compensating::reply(at, *step, *wait, cause, reply)
         }
         (State::Compensating { step, wait, cause }, Event::Wake) => compensating::wake(at, *step, *wait, cause),
-        (State::Compensating { step, wait, cause }, Event::Order(order)) => {
-            compensating::order(at, *step, *wait, cause, order)
+        (State::Compensating { step, wait, cause }, Event::Action(action)) => {
+            compensating::action(at, *step, *wait, cause, action)
         }
 
         (State::Stuck { step, direction, attempt, unwinding, .. }, Event::Reply(reply)) => {
             stuck::reply(at, *step, *direction, *attempt, unwinding.as_ref(), reply)
         }
         (State::Stuck { .. }, Event::Wake) => Err(NoMove::Ignored(Ignored::NotDue)),
-        (State::Stuck { step, attempt, unwinding, .. }, Event::Order(order)) => {
-            stuck::order(at, *step, *attempt, unwinding.as_ref(), order)
+        (State::Stuck { step, attempt, unwinding, .. }, Event::Action(action)) => {
+            stuck::action(at, *step, *attempt, unwinding.as_ref(), action)
         }
 
         (State::Paused { resume }, Event::Reply(reply)) => paused::reply(at, resume, reply),
         (State::Paused { .. }, Event::Wake) => Err(NoMove::Ignored(Ignored::NotDue)),
-        (State::Paused { resume }, Event::Order(order)) => paused::order(at, resume, order),
+        (State::Paused { resume }, Event::Action(action)) => paused::action(at, resume, action),
 
         (State::Completed | State::Compensated { .. }, Event::Reply(_) | Event::Wake) => {
             Err(NoMove::Ignored(Ignored::Ended))
         }
-        (State::Completed | State::Compensated { .. }, Event::Order(_)) => Err(NoMove::Refused(Refused::Ended)),
+        (State::Completed | State::Compensated { .. }, Event::Action(_)) => Err(NoMove::Refused(Refused::Ended)),
     }
 }

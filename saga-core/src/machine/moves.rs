@@ -2,7 +2,7 @@
 
 use super::{CANCELLED, SAGA_DEADLINE, TIMEOUT, check};
 use crate::definition::{Definition, Step};
-use crate::event::{Entry, Order, Outcome, Record, Reply};
+use crate::event::{Entry, OperatorAction, Outcome, Record, Reply};
 use crate::retry::RetryPolicy;
 use crate::saga::{Cause, CommandId, Direction, Saga, State, StepIndex, Wait};
 use crate::time::Micros;
@@ -201,6 +201,6 @@ pub fn timed_out(step: StepIndex, attempt: u32) -> Cause {
     cause(step, TIMEOUT, &format!("attempt {attempt} was not answered in time"))
 }
 
-pub(super) fn cancelled(step: StepIndex, order: &Order) -> Cause {
-    cause(step, CANCELLED, &format!("{}: {}", order.actor, order.reason))
+pub(super) fn cancelled(step: StepIndex, action: &OperatorAction) -> Cause {
+    cause(step, CANCELLED, &format!("{}: {}", action.actor, action.reason))
 }

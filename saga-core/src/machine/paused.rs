@@ -1,7 +1,7 @@
 //! Paused: halted by an operator. Answers still count, because what happened has happened; nothing is sent.
 
 use super::moves::{Context, Decision, Next, NoMove, answer, cancelled, cause, quiet, stuck_in_undo};
-use crate::event::{Order, Outcome, Reply, Verb};
+use crate::event::{OperatorAction, Outcome, Reply, Verb};
 use crate::saga::{Direction, Resume, State};
 use crate::transition::{Ignored, Refused};
 
@@ -24,8 +24,8 @@ pub(super) fn reply(at: &Context<'_>, resume: &Resume, reply: &Reply) -> Decisio
     }
 }
 
-pub(super) fn order(at: &Context<'_>, resume: &Resume, order: &Order) -> Decision {
-    match order.verb {
+pub(super) fn action(at: &Context<'_>, resume: &Resume, action: &OperatorAction) -> Decision {
+    match action.verb {
         Verb::Resume => Ok(match resume {
             Resume::Run { step, attempt } => at.act_anew(*step, *attempt),
             Resume::Unwind { step, attempt, cause } => at.undo_anew(*step, *attempt, cause.clone()),
@@ -33,10 +33,10 @@ pub(super) fn order(at: &Context<'_>, resume: &Resume, order: &Order) -> Decisio
         Verb::Cancel => match resume {
             // A first attempt that was never sent cannot have happened, so even a pivot can still be called off.
             Resume::Run { step, attempt: 0 } if !at.definition.is_past_pivot(*step) => {
-                Ok(at.unwind_below(*step, cancelled(*step, order)))
+                Ok(at.unwind_below(*step, cancelled(*step, action)))
             }
             Resume::Run { step, attempt } if *attempt > 0 && at.definition.can_unwind_unknown(*step) => {
-                Ok(at.unwind_at(*step, cancelled(*step, order)))
+                Ok(at.unwind_at(*step, cancelled(*step, action)))
             }
             Resume::Run { .. } => Err(NoMove::Refused(Refused::PastPivot)),
             Resume::Unwind { .. } => Err(NoMove::Refused(Refused::Unwinding)),

@@ -1,7 +1,7 @@
 //! Running: doing a step's action.
 
 use super::moves::{Context, Decision, NoMove, answer, cancelled, cause, quiet, timed_out};
-use crate::event::{Order, Outcome, Reply, Verb};
+use crate::event::{OperatorAction, Outcome, Reply, Verb};
 use crate::saga::{Direction, Resume, State, StepIndex, Wait};
 use crate::transition::{Ignored, Refused};
 
@@ -32,10 +32,10 @@ pub(super) fn wake(at: &Context<'_>, step: StepIndex, wait: Wait) -> Decision {
     }
 }
 
-pub(super) fn order(at: &Context<'_>, step: StepIndex, wait: Wait, order: &Order) -> Decision {
-    match order.verb {
+pub(super) fn action(at: &Context<'_>, step: StepIndex, wait: Wait, action: &OperatorAction) -> Decision {
+    match action.verb {
         // Whatever was sent may have happened, so the saga unwinds from this step.
-        Verb::Cancel if at.definition.can_unwind_unknown(step) => Ok(at.unwind_at(step, cancelled(step, order))),
+        Verb::Cancel if at.definition.can_unwind_unknown(step) => Ok(at.unwind_at(step, cancelled(step, action))),
         Verb::Cancel => Err(NoMove::Refused(Refused::PastPivot)),
         Verb::Retry => match wait {
             Wait::Reply { .. } => Err(NoMove::Refused(Refused::InFlight)),

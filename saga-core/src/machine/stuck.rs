@@ -1,7 +1,7 @@
 //! Stuck: parked until an operator acts or a late answer comes.
 
 use super::moves::{Context, Decision, NoMove, answer};
-use crate::event::{Order, Outcome, Reply, Verb};
+use crate::event::{OperatorAction, Outcome, Reply, Verb};
 use crate::saga::{Cause, Direction, StepIndex};
 use crate::transition::{Ignored, Refused};
 use bytes::Bytes;
@@ -24,14 +24,14 @@ pub(super) fn reply(
     }
 }
 
-pub(super) fn order(
+pub(super) fn action(
     at: &Context<'_>,
     step: StepIndex,
     attempt: u32,
     unwinding: Option<&Cause>,
-    order: &Order,
+    action: &OperatorAction,
 ) -> Decision {
-    match (order.verb, unwinding) {
+    match (action.verb, unwinding) {
         (Verb::Retry, None) => Ok(at.act_anew(step, attempt)),
         (Verb::Retry, Some(cause)) => Ok(at.undo_anew(step, attempt, cause.clone())),
         (Verb::Skip | Verb::ResolveDone, None) => Ok(at.done(step, Bytes::new())),

@@ -12,7 +12,7 @@ use saga_testing::exhaust::{Bounds, Failure, Law, exhaust, exhaust_with};
 
 #[test]
 fn every_path_of_an_order_like_saga() {
-    let report = exhaust(&order_like(), Bounds { attempts: 2, orders: 3, ..Bounds::default() }).unwrap();
+    let report = exhaust(&order_like(), Bounds { attempts: 2, operator_actions: 3, ..Bounds::default() }).unwrap();
     // Pinned, so that a walk that leaves something out, or counts something twice, shows. A new rule of the machine
     // changes these numbers; that it only adds what it should is for the reader of the change to see.
     let expected = "5292 states, 67778 transitions, 190688 ignored, 22312 refused; 32 completed, 160 compensated, \
@@ -25,7 +25,7 @@ fn every_path_of_every_short_definition() {
     let definitions = all_up_to(3);
     let states: usize = definitions
         .iter()
-        .map(|definition| match exhaust(definition, Bounds { orders: 1, ..Bounds::default() }) {
+        .map(|definition| match exhaust(definition, Bounds { operator_actions: 1, ..Bounds::default() }) {
             Ok(report) => report.states,
             Err(failure) => panic!("{definition:#?}\n{failure}"),
         })
@@ -50,7 +50,7 @@ fn a_single_step_is_enough() {
     assert_eq!(exhaust(&one, Bounds::default()).unwrap().to_string(), expected);
 }
 
-/// Walks the order-like saga with a planted bug and returns the law that caught it.
+/// Walks the action-like saga with a planted bug and returns the law that caught it.
 fn caught(bug: impl Fn(&Definition, &Saga, &Event, Micros) -> Applied) -> Law {
     match exhaust_with(&order_like(), Bounds::default(), &bug) {
         Err(Failure::Broken { law, path }) => {
@@ -202,7 +202,7 @@ fn unwinds_below_an_unknown_outcome() {
         }
         _ => transition,
     }));
-    assert_eq!(law, Law::UndoOrder);
+    assert_eq!(law, Law::UndoSequence);
 }
 
 #[test]
@@ -262,9 +262,9 @@ fn loses_an_output() {
 }
 
 #[test]
-fn loses_an_order_from_the_journal() {
+fn loses_an_action_from_the_journal() {
     let law = caught(|definition, saga, event, now| match (event, machine::apply(definition, saga, event, now)) {
-        (Event::Order(order), Applied::Moved(mut transition)) if order.verb == Verb::Pause => {
+        (Event::Action(action), Applied::Moved(mut transition)) if action.verb == Verb::Pause => {
             transition.saga.version = saga.version;
             transition.entry.version = saga.version;
             Applied::Moved(transition)
@@ -277,7 +277,9 @@ fn loses_an_order_from_the_journal() {
 #[test]
 fn resumes_forward_while_unwinding() {
     let law = caught(|definition, saga, event, now| match (&saga.state, event) {
-        (State::Paused { resume: Resume::Unwind { cause, .. } }, Event::Order(order)) if order.verb == Verb::Resume => {
+        (State::Paused { resume: Resume::Unwind { cause, .. } }, Event::Action(action))
+            if action.verb == Verb::Resume =>
+        {
             let forward =
                 Saga { state: State::Paused { resume: Resume::Run { step: cause.step, attempt: 1 } }, ..saga.clone() };
             machine::apply(definition, &forward, event, now)

@@ -149,7 +149,7 @@ fn answers_are_of_the_right_kind() {
     assert_eq!(refuses(is_refusal, ignored()), Law::ShouldMove);
     assert_eq!(refuses(is_doubt, ignored()), Law::ShouldMove);
     assert_eq!(refuses(|event| *event == Event::Wake, ignored()), Law::ShouldMove);
-    assert_eq!(refuses(|event| matches!(event, Event::Order(_)), ignored()), Law::WrongAnswer);
+    assert_eq!(refuses(|event| matches!(event, Event::Action(_)), ignored()), Law::WrongAnswer);
     assert_eq!(refuses(|event| *event == Event::Wake, Applied::Refused(Refused::Ended)), Law::WrongAnswer);
     assert_eq!(refuses(is_success, Applied::Refused(Refused::Ended)), Law::WrongAnswer);
 }

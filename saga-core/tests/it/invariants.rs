@@ -4,7 +4,7 @@ use crate::definitions;
 use bytes::Bytes;
 use definitions::{all_up_to, order_like};
 use proptest::prelude::*;
-use saga_core::event::{Event, Order, Outcome, Reply, Verb};
+use saga_core::event::{Event, OperatorAction, Outcome, Reply, Verb};
 use saga_core::machine::{BrokenInvariant, apply, check, start};
 use saga_core::saga::{Cause, Direction, Resume, Saga, SagaId, State, StepIndex, Wait};
 use saga_core::time::Micros;
@@ -187,7 +187,7 @@ fn any_event() -> impl Strategy<Value = Event> {
             outcome
         })),
         Just(Event::Wake),
-        prop::sample::select(verbs.to_vec()).prop_map(move |verb| Event::Order(Order {
+        prop::sample::select(verbs.to_vec()).prop_map(move |verb| Event::Action(OperatorAction {
             verb,
             actor: text(),
             reason: text()

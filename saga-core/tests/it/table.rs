@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use saga_core::definition::{Definition, StepOptions};
-use saga_core::event::{Event, Order, Outcome, Reply, Verb};
+use saga_core::event::{Event, OperatorAction, Outcome, Reply, Verb};
 use saga_core::machine;
 use saga_core::retry::RetryPolicy;
 use saga_core::saga::{Direction, Resume, Saga, SagaId, State, StepIndex, Wait};
@@ -65,9 +65,9 @@ impl Led {
         self.then(&Event::Wake, due)
     }
 
-    fn ordered(self, verb: Verb) -> Self {
+    fn acted(self, verb: Verb) -> Self {
         let now = self.saga.updated_at;
-        self.then(&order(verb), now)
+        self.then(&action(verb), now)
     }
 
     /// An answer about the half-step the saga is at, of the attempt that is `older` attempts before the newest.
@@ -94,8 +94,8 @@ fn half(saga: &Saga) -> (StepIndex, Direction, u32) {
     }
 }
 
-fn order(verb: Verb) -> Event {
-    Event::Order(Order { verb, actor: "who".to_owned(), reason: "why".to_owned() })
+fn action(verb: Verb) -> Event {
+    Event::Action(OperatorAction { verb, actor: "who".to_owned(), reason: "why".to_owned() })
 }
 
 /// Every kind of place where a saga can stand. Waiting rows are at attempt 2 where an older attempt matters.
@@ -120,10 +120,10 @@ fn rows() -> Vec<(&'static str, Led)> {
         ("… backs off", undoing().woken()),
         ("Stuck in an action", after().answered(Rejected)),
         ("Stuck in an undo", undoing().answered(Rejected)),
-        ("Paused before an action, before the pivot", at_two().ordered(Verb::Pause)),
-        ("… of which nothing was sent", at_two().ordered(Verb::Pause).answered(Succeeded)),
-        ("Paused before an action, past the pivot", after().ordered(Verb::Pause)),
-        ("Paused before an undo", undoing().ordered(Verb::Pause)),
+        ("Paused before an action, before the pivot", at_two().acted(Verb::Pause)),
+        ("… of which nothing was sent", at_two().acted(Verb::Pause).answered(Succeeded)),
+        ("Paused before an action, past the pivot", after().acted(Verb::Pause)),
+        ("Paused before an undo", undoing().acted(Verb::Pause)),
         ("Completed", undone(after())),
         ("Compensated", undone(undoing())),
     ]
@@ -233,17 +233,17 @@ fn replies_and_wakes() -> String {
     })
 }
 
-fn orders() -> String {
+fn actions() -> String {
     let verbs =
         [Verb::Cancel, Verb::Retry, Verb::Skip, Verb::ResolveDone, Verb::ResolveUndone, Verb::Pause, Verb::Resume];
     let head = ["cancel", "retry", "skip", "resolve-done", "resolve-undone", "pause", "resume"];
-    table(&head, |led| verbs.into_iter().map(|verb| cell(led, &order(verb), led.saga.updated_at)).collect())
+    table(&head, |led| verbs.into_iter().map(|verb| cell(led, &action(verb), led.saga.updated_at)).collect())
 }
 
 /// One test for both, because both rewrite the same file when asked to.
 #[test]
 fn the_tables_are_what_the_machine_does() {
-    for (name, text) in [("table: replies and wakes", replies_and_wakes()), ("table: orders", orders())] {
+    for (name, text) in [("table: replies and wakes", replies_and_wakes()), ("table: actions", actions())] {
         if let Err(error) = check_block(&document(), name, &text) {
             panic!("{error}");
         }

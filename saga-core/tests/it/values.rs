@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use saga_core::definition::{Definition, StepOptions};
-use saga_core::event::{Event, Order, Outcome, Reply, Verb};
+use saga_core::event::{Event, OperatorAction, Outcome, Reply, Verb};
 use saga_core::machine;
 use saga_core::saga::{Cause, DefinitionId, Direction, Resume, Saga, SagaId, State, Wait};
 use saga_core::time::Micros;
@@ -102,7 +102,7 @@ fn a_life_is_the_same_at_any_time() {
             let outcome = Outcome::Succeeded { output: Bytes::from_static(b"done") };
             Event::Reply(Reply { step, direction: Direction::Action, attempt: 1, outcome })
         };
-        let pause = |verb| Event::Order(Order { verb, actor: "ada".to_owned(), reason: "tea".to_owned() });
+        let pause = |verb| Event::Action(OperatorAction { verb, actor: "ada".to_owned(), reason: "tea".to_owned() });
         for (event, after) in [(done(0), 3), (pause(Verb::Pause), 4), (pause(Verb::Resume), 9), (done(1), 11)] {
             let Applied::Moved(moved) = machine::apply(&definition, &saga, &event, Micros(start + after)) else {
                 panic!("{event:?} moves {saga:?}")

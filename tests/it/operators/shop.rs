@@ -8,7 +8,7 @@ use crate::support::stuck::{answered, happen, refused};
 use crate::support::{Dev, wait_for};
 use baton_orchestrator::store::sql::SqlStore;
 use baton_sql::database::DatabaseConfig;
-use saga_core::event::{Event, Order, Outcome, Verb};
+use saga_core::event::{Event, OperatorAction, Outcome, Verb};
 use serde_json::{Value, json};
 use tonic::transport::Endpoint;
 
@@ -79,7 +79,7 @@ impl Shop {
 
     /// Pauses a saga between two attempts, when no command of it is open: no participant's own answer can come later.
     pub async fn halt(&self, number: &str) {
-        let filter = format!("order = {number} AND wait = backoff");
+        let filter = format!("key = {number} AND wait = backoff");
         wait_for(&format!("{filter}, until it is paused"), async || {
             let found = self.json(&["sagas", "list", "--filter", &filter]);
             let Some(saga) = found["sagas"].as_array().and_then(|found| found.first()) else { return false };
@@ -109,8 +109,8 @@ impl Shop {
         let store =
             SqlStore::open(DatabaseConfig::sqlite(dir.path().join("data/orchestrator.db"))).await.expect("open");
         for (_, saga) in placed {
-            let order = Order { verb: Verb::Resume, actor: "test".to_owned(), reason: "goes on".to_owned() };
-            happen(&store, saga, move |_| Event::Order(order.clone())).await;
+            let order = OperatorAction { verb: Verb::Resume, actor: "test".to_owned(), reason: "goes on".to_owned() };
+            happen(&store, saga, move |_| Event::Action(order.clone())).await;
             for outcome in outcomes {
                 answered(&store, saga, outcome.clone()).await;
             }

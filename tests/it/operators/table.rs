@@ -13,7 +13,7 @@ async fn a_waiting_saga_is_found_explained_paused_and_resumed_to_its_end() {
         shop.faults(&[json!({ "fault": "status", "value": 503, "operation": "lookup" })]).await;
         let (number, saga) = shop.place("apple").await;
         wait_for("the provider to be asked in vain", async || {
-            let filter = format!("order = \"{number}\" AND step = payment.verify AND attempt >= 2");
+            let filter = format!("key = \"{number}\" AND step = payment.verify AND attempt >= 2");
             driver.list(&filter, Some("in-doubt")).await == Ok(vec![saga.clone()])
         })
         .await;
@@ -50,7 +50,7 @@ async fn a_waiting_saga_is_found_explained_paused_and_resumed_to_its_end() {
 async fn a_stuck_saga_is_found_explained_and_retried_to_its_end() {
     let (shop, placed) = Shop::open().await.with_stuck(4).await;
     for (left, (driver, (number, saga))) in (1..).zip(shop.drivers().await.into_iter().zip(&placed)) {
-        let filter = format!("order = {number} AND reason = OUT_OF_STOCK");
+        let filter = format!("key = {number} AND reason = OUT_OF_STOCK");
         assert_eq!(driver.list(&filter, Some("stuck")).await, Ok(vec![saga.clone()]));
         assert_eq!(driver.count("state = stuck").await, Ok(5 - left));
         let explained = driver.explain(saga).await.expect("explained");
@@ -85,7 +85,7 @@ async fn every_verb_leads_through_every_way_to_its_end() {
 
     let (shop, placed) = shop.with_unconfirmed(4).await;
     for (driver, (number, saga)) in shop.drivers().await.iter().zip(&placed) {
-        assert_eq!(driver.list(&format!("order = {number}"), Some("stuck")).await, Ok(vec![saga.clone()]));
+        assert_eq!(driver.list(&format!("key = {number}"), Some("stuck")).await, Ok(vec![saga.clone()]));
         let explained = driver.explain(saga).await.expect("explained");
         assert_eq!(explained.legal, words(&["retry", "resolve-done", "skip"]), "{}", explained.text);
         assert_eq!(driver.act("resolve-undone", saga, "x", 0).await, Err(4), "it is stuck in the other direction");

@@ -64,12 +64,12 @@ pub fn document(table: &Table) -> Value {
                     "content": { MEDIA_TYPE: {
                         "schema": { "$ref": "#/components/schemas/Problem" },
                         "example": {
-                            "type": format!("{TYPE}ORDER_REFUSED"),
+                            "type": format!("{TYPE}ACTION_REFUSED"),
                             "title": "Bad Request",
                             "status": 400,
                             "detail": "the saga is not stuck",
                             "code": "FAILED_PRECONDITION",
-                            "reason": "ORDER_REFUSED",
+                            "reason": "ACTION_REFUSED",
                             "domain": "baton.dev",
                             "metadata": { "rule": "NOT_STUCK" },
                         },

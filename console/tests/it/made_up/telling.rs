@@ -32,10 +32,10 @@ impl MadeUp {
                 ]
             })
             .collect();
-        spans.push(span(3_961, 2_000, Does::Paused, 3, End::Ordered));
+        spans.push(span(3_961, 2_000, Does::Paused, 3, End::Operator));
         spans.push(span(2_000, 600, Does::Attempt, 4, End::Rejected));
         spans.push(span(600, 0, Does::Stuck, 4, End::Unspecified));
-        let order = |seconds, verb: wire::SagaVerb| wire::TimelineOrder {
+        let action = |seconds, verb: wire::SagaVerb| wire::TimelineAction {
             event_time: ago(seconds),
             verb: verb.into(),
             actor: self.text("ada"),
@@ -64,7 +64,7 @@ impl MadeUp {
                 lane("order.open", "undo", vec![span(3_990, 3_988, Does::Attempt, 1, End::Succeeded)], Left::Done),
                 lane("payment.taken", "undo", spans, Left::Unspecified),
             ],
-            orders: vec![order(3_961, wire::SagaVerb::Pause), order(2_000, wire::SagaVerb::Resume)],
+            actions: vec![action(3_961, wire::SagaVerb::Pause), action(2_000, wire::SagaVerb::Resume)],
             entries: Vec::new(),
             gap: self.text(""),
             payloads: vec![wire::SagaPayload {

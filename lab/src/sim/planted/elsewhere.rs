@@ -86,5 +86,10 @@ pub const ELSEWHERE: &[Elsewhere] = &[
     table("moves-after-the-end", "a saga that has ended moves", "I11", "moves_after_the_end"),
     table("acts-after-unwinding", "an action is sent while the saga unwinds", "I8", "acts_after_unwinding"),
     table("forgets-the-deadline", "an active saga has no deadline", "I17", "forgets_the_deadline"),
-    table("loses-an-order", "an operator's order is missing in the journal", "I12", "loses_an_order_from_the_journal"),
+    table(
+        "loses-an-action",
+        "an operator's action is missing in the journal",
+        "I12",
+        "loses_an_action_from_the_journal",
+    ),
 ];

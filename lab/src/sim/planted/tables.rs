@@ -56,7 +56,7 @@ pub(super) fn no_deadline_after_retry(definition: &Definition, saga: &Saga, even
 pub(super) fn undo_past_the_pivot(definition: &Definition, saga: &Saga, event: &Event, now: Micros) -> Applied {
     let past = matches!(saga.state, State::Running { step, .. } if definition.is_past_pivot(step));
     match event {
-        Event::Order(order) if order.verb == Verb::Cancel && past => {
+        Event::Action(order) if order.verb == Verb::Cancel && past => {
             let mut earlier = saga.clone();
             if let (State::Running { step, .. }, Some(pivot)) = (&mut earlier.state, definition.pivot()) {
                 *step = pivot;

@@ -7,7 +7,7 @@ pub use next::Next;
 pub use walk::{End, MAX_STATES, Prospect};
 
 use saga_core::definition::Definition;
-use saga_core::event::{Event, Order, Verb};
+use saga_core::event::{Event, OperatorAction, Verb};
 use saga_core::machine::{self, BrokenInvariant};
 use saga_core::saga::Saga;
 use saga_core::time::Micros;
@@ -20,7 +20,7 @@ pub const VERBS: [Verb; 7] =
 /// An act that the machine would accept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Act {
-    /// What is ordered.
+    /// What it does.
     pub verb: Verb,
     /// What it brings about at once.
     pub next: Next,
@@ -31,7 +31,7 @@ pub struct Act {
 /// An act that the machine would refuse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RefusedAct {
-    /// What is ordered.
+    /// What it does.
     pub verb: Verb,
     /// The rule it would break.
     pub rule: Refused,
@@ -46,7 +46,7 @@ pub struct Acts {
     pub refused: Vec<RefusedAct>,
 }
 
-/// What ordering `verb` now would do, without doing it.
+/// What doing `verb` now would do, without doing it.
 ///
 /// # Errors
 /// [`Refused`] is the rule it would break.
@@ -54,12 +54,12 @@ pub struct Acts {
 /// # Panics
 /// If the saga breaks an invariant, as [`machine::apply`] does: [`machine::check`] comes first.
 pub fn ask(definition: &Definition, saga: &Saga, verb: Verb, now: Micros) -> Result<Transition, Refused> {
-    let event = Event::Order(Order { verb, actor: String::new(), reason: String::new() });
+    let event = Event::Action(OperatorAction { verb, actor: String::new(), reason: String::new() });
     match machine::apply(definition, saga, &event, now) {
         Applied::Moved(transition) => Ok(transition),
         Applied::Refused(rule) => Err(rule),
-        // Orders are never ignored: one of the laws that `saga_testing::exhaust` checks. If one were, the saga would have
-        // to be where nothing can be ordered any more.
+        // Actions are never ignored: one of the laws that `saga_testing::exhaust` checks. If one were, the saga would have
+        // to be where nothing can be done any more.
         Applied::Ignored(_) => Err(Refused::Ended),
     }
 }

@@ -7,7 +7,7 @@
 
 use crate::half::position;
 use saga_core::definition::{Definition, Step};
-use saga_core::event::{Event, Order, Outcome, Reply, Verb};
+use saga_core::event::{Event, OperatorAction, Outcome, Reply, Verb};
 use saga_core::machine;
 use saga_core::retry::RetryPolicy;
 use saga_core::saga::{Direction, Saga, State, StepIndex, Wait};
@@ -105,7 +105,7 @@ fn events(saga: &Saga) -> Vec<Event> {
         Outcome::Unavailable { reason: words(), message: words() },
     ];
     let replies = outcomes.map(|outcome| Event::Reply(Reply { step, direction, attempt, outcome }));
-    let resume = Event::Order(Order { verb: Verb::Resume, actor: words(), reason: words() });
+    let resume = Event::Action(OperatorAction { verb: Verb::Resume, actor: words(), reason: words() });
     replies.into_iter().chain([Event::Wake, resume]).collect()
 }
 

@@ -1,9 +1,9 @@
-//! What happened, one sentence for each half-step and each order, from the timeline.
+//! What happened, one sentence for each half-step and each action, from the timeline.
 
 use super::{Case, phrases};
 use crate::half::Half;
 use crate::moment::{rfc3339, spoken};
-use crate::timeline::{Bare, Ended, Lane, LaneOutcome, Ordered, Said, Timeline};
+use crate::timeline::{ActionTaken, Bare, Ended, Lane, LaneOutcome, Said, Timeline};
 use saga_core::event::Verb;
 use saga_core::machine::TIMEOUT;
 use saga_core::saga::{Direction, Saga, StepIndex};
@@ -18,7 +18,7 @@ const MAX_BARE: usize = 20;
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Past {
-    /// When: the end of a half-step, the moment of an order.
+    /// When: the end of a half-step, the moment of an action.
     pub at: Micros,
     /// The half-step it is about, if it is about one.
     pub half: Option<Half>,
@@ -36,8 +36,8 @@ pub(super) fn past(timeline: &Timeline, saga: &Saga) -> Vec<Past> {
         told.push(Past { at: timeline.from, half: None, attempts: 0, sentence });
     }
     told.extend(timeline.lanes.iter().filter_map(|lane| of_lane(lane, timeline)));
-    told.extend(timeline.orders.iter().filter_map(of_order));
-    // Stable: a half-step stands before the order that came at the moment it ended.
+    told.extend(timeline.actions.iter().filter_map(of_action));
+    // Stable: a half-step stands before the action that came at the moment it ended.
     told.sort_by_key(|past| past.at);
     if let Some(end) = timeline.end {
         let took = spoken(timeline.to.since(timeline.from));
@@ -101,7 +101,7 @@ fn of_lane(lane: &Lane, timeline: &Timeline) -> Option<Past> {
         LaneOutcome::ByHand(verb) => {
             let who = by(timeline, to, *verb);
             let after = if lost.is_empty() { String::new() } else { format!(", after {lost}") };
-            format!("{who} ordered {} of {half}{after}.", verb.as_str())
+            format!("{who} chose {} of {half}{after}.", verb.as_str())
         }
         LaneOutcome::Open => return of_open_lane(lane, &lost),
     };
@@ -120,7 +120,7 @@ fn of_open_lane(lane: &Lane, lost: &str) -> Option<Past> {
         | Ended::TimedOut
         | Ended::SentAgain
         | Ended::Deadline
-        | Ended::Ordered(_) => None,
+        | Ended::ByOperator(_) => None,
     });
     let last = lane.spans.iter().rev().find(|span| span.ended != Ended::Open)?;
     let (at, sentence) = match (refused, lost.is_empty()) {
@@ -154,7 +154,7 @@ fn lost(lane: &Lane) -> String {
             | Ended::Rejected(..)
             | Ended::SentAgain
             | Ended::Deadline
-            | Ended::Ordered(_) => continue,
+            | Ended::ByOperator(_) => continue,
         };
         match reasons.iter_mut().find(|(known, _)| *known == reason) {
             Some((_, count)) => *count += 1,
@@ -173,25 +173,25 @@ fn lost(lane: &Lane) -> String {
 }
 
 fn by(timeline: &Timeline, at: Micros, verb: Verb) -> String {
-    let order = timeline.orders.iter().find(|order| order.at == at && order.verb == verb);
-    order.map_or_else(|| "an operator".to_owned(), |order| actor(&order.actor))
+    let action = timeline.actions.iter().find(|action| action.at == at && action.verb == verb);
+    action.map_or_else(|| "an operator".to_owned(), |action| actor(&action.actor))
 }
 
 fn actor(name: &str) -> String {
     if name.is_empty() { "an operator".to_owned() } else { name.to_owned() }
 }
 
-/// Orders that ended a half-step are told with it.
-fn of_order(order: &Ordered) -> Option<Past> {
-    let half = order.half.as_ref()?;
-    let who = actor(&order.actor);
-    let sentence = match order.verb {
+/// Actions that ended a half-step are told with it.
+fn of_action(action: &ActionTaken) -> Option<Past> {
+    let half = action.half.as_ref()?;
+    let who = actor(&action.actor);
+    let sentence = match action.verb {
         Verb::Cancel | Verb::Skip | Verb::ResolveDone | Verb::ResolveUndone => return None,
-        Verb::Retry => format!("{who} ordered another attempt at {half} at {}: {}.", rfc3339(order.at), order.why),
-        Verb::Pause => format!("{who} paused the saga at {half} at {}: {}.", rfc3339(order.at), order.why),
-        Verb::Resume => format!("{who} resumed the saga at {half} at {}: {}.", rfc3339(order.at), order.why),
+        Verb::Retry => format!("{who} asked for another attempt at {half} at {}: {}.", rfc3339(action.at), action.why),
+        Verb::Pause => format!("{who} paused the saga at {half} at {}: {}.", rfc3339(action.at), action.why),
+        Verb::Resume => format!("{who} resumed the saga at {half} at {}: {}.", rfc3339(action.at), action.why),
     };
-    Some(Past { at: order.at, half: Some(half.clone()), attempts: 0, sentence })
+    Some(Past { at: action.at, half: Some(half.clone()), attempts: 0, sentence })
 }
 
 fn of_bare(bare: &Bare) -> Past {
@@ -209,7 +209,7 @@ fn of_bare(bare: &Bare) -> Past {
         Said::Unavailable(step, direction, attempt, reason) => {
             format!("attempt {attempt} of {} brought no answer: {reason}", half(step, direction))
         }
-        Said::Ordered(verb, name, _) => format!("{} ordered {}", actor(name), verb.as_str()),
+        Said::Action(verb, name, _) => format!("{} chose {}", actor(name), verb.as_str()),
     };
     let sentence = format!("Entry {} says that at {} {what}.", bare.version, rfc3339(bare.at));
     Past { at: bare.at, half: None, attempts: 0, sentence }

@@ -1,7 +1,7 @@
 //! One comparison given its type: which operators and values a field takes.
 
 use super::error::{FilterError, Flaw, found};
-use super::expr::{Compare, Order, Term, TextTest, When};
+use super::expr::{Compare, Inequality, Term, TextTest, When};
 use super::facts::{StateKind, WaitKind};
 use super::field::{Field, NumberField, TextField, TimeField};
 use super::lexer::{Literal, Operator};
@@ -9,7 +9,7 @@ use super::literal::Span;
 use crate::moment::parse_rfc3339;
 use strsim::levenshtein;
 
-const ORDERS: &str = "<, <=, > or >=";
+const INEQUALITIES: &str = "<, <=, > or >=";
 const STATES: &str = "running, compensating, stuck, paused, completed or compensated";
 
 /// One comparison as written.
@@ -32,9 +32,9 @@ impl Asked {
                 self.choice(WaitKind::ALL, WaitKind::as_str, "reply, backoff or none").map(|wait| Term::Wait(is, wait))
             }
             Field::Age => {
-                let order = self.order()?;
+                let inequality = self.inequality()?;
                 let span = Span::parse(&self.value.text).filter(|span| *span >= Span::ZERO);
-                span.map(|span| Term::Age(order, span))
+                span.map(|span| Term::Age(inequality, span))
                     .ok_or_else(|| self.refused("a duration like 5m, 90s, 2h or 7d", None))
             }
             Field::Text(field) => self.text(field),
@@ -89,7 +89,7 @@ impl Asked {
             TextField::Step
             | TextField::Definition
             | TextField::Reason
-            | TextField::Order
+            | TextField::BusinessKey
             | TextField::Attribute(_) => Ok(Term::Text(field, test, self.value.text)),
         }
     }
@@ -98,10 +98,10 @@ impl Asked {
         let compare = match self.operator {
             Operator::Equal | Operator::Has => Compare::Equal,
             Operator::NotEqual => Compare::NotEqual,
-            Operator::Less => Compare::Ordered(Order::Less),
-            Operator::AtMost => Compare::Ordered(Order::AtMost),
-            Operator::More => Compare::Ordered(Order::More),
-            Operator::AtLeast => Compare::Ordered(Order::AtLeast),
+            Operator::Less => Compare::Inequality(Inequality::Less),
+            Operator::AtMost => Compare::Inequality(Inequality::AtMost),
+            Operator::More => Compare::Inequality(Inequality::More),
+            Operator::AtLeast => Compare::Inequality(Inequality::AtLeast),
         };
         let digits = self.value.text.bytes().all(|b| b.is_ascii_digit());
         match self.value.text.parse() {
@@ -113,26 +113,26 @@ impl Asked {
     fn time(self, field: TimeField) -> Result<Term, FilterError> {
         if field == TimeField::NextWake && self.value.text == "overdue" {
             return match self.operator {
-                Operator::Equal | Operator::Has => Ok(Term::Time(field, Order::AtMost, When::FromNow(Span::ZERO))),
+                Operator::Equal | Operator::Has => Ok(Term::Time(field, Inequality::AtMost, When::FromNow(Span::ZERO))),
                 Operator::NotEqual | Operator::Less | Operator::AtMost | Operator::More | Operator::AtLeast => {
                     Err(self.operator("= or : where overdue follows"))
                 }
             };
         }
-        let order = self.order()?;
+        let inequality = self.inequality()?;
         let from_now = || Span::parse(&self.value.text).map(When::FromNow);
         let when = parse_rfc3339(&self.value.text).map(When::At).or_else(from_now);
         let expected = "a time like 2026-11-27T09:00:00Z, or a duration from now like 5m or -5m";
-        when.map(|when| Term::Time(field, order, when)).ok_or_else(|| self.refused(expected, None))
+        when.map(|when| Term::Time(field, inequality, when)).ok_or_else(|| self.refused(expected, None))
     }
 
-    fn order(&self) -> Result<Order, FilterError> {
+    fn inequality(&self) -> Result<Inequality, FilterError> {
         match self.operator {
-            Operator::Less => Ok(Order::Less),
-            Operator::AtMost => Ok(Order::AtMost),
-            Operator::More => Ok(Order::More),
-            Operator::AtLeast => Ok(Order::AtLeast),
-            Operator::Equal | Operator::NotEqual | Operator::Has => Err(self.operator(ORDERS)),
+            Operator::Less => Ok(Inequality::Less),
+            Operator::AtMost => Ok(Inequality::AtMost),
+            Operator::More => Ok(Inequality::More),
+            Operator::AtLeast => Ok(Inequality::AtLeast),
+            Operator::Equal | Operator::NotEqual | Operator::Has => Err(self.operator(INEQUALITIES)),
         }
     }
 

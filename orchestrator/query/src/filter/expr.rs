@@ -32,9 +32,9 @@ pub enum Term {
     /// A number compared.
     Number(NumberField, Compare, u32),
     /// `age` compared.
-    Age(Order, Span),
+    Age(Inequality, Span),
     /// A moment compared.
-    Time(TimeField, Order, When),
+    Time(TimeField, Inequality, When),
     /// `field:*`: the saga has one. Every saga has one of most fields; of those no filter can be written so.
     Present(Field),
 }
@@ -57,13 +57,13 @@ pub enum Compare {
     Equal,
     /// `!=`.
     NotEqual,
-    /// One of the four that order.
-    Ordered(Order),
+    /// One of the four inequalities.
+    Inequality(Inequality),
 }
 
-/// The four comparisons that order.
+/// The four inequalities.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Order {
+pub enum Inequality {
     /// `<`.
     Less,
     /// `<=`.
@@ -94,7 +94,7 @@ impl When {
     }
 }
 
-impl Order {
+impl Inequality {
     /// How it is written, in filters and in SQL.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -145,7 +145,7 @@ impl Compare {
         match self {
             Self::Equal => "=",
             Self::NotEqual => "!=",
-            Self::Ordered(order) => order.as_str(),
+            Self::Inequality(inequality) => inequality.as_str(),
         }
     }
 
@@ -153,7 +153,7 @@ impl Compare {
         match self {
             Self::Equal => Self::NotEqual,
             Self::NotEqual => Self::Equal,
-            Self::Ordered(order) => Self::Ordered(order.negated()),
+            Self::Inequality(inequality) => Self::Inequality(inequality.negated()),
         }
     }
 
@@ -161,7 +161,7 @@ impl Compare {
         match self {
             Self::Equal => left == right,
             Self::NotEqual => left != right,
-            Self::Ordered(order) => order.holds(left, right),
+            Self::Inequality(inequality) => inequality.holds(left, right),
         }
     }
 }
@@ -210,8 +210,8 @@ impl fmt::Display for Term {
             Self::Text(field, TextTest::IsNot, text) => write!(f, "{} != {}", field.name(), Quoted(text)),
             Self::Text(field, TextTest::Begins, text) => write!(f, "{}:{}", field.name(), Quoted(text)),
             Self::Number(field, compare, number) => write!(f, "{} {} {number}", field.name(), compare.as_str()),
-            Self::Age(order, span) => write!(f, "age {} {span}", order.as_str()),
-            Self::Time(field, order, when) => write!(f, "{} {} {when}", field.name(), order.as_str()),
+            Self::Age(inequality, span) => write!(f, "age {} {span}", inequality.as_str()),
+            Self::Time(field, inequality, when) => write!(f, "{} {} {when}", field.name(), inequality.as_str()),
             Self::Present(field) => write!(f, "{}:*", field.name()),
         }
     }

@@ -59,7 +59,7 @@ pub enum TextField {
     /// Stable reason of what went wrong; a saga may have two, why it unwinds, and why it is stuck or tries again.
     Reason,
     /// Business key.
-    Order,
+    BusinessKey,
     /// Trace it runs under.
     TraceId,
     /// What its definition declares under this name; a saga may have several values, or none.
@@ -98,7 +98,7 @@ impl Field {
         Self::Wait,
         Self::Time(TimeField::NextWake),
         Self::Text(TextField::Reason),
-        Self::Text(TextField::Order),
+        Self::Text(TextField::BusinessKey),
         Self::Text(TextField::TraceId),
         Self::Time(TimeField::CreatedAt),
         Self::Time(TimeField::UpdatedAt),
@@ -127,7 +127,7 @@ impl Field {
             Self::Text(TextField::Step) => "the step it is at, none at an end: step = room.book, step:room",
             Self::Text(TextField::Definition) => "name of its definition: definition = order",
             Self::Text(TextField::Reason) => "why it tries again, unwinds or is stuck: reason = ROOM_TAKEN",
-            Self::Text(TextField::Order) => "business key: order = ORD-1",
+            Self::Text(TextField::BusinessKey) => "business key: key = ORD-1",
             Self::Text(TextField::TraceId) => {
                 "trace it runs under, 32 hex digits: trace_id = 4bf92f3577b34da6a3ce929d0e0e4736, trace_id:4bf9"
             }
@@ -177,7 +177,7 @@ impl Field {
 /// What the services call the same things, and what people do.
 const OTHER_WORDS: [(&str, Field); 13] = [
     ("status", Field::State),
-    ("business_key", Field::Text(TextField::Order)),
+    ("business_key", Field::Text(TextField::BusinessKey)),
     ("version", Field::Number(NumberField::DefinitionVersion)),
     ("attempts", Field::Number(NumberField::Attempt)),
     ("retries", Field::Number(NumberField::Attempt)),
@@ -199,7 +199,7 @@ impl TextField {
             Self::Step => "step",
             Self::Definition => "definition",
             Self::Reason => "reason",
-            Self::Order => "order",
+            Self::BusinessKey => "key",
             Self::TraceId => "trace_id",
             Self::Attribute(name) => name,
         }
@@ -240,7 +240,7 @@ mod tests {
             ("State", Some("state")),
             ("sate", Some("state")),
             ("created", Some("created_at")),
-            ("business_key", Some("order")),
+            ("business_key", Some("key")),
             ("definition_versoin", Some("definition_version")),
             ("nextwake", Some("next_wake")),
             ("regoin", Some("region")),

@@ -33,19 +33,19 @@ fn holds(term: &Term, facts: &Facts, now: Micros) -> bool {
         }
         Term::Number(NumberField::Attempt, compare, number) => compare.holds(&facts.attempt, number),
         // So that no difference of two times can overflow: an age is as much as the start lies before now.
-        Term::Age(order, span) => order.reversed().holds(&facts.created_at, &span.before(now)),
-        Term::Time(field, order, when) => {
+        Term::Age(inequality, span) => inequality.reversed().holds(&facts.created_at, &span.before(now)),
+        Term::Time(field, inequality, when) => {
             let at = match field {
                 TimeField::CreatedAt => Some(facts.created_at),
                 TimeField::UpdatedAt => Some(facts.updated_at),
                 TimeField::NextWake => facts.wake_at,
             };
-            at.is_some_and(|at| order.holds(&at, &when.resolve(now)))
+            at.is_some_and(|at| inequality.holds(&at, &when.resolve(now)))
         }
         Term::Present(Field::Time(TimeField::NextWake)) => facts.wake_at.is_some(),
         Term::Present(Field::Text(field)) => match field {
             // Empty ones stand for none.
-            TextField::Order | TextField::TraceId => values(field, facts).iter().any(|value| !value.is_empty()),
+            TextField::BusinessKey | TextField::TraceId => values(field, facts).iter().any(|value| !value.is_empty()),
             TextField::Step | TextField::Definition | TextField::Reason | TextField::Attribute(_) => {
                 !values(field, facts).is_empty()
             }
@@ -65,7 +65,7 @@ fn values<'a>(field: &TextField, facts: &'a Facts) -> Vec<&'a str> {
         TextField::Step => facts.step.iter().map(String::as_str).collect(),
         TextField::Definition => vec![&facts.definition],
         TextField::Reason => facts.reasons.iter().map(String::as_str).collect(),
-        TextField::Order => vec![&facts.business_key],
+        TextField::BusinessKey => vec![&facts.business_key],
         TextField::TraceId => vec![&facts.trace_id],
         TextField::Attribute(name) => {
             let own = facts.attributes.iter().filter(|attribute| attribute.name == *name);

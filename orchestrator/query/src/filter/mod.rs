@@ -35,7 +35,7 @@ mod sql;
 mod sql_terms;
 
 pub use error::{FilterError, Flaw};
-pub use expr::{Compare, Expr, Order, Term, TextTest, When};
+pub use expr::{Compare, Expr, Inequality, Term, TextTest, When};
 pub use facts::{Beside, Facts, StateKind, WaitKind};
 pub use field::{
     Attribute, Field, MAX_ATTRIBUTE_NAME, MAX_ATTRIBUTE_VALUE, NumberField, TextField, TimeField, is_attribute_name,

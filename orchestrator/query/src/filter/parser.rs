@@ -134,7 +134,7 @@ impl Parser<'_> {
             let followed = matches!(self.lexer.peek().1, Token::Operator(_));
             let nearest = Field::nearest(word, self.attributes);
             if !followed && nearest.is_none() {
-                return Err(self.expected(at, "a field, an operator and a value, as in order = ORD-1"));
+                return Err(self.expected(at, "a field, an operator and a value, as in key = ORD-1"));
             }
             let attributes = self.attributes.iter().map(|name| (*name).to_owned()).collect();
             return Err(FilterError { at, flaw: Flaw::UnknownField { found: found(word), nearest, attributes } });

@@ -1,6 +1,6 @@
 //! One comparison as a condition over columns, or the nearest condition that selects no less.
 
-use super::expr::{Compare, Order, Term, TextTest};
+use super::expr::{Compare, Inequality, Term, TextTest};
 use super::facts::StateKind;
 use super::field::{Field, NumberField, TextField, TimeField};
 use super::sql::{Arg, Dialect, Piece, States, Translation};
@@ -32,15 +32,17 @@ pub(super) fn term(term: &Term, positive: bool, translation: &Translation<'_>) -
             };
             let sign = match if positive { *compare } else { compare.negated() } {
                 Compare::NotEqual => "<>",
-                other @ (Compare::Equal | Compare::Ordered(_)) => other.as_str(),
+                other @ (Compare::Equal | Compare::Inequality(_)) => other.as_str(),
             };
             (Piece::sql(format!("{column} {sign} ?"), vec![Arg::Int(i64::from(*number))]), true)
         }
-        Term::Age(order, span) => {
-            let order = if positive { *order } else { order.negated() };
-            (compared("created_at", order.reversed(), span.before(translation.now)), true)
+        Term::Age(inequality, span) => {
+            let inequality = if positive { *inequality } else { inequality.negated() };
+            (compared("created_at", inequality.reversed(), span.before(translation.now)), true)
         }
-        Term::Time(field, order, when) => (time(*field, *order, when.resolve(translation.now), positive), true),
+        Term::Time(field, inequality, when) => {
+            (time(*field, *inequality, when.resolve(translation.now), positive), true)
+        }
         Term::Present(Field::Time(TimeField::NextWake)) => {
             (States::of([StateKind::Running, StateKind::Compensating]).piece(positive), true)
         }
@@ -60,27 +62,27 @@ pub(super) fn term(term: &Term, positive: bool, translation: &Translation<'_>) -
     }
 }
 
-fn compared(column: &str, order: Order, at: Micros) -> Piece {
-    Piece::sql(format!("{column} {} ?", order.as_str()), vec![Arg::Int(at.0)])
+fn compared(column: &str, inequality: Inequality, at: Micros) -> Piece {
+    Piece::sql(format!("{column} {} ?", inequality.as_str()), vec![Arg::Int(at.0)])
 }
 
-fn time(field: TimeField, order: Order, at: Micros, positive: bool) -> Piece {
-    let order_now = if positive { order } else { order.negated() };
+fn time(field: TimeField, inequality: Inequality, at: Micros, positive: bool) -> Piece {
+    let inequality_now = if positive { inequality } else { inequality.negated() };
     match (field, positive) {
-        (TimeField::CreatedAt, _) => compared("created_at", order_now, at),
-        (TimeField::UpdatedAt, _) => compared("updated_at", order_now, at),
+        (TimeField::CreatedAt, _) => compared("created_at", inequality_now, at),
+        (TimeField::UpdatedAt, _) => compared("updated_at", inequality_now, at),
         (TimeField::NextWake, true) => {
             // The index knows the second. Cutting a time down to its second keeps the order of any two.
             let second = Arg::Int(at.0 / 1_000_000);
-            let rough = match order {
-                Order::Less | Order::AtMost => "<=",
-                Order::More | Order::AtLeast => ">=",
+            let rough = match inequality {
+                Inequality::Less | Inequality::AtMost => "<=",
+                Inequality::More | Inequality::AtLeast => ">=",
             };
-            let condition = format!("(wake_second {rough} ? AND wake_at {} ?)", order.as_str());
+            let condition = format!("(wake_second {rough} ? AND wake_at {} ?)", inequality.as_str());
             Piece::few(condition, vec![second, Arg::Int(at.0)])
         }
         (TimeField::NextWake, false) => {
-            let condition = format!("(wake_at IS NULL OR wake_at {} ?)", order_now.as_str());
+            let condition = format!("(wake_at IS NULL OR wake_at {} ?)", inequality_now.as_str());
             Piece::sql(condition, vec![Arg::Int(at.0)])
         }
     }
@@ -97,7 +99,7 @@ fn present(field: &TextField, positive: bool, translation: &Translation<'_>) -> 
             let states = if positive { States::of(WITH_REASON) } else { States::of(ALWAYS_WITH_REASON) };
             (states.piece(positive), false)
         }
-        TextField::Order => (filled("business_key", positive, translation.dialect), true),
+        TextField::BusinessKey => (filled("business_key", positive, translation.dialect), true),
         TextField::TraceId => (filled("traceparent", positive, translation.dialect), true),
         TextField::Definition => (always(positive), true),
         TextField::Attribute(_) => (Piece::everything(), false),
@@ -191,7 +193,7 @@ fn text(field: &TextField, test: Test<'_>, positive: bool, translation: &Transla
     let dialect = translation.dialect;
     match field {
         TextField::Definition => (test.on("definition", positive, dialect), true),
-        TextField::Order => {
+        TextField::BusinessKey => {
             let piece = test.on("business_key", positive, dialect);
             (if positive && matches!(test, Test::Is(_)) { piece.into_few() } else { piece }, true)
         }

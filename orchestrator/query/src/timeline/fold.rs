@@ -42,8 +42,8 @@ pub enum Said {
     Unavailable(StepIndex, Direction, u32, String),
     /// Time was up.
     Woken,
-    /// An operator ordered something: what, who, why.
-    Ordered(Verb, String, String),
+    /// An operator acted: what, who, why.
+    Action(Verb, String, String),
 }
 
 impl Bare {
@@ -51,8 +51,8 @@ impl Bare {
         let said = match &entry.record {
             Record::Started { .. } => Said::Started,
             Record::Moved(Event::Wake) => Said::Woken,
-            Record::Moved(Event::Order(order)) => {
-                Said::Ordered(order.verb, inert::words(&order.actor), inert::words(&order.reason))
+            Record::Moved(Event::Action(action)) => {
+                Said::Action(action.verb, inert::words(&action.actor), inert::words(&action.reason))
             }
             Record::Moved(Event::Reply(reply)) => {
                 let (step, direction, attempt) = (reply.step, reply.direction, reply.attempt);

@@ -1,7 +1,7 @@
 //! Moves sorted into lanes: the time between two moves is a span of the half-step that was at work.
 
 use super::fold::{Folded, Move};
-use super::{Doing, Ended, Lane, LaneOutcome, Ordered, Span, Timeline};
+use super::{ActionTaken, Doing, Ended, Lane, LaneOutcome, Span, Timeline};
 use crate::acts::End;
 use crate::half::{Half, position};
 use crate::inert;
@@ -19,7 +19,7 @@ pub(super) fn draw(definition: Option<&Definition>, folded: Folded<'_>, now: Mic
         to: now.max(from),
         end: None,
         lanes: Vec::new(),
-        orders: Vec::new(),
+        actions: Vec::new(),
         bare: folded.bare,
         broken: folded.broken,
     };
@@ -39,12 +39,12 @@ pub(super) fn draw(definition: Option<&Definition>, folded: Folded<'_>, now: Mic
 impl Timeline {
     fn moved(&mut self, definition: &Definition, before: &Saga, event: &Event, step: &Move<'_>) {
         let Some((half, attempt)) = Half::of(definition, before) else { return };
-        if let Event::Order(order) = event {
-            self.orders.push(Ordered {
+        if let Event::Action(action) = event {
+            self.actions.push(ActionTaken {
                 at: step.entry.at,
-                verb: order.verb,
-                actor: inert::words(&order.actor),
-                why: inert::words(&order.reason),
+                verb: action.verb,
+                actor: inert::words(&action.actor),
+                why: inert::words(&action.reason),
                 half: Some(half.clone()),
             });
         }
@@ -125,7 +125,7 @@ fn ended(event: &Event, before: &Saga, is_late: bool) -> Ended {
             Doing::Attempt(_) => Ended::TimedOut,
             Doing::Backoff(_) | Doing::Stuck | Doing::Paused => Ended::SentAgain,
         },
-        Event::Order(order) => Ended::Ordered(order.verb),
+        Event::Action(action) => Ended::ByOperator(action.verb),
     }
 }
 
@@ -140,9 +140,9 @@ fn outcome(event: &Event, is_late: bool) -> LaneOutcome {
         },
         Event::Wake if is_late => LaneOutcome::Deadline,
         Event::Wake => LaneOutcome::GivenUp(TIMEOUT.to_owned()),
-        Event::Order(order) => match order.verb {
+        Event::Action(action) => match action.verb {
             Verb::Cancel => LaneOutcome::Cancelled,
-            Verb::Skip | Verb::ResolveDone | Verb::ResolveUndone => LaneOutcome::ByHand(order.verb),
+            Verb::Skip | Verb::ResolveDone | Verb::ResolveUndone => LaneOutcome::ByHand(action.verb),
             // They only leave a half-step whose saga's deadline has passed meanwhile.
             Verb::Retry | Verb::Resume | Verb::Pause => LaneOutcome::Deadline,
         },

@@ -1,4 +1,4 @@
-//! A saga's steps and undos over time, from its journal: what was attempted, waited for, answered and ordered.
+//! A saga's steps and undos over time, from its journal: what was attempted, waited for, answered and done by operators.
 //!
 //! A journal that this build cannot follow to its end is shown as far as it goes, and what comes after it as bare entries:
 //! a timeline never goes blank.
@@ -27,8 +27,8 @@ pub struct Timeline {
     pub end: Option<End>,
     /// One for each half-step that was at work, in the order in which they began.
     pub lanes: Vec<Lane>,
-    /// What operators ordered, in order.
-    pub orders: Vec<Ordered>,
+    /// What operators did, in order.
+    pub actions: Vec<ActionTaken>,
     /// Entries of which it is unknown where they led, in order; empty for a whole journal.
     pub bare: Vec<Bare>,
     /// Why they are.
@@ -91,8 +91,8 @@ pub enum Ended {
     SentAgain,
     /// The saga's own deadline passed.
     Deadline,
-    /// An operator's order.
-    Ordered(Verb),
+    /// An operator's action.
+    ByOperator(Verb),
 }
 
 /// How a saga left a half-step.
@@ -114,9 +114,9 @@ pub enum LaneOutcome {
     ByHand(Verb),
 }
 
-/// An operator's order that moved the saga.
+/// An operator's action that moved the saga.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ordered {
+pub struct ActionTaken {
     /// When.
     pub at: Micros,
     /// What.

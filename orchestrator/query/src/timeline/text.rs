@@ -6,7 +6,7 @@
 //! hotel.book            ==?...==?......==x       refused NO_ROOM
 //! ```
 
-use super::{Bare, Doing, Ended, Lane, LaneOutcome, Ordered, Said, Span, Timeline};
+use super::{ActionTaken, Bare, Doing, Ended, Lane, LaneOutcome, Said, Span, Timeline};
 use crate::moment::{rfc3339, spoken};
 use saga_core::saga::Direction;
 use saga_core::time::Micros;
@@ -31,7 +31,7 @@ const LEGEND: [(char, &str); 8] = [
 
 /// The timeline in lines of at most `width` characters, 20 to 400; what is narrower or wider is drawn at the nearest.
 ///
-/// Lanes stand in the order in which they began, each with its outcome; below them what operators ordered.
+/// Lanes stand in the order in which they began, each with its outcome; below them what operators did.
 #[must_use]
 pub fn text(timeline: &Timeline, width: usize) -> String {
     let width = width.clamp(*WIDTHS.start(), *WIDTHS.end());
@@ -50,7 +50,7 @@ pub fn text(timeline: &Timeline, width: usize) -> String {
         let line = format!("{label:label_width$} {bar:bar_width$} {}", fit(outcome, outcome_width));
         lines.push(line.trim_end().to_owned());
     }
-    lines.extend(timeline.orders.iter().map(|order| fit(&ordered(timeline, order), width)));
+    lines.extend(timeline.actions.iter().map(|action| fit(&action_line(timeline, action), width)));
     if let Some(why) = &timeline.broken {
         lines.push(fit(&format!("{} entries cannot be followed: {why}", timeline.bare.len()), width));
         let skipped = timeline.bare.len().saturating_sub(MAX_BARE);
@@ -148,7 +148,7 @@ fn mark(span: &Span) -> Option<char> {
         Ended::Succeeded(_) => Some('+'),
         Ended::Rejected(..) => Some('x'),
         Ended::Unavailable(_) | Ended::TimedOut => Some('?'),
-        Ended::SentAgain | Ended::Deadline | Ended::Ordered(_) => None,
+        Ended::SentAgain | Ended::Deadline | Ended::ByOperator(_) => None,
     }
 }
 
@@ -156,10 +156,10 @@ fn telling(mark: char) -> usize {
     " .=~!?>x+".find(mark).unwrap_or(0)
 }
 
-fn ordered(timeline: &Timeline, order: &Ordered) -> String {
-    let at = order.half.as_ref().map(|half| format!(" at {half}")).unwrap_or_default();
-    let why = if order.why.is_empty() { String::new() } else { format!(": {}", order.why) };
-    format!("{} {} by {}{at}{why}", after(timeline, order.at), order.verb.as_str(), order.actor)
+fn action_line(timeline: &Timeline, action: &ActionTaken) -> String {
+    let at = action.half.as_ref().map(|half| format!(" at {half}")).unwrap_or_default();
+    let why = if action.why.is_empty() { String::new() } else { format!(": {}", action.why) };
+    format!("{} {} by {}{at}{why}", after(timeline, action.at), action.verb.as_str(), action.actor)
 }
 
 fn said(timeline: &Timeline, bare: &Bare) -> String {
@@ -174,7 +174,7 @@ fn said(timeline: &Timeline, bare: &Bare) -> String {
         Said::Unavailable(step, direction, attempt, reason) => {
             format!("{} attempt {attempt}: no answer {reason}", half(step, direction))
         }
-        Said::Ordered(verb, actor, _) => format!("{} by {actor}", verb.as_str()),
+        Said::Action(verb, actor, _) => format!("{} by {actor}", verb.as_str()),
     };
     format!("{} {said}", after(timeline, bare.at))
 }

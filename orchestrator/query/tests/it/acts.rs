@@ -10,7 +10,7 @@ use saga_core::replay::{ReplayError, replay};
 use saga_core::saga::{Direction, Resume, Saga, State, Wait};
 use saga_core::time::Micros;
 use std::collections::BTreeSet;
-use support::{Lived, definitions, events, order_of, reachable, reachable_from, rejected, short_order, succeeded};
+use support::{Lived, action_of, definitions, events, reachable, reachable_from, rejected, short_order, succeeded};
 
 fn verbs(acts: &Acts) -> BTreeSet<&'static str> {
     acts.legal.iter().map(|act| act.verb.as_str()).collect()
@@ -48,14 +48,14 @@ fn exactly_the_legal_acts_are_offered_everywhere() {
             assert_eq!(verbs(&offered), expected(&definition, saga), "{:?}", saga.state);
             assert_eq!(offered.legal.len() + offered.refused.len(), VERBS.len());
             for act in &offered.legal {
-                let after = lived.then(&definition, &order_of(act.verb), saga.updated_at);
+                let after = lived.then(&definition, &action_of(act.verb), saga.updated_at);
                 assert_eq!(act.next, Next::of(&definition, &after.saga));
                 assert_eq!(replay(&definition, &after.journal), Ok(after.saga.clone()));
                 assert_eq!(machine::check(&definition, &after.saga), Ok(()));
                 assert!(act.prospect.is_whole && !act.prospect.ends.is_empty());
             }
             for refused in &offered.refused {
-                assert_eq!(lived.after(&definition, &order_of(refused.verb), saga.updated_at).map(|_| ()), None);
+                assert_eq!(lived.after(&definition, &action_of(refused.verb), saga.updated_at).map(|_| ()), None);
             }
         }
     }
@@ -124,7 +124,7 @@ fn ends(definition: &Definition, lived: &Lived, verb: Verb) -> BTreeSet<End> {
 #[test]
 fn a_passed_deadline_counts() {
     let definition = support::hurried_order();
-    let paused = Lived::start(&definition).then(&definition, &order_of(Verb::Pause), support::START);
+    let paused = Lived::start(&definition).then(&definition, &action_of(Verb::Pause), support::START);
     let early = acts(&definition, &paused.saga, support::START).unwrap();
     let resume = |acts: Acts| acts.legal.into_iter().find(|act| act.verb == Verb::Resume).expect("it is legal");
     assert_eq!(resume(early).prospect.ends, [End::Completed, End::Compensated, End::Stuck].into());
@@ -193,7 +193,7 @@ fn to_rest(definition: &Definition, mut lived: Lived, choices: &[u16]) -> Option
     for choice in choices {
         let events: Vec<(Event, Micros)> = events(&lived.saga, false);
         match &lived.saga.state {
-            State::Paused { .. } => lived = lived.then(definition, &order_of(Verb::Resume), lived.saga.updated_at),
+            State::Paused { .. } => lived = lived.then(definition, &action_of(Verb::Resume), lived.saga.updated_at),
             State::Stuck { .. } | State::Completed | State::Compensated { .. } => return Some(lived.saga.state),
             State::Running { .. } | State::Compensating { .. } => {
                 let (event, at) = &events[usize::from(*choice) % events.len()];
@@ -221,7 +221,7 @@ proptest! {
         let now = Micros(lived.saga.updated_at.0 + late_us);
         let offered = acts(&definition, &lived.saga, now).unwrap();
         for act in &offered.legal {
-            let then = lived.then(&definition, &order_of(act.verb), now);
+            let then = lived.then(&definition, &action_of(act.verb), now);
             prop_assert_eq!(replay(&definition, &then.journal), Ok(then.saga.clone()));
             prop_assert_eq!(machine::check(&definition, &then.saga), Ok(()));
             let end = match to_rest(&definition, then, &after) {
@@ -237,7 +237,7 @@ proptest! {
                 saga: lived.saga.id,
                 version: lived.saga.version + 1,
                 at: now,
-                record: saga_core::event::Record::Moved(order_of(refused.verb)),
+                record: saga_core::event::Record::Moved(action_of(refused.verb)),
             };
             let version = entry.version;
             let journal: Vec<_> = lived.journal.iter().cloned().chain([entry]).collect();

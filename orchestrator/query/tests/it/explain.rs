@@ -11,13 +11,13 @@ use saga_core::time::Micros;
 use saga_core::transition::Applied;
 use std::collections::BTreeSet;
 use support::{
-    CONTENT, Lived, definitions, explained, later, order_of, reachable, rejected, short_order, succeeded, transfer,
+    CONTENT, Lived, action_of, definitions, explained, later, reachable, rejected, short_order, succeeded, transfer,
     unavailable,
 };
 
 /// What the machine accepts, asked here and not through the library.
 fn accepted(definition: &Definition, saga: &Saga, now: Micros) -> BTreeSet<&'static str> {
-    let moves = |verb: &Verb| matches!(machine::apply(definition, saga, &order_of(*verb), now), Applied::Moved(_));
+    let moves = |verb: &Verb| matches!(machine::apply(definition, saga, &action_of(*verb), now), Applied::Moved(_));
     VERBS.iter().filter(|verb| moves(verb)).map(|verb| verb.as_str()).collect()
 }
 
@@ -118,7 +118,7 @@ fn well_written(explanation: &Explanation) {
 fn a_pause_lasts_from_its_order() {
     let definition = short_order();
     let lived = Lived::start(&definition);
-    let paused = lived.then(&definition, &order_of(Verb::Pause), later(&lived, 500));
+    let paused = lived.then(&definition, &action_of(Verb::Pause), later(&lived, 500));
     let moved = paused.answered(&definition, rejected("NO_STOCK"), 3_000);
     let explanation = explained(&definition, &moved, later(&moved, 2_000));
     let waiting = explanation.waiting.clone().unwrap();

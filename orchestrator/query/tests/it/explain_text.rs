@@ -3,7 +3,7 @@
 use crate::support;
 use baton_query::explain::{Answer, Case, Hold, Knowledge, explain};
 use saga_core::event::Verb;
-use support::{Lived, START, explained, later, order_of, rejected, short_order, succeeded, unavailable};
+use support::{Lived, START, action_of, explained, later, rejected, short_order, succeeded, unavailable};
 
 /// One whole explanation, as an operator reads it.
 #[test]
@@ -65,9 +65,9 @@ You may pause: it halts before the undo of order.open until it is resumed. Once 
 fn orders_are_told_with_who_gave_them() {
     let definition = short_order();
     let lived = Lived::start(&definition);
-    let paused = lived.then(&definition, &order_of(Verb::Pause), later(&lived, 500));
-    let resumed = paused.then(&definition, &order_of(Verb::Resume), later(&paused, 2_000));
-    let cancelled = resumed.then(&definition, &order_of(Verb::Cancel), later(&resumed, 100));
+    let paused = lived.then(&definition, &action_of(Verb::Pause), later(&lived, 500));
+    let resumed = paused.then(&definition, &action_of(Verb::Resume), later(&paused, 2_000));
+    let cancelled = resumed.then(&definition, &action_of(Verb::Cancel), later(&resumed, 100));
     let told: Vec<String> =
         explained(&definition, &cancelled, later(&cancelled, 0)).past.into_iter().map(|past| past.sentence).collect();
     assert_eq!(told.len(), 4, "{told:?}");
@@ -80,7 +80,7 @@ fn orders_are_told_with_who_gave_them() {
 #[test]
 fn a_held_saga_says_who_holds_it_and_why() {
     let definition = short_order();
-    let lived = Lived::start(&definition).then(&definition, &order_of(Verb::Pause), START).answered(
+    let lived = Lived::start(&definition).then(&definition, &action_of(Verb::Pause), START).answered(
         &definition,
         succeeded(),
         0,

@@ -7,7 +7,7 @@ use saga_core::definition::Definition;
 use saga_core::event::{Event, Record, Verb};
 use saga_core::machine::TIMEOUT;
 use saga_core::saga::{Cause, Saga, State, Wait};
-use support::{Lived, definitions, order, order_of, reachable, succeeded, transfer, unavailable};
+use support::{Lived, action_of, definitions, order, reachable, succeeded, transfer, unavailable};
 
 fn failure(definition: &Definition, lived: &Lived) -> Option<Cause> {
     of_journal(definition, &lived.journal).unwrap()
@@ -34,12 +34,12 @@ fn a_saga_that_tries_again_says_why_until_it_got_over_it() {
     let slow = again.woken(&order);
     assert_eq!(reason(&order, &slow).as_deref(), Some(TIMEOUT), "the newest counts");
     assert_eq!(failure(&order, &slow).unwrap().message, "attempt 2 was not answered in time");
-    let held = slow.then(&order, &order_of(Verb::Pause), slow.saga.updated_at);
-    let resumed = held.then(&order, &order_of(Verb::Resume), held.saga.updated_at);
+    let held = slow.then(&order, &action_of(Verb::Pause), slow.saga.updated_at);
+    let resumed = held.then(&order, &action_of(Verb::Resume), held.saga.updated_at);
     assert_eq!(reason(&order, &held).as_deref(), Some(TIMEOUT));
     assert_eq!(reason(&order, &resumed).as_deref(), Some(TIMEOUT));
     assert_eq!(reason(&order, &resumed.answered(&order, succeeded(), 1)), None, "got over");
-    let cancelled = lost.then(&order, &order_of(Verb::Cancel), lost.saga.updated_at);
+    let cancelled = lost.then(&order, &action_of(Verb::Cancel), lost.saga.updated_at);
     assert_eq!(reason(&order, &cancelled), None, "the undo has not failed yet");
     let undo = cancelled.answered(&order, unavailable("BUSY"), 1);
     assert_eq!(reason(&order, &undo).as_deref(), Some("BUSY"), "beside why it unwinds");
@@ -53,7 +53,7 @@ fn a_stuck_saga_says_it_itself_and_carries_it_on_when_it_is_tried_again() {
     let stuck = lost.answered(&transfer, unavailable("CLOSED"), 1);
     assert!(matches!(stuck.saga.state, State::Stuck { .. }));
     assert_eq!(reason(&transfer, &stuck), None);
-    let again = stuck.then(&transfer, &order_of(Verb::Retry), stuck.saga.updated_at);
+    let again = stuck.then(&transfer, &action_of(Verb::Retry), stuck.saga.updated_at);
     assert_eq!(reason(&transfer, &again).as_deref(), Some("CLOSED"));
     assert_eq!(reason(&transfer, &again.answered(&transfer, succeeded(), 1)), None);
 }
@@ -67,7 +67,7 @@ fn whoever_backs_off_says_why_and_whoever_has_not_failed_says_nothing() {
             if let Some(failure) = &failure {
                 assert_eq!(position(&saga.state).map(|(step, ..)| step), Some(failure.step), "{:?}", saga.state);
             }
-            let paused = |record: &Record| matches!(record, Record::Moved(Event::Order(it)) if it.verb == Verb::Pause);
+            let paused = |record: &Record| matches!(record, Record::Moved(Event::Action(it)) if it.verb == Verb::Pause);
             let expected = match waits(saga) {
                 Some(Wait::Backoff { .. }) => Some(true),
                 Some(Wait::Reply { attempt: 1, .. }) => Some(false),

@@ -22,11 +22,11 @@ fn error(text: &str) -> String {
 fn mistakes_are_explained() {
     for (text, said) in [
         ("stat = stuck", "at byte 1: there is no field \"stat\"; did you mean state?"),
-        ("state = stuck AND business_key = X", "at byte 19: there is no field \"business_key\"; did you mean order?"),
+        ("state = stuck AND business_key = X", "at byte 19: there is no field \"business_key\"; did you mean key?"),
         (
             "colour = red",
             "at byte 1: there is no field \"colour\"; the fields are state, step, definition, definition_version, age, \
-             attempt, wait, next_wake, reason, order, trace_id, created_at, updated_at, customer, item, payment",
+             attempt, wait, next_wake, reason, key, trace_id, created_at, updated_at, customer, item, payment",
         ),
         (
             "state = stuk",
@@ -45,16 +45,13 @@ fn mistakes_are_explained() {
         ),
         ("attempt >= three", "at byte 12: attempt takes a whole number from 0 to 4294967295, not \"three\""),
         ("attempt = -1", "at byte 11: attempt takes a whole number from 0 to 4294967295, not \"-1\""),
-        ("order < A", "at byte 7: order is compared with =, != or :, not with <"),
-        ("order = ORD-*", "at byte 9: * is no wildcard here; write order:ORD- instead"),
-        ("order = *", "at byte 9: * is no wildcard here; write order:* instead"),
+        ("key < A", "at byte 5: key is compared with =, != or :, not with <"),
+        ("key = ORD-*", "at byte 9: * is no wildcard here; write key:ORD- instead"),
+        ("key = *", "at byte 9: * is no wildcard here; write key:* instead"),
         ("state:*", "at byte 6: every saga has a state; state:* says nothing"),
         ("trace_id = 4bf9", "at byte 12: trace_id takes 32 hex digits, or the first of them after :, not \"4bf9\""),
         ("next_wake > overdue", "at byte 11: next_wake is compared with = or : where overdue follows, not with >"),
-        (
-            "ORD-2026-1",
-            "at byte 1: expected a field, an operator and a value, as in order = ORD-1, found \"ORD-2026-1\"",
-        ),
+        ("ORD-2026-1", "at byte 1: expected a field, an operator and a value, as in key = ORD-1, found \"ORD-2026-1\""),
         ("state", "at byte 6: expected one of = != < <= > >= : after the field, found the end"),
         ("state =", "at byte 8: expected a value, in quotation marks if it is more than a word, found the end"),
         (
@@ -66,7 +63,7 @@ fn mistakes_are_explained() {
         ("state = stuck AND", "at byte 18: expected a field, as in state = stuck, or (, found the end"),
         ("NOT NOT state = stuck", "at byte 5: expected a field, as in state = stuck, or (, found \"NOT\""),
         ("- state = stuck", "at byte 1: expected a comparison right after -, as in -state:stuck, found \"-\""),
-        ("order = \"ORD", "at byte 9: the text that begins with this quotation mark has no end"),
+        ("key = \"ORD", "at byte 9: the text that begins with this quotation mark has no end"),
         ("state == stuck", "at byte 8: expected a value, in quotation marks if it is more than a word, found \"=\""),
     ] {
         assert_eq!(error(text), said, "{text}");
@@ -81,7 +78,7 @@ fn bounds_are_kept() {
     let deep = |count: usize| format!("{}attempt = 1{}", "(".repeat(count), ")".repeat(count));
     assert!(parse(&deep(MAX_DEPTH)).is_ok());
     assert!(error(&deep(MAX_DEPTH + 1)).ends_with("more than 16 parentheses stand in one another"));
-    let long = |bytes: usize| format!("order = {}", "x".repeat(bytes - 8));
+    let long = |bytes: usize| format!("key = {}", "x".repeat(bytes - 6));
     assert!(parse(&long(MAX_BYTES)).is_ok());
     assert_eq!(parse(&long(MAX_BYTES + 1)).unwrap_err().at, MAX_BYTES);
 }
@@ -102,12 +99,12 @@ fn what_was_meant_is_understood() {
         ("attempt=1 attempt=2 OR attempt=3", "attempt = 1 AND (attempt = 2 OR attempt = 3)"),
         ("NOT (attempt=1 AND attempt=2)", "NOT (attempt = 1 AND attempt = 2)"),
         ("((attempt=1))", "attempt = 1"),
-        ("order = 'it''", "error"),
-        ("order = \"a \\\"b\\\" c\"", "order = \"a \\\"b\\\" c\""),
-        ("order='ORD 1'", "order = \"ORD 1\""),
-        ("order = AND", "order = AND"),
-        ("order = \"*\"", "order = \"*\""),
-        ("order:\"*\"", "order:\"*\""),
+        ("key = 'it''", "error"),
+        ("key = \"a \\\"b\\\" c\"", "key = \"a \\\"b\\\" c\""),
+        ("key='ORD 1'", "key = \"ORD 1\""),
+        ("key = AND", "key = AND"),
+        ("key = \"*\"", "key = \"*\""),
+        ("key:\"*\"", "key:\"*\""),
         ("item:*", "item:*"),
         ("created_at>2026-11-27T09:00:00+09:00", "created_at > 2026-11-27T00:00:00Z"),
         ("updated_at < -90s", "updated_at < -90s"),
@@ -148,8 +145,8 @@ fn filters_select_by_what_is_known() {
         ("next_wake = overdue", true),
         ("next_wake < -50s", true),
         ("next_wake > 0s", false),
-        ("created_at = x OR order = ORD-1", false),
-        ("order:ORD AND item = CUP AND item != HAT", true),
+        ("created_at = x OR key = ORD-1", false),
+        ("key:ORD AND item = CUP AND item != HAT", true),
         ("item != CUP", false),
         ("payment:*", false),
         ("-payment:*", true),

@@ -222,8 +222,8 @@ fn sqlite_uses_the_indexes() {
         ("state = stuck", "saga_by_unusual"),
         ("state = running", "saga_due"),
         ("next_wake < 5m", "saga_due"),
-        ("order = ORD-1", "saga_business_key"),
-        ("order:ORD", "saga_business_key"),
+        ("key = ORD-1", "saga_business_key"),
+        ("key:ORD", "saga_business_key"),
         ("reason = OUT_OF_STOCK", "saga_by_unusual"),
     ] {
         let translated = translate(&parse(text), Dialect::Sqlite, false);
@@ -242,10 +242,10 @@ fn sqlite_uses_the_indexes() {
 #[test]
 fn mariadb_is_asked_in_its_own_way() {
     for (text, sql) in [
-        ("order = \"a \"", "(business_key = ? AND LENGTH(business_key) = 2)"),
-        ("order != a", "NOT ((business_key = ? AND LENGTH(business_key) = 1))"),
-        ("order:a", "business_key LIKE ? ESCAPE '!'"),
-        ("order:*", "LENGTH(business_key) <> 0"),
+        ("key = \"a \"", "(business_key = ? AND LENGTH(business_key) = 2)"),
+        ("key != a", "NOT ((business_key = ? AND LENGTH(business_key) = 1))"),
+        ("key:a", "business_key LIKE ? ESCAPE '!'"),
+        ("key:*", "LENGTH(business_key) <> 0"),
         ("state = stuck AND reason = X", "(unusual IN (3) AND INSTR(data, ?) > 0)"),
         ("NOT (state = stuck OR state = paused)", "state IN (1, 2, 5, 6)"),
         ("-next_wake < 5m", "(wake_at IS NULL OR wake_at >= ?)"),
@@ -256,7 +256,7 @@ fn mariadb_is_asked_in_its_own_way() {
     ] {
         assert_eq!(condition(text, Dialect::MariaDb), sql, "{text}");
     }
-    let begins = translate(&parse("order:\"50%_!\""), Dialect::MariaDb, false);
+    let begins = translate(&parse("key:\"50%_!\""), Dialect::MariaDb, false);
     assert_eq!(begins.args, [Arg::Text("50!%!_!!%".to_owned())]);
 }
 
@@ -292,7 +292,7 @@ fn presets_and_what_is_narrowed_by_a_state_leave_few_rows() {
         assert!(narrow(&preset.expr()), "{}", preset.name());
     }
     for filter in
-        ["state = stuck age > 1h", "customer = c state = running", "order = x", "next_wake < 1m OR state = stuck"]
+        ["state = stuck age > 1h", "customer = c state = running", "key = x", "next_wake < 1m OR state = stuck"]
     {
         assert!(narrow(&parse(filter)), "{filter}");
     }
@@ -300,8 +300,8 @@ fn presets_and_what_is_narrowed_by_a_state_leave_few_rows() {
         "",
         "state = completed",
         "state = stuck OR age > 1h",
-        "NOT order = x",
-        "order:x",
+        "NOT key = x",
+        "key:x",
         "-state:stuck",
         "NOT next_wake < 1m",
     ] {

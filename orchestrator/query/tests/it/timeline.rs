@@ -3,9 +3,9 @@
 use crate::support;
 use baton_query::timeline::{Ended, LaneOutcome, Said, Timeline, text, timeline};
 use saga_core::definition::Definition;
-use saga_core::event::{Event, Order, Verb};
+use saga_core::event::{Event, OperatorAction, Verb};
 use saga_core::time::Micros;
-use support::{CONTENT, Lived, definitions, order_of, reachable, rejected, short_order, succeeded, unavailable};
+use support::{CONTENT, Lived, action_of, definitions, reachable, rejected, short_order, succeeded, unavailable};
 
 fn drawn(definition: &Definition, lived: &Lived, later_us: i64) -> Timeline {
     timeline(Some(definition), &lived.journal, Micros(lived.saga.updated_at.0 + later_us))
@@ -49,10 +49,10 @@ fn outcomes_are_those_of_the_last_span() {
                     LaneOutcome::GivenUp(_) => matches!(ended, Ended::TimedOut | Ended::Unavailable(_)),
                     LaneOutcome::Deadline => matches!(
                         ended,
-                        Ended::Deadline | Ended::Unavailable(_) | Ended::Ordered(Verb::Retry | Verb::Resume)
+                        Ended::Deadline | Ended::Unavailable(_) | Ended::ByOperator(Verb::Retry | Verb::Resume)
                     ),
-                    LaneOutcome::Cancelled => *ended == Ended::Ordered(Verb::Cancel),
-                    LaneOutcome::ByHand(verb) => *ended == Ended::Ordered(*verb),
+                    LaneOutcome::Cancelled => *ended == Ended::ByOperator(Verb::Cancel),
+                    LaneOutcome::ByHand(verb) => *ended == Ended::ByOperator(*verb),
                 };
                 assert!(agrees, "{lane:?}");
             }
@@ -93,8 +93,8 @@ fn a_refused_order_looks_like_this() {
     lived = lived.answered(&definition, unavailable("AWAY"), 300).woken(&definition);
     lived = lived.answered(&definition, succeeded(), 250);
     lived = lived.answered(&definition, rejected("OUT_OF_STOCK"), 600);
-    lived = lived.then(&definition, &order_of(Verb::Pause), Micros(lived.saga.updated_at.0 + 100_000));
-    lived = lived.then(&definition, &order_of(Verb::Resume), Micros(lived.saga.updated_at.0 + 900_000));
+    lived = lived.then(&definition, &action_of(Verb::Pause), Micros(lived.saga.updated_at.0 + 100_000));
+    lived = lived.then(&definition, &action_of(Verb::Resume), Micros(lived.saga.updated_at.0 + 900_000));
     lived = lived.answered(&definition, succeeded(), 200);
     let picture = text(&drawn(&definition, &lived, 700_000), 80);
     assert_eq!(format!("\n{picture}\n"), REFUSED_ORDER);
@@ -137,10 +137,10 @@ fn an_operators_words_cannot_act() {
     let definition = short_order();
     let lived = Lived::start(&definition);
     let hostile = format!("{}\u{202e}\u{1b}[2J\n", "x".repeat(10_000));
-    let order = Event::Order(Order { verb: Verb::Pause, actor: hostile.clone(), reason: hostile });
-    let paused = lived.then(&definition, &order, lived.saga.updated_at);
+    let action = Event::Action(OperatorAction { verb: Verb::Pause, actor: hostile.clone(), reason: hostile });
+    let paused = lived.then(&definition, &action, lived.saga.updated_at);
     let drawn = drawn(&definition, &paused, 1);
-    assert!(drawn.orders[0].actor.chars().count() <= 201);
+    assert!(drawn.actions[0].actor.chars().count() <= 201);
     let picture = text(&drawn, 80);
     assert!(picture.chars().all(|c| c == '\n' || !c.is_control()));
     assert!(picture.lines().all(|line| line.chars().count() <= 80));

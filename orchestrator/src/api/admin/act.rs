@@ -1,4 +1,4 @@
-//! Orders: judged, handed to the engine, answered.
+//! Actions: judged, handed to the engine, answered.
 
 use crate::api::Api;
 use crate::api::admin::audit::request_id;
@@ -13,7 +13,7 @@ pub(super) use crate::store::audit::MAX_REASON;
 use baton_proto::baton::saga::v1 as wire;
 use baton_rpc::errors::{Flaw, Violations, status_with};
 use baton_rpc::reason::Reason;
-use saga_core::event::{Event, Order, Record as Recorded, Verb};
+use saga_core::event::{Event, OperatorAction, Record as Recorded, Verb};
 use saga_core::saga::SagaId;
 use saga_core::time::Micros;
 use saga_core::transition::Refused;
@@ -30,20 +30,20 @@ impl Api {
         let mut violations = Violations::new();
         let verb = violations.keep("verb", verb(request.verb));
         let actor = violations.keep("actor", words(request.actor, MAX_ACTOR, Reason::ACTOR_INVALID));
-        let reason = violations.keep("reason", words(request.reason, MAX_REASON, Reason::ORDER_REASON_INVALID));
+        let reason = violations.keep("reason", words(request.reason, MAX_REASON, Reason::ACTION_REASON_INVALID));
         let request_id = violations.keep("request_id", request_id(&request.request_id));
         let (Some(verb), Some(actor), Some(reason), Some(request_id)) = (verb, actor, reason, request_id) else {
             return Err(violations.into_status());
         };
-        let order = Order { verb, actor, reason };
+        let action = OperatorAction { verb, actor, reason };
         let version = Some(request.version).filter(|version| *version > 0);
-        let act = Act { version, request: request_id, ..Act::new(id, order) };
-        // Asked first: by now the saga may be where the order would be refused.
+        let act = Act { version, request: request_id, ..Act::new(id, action) };
+        // Asked first: by now the saga may be where the action would be refused.
         if let Some(at) = self.acted(&act).await? {
             return Ok(answer(view::saga(&self.registry, &self.existing(id).await?), at));
         }
-        let verdict = self.engine.order(act.clone()).await.map_err(rejection)?;
-        self.ordered(act, verdict).await
+        let verdict = self.engine.action(act.clone()).await.map_err(rejection)?;
+        self.answered(act, verdict).await
     }
 
     /// When this very act was carried out under its request id, if it was.
@@ -52,7 +52,7 @@ impl Api {
         Ok(repeated.map(|row| row.audit.at))
     }
 
-    async fn ordered(&self, act: Act, verdict: Verdict) -> Result<wire::ActOnSagaResponse, Status> {
+    async fn answered(&self, act: Act, verdict: Verdict) -> Result<wire::ActOnSagaResponse, Status> {
         // Asked again: the same request may have come through another orchestrator meanwhile, or through a COMMIT whose
         // answer was lost. If that cannot be told either, the verdict stands.
         let repeated = match &verdict {
@@ -60,7 +60,7 @@ impl Api {
             Verdict::InDoubt(_) => self.acted(&act).await.unwrap_or_default(),
             _ => self.acted(&act).await?,
         };
-        let Act { saga: id, order, version, request: _, release: _, hold: _ } = act;
+        let Act { saga: id, action, version, request: _, release: _, hold: _ } = act;
         if let Some(at) = repeated {
             return Ok(answer(view::saga(&self.registry, &self.existing(id).await?), at));
         }
@@ -69,28 +69,28 @@ impl Api {
                 let at = record.saga.updated_at;
                 Ok(answer(view::saga(&self.registry, &record), at))
             }
-            Verdict::OtherVersion { current } => match self.carried_out(id, &order, version).await? {
+            Verdict::OtherVersion { current } => match self.carried_out(id, &action, version).await? {
                 Some(at) => Ok(answer(view::saga(&self.registry, &self.existing(id).await?), at)),
                 None => Err(other_version(id, version, current)),
             },
-            Verdict::Refused(rule) => Err(refused(id, order.verb, rule)),
-            Verdict::Held(barrier) => Err(kept_back(order.verb, &barrier)),
+            Verdict::Refused(rule) => Err(refused(id, action.verb, rule)),
+            Verdict::Held(barrier) => Err(kept_back(action.verb, &barrier)),
             Verdict::UnknownSaga => Err(self.not_found(id).await),
             Verdict::UnknownDefinition(definition) => Err(SagaReason::SagaUnreadable
                 .status(format!("this build does not know the definition {definition}; another build must be asked"))),
             Verdict::Unreadable(why) => {
-                tracing::error!(saga_id = %id, why, "order for a saga that cannot be read");
+                tracing::error!(saga_id = %id, why, "action for a saga that cannot be read");
                 Err(SagaReason::SagaUnreadable
                     .status("the saga's row cannot be read; nothing moves it before it is mended"))
             }
             Verdict::Unavailable(why) | Verdict::Contended(why) => {
-                tracing::warn!(saga_id = %id, why, "order not committed");
+                tracing::warn!(saga_id = %id, why, "action not committed");
                 Err(SagaReason::StoreUnavailable.status("the store is unavailable; nothing was changed; try again"))
             }
             Verdict::InDoubt(why) => {
-                tracing::warn!(saga_id = %id, why, "order in doubt");
+                tracing::warn!(saga_id = %id, why, "action in doubt");
                 Err(SagaReason::OutcomeUnknown.status(
-                    "the outcome is unknown; an order with a request_id or a version may be repeated, without either look at \
+                    "the outcome is unknown; an action with a request_id or a version may be repeated, without either look at \
                      the saga first",
                 ))
             }
@@ -99,19 +99,24 @@ impl Api {
             | Verdict::Ignored(_)
             | Verdict::Poisoned(_)
             | Verdict::RequestTaken) => {
-                tracing::error!(saga_id = %id, ?verdict, "order not settled");
+                tracing::error!(saga_id = %id, ?verdict, "action not settled");
                 Err(SagaReason::Internal.status("internal error"))
             }
         }
     }
 
-    /// When this very order moved the saga on from `version`, if it did: then the request is a repetition.
-    async fn carried_out(&self, id: SagaId, order: &Order, version: Option<u64>) -> Result<Option<Micros>, Status> {
+    /// When this very action moved the saga on from `version`, if it did: then the request is a repetition.
+    async fn carried_out(
+        &self,
+        id: SagaId,
+        action: &OperatorAction,
+        version: Option<u64>,
+    ) -> Result<Option<Micros>, Status> {
         let Some(version) = version else { return Ok(None) };
         let next = self.store.journal(id, version, 1).await.map_err(|error| of_store(&error))?;
         let own = next.first().filter(|entry| {
             entry.version == version.saturating_add(1)
-                && matches!(&entry.record, Recorded::Moved(Event::Order(given)) if given == order)
+                && matches!(&entry.record, Recorded::Moved(Event::Action(given)) if given == action)
         });
         Ok(own.map(|entry| entry.at))
     }
@@ -129,7 +134,7 @@ fn other_version(id: SagaId, asked: Option<u64>, current: u64) -> Status {
 }
 
 fn kept_back(verb: Verb, barrier: &Barrier) -> Status {
-    let reason = SagaReason::OrderRefused;
+    let reason = SagaReason::ActionRefused;
     let Barrier { held, actor, reason: why } = barrier;
     let metadata = [("rule", told::HELD), ("hold", &held.name()), ("actor", actor), ("why", why)];
     let metadata = metadata.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
@@ -138,7 +143,7 @@ fn kept_back(verb: Verb, barrier: &Barrier) -> Status {
 }
 
 fn refused(id: SagaId, verb: Verb, rule: Refused) -> Status {
-    let reason = SagaReason::OrderRefused;
+    let reason = SagaReason::ActionRefused;
     let name = told::rule(rule);
     let metadata = HashMap::from([("rule".to_owned(), name.to_owned())]);
     let failed = PreconditionViolation::new(name, view::name_of(id), rule.to_string());
@@ -154,7 +159,7 @@ pub(super) fn verb(code: i32) -> Result<Verb, Flaw> {
         Ok(wire::SagaVerb::ResolveUndone) => Ok(Verb::ResolveUndone),
         Ok(wire::SagaVerb::Pause) => Ok(Verb::Pause),
         Ok(wire::SagaVerb::Resume) => Ok(Verb::Resume),
-        Ok(wire::SagaVerb::Unspecified) => Err(Flaw::new(Reason::FIELD_REQUIRED, "must say what is ordered")),
+        Ok(wire::SagaVerb::Unspecified) => Err(Flaw::new(Reason::FIELD_REQUIRED, "must say what to do")),
         Err(_) => Err(Flaw::new(Reason::ENUM_UNKNOWN, "must be a SagaVerb")),
     }
 }

@@ -8,7 +8,7 @@ use crate::search::Search;
 use crate::store::query::SearchQuery;
 use baton_proto::baton::saga::v1 as wire;
 use baton_query::filter::{self, Expr, FilterError, Preset};
-use baton_query::order::{OrderBy, OrderError, Place};
+use baton_query::sort::{OrderBy, Place, SortError};
 use baton_rpc::errors::{Flaw, Violations};
 use baton_rpc::page;
 use baton_rpc::reason::Reason;
@@ -70,7 +70,7 @@ fn place(key: Option<Vec<u8>>) -> Result<Option<Place>, Flaw> {
     place.map(Some).ok_or_else(|| Flaw::new(Reason::PAGE_TOKEN_INVALID, "must be a token of this list"))
 }
 
-fn order_flaw(error: OrderError) -> Flaw {
+fn order_flaw(error: SortError) -> Flaw {
     Flaw::new(Reason::ORDER_BY_INVALID, error.to_string())
 }
 

@@ -92,7 +92,7 @@ impl Api {
         let form = "must be holds/definitions/ and a definition, or holds/participants/ and a participant";
         let held = Held::parse(name).ok_or_else(|| Flaw::new(Reason::NAME_INVALID, form));
         let held = violations.keep("name", held);
-        let reason = violations.keep("reason", words(reason, MAX_REASON, Reason::ORDER_REASON_INVALID));
+        let reason = violations.keep("reason", words(reason, MAX_REASON, Reason::ACTION_REASON_INVALID));
         let actor = violations.keep("actor", words(actor, MAX_ACTOR, Reason::ACTOR_INVALID));
         let request = violations.keep("request_id", request_id(request));
         let (Some(held), Some(reason), Some(actor), Some(request)) = (held, reason, actor, request) else {

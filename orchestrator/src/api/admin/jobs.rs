@@ -1,4 +1,4 @@
-//! One order for many sagas: jobs are judged, counted and kept here; [`crate::workers::jobs`] works on them.
+//! One action for many sagas: jobs are judged, counted and kept here; [`crate::workers::jobs`] works on them.
 
 use crate::api::Api;
 use crate::api::admin::act::{MAX_ACTOR, MAX_REASON, verb, words};
@@ -20,10 +20,10 @@ use saga_core::time::Micros;
 use tonic::Status;
 use uuid::Uuid;
 
-/// Orders a second if the caller does not say.
+/// Actions a second if the caller does not say.
 const DEFAULT_RATE: u32 = 200;
 
-/// Orders a second at most.
+/// Actions a second at most.
 const MAX_RATE: u32 = 1_000;
 
 /// How far is counted, and how many rows are read where each must be looked at: a job may match more.
@@ -39,7 +39,7 @@ impl Api {
         }
         let selected = filter(&self.registry, &request.filter, &request.preset, &mut violations)?;
         let verb = violations.keep("verb", verb(request.verb));
-        let reason = violations.keep("reason", words(request.reason, MAX_REASON, Reason::ORDER_REASON_INVALID));
+        let reason = violations.keep("reason", words(request.reason, MAX_REASON, Reason::ACTION_REASON_INVALID));
         let actor = violations.keep("actor", words(request.actor, MAX_ACTOR, Reason::ACTOR_INVALID));
         let max_rate = violations.keep("max_rate", rate(request.max_rate));
         let asked = violations.keep("request_id", request_id(&request.request_id));
@@ -127,7 +127,7 @@ impl Api {
         let id = job_id("name", &request.name)?;
         let mut violations = Violations::new();
         let control = violations.keep("control", control(request.control));
-        let reason = violations.keep("reason", words(request.reason, MAX_REASON, Reason::ORDER_REASON_INVALID));
+        let reason = violations.keep("reason", words(request.reason, MAX_REASON, Reason::ACTION_REASON_INVALID));
         let actor = violations.keep("actor", words(request.actor, MAX_ACTOR, Reason::ACTOR_INVALID));
         let asked = violations.keep("request_id", request_id(&request.request_id));
         let (Some((control, word)), Some(reason), Some(actor), Some(asked)) = (control, reason, actor, asked) else {
@@ -211,7 +211,7 @@ fn rate(rate: u32) -> Result<u32, Flaw> {
     match rate {
         0 => Ok(DEFAULT_RATE),
         1..=MAX_RATE => Ok(rate),
-        _ => Err(Flaw::new(Reason::RATE_OUT_OF_RANGE, format!("must be at most {MAX_RATE} orders a second"))),
+        _ => Err(Flaw::new(Reason::RATE_OUT_OF_RANGE, format!("must be at most {MAX_RATE} actions a second"))),
     }
 }
 

@@ -105,7 +105,7 @@ impl Api {
         let operations = self.operations()?;
         let mut violations = Violations::new();
         let id = violations.keep("name", letter_id(name));
-        let reason = violations.keep("reason", words(reason, MAX_REASON, Reason::ORDER_REASON_INVALID));
+        let reason = violations.keep("reason", words(reason, MAX_REASON, Reason::ACTION_REASON_INVALID));
         let actor = violations.keep("actor", words(actor, MAX_ACTOR, Reason::ACTOR_INVALID));
         let request = violations.keep("request_id", request_id(request));
         let (Some(id), Some(reason), Some(actor), Some(request)) = (id, reason, actor, request) else {

@@ -5,8 +5,8 @@
 //! | [`find`] | filter and preset parsed, pages, counts |
 //! | [`explain`] | everything an explanation is made from, gathered |
 //! | [`timeline`] | a saga over time, and what its messages said |
-//! | [`act`] | orders: judged, handed to the engine, answered |
-//! | [`jobs`] | one order for many sagas |
+//! | [`act`] | actions: judged, handed to the engine, answered |
+//! | [`jobs`] | one action for many sagas |
 //! | [`holds`] | definitions and participants that are halted |
 //! | [`letters`] | dead letters: listed, decoded, replayed, dropped |
 //! | [`audit`] | what operators did |

@@ -10,7 +10,9 @@ use crate::shown::Redactor;
 use crate::store::StoreError;
 use baton_proto::baton::saga::v1 as wire;
 use baton_query::half::Half;
-use baton_query::timeline::{Bare, Doing, Ended, Lane, LaneOutcome, Ordered, Said, Span, Timeline, timeline as drawn};
+use baton_query::timeline::{
+    ActionTaken, Bare, Doing, Ended, Lane, LaneOutcome, Said, Span, Timeline, timeline as drawn,
+};
 use saga_core::event::{Entry, Record};
 use saga_core::replay;
 use saga_core::saga::{DefinitionId, Direction, Saga, SagaId, StepIndex};
@@ -19,7 +21,7 @@ use tonic::Status;
 /// Journal entries that are drawn at most, as in an explanation.
 const MAX_JOURNAL: u32 = 10_000;
 
-/// Orders, and entries that cannot be drawn, listed at most each: the newest.
+/// Actions, and entries that cannot be drawn, listed at most each: the newest.
 const MAX_LISTED: usize = 500;
 
 impl Api {
@@ -49,7 +51,7 @@ impl Api {
         let timeline = drawn(definition, &journal, now);
         gaps.extend(timeline.broken.as_ref().map(|why| format!("Its journal cannot be followed to its end: {why}.")));
         let payloads = saga.as_ref().map(|saga| payloads(&self.shown, saga_type, saga, &timeline)).unwrap_or_default();
-        let orders = newest(&timeline.orders, "orders", &mut gaps).iter().map(order).collect();
+        let actions = newest(&timeline.actions, "actions", &mut gaps).iter().map(action).collect();
         let entries = newest(&timeline.bare, "entries", &mut gaps).iter().map(bare).collect();
         let newest = journal.last().map_or(0, |entry| entry.version);
         Ok(wire::GetSagaTimelineResponse {
@@ -57,7 +59,7 @@ impl Api {
             start_time: Some(timestamp(saga.as_ref().map_or(timeline.from, |saga| saga.created_at))),
             end_time: Some(timestamp(timeline.to)),
             lanes: timeline.lanes.iter().map(lane).collect(),
-            orders,
+            actions,
             entries,
             gap: gaps.join(" "),
             payloads,
@@ -206,7 +208,7 @@ fn span(span: &Span) -> wire::TimelineSpan {
         Ended::TimedOut => (wire::SpanEnd::TimedOut, ""),
         Ended::SentAgain => (wire::SpanEnd::SentAgain, ""),
         Ended::Deadline => (wire::SpanEnd::Deadline, ""),
-        Ended::Ordered(verb) => (wire::SpanEnd::Ordered, verb.as_str()),
+        Ended::ByOperator(verb) => (wire::SpanEnd::Operator, verb.as_str()),
     };
     wire::TimelineSpan {
         start_time: Some(timestamp(span.from)),
@@ -218,13 +220,13 @@ fn span(span: &Span) -> wire::TimelineSpan {
     }
 }
 
-fn order(order: &Ordered) -> wire::TimelineOrder {
-    let half = order.half.as_ref();
-    wire::TimelineOrder {
-        event_time: Some(timestamp(order.at)),
-        verb: told::verb(order.verb).into(),
-        actor: order.actor.clone(),
-        reason: order.why.clone(),
+fn action(action: &ActionTaken) -> wire::TimelineAction {
+    let half = action.half.as_ref();
+    wire::TimelineAction {
+        event_time: Some(timestamp(action.at)),
+        verb: told::verb(action.verb).into(),
+        actor: action.actor.clone(),
+        reason: action.why.clone(),
         step: half.map(|half| half.step.clone()).unwrap_or_default(),
         direction: half.map(|half| half.direction.as_str().to_owned()).unwrap_or_default(),
     }
@@ -245,8 +247,8 @@ fn bare(bare: &Bare) -> wire::TimelineEntry {
         Said::Unavailable(step, direction, attempt, reason) => {
             format!("{} brought no answer: {reason}.", half(step, direction, attempt))
         }
-        Said::Ordered(verb, actor, why) if why.is_empty() => format!("{actor} ordered {}.", verb.as_str()),
-        Said::Ordered(verb, actor, why) => format!("{actor} ordered {}: {why}", verb.as_str()),
+        Said::Action(verb, actor, why) if why.is_empty() => format!("{actor} chose {}.", verb.as_str()),
+        Said::Action(verb, actor, why) => format!("{actor} chose {}: {why}", verb.as_str()),
     };
     wire::TimelineEntry { event_time: Some(timestamp(bare.at)), version: bare.version, sentence }
 }

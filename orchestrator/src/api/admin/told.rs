@@ -114,7 +114,7 @@ fn ends<'a>(ends: impl IntoIterator<Item = &'a End>) -> Vec<i32> {
     ends.into_iter().map(|it| end(it).into()).collect()
 }
 
-/// The order as an enum of the API.
+/// The action as an enum of the API.
 #[must_use]
 pub fn verb(verb: Verb) -> wire::SagaVerb {
     match verb {
@@ -128,16 +128,16 @@ pub fn verb(verb: Verb) -> wire::SagaVerb {
     }
 }
 
-/// Why an order may not be given, in a sentence.
+/// Why an action may not be given, in a sentence.
 #[must_use]
 pub fn sentence(verb: Verb, rule: Refused) -> String {
     format!("{} is refused: {rule}.", verb.as_str())
 }
 
-/// The name of what is no rule of the machine: an order that would send what a hold keeps back.
+/// The name of what is no rule of the machine: an action that would send what a hold keeps back.
 pub const HELD: &str = "HELD";
 
-/// Why an order may not be given while something is held, in a sentence.
+/// Why an action may not be given while something is held, in a sentence.
 #[must_use]
 pub fn kept_back(verb: Verb, hold: &held::Barrier) -> String {
     format!("{} is refused: {}.", verb.as_str(), Obstacle::Held(as_told(hold)))
@@ -149,7 +149,7 @@ pub fn as_told(hold: &held::Barrier) -> Hold {
     Hold { name: hold.held.name(), actor: hold.actor.clone(), reason: hold.reason.clone() }
 }
 
-/// Every rule that an order can break.
+/// Every rule that an action can break.
 pub const RULES: [Refused; 9] = [
     Refused::Ended,
     Refused::PastPivot,

@@ -7,7 +7,7 @@ use crate::engine::input::{Act, Verdict};
 use crate::held::{Barrier, Mark, barrier};
 use crate::sagas::SagaType;
 use saga_core::definition::Definition;
-use saga_core::event::{Event, Order, Verb};
+use saga_core::event::{Event, OperatorAction, Verb};
 use saga_core::machine;
 use saga_core::saga::Saga;
 use saga_core::transition::{Applied, Command, Transition};
@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 impl Planner<'_> {
     /// Takes a transition over, unless a hold keeps its commands back. Then an answer or a wake finds the saga paused: it
-    /// counts as ever, and nothing counts as sent. An order that would only send again is refused. Any other is carried
+    /// counts as ever, and nothing counts as sent. An action that would only send again is refused. Any other is carried
     /// out, and what follows from it is caught by [`Self::record`].
     pub(super) fn moved(
         &mut self,
@@ -27,7 +27,7 @@ impl Planner<'_> {
         let definition = saga_type.definition();
         let barrier = self.barrier(definition, &transition.commands);
         match (barrier, event) {
-            (Some(barrier), Event::Order(Order { verb: Verb::Resume | Verb::Retry, .. }))
+            (Some(barrier), Event::Action(OperatorAction { verb: Verb::Resume | Verb::Retry, .. }))
                 if act.is_some_and(|act| !act.release) =>
             {
                 return Answer::Ready(Verdict::Held(barrier));
@@ -43,7 +43,7 @@ impl Planner<'_> {
                 }
                 self.record(saga.id, saga_type, transition);
             }
-            (Some(_), Event::Order(_)) | (None, _) => self.record(saga.id, saga_type, transition),
+            (Some(_), Event::Action(_)) | (None, _) => self.record(saga.id, saga_type, transition),
         }
         Answer::Moved(saga.id)
     }
@@ -54,7 +54,7 @@ impl Planner<'_> {
 
     /// The pause by a hold, if the saga can be paused; written down as an act of whoever holds.
     pub(super) fn paused_by(&mut self, definition: &Definition, saga: &Saga, barrier: Barrier) -> Option<Transition> {
-        let event = Event::Order(barrier.pause());
+        let event = Event::Action(barrier.pause());
         let Applied::Moved(paused) = machine::apply(definition, saga, &event, self.now) else { return None };
         let act = Act { version: Some(saga.version), ..Act::new(saga.id, barrier.pause()) };
         let audit = audited(&act, Some(definition), &saga.state, &paused.saga.state, &paused.entry);

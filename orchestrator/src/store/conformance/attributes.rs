@@ -9,7 +9,7 @@ use crate::store::forgetting::first_id_at;
 use crate::store::query::SearchQuery;
 use crate::store::{Changes, Insert, Record};
 use baton_query::filter::parse;
-use baton_query::order::{OrderBy, OrderField};
+use baton_query::sort::{OrderBy, SortField};
 use saga_core::saga::State;
 use saga_core::time::Micros;
 
@@ -92,7 +92,7 @@ async fn are_found(store: &Store, registry: &Registry, inserts: &[Insert]) {
         let records = inserts.iter().map(|insert| &insert.record);
         let oldest_first: Vec<Record> = records.filter(|record| search.matches(record)).cloned().collect();
         for descending in [true, false] {
-            let order = OrderBy { field: OrderField::CreateTime, descending };
+            let order = OrderBy { field: SortField::CreateTime, descending };
             let mut expected = oldest_first.clone();
             if descending {
                 expected.reverse();
@@ -102,7 +102,7 @@ async fn are_found(store: &Store, registry: &Registry, inserts: &[Insert]) {
                 assert_eq!(found, expected, "{filter} by {order:?}: {limit} of {max_rows}");
             }
         }
-        let by_time = OrderBy { field: OrderField::UpdateTime, descending: true };
+        let by_time = OrderBy { field: SortField::UpdateTime, descending: true };
         assert_eq!(all_pages(store, &search, by_time, 5, 10_000).await.len(), oldest_first.len(), "{filter}");
         let counted = store.count(search, 1_000, 10_000).await.expect("count");
         assert_eq!((counted.count, counted.exact), (oldest_first.len() as u64, true), "{filter}");

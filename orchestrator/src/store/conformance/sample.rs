@@ -7,7 +7,7 @@ use baton_query::filter::Attribute;
 use baton_rpc::errors::Violations;
 use bytes::Bytes;
 use saga_core::definition::{Definition, StepOptions};
-use saga_core::event::{Entry, Event, Order, Outcome, Record as Journaled, Reply, Verb};
+use saga_core::event::{Entry, Event, OperatorAction, Outcome, Record as Journaled, Reply, Verb};
 use saga_core::saga::{Cause, DefinitionId, Direction, Resume, Saga, SagaId, State, StepIndex, Wait};
 use saga_core::time::Micros;
 use uuid::Uuid;
@@ -15,7 +15,7 @@ use uuid::Uuid;
 /// 14 November 2023: before any clock the suite runs on.
 pub const START: Micros = Micros(1_700_000_000_000_000);
 
-/// An id: `space` keeps the laws of a suite apart, `number` orders within it.
+/// An id: `space` keeps the laws of a suite apart, `number` sorts within it.
 #[must_use]
 pub fn id(space: u8, number: u32) -> SagaId {
     let mut bytes = [0x01, 0x8b, 0xcf, 0xe5, 0x68, 0x00, 0x70, space, 0x80, 0, 0, 0, 0, 0, 0, 0];
@@ -105,8 +105,8 @@ pub fn every_state() -> Vec<(&'static str, State)> {
 #[must_use]
 pub fn every_journal_record() -> Vec<(&'static str, Journaled)> {
     let reply = |direction, outcome| Journaled::Moved(Event::Reply(Reply { step: 2, direction, attempt: 7, outcome }));
-    let order = |verb| {
-        Journaled::Moved(Event::Order(Order {
+    let action = |verb| {
+        Journaled::Moved(Event::Action(OperatorAction {
             verb,
             actor: "ada".to_owned(),
             reason: "the customer called".to_owned(),
@@ -120,13 +120,13 @@ pub fn every_journal_record() -> Vec<(&'static str, Journaled)> {
         ("rejected", reply(Direction::Action, Outcome::Rejected { reason: reason.clone(), message: message.clone() })),
         ("unavailable", reply(Direction::Undo, Outcome::Unavailable { reason, message })),
         ("wake", Journaled::Moved(Event::Wake)),
-        ("cancel", order(Verb::Cancel)),
-        ("retry", order(Verb::Retry)),
-        ("skip", order(Verb::Skip)),
-        ("resolve done", order(Verb::ResolveDone)),
-        ("resolve undone", order(Verb::ResolveUndone)),
-        ("pause", order(Verb::Pause)),
-        ("resume", order(Verb::Resume)),
+        ("cancel", action(Verb::Cancel)),
+        ("retry", action(Verb::Retry)),
+        ("skip", action(Verb::Skip)),
+        ("resolve done", action(Verb::ResolveDone)),
+        ("resolve undone", action(Verb::ResolveUndone)),
+        ("pause", action(Verb::Pause)),
+        ("resume", action(Verb::Resume)),
     ]
 }
 

@@ -7,7 +7,7 @@ use crate::search::Search;
 use crate::store::Record;
 use crate::store::query::{Counted, SearchQuery};
 use baton_query::filter::parse;
-use baton_query::order::{OrderBy, OrderField};
+use baton_query::sort::{OrderBy, SortField};
 use saga_core::saga::State;
 
 /// Filters of every kind: what columns decide, what they do not, and what nothing matches.
@@ -57,14 +57,14 @@ pub(super) async fn searches_find_what_the_filter_selects(store: &Store) {
         .collect();
     put(store, records.clone()).await;
     for filter in FILTERS {
-        let expr = parse(&format!("{filter} order = searched"), &["customer"]).expect(filter);
+        let expr = parse(&format!("{filter} key = searched"), &["customer"]).expect(filter);
         let search = Search::new(expr, Registry::default(), store.now());
         let expected: Vec<_> = records.iter().rev().filter(|record| search.matches(record)).cloned().collect();
         for (limit, max_rows) in [(100, 10_000), (1, 10_000), (3, 10_000), (100, 1), (3, 2)] {
             let found = all_pages(store, &search, OrderBy::default(), limit, max_rows).await;
             assert_eq!(found, expected, "{filter}: {limit} of {max_rows}");
         }
-        for (field, descending) in OrderField::ALL.into_iter().flat_map(|field| [(field, true), (field, false)]) {
+        for (field, descending) in SortField::ALL.into_iter().flat_map(|field| [(field, true), (field, false)]) {
             let order = OrderBy { field, descending };
             let mut expected: Vec<_> = expected.iter().filter(|it| order.place(&it.saga).is_some()).cloned().collect();
             expected.sort_by_key(|record| order.place(&record.saga));
@@ -84,7 +84,7 @@ pub(super) async fn searches_find_what_the_filter_selects(store: &Store) {
         let counted = store.count(search, 100, 1).await.expect("count");
         assert!(counted.count == count || !counted.exact, "{filter}: what was not looked at is no zero");
     }
-    let search = Search::new(parse("order = \"searched \"", &[]).expect("a filter"), Registry::default(), store.now());
+    let search = Search::new(parse("key = \"searched \"", &[]).expect("a filter"), Registry::default(), store.now());
     assert_eq!(store.count(search, 100, 10_000).await.expect("count").count, 0, "keys compare byte by byte");
 }
 

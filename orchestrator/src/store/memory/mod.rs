@@ -12,7 +12,7 @@ use crate::store::{
     Changes, Decide, Holder, Loaded, OutboxMessage, Record, SagaStore, StartKey, StoreError, row, wake_second,
 };
 use async_trait::async_trait;
-use baton_query::order::Place;
+use baton_query::sort::Place;
 use saga_core::event::Entry;
 use saga_core::saga::{DefinitionId, Saga, SagaId};
 use saga_core::time::Micros;

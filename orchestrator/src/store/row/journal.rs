@@ -5,7 +5,7 @@ use baton_proto::baton::store::v1 as stored;
 use baton_sql::value::{Row, Value};
 use bytes::Bytes;
 use prost::Message;
-use saga_core::event::{Entry, Event, Order, Outcome, Record, Reply, Verb};
+use saga_core::event::{Entry, Event, OperatorAction, Outcome, Record, Reply, Verb};
 use saga_core::saga::{DefinitionId, Direction, SagaId};
 use saga_core::time::Micros;
 use stored::journal_event::Record as StoredRecord;
@@ -51,10 +51,10 @@ pub fn encode(record: &Record, saga_input: &[u8]) -> Vec<u8> {
             outcome: Some(stored_outcome(reply)),
         }),
         Record::Moved(Event::Wake) => StoredRecord::Wake(stored::WakeEvent {}),
-        Record::Moved(Event::Order(order)) => StoredRecord::Order(stored::OrderEvent {
-            verb: order.verb.as_str().to_owned(),
-            actor: order.actor.clone(),
-            reason: order.reason.clone(),
+        Record::Moved(Event::Action(action)) => StoredRecord::Action(stored::ActionEvent {
+            verb: action.verb.as_str().to_owned(),
+            actor: action.actor.clone(),
+            reason: action.reason.clone(),
         }),
     };
     stored::JournalEvent { record: Some(record) }.encode_to_vec()
@@ -75,10 +75,10 @@ pub fn decode(blob: &[u8], saga_input: &Bytes) -> Result<Record, Undecodable> {
             outcome: read_outcome(reply.outcome)?,
         })),
         StoredRecord::Wake(stored::WakeEvent {}) => Record::Moved(Event::Wake),
-        StoredRecord::Order(order) => Record::Moved(Event::Order(Order {
-            verb: read_verb(&order.verb)?,
-            actor: order.actor,
-            reason: order.reason,
+        StoredRecord::Action(action) => Record::Moved(Event::Action(OperatorAction {
+            verb: read_verb(&action.verb)?,
+            actor: action.actor,
+            reason: action.reason,
         })),
     })
 }

@@ -6,7 +6,7 @@ use crate::store::row::{self, SAGA_COLUMNS};
 use crate::store::sql::{index, store_error};
 use crate::store::{Record, StoreError};
 use baton_query::filter::{Arg, Dialect as FilterDialect, Translated};
-use baton_query::order::{OrderBy, OrderField, Place};
+use baton_query::sort::{OrderBy, Place, SortField};
 use baton_sql::database::{Database, Dialect};
 use baton_sql::value::{Row, Value};
 use saga_core::saga::SagaId;
@@ -68,12 +68,12 @@ impl<'a> Walk<'a> {
         max_rows: u32,
     ) -> Result<Self, StoreError> {
         let mut translated = translated(search, db);
-        if order.field == OrderField::WakeTime {
+        if order.field == SortField::WakeTime {
             translated.condition = format!("wake_second IS NOT NULL AND ({})", translated.condition);
             translated.narrow = true;
         }
         // The index knows ids, which are in the order of creation and in no other.
-        let is_led = translated.lead.is_some() && order.field == OrderField::CreateTime;
+        let is_led = translated.lead.is_some() && order.field == SortField::CreateTime;
         let (parts, indexed_until) = if is_led {
             let (done, until) = index::done(db).await?;
             let (led, beyond) = (Region::Led(done), Region::Beyond(done));
@@ -266,11 +266,11 @@ async fn count_rows(db: &Database, translated: &Translated, limit: u32) -> Resul
 }
 
 /// The column that an order of times goes by.
-fn time_column(field: OrderField) -> Option<&'static str> {
+fn time_column(field: SortField) -> Option<&'static str> {
     match field {
-        OrderField::CreateTime => None,
-        OrderField::UpdateTime => Some("updated_at"),
-        OrderField::WakeTime => Some("wake_at"),
+        SortField::CreateTime => None,
+        SortField::UpdateTime => Some("updated_at"),
+        SortField::WakeTime => Some("wake_at"),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::support::office::{Office, both, mariadb};
 use super::support::{Bench, order_start, wait_for};
-use super::{ORDERS, STOCK};
+use super::{ORDER_SAGAS, STOCK};
 use baton_orchestrator::held::Held;
 use baton_orchestrator::operations::Operations;
 use baton_orchestrator::operations::holds::Hold;
@@ -31,7 +31,7 @@ async fn a_hold_that_another_orchestrator_has_released_catches_nobody() {
         office.answer(saga, 2).await;
         assert_eq!(office.state(saga).await, "running");
         office.sends_to("stock", 1).await;
-        assert!(office.orders(saga).await.is_empty());
+        assert!(office.actions(saga).await.is_empty());
     }
 }
 
@@ -80,12 +80,12 @@ async fn a_pause_that_comes_after_its_hold_was_released_is_not_given() {
         };
         // The engine stands still, and with it whoever waits for a pause.
         let operations = bench.operations.clone().expect("operations");
-        let held = Held::parse(ORDERS).expect("a name");
+        let held = Held::parse(ORDER_SAGAS).expect("a name");
         let act = |verb: &str| NewAudit {
             at: operations.now(),
             actor: "ada".into(),
             act: verb.into(),
-            subject: ORDERS.into(),
+            subject: ORDER_SAGAS.into(),
             reason: "the warehouse burns".into(),
             before: String::new(),
             after: String::new(),
@@ -126,10 +126,10 @@ async fn a_pause_that_comes_after_its_hold_was_released_is_not_given() {
 async fn a_hold_that_cannot_be_seen_to_keeps_no_other_waiting() {
     for office in both().await {
         let sick = office.start(1).await;
-        office.hold(ORDERS).await.expect("held");
+        office.hold(ORDER_SAGAS).await.expect("held");
         let worker = office.holds_worker();
         worker.run_once().await.expect("a round");
-        office.release(ORDERS).await.expect("releasing");
+        office.release(ORDER_SAGAS).await.expect("releasing");
         office.hold(STOCK).await.expect("held");
         let saga = office.start(2).await;
         for step in [1, 2] {
@@ -153,10 +153,10 @@ async fn a_hold_that_cannot_be_seen_to_keeps_no_other_waiting() {
 async fn what_one_build_cannot_resume_is_left_to_another() {
     for office in both().await {
         let sagas = [office.start(1).await, office.start(2).await];
-        office.hold(ORDERS).await.expect("held");
+        office.hold(ORDER_SAGAS).await.expect("held");
         let newer = office.holds_worker();
         newer.run_once().await.expect("a round");
-        office.release(ORDERS).await.expect("releasing");
+        office.release(ORDER_SAGAS).await.expect("releasing");
         let (operations, store, engine) = (office.operations.clone(), office.store.clone(), office.api.engine.clone());
         let older = Holds::new(operations, store.clone(), store, engine, Registry::default(), Uuid::now_v7());
         // The newer one has the claim until it lapses; the older one does not keep it.
@@ -175,18 +175,18 @@ async fn what_one_build_cannot_resume_is_left_to_another() {
 async fn a_row_that_came_garbled_once_is_resumed_later() {
     for office in both().await {
         let (garbled, whole) = (office.start(1).await, office.start(2).await);
-        office.hold(ORDERS).await.expect("held");
+        office.hold(ORDER_SAGAS).await.expect("held");
         let worker = office.holds_worker();
         worker.run_once().await.expect("a round");
-        office.release(ORDERS).await.expect("releasing");
+        office.release(ORDER_SAGAS).await.expect("releasing");
         office.store.garble_next(garbled);
         worker.run_once().await.expect("a round");
         assert_eq!((office.state(garbled).await, office.state(whole).await), ("paused", "running"));
         // Left alone is the release, not the hold.
-        office.hold(ORDERS).await.expect("held again");
+        office.hold(ORDER_SAGAS).await.expect("held again");
         worker.run_once().await.expect("a round");
         assert_eq!(office.state(whole).await, "paused");
-        office.release(ORDERS).await.expect("releasing");
+        office.release(ORDER_SAGAS).await.expect("releasing");
         office.clock.pass(Duration::from_secs(11));
         worker.run_once().await.expect("a round");
         assert_eq!((office.state(garbled).await, office.state(whole).await), ("running", "running"));
@@ -198,7 +198,7 @@ async fn a_row_that_came_garbled_once_is_resumed_later() {
 async fn more_than_one_round_looks_at_is_left_as_well() {
     let office = Office::over(DatabaseConfig::SqliteMemory).await;
     let first = office.start(1).await;
-    office.hold(ORDERS).await.expect("held");
+    office.hold(ORDER_SAGAS).await.expect("held");
     let newer = office.holds_worker();
     newer.run_once().await.expect("a round");
     let original = office.store.get(first).await.unwrap().expect("a saga");
@@ -209,14 +209,14 @@ async fn more_than_one_round_looks_at_is_left_as_well() {
             copy
         })
         .collect();
-    let (held, dead) = (Held::parse(ORDERS).expect("a name"), Uuid::from_u128(7));
+    let (held, dead) = (Held::parse(ORDER_SAGAS).expect("a name"), Uuid::from_u128(7));
     let marks = copies.iter().map(|copy| (copy.saga.id, copy.saga.version)).collect();
     let changes = Changes { inserts: copies.into_iter().map(sample::insert).collect(), ..Changes::default() };
     office.store.inner.commit(Vec::new(), sample::always(changes)).await.expect("copied");
     office.clock.pass(Duration::from_secs(11));
     office.operations.claim_hold(&held, dead, Duration::from_secs(10)).await.unwrap().expect("claimed");
     assert!(office.operations.mark(&held, dead, marks).await.unwrap());
-    office.release(ORDERS).await.expect("releasing");
+    office.release(ORDER_SAGAS).await.expect("releasing");
     office.clock.pass(Duration::from_secs(11));
     let (operations, store, engine) = (office.operations.clone(), office.store.clone(), office.api.engine.clone());
     Holds::new(operations, store.clone(), store, engine, Registry::default(), Uuid::now_v7())

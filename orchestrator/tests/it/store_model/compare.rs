@@ -7,7 +7,7 @@ use baton_orchestrator::store::conformance::sample::{self, Labelled};
 use baton_orchestrator::store::query::{ListQuery, SearchQuery, WholeStore};
 use baton_orchestrator::store::{Loaded, StoreError};
 use baton_query::filter::parse;
-use baton_query::order::OrderBy;
+use baton_query::sort::OrderBy;
 use proptest::prelude::*;
 use saga_core::time::Micros;
 use std::sync::atomic::{AtomicI64, Ordering};

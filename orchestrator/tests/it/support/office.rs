@@ -25,14 +25,14 @@ pub struct Office {
 }
 
 impl Office {
-    /// What operators ordered of a saga: verb, actor, reason.
-    pub async fn orders(&self, saga: SagaId) -> Vec<(Verb, String, String)> {
+    /// What operators did to a saga: verb, actor, reason.
+    pub async fn actions(&self, saga: SagaId) -> Vec<(Verb, String, String)> {
         let journal = self.store.journal(saga, 0, 100).await.expect("a journal");
-        let order = |record| match record {
-            Record::Moved(Event::Order(order)) => Some((order.verb, order.actor, order.reason)),
+        let action = |record| match record {
+            Record::Moved(Event::Action(action)) => Some((action.verb, action.actor, action.reason)),
             _ => None,
         };
-        journal.into_iter().filter_map(|entry| order(entry.record)).collect()
+        journal.into_iter().filter_map(|entry| action(entry.record)).collect()
     }
 
     pub async fn over(config: DatabaseConfig) -> Self {

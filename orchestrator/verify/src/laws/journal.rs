@@ -216,7 +216,7 @@ fn doubt_is_no_answer(case: &Case<'_>, found: &mut Found) {
         Record::Moved(Event::Reply(reply)) => {
             matches!(reply.outcome, Outcome::Unavailable { .. }).then_some((reply.step, reply.direction))
         }
-        Record::Moved(Event::Wake | Event::Order(_)) | Record::Started { .. } => None,
+        Record::Moved(Event::Wake | Event::Action(_)) | Record::Started { .. } => None,
     };
     let doubts: Vec<Half> = case.dossier.journal.iter().filter_map(|row| in_doubt(row.record.as_ref().ok()?)).collect();
     found.looked += doubts.len();

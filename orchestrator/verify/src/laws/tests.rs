@@ -12,7 +12,7 @@ use baton_order::order::{Content, Order};
 use baton_shop::saga::OrderSaga;
 use bytes::Bytes;
 use prost::Message as _;
-use saga_core::event::{Event, Order as Ordered, Outcome, Reply, Verb};
+use saga_core::event::{Event, OperatorAction, Outcome, Reply, Verb};
 use saga_core::saga::{CommandId, Direction, SagaId, State};
 use saga_core::time::Micros;
 use shop_domain::identifier::OrderNumber;
@@ -351,9 +351,15 @@ fn commands_nobody_ordered_and_answers_nobody_gave() {
 fn what_an_operator_settled_by_hand_is_settled() {
     let (action, undo) = (Direction::Action, Direction::Undo);
     let no_refund = Outcome::Rejected { reason: "NO".to_owned(), message: String::new() };
-    let skip = Ordered { verb: Verb::Skip, actor: "ann".to_owned(), reason: "paid in cash".to_owned() };
-    let events =
-        [done(1, action), done(2, action), refused(3), done(1, undo), reply(0, undo, 1, no_refund), Event::Order(skip)];
+    let skip = OperatorAction { verb: Verb::Skip, actor: "ann".to_owned(), reason: "paid in cash".to_owned() };
+    let events = [
+        done(1, action),
+        done(2, action),
+        refused(3),
+        done(1, undo),
+        reply(0, undo, 1, no_refund),
+        Event::Action(skip),
+    ];
     let mut settled = around(&events, &[], OrderState::PaymentOutOfStock, None, false);
     settled.effects = compensated().effects;
     let refund = effect(0, 2, 2, "NO");

@@ -30,7 +30,8 @@ fn started() -> Saga {
 
 #[test]
 fn every_path_ends_or_parks_and_breaks_no_law() {
-    let report = exhaust(&definition(), Bounds { attempts: 2, orders: 3, ..Bounds::default() }).expect("no law broken");
+    let report = exhaust(&definition(), Bounds { attempts: 2, operator_actions: 3, ..Bounds::default() })
+        .expect("no law broken");
     println!("order saga: {report}");
     assert!(report.states > 1_000, "{report}");
 }

@@ -3,7 +3,7 @@
 use crate::script::text::VERBS;
 use bytes::Bytes;
 use saga_core::definition::Definition;
-use saga_core::event::{Event, Order, Outcome, Reply, Verb};
+use saga_core::event::{Event, OperatorAction, Outcome, Reply, Verb};
 use saga_core::saga::{Direction, Resume, Saga, State, StepIndex};
 use saga_core::time::Micros;
 
@@ -19,8 +19,8 @@ pub(crate) fn at_half(saga: &Saga) -> Option<(StepIndex, Direction, u32)> {
     }
 }
 
-/// All events with the moments at which they make a difference; operators' orders only while `orders` allows.
-pub fn events_at(definition: &Definition, saga: &Saga, orders: bool) -> Vec<(Event, Micros)> {
+/// All events with the moments at which they make a difference; operators' actions only while `actions` allows.
+pub fn events_at(definition: &Definition, saga: &Saga, actions: bool) -> Vec<(Event, Micros)> {
     let now = saga.updated_at;
     // Long after everything: the process was down while every deadline passed.
     let far = saga.wake_at().max(saga.deadline).unwrap_or(now).max(now);
@@ -40,8 +40,8 @@ pub fn events_at(definition: &Definition, saga: &Saga, orders: bool) -> Vec<(Eve
     if let Some(until) = saga.wake_at() {
         events.extend([Micros(until.0 - 1), until].map(|at| (Event::Wake, at)));
     }
-    if orders {
-        events.extend(VERBS.into_iter().flat_map(|verb| [(order(verb), now), (order(verb), far)]));
+    if actions {
+        events.extend(VERBS.into_iter().flat_map(|verb| [(action(verb), now), (action(verb), far)]));
     }
     events
 }
@@ -75,6 +75,6 @@ fn outcomes(step: StepIndex, direction: Direction, attempt: u32) -> [Event; 3] {
     .map(|outcome| Event::Reply(Reply { step, direction, attempt, outcome }))
 }
 
-fn order(verb: Verb) -> Event {
-    Event::Order(Order { verb, actor: "operator".to_owned(), reason: "because".to_owned() })
+fn action(verb: Verb) -> Event {
+    Event::Action(OperatorAction { verb, actor: "operator".to_owned(), reason: "because".to_owned() })
 }

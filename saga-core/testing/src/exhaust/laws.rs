@@ -19,8 +19,8 @@ pub enum Law {
     /// A due wake, a success or a refusal of the current half-step always moves the saga.
     #[error("an event was ignored that should have moved the saga")]
     ShouldMove,
-    /// Only orders are refused, and orders are never ignored.
-    #[error("an order was ignored, or a reply or a wake was refused")]
+    /// Only actions are refused, and actions are never ignored.
+    #[error("an action was ignored, or a reply or a wake was refused")]
     WrongAnswer,
     /// A move adds one to the version, never goes back in time, and journals exactly its event.
     #[error("the journal entry does not describe the move")]
@@ -39,7 +39,7 @@ pub enum Law {
     Attempts,
     /// Actions go in order: everything below is done.
     #[error("an action was sent although one below it is not done")]
-    ActionOrder,
+    ActionSequence,
     /// No action is sent after unwinding began.
     #[error("an action was sent after unwinding began")]
     ActionAfterUnwinding,
@@ -48,7 +48,7 @@ pub enum Law {
     NeedlessUndo,
     /// Undos go strictly from the top to the bottom.
     #[error("an undo was sent although a step above it is not undone yet")]
-    UndoOrder,
+    UndoSequence,
     /// Nothing is undone once the pivot is done.
     #[error("an undo was sent although the pivot is passed")]
     UndoPastPivot,
@@ -85,7 +85,7 @@ pub(super) fn answered(
     applied: &Applied,
 ) -> Result<(), Law> {
     let moves = match event {
-        Event::Order(_) => {
+        Event::Action(_) => {
             let ended_and_moved = saga.has_ended() && matches!(applied, Applied::Moved(_));
             require(!ended_and_moved, Law::ShouldBeIgnored)?;
             return require(!matches!(applied, Applied::Ignored(_)), Law::WrongAnswer);
@@ -156,7 +156,7 @@ fn wanted(saga: &Saga) -> Vec<Command> {
 fn action_may_be_sent(shadow: &Shadow, step: usize) -> Result<(), Law> {
     require(!shadow.has_undone(), Law::ActionAfterUnwinding)?;
     let below = &shadow.actions[..step];
-    require(below.iter().all(|action| matches!(action, Action::Done | Action::ByHand)), Law::ActionOrder)
+    require(below.iter().all(|action| matches!(action, Action::Done | Action::ByHand)), Law::ActionSequence)
 }
 
 fn undo_may_be_sent(definition: &Definition, shadow: &Shadow, step: usize) -> Result<(), Law> {
@@ -170,9 +170,9 @@ fn undo_may_be_sent(definition: &Definition, shadow: &Shadow, step: usize) -> Re
         require(!passed, Law::UndoPastPivot)?;
         let left_above =
             position > step && other.undo.is_some() && shadow.may_have_happened(position) && !undone(shadow, position);
-        require(!left_above, Law::UndoOrder)?;
+        require(!left_above, Law::UndoSequence)?;
         let begun_below = position < step && shadow.undos[position] != Undo::None;
-        require(!begun_below, Law::UndoOrder)?;
+        require(!begun_below, Law::UndoSequence)?;
     }
     let needed = shadow.may_have_happened(step) && !undone(shadow, step);
     require(needed && definition.steps()[step].undo.is_some(), Law::NeedlessUndo)

@@ -34,16 +34,16 @@ pub type Apply<'a> = &'a dyn Fn(&Definition, &Saga, &Event, Micros) -> Applied;
 pub struct Bounds {
     /// Attempts each half-step has, if its policy does not allow fewer. Two show every kind of retry.
     pub attempts: u32,
-    /// Orders an operator gives on one path. Each retry and resume is a fresh budget, so they need a bound; a pause and
+    /// Actions an operator gives on one path. Each retry and resume is a fresh budget, so they need a bound; a pause and
     /// its resume are two.
-    pub orders: u32,
+    pub operator_actions: u32,
     /// States to visit before giving up with [`Failure::TooManyStates`].
     pub states: usize,
 }
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { attempts: 2, orders: 2, states: 1_000_000 }
+        Self { attempts: 2, operator_actions: 2, states: 1_000_000 }
     }
 }
 
@@ -56,7 +56,7 @@ pub struct Report {
     pub transitions: usize,
     /// Events that were rightly ignored.
     pub ignored: usize,
-    /// Orders that were rightly refused.
+    /// Actions that were rightly refused.
     pub refused: usize,
     /// States that are completed.
     pub completed: usize,
@@ -97,7 +97,7 @@ pub enum Failure {
         path: String,
     },
     /// There are more states than the bounds allow.
-    #[error("more than {0} states: lower the bounds on attempts or orders")]
+    #[error("more than {0} states: lower the bounds on attempts or actions")]
     TooManyStates(usize),
     /// The bounds do not make a definition: zero attempts.
     #[error("the bounds do not fit the definition: {0}")]
@@ -185,8 +185,8 @@ impl Walk<'_> {
     fn expand(&mut self, index: usize) -> Result<(), Failure> {
         let saga = self.nodes[index].saga.clone();
         let shadow = self.nodes[index].shadow.clone();
-        let orders_left = shadow.orders < self.bounds.orders;
-        for (event, now) in events::events_at(self.definition, &saga, orders_left) {
+        let actions_left = shadow.operator_actions < self.bounds.operator_actions;
+        for (event, now) in events::events_at(self.definition, &saga, actions_left) {
             let after = now.since(saga.updated_at);
             let broken = |walk: &Self, law| Failure::Broken { law, path: walk.path(index, &event, after) };
             let applied = (self.apply)(self.definition, &saga, &event, now);

@@ -40,8 +40,8 @@ pub(super) struct Shadow {
     pub(super) undos: Vec<Undo>,
     /// The newest command: half-step and attempt.
     pub(super) newest: Option<(StepIndex, Direction, u32)>,
-    /// Operators' orders that moved the saga.
-    pub(super) orders: u32,
+    /// Operators' actions that moved the saga.
+    pub(super) operator_actions: u32,
 }
 
 impl Shadow {
@@ -52,7 +52,7 @@ impl Shadow {
             actions: definition.steps().iter().map(before).collect(),
             undos: vec![Undo::None; definition.steps().len()],
             newest: None,
-            orders: 0,
+            operator_actions: 0,
         }
     }
 
@@ -79,9 +79,9 @@ impl Shadow {
                 (Direction::Undo, Outcome::Rejected { .. })
                 | (Direction::Action | Direction::Undo, Outcome::Unavailable { .. }) => {}
             },
-            Event::Order(order) => {
-                self.orders += 1;
-                match order.verb {
+            Event::Action(action) => {
+                self.operator_actions += 1;
+                match action.verb {
                     Verb::Skip | Verb::ResolveDone | Verb::ResolveUndone => match direction {
                         Direction::Action => self.actions[step] = Action::ByHand,
                         Direction::Undo => self.undos[step] = Undo::Done,

@@ -6,7 +6,7 @@ use super::words::Words;
 use crate::exhaust::at_half;
 use bytes::Bytes;
 use saga_core::definition::Definition;
-use saga_core::event::{Entry, Event, Order, Outcome, Record, Reply};
+use saga_core::event::{Entry, Event, OperatorAction, Outcome, Record, Reply};
 use saga_core::machine;
 use saga_core::replay::replay;
 use saga_core::saga::{Direction, Saga, SagaId};
@@ -134,7 +134,7 @@ impl Stage<'_> {
             other => {
                 let verb = VERBS.into_iter().find(|verb| verb.as_str() == other);
                 let verb = verb.ok_or_else(|| format!("{other:?} is no command"))?;
-                Event::Order(Order { verb, actor: words.next("an actor")?, reason: words.next("a reason")? })
+                Event::Action(OperatorAction { verb, actor: words.next("an actor")?, reason: words.next("a reason")? })
             }
         };
         words.end()?;

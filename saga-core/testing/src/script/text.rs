@@ -1,7 +1,7 @@
 //! How scripts write durations, events and states.
 
 use saga_core::definition::Definition;
-use saga_core::event::{Event, Order, Outcome, Reply, Verb};
+use saga_core::event::{Event, OperatorAction, Outcome, Reply, Verb};
 use saga_core::saga::{Direction, Resume, Saga, State, StepIndex, Wait};
 use saga_core::time::Micros;
 use saga_core::transition::Command;
@@ -58,7 +58,7 @@ pub(crate) fn event(definition: &Definition, event: &Event, after: Duration) -> 
             format!("reply {} {} {outcome} attempt={attempt}", name(definition, *step), direction.as_str())
         }
         Event::Wake => "wake".to_owned(),
-        Event::Order(Order { verb, actor, reason }) => format!("{} {actor} {reason:?}", verb.as_str()),
+        Event::Action(OperatorAction { verb, actor, reason }) => format!("{} {actor} {reason:?}", verb.as_str()),
     };
     if after.is_zero() { line } else { format!("{line} +{}", duration(after)) }
 }

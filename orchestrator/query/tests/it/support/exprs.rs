@@ -1,7 +1,8 @@
 //! Filters at random.
 
 use baton_query::filter::{
-    Compare, Expr, Field, NumberField, Order, Span, StateKind, Term, TextField, TextTest, TimeField, WaitKind, When,
+    Compare, Expr, Field, Inequality, NumberField, Span, StateKind, Term, TextField, TextTest, TimeField, WaitKind,
+    When,
 };
 use proptest::prelude::*;
 use saga_core::time::Micros;
@@ -54,15 +55,15 @@ fn term() -> impl Strategy<Value = Term> {
         1 => (any::<bool>(), prop::sample::select(WaitKind::ALL.to_vec())).prop_map(|(is, wait)| Term::Wait(is, wait)),
         4 => text(),
         1 => (number_field(), compare(), 0_u32..6).prop_map(|(field, compare, n)| Term::Number(field, compare, n)),
-        1 => (order(), 0_i64..20).prop_map(|(order, s)| Term::Age(order, span(s))),
-        1 => (time_field(), order(), when()).prop_map(|(field, order, when)| Term::Time(field, order, when)),
+        1 => (inequality(), 0_i64..20).prop_map(|(inequality, s)| Term::Age(inequality, span(s))),
+        1 => (time_field(), inequality(), when()).prop_map(|(field, inequality, when)| Term::Time(field, inequality, when)),
         1 => present().prop_map(Term::Present),
     ]
 }
 
 fn text() -> impl Strategy<Value = Term> {
     let test = || prop::sample::select(vec![TextTest::Is, TextTest::IsNot, TextTest::Begins]);
-    let own = [TextField::Definition, TextField::Reason, TextField::Order];
+    let own = [TextField::Definition, TextField::Reason, TextField::BusinessKey];
     let fields: Vec<_> = own.into_iter().chain(attributes()).collect();
     let steps = ["order.open", "order", "payment.verify", "go", "1", "2", "x", ""];
     let trace = (test(), prop::sample::select(TRACES.to_vec()), 1_usize..=32).prop_map(|(test, trace, length)| {
@@ -82,7 +83,7 @@ fn attributes() -> impl Iterator<Item = TextField> {
 }
 
 fn present() -> impl Strategy<Value = Field> {
-    let text = [TextField::Step, TextField::Reason, TextField::Order, TextField::TraceId];
+    let text = [TextField::Step, TextField::Reason, TextField::BusinessKey, TextField::TraceId];
     let text = text.into_iter().chain(attributes()).map(Field::Text);
     prop::sample::select(text.chain([Field::Time(TimeField::NextWake)]).collect::<Vec<_>>())
 }
@@ -95,12 +96,12 @@ fn time_field() -> impl Strategy<Value = TimeField> {
     prop::sample::select(vec![TimeField::CreatedAt, TimeField::UpdatedAt, TimeField::NextWake])
 }
 
-fn order() -> impl Strategy<Value = Order> {
-    prop::sample::select(vec![Order::Less, Order::AtMost, Order::More, Order::AtLeast])
+fn inequality() -> impl Strategy<Value = Inequality> {
+    prop::sample::select(vec![Inequality::Less, Inequality::AtMost, Inequality::More, Inequality::AtLeast])
 }
 
 fn compare() -> impl Strategy<Value = Compare> {
-    prop_oneof![Just(Compare::Equal), Just(Compare::NotEqual), order().prop_map(Compare::Ordered)]
+    prop_oneof![Just(Compare::Equal), Just(Compare::NotEqual), inequality().prop_map(Compare::Inequality)]
 }
 
 fn when() -> impl Strategy<Value = When> {

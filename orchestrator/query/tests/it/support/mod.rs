@@ -7,7 +7,7 @@ use baton_query::explain::{Case, Explanation, explain};
 use baton_query::half::position;
 use bytes::Bytes;
 use saga_core::definition::{Definition, StepOptions};
-use saga_core::event::{Entry, Event, Order, Outcome, Reply};
+use saga_core::event::{Entry, Event, OperatorAction, Outcome, Reply};
 use saga_core::machine;
 use saga_core::retry::RetryPolicy;
 use saga_core::saga::{Saga, SagaId, State, Wait};
@@ -134,8 +134,8 @@ pub fn unavailable(reason: &str) -> Outcome {
     Outcome::Unavailable { reason: reason.to_owned(), message: CONTENT.to_owned() }
 }
 
-pub fn order_of(verb: saga_core::event::Verb) -> Event {
-    Event::Order(Order { verb, actor: "ops-kim".to_owned(), reason: "the customer called".to_owned() })
+pub fn action_of(verb: saga_core::event::Verb) -> Event {
+    Event::Action(OperatorAction { verb, actor: "ops-kim".to_owned(), reason: "the customer called".to_owned() })
 }
 
 /// Everything that can happen where a saga stands, with the moments at which it makes a difference.
@@ -152,7 +152,7 @@ pub fn events(saga: &Saga, orders: bool) -> Vec<(Event, Micros)> {
         }
     }
     if orders {
-        events.extend(VERBS.map(order_of));
+        events.extend(VERBS.map(action_of));
     }
     events.iter().flat_map(|event| times.iter().map(|at| (event.clone(), *at))).collect()
 }
@@ -171,7 +171,7 @@ pub fn reachable_from(definition: &Definition, from: Lived, orders: usize) -> Ve
     while next < all.len() {
         let (lived, left) = all[next].clone();
         for (event, at) in events(&lived.saga, left > 0) {
-            let left = left - usize::from(matches!(event, Event::Order(_)));
+            let left = left - usize::from(matches!(event, Event::Action(_)));
             if let Some(after) = lived.after(definition, &event, at)
                 && known.insert((key(&after.saga), left))
             {

@@ -10,7 +10,7 @@ use crate::workers::beat::STRETCH;
 use baton_courier::bus::Destination;
 use baton_proto::baton::saga::v1 as wire;
 use baton_query::filter::{Expr, StateKind, parse};
-use baton_query::order::{OrderBy, OrderField};
+use baton_query::sort::{OrderBy, SortField};
 use futures_util::future::join_all;
 use saga_core::time::Micros;
 use std::collections::BTreeMap;
@@ -85,8 +85,8 @@ impl Api {
             let found = self.query.search(query).await?;
             Ok(found.records.first().map(|record| view::saga(&self.registry, record)))
         };
-        let under_way = first("state = running OR state = compensating", OrderField::CreateTime).await?;
-        Ok((under_way, first("state = stuck", OrderField::UpdateTime).await?))
+        let under_way = first("state = running OR state = compensating", SortField::CreateTime).await?;
+        Ok((under_way, first("state = stuck", SortField::UpdateTime).await?))
     }
 
     fn searching(&self, filter: &str) -> Search {

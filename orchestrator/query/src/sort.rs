@@ -11,7 +11,7 @@ const MAX_DISTANCE: usize = 5;
 
 /// What lists can be ordered by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum OrderField {
+pub enum SortField {
     /// When sagas were started: the order of their ids.
     #[default]
     CreateTime,
@@ -21,7 +21,7 @@ pub enum OrderField {
     WakeTime,
 }
 
-impl OrderField {
+impl SortField {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::CreateTime, Self::UpdateTime, Self::WakeTime];
 
@@ -40,7 +40,7 @@ impl OrderField {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct OrderBy {
     /// By what.
-    pub field: OrderField,
+    pub field: SortField,
     /// True for the greatest first.
     pub descending: bool,
 }
@@ -48,7 +48,7 @@ pub struct OrderBy {
 impl Default for OrderBy {
     /// Newest first.
     fn default() -> Self {
-        Self { field: OrderField::CreateTime, descending: true }
+        Self { field: SortField::CreateTime, descending: true }
     }
 }
 
@@ -63,24 +63,24 @@ pub struct Place {
 
 /// Why a text is no order.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum OrderError {
+pub enum SortError {
     /// There is no such field.
     #[error("there is no order by {found:?}; {}", meant(*.nearest))]
     UnknownField {
         /// What was written.
         found: String,
         /// What was probably meant.
-        nearest: Option<OrderField>,
+        nearest: Option<SortField>,
     },
     /// Something else than `desc` stands behind the field, or there are several fields.
     #[error("must be one field, perhaps with \" desc\" behind it")]
     Form,
 }
 
-fn meant(field: Option<OrderField>) -> String {
+fn meant(field: Option<SortField>) -> String {
     match field {
         Some(field) => format!("did you mean {}?", field.name()),
-        None => format!("must be one of {}", OrderField::ALL.map(OrderField::name).join(", ")),
+        None => format!("must be one of {}", SortField::ALL.map(SortField::name).join(", ")),
     }
 }
 
@@ -88,25 +88,25 @@ impl OrderBy {
     /// Reads `order_by`; nothing but spaces is the default.
     ///
     /// # Errors
-    /// [`OrderError`].
-    pub fn parse(text: &str) -> Result<Self, OrderError> {
+    /// [`SortError`].
+    pub fn parse(text: &str) -> Result<Self, SortError> {
         let mut words = text.split_whitespace();
         let Some(name) = words.next() else { return Ok(Self::default()) };
         let descending = match (words.next(), words.next()) {
             (None, _) => false,
             (Some("desc"), None) => true,
             (Some("asc"), None) => false,
-            (Some(_), _) => return Err(OrderError::Form),
+            (Some(_), _) => return Err(SortError::Form),
         };
         if name.contains(',') {
-            return Err(OrderError::Form);
+            return Err(SortError::Form);
         }
-        let field = OrderField::ALL.into_iter().find(|field| field.name() == name).ok_or_else(|| {
+        let field = SortField::ALL.into_iter().find(|field| field.name() == name).ok_or_else(|| {
             let found: String = name.chars().take(MAX_FOUND).collect();
-            let near = OrderField::ALL.map(|field| (levenshtein(field.name(), &found), field));
+            let near = SortField::ALL.map(|field| (levenshtein(field.name(), &found), field));
             let nearest = near.into_iter().min_by_key(|(distance, _)| *distance);
             let nearest = nearest.filter(|(distance, _)| *distance <= MAX_DISTANCE).map(|(_, field)| field);
-            OrderError::UnknownField { found, nearest }
+            SortError::UnknownField { found, nearest }
         })?;
         Ok(Self { field, descending })
     }
@@ -115,9 +115,9 @@ impl OrderBy {
     #[must_use]
     pub fn place(self, saga: &Saga) -> Option<Place> {
         let at = match self.field {
-            OrderField::CreateTime => Some(0),
-            OrderField::UpdateTime => Some(saga.updated_at.0),
-            OrderField::WakeTime => saga.wake_at().map(|at| at.0),
+            SortField::CreateTime => Some(0),
+            SortField::UpdateTime => Some(saga.updated_at.0),
+            SortField::WakeTime => saga.wake_at().map(|at| at.0),
         };
         at.map(|at| Place { at, id: saga.id })
     }
@@ -137,11 +137,11 @@ mod tests {
     fn an_order_is_a_field_and_a_direction() {
         let of = |field, descending| Ok(OrderBy { field, descending });
         assert_eq!(OrderBy::parse(" "), Ok(OrderBy::default()));
-        assert_eq!(OrderBy::parse("create_time"), of(OrderField::CreateTime, false));
-        assert_eq!(OrderBy::parse("update_time  desc"), of(OrderField::UpdateTime, true));
-        assert_eq!(OrderBy::parse("wake_time asc"), of(OrderField::WakeTime, false));
+        assert_eq!(OrderBy::parse("create_time"), of(SortField::CreateTime, false));
+        assert_eq!(OrderBy::parse("update_time  desc"), of(SortField::UpdateTime, true));
+        assert_eq!(OrderBy::parse("wake_time asc"), of(SortField::WakeTime, false));
         for text in ["create_time up", "create_time desc desc", "create_time,update_time"] {
-            assert_eq!(OrderBy::parse(text), Err(OrderError::Form), "{text}");
+            assert_eq!(OrderBy::parse(text), Err(SortError::Form), "{text}");
         }
     }
 

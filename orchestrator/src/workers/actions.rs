@@ -1,4 +1,4 @@
-//! One order on behalf of an operator's larger work, given once however often it is repeated.
+//! One action on behalf of an operator's larger work, given once however often it is repeated.
 
 use crate::api::admin::told;
 use crate::api::reason::SagaReason;
@@ -25,7 +25,7 @@ pub enum Given {
 }
 
 impl Given {
-    /// Whether the saga had got another version between the look at it and the order.
+    /// Whether the saga had got another version between the look at it and the action.
     #[must_use]
     pub fn came_late(&self) -> bool {
         self.failed_with(SagaReason::VersionMismatch)
@@ -42,7 +42,7 @@ impl Given {
     }
 }
 
-/// The request id of an order that is part of a larger work: the same work and saga give the same id, for ever.
+/// The request id of an action that is part of a larger work: the same work and saga give the same id, for ever.
 #[must_use]
 pub fn request_id(work: &[u8], saga: SagaId, nth: u64) -> Uuid {
     let mut hasher = blake3::Hasher::new();
@@ -55,12 +55,12 @@ pub fn request_id(work: &[u8], saga: SagaId, nth: u64) -> Uuid {
     uuid::Builder::from_custom_bytes(id).into_uuid()
 }
 
-/// Gives the order, which must carry a request id. If it moves nothing it may have been given before: the audit knows.
+/// Gives the action, which must carry a request id. If it moves nothing it may have been given before: the audit knows.
 pub async fn give(engine: &EngineHandle, operations: &Operations, act: Act) -> Given {
-    let given = match engine.order(act.clone()).await {
+    let given = match engine.action(act.clone()).await {
         Ok(Verdict::Moved(_)) => return Given::Done,
         Ok(verdict) => judged(&act, verdict),
-        Err(Rejected::Overloaded) => return Given::Later("the engine takes no more orders just now"),
+        Err(Rejected::Overloaded) => return Given::Later("the engine takes no more actions just now"),
         Err(Rejected::Stopping) => return Given::Later("the orchestrator is shutting down"),
     };
     let Some(request) = act.request else { return given };
@@ -79,10 +79,10 @@ fn judged(act: &Act, verdict: Verdict) -> Given {
         |reason: SagaReason, message: &str| Given::Failed { rule: reason.as_str(), message: message.to_owned() };
     match verdict {
         Verdict::Refused(rule) => {
-            Given::Failed { rule: told::rule(rule), message: told::sentence(act.order.verb, rule) }
+            Given::Failed { rule: told::rule(rule), message: told::sentence(act.action.verb, rule) }
         }
         Verdict::Held(barrier) => {
-            Given::Failed { rule: told::HELD, message: told::kept_back(act.order.verb, &barrier) }
+            Given::Failed { rule: told::HELD, message: told::kept_back(act.action.verb, &barrier) }
         }
         Verdict::UnknownSaga => failed(SagaReason::SagaNotFound, "The saga has been forgotten since it ended."),
         Verdict::OtherVersion { .. } => failed(SagaReason::VersionMismatch, "The saga has moved on."),
@@ -90,13 +90,13 @@ fn judged(act: &Act, verdict: Verdict) -> Given {
             failed(SagaReason::SagaUnreadable, "This build does not know the saga's definition.")
         }
         Verdict::Unreadable(_) => failed(SagaReason::SagaUnreadable, "The saga's row cannot be read."),
-        Verdict::RequestTaken => failed(SagaReason::RequestIdReused, "Another act has this order's request id."),
+        Verdict::RequestTaken => failed(SagaReason::RequestIdReused, "Another act has this action's request id."),
         Verdict::Unavailable(_) | Verdict::InDoubt(_) => Given::Later("the store is unavailable"),
         Verdict::Contended(_) => Given::Later("others hold the sagas that are next"),
         Verdict::Moved(_) => Given::Done,
         verdict @ (Verdict::Started(_) | Verdict::Taken { .. } | Verdict::Ignored(_) | Verdict::Poisoned(_)) => {
-            tracing::error!(saga_id = %act.saga, ?verdict, "order not settled");
-            failed(SagaReason::Internal, "The order could not be written; the server's log has the cause.")
+            tracing::error!(saga_id = %act.saga, ?verdict, "action not settled");
+            failed(SagaReason::Internal, "The action could not be written; the server's log has the cause.")
         }
     }
 }
