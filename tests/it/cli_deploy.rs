@@ -182,7 +182,7 @@ fn prometheus_scrapes_the_admin_ports_of_compose() {
 
 /// Names of series that Baton's processes serve. A metric with labels is not told before it counts something; those of the
 /// participants have labels, so that their names are taken from where they are registered.
-fn served_metrics() -> BTreeSet<String> {
+pub fn served_metrics() -> BTreeSet<String> {
     let mut registry = Registry::default();
     baton_orchestrator::metrics::Metrics::register(&mut registry);
     let mut text = String::new();

@@ -19,6 +19,7 @@ mod http;
 mod linked;
 mod operators;
 mod operators_many;
+mod public_names;
 mod real_shape;
 mod shapes_agree;
 mod support;
