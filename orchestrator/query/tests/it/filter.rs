@@ -46,8 +46,8 @@ fn mistakes_are_explained() {
         ("attempt >= three", "at byte 12: attempt takes a whole number from 0 to 4294967295, not \"three\""),
         ("attempt = -1", "at byte 11: attempt takes a whole number from 0 to 4294967295, not \"-1\""),
         ("key < A", "at byte 5: key is compared with =, != or :, not with <"),
-        ("key = ORD-*", "at byte 9: * is no wildcard here; write key:ORD- instead"),
-        ("key = *", "at byte 9: * is no wildcard here; write key:* instead"),
+        ("key = ORD-*", "at byte 7: * is no wildcard here; write key:ORD- instead"),
+        ("key = *", "at byte 7: * is no wildcard here; write key:* instead"),
         ("state:*", "at byte 6: every saga has a state; state:* says nothing"),
         ("trace_id = 4bf9", "at byte 12: trace_id takes 32 hex digits, or the first of them after :, not \"4bf9\""),
         ("next_wake > overdue", "at byte 11: next_wake is compared with = or : where overdue follows, not with >"),
@@ -63,7 +63,7 @@ fn mistakes_are_explained() {
         ("state = stuck AND", "at byte 18: expected a field, as in state = stuck, or (, found the end"),
         ("NOT NOT state = stuck", "at byte 5: expected a field, as in state = stuck, or (, found \"NOT\""),
         ("- state = stuck", "at byte 1: expected a comparison right after -, as in -state:stuck, found \"-\""),
-        ("key = \"ORD", "at byte 9: the text that begins with this quotation mark has no end"),
+        ("key = \"ORD", "at byte 7: the text that begins with this quotation mark has no end"),
         ("state == stuck", "at byte 8: expected a value, in quotation marks if it is more than a word, found \"=\""),
     ] {
         assert_eq!(error(text), said, "{text}");
