@@ -78,7 +78,7 @@ struct Bench {
     url: String,
     database: Database,
     registry: Registry,
-    worker: Arc<Worker<Stand>>,
+    worker: Arc<Worker>,
 }
 
 async fn bench() -> Bench {

@@ -2,6 +2,7 @@
 
 use crate::carry_out::{Ended, Work, carry_out, handler_failed};
 use crate::clock::Clock;
+use crate::erased::{Erased, Prepared, Typed};
 use crate::ledger;
 use crate::metrics::Metrics;
 use crate::participant::{Answer, Command, CommandKey, Participant};
@@ -19,8 +20,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 const MAX_PLANS: usize = 3;
 
 /// Answers commands: the ledger, the participant and one transaction. Cheap to clone.
-pub struct Batches<P: Participant> {
-    participant: Arc<P>,
+#[derive(Clone)]
+pub struct Batches {
+    participant: Arc<dyn Erased>,
     database: Database,
     clock: Clock,
     metrics: Metrics,
@@ -40,20 +42,20 @@ enum Failure {
 }
 
 /// Commands that share a transaction.
-struct Part<P: Participant> {
+struct Part {
     commands: Vec<Command>,
     /// What was found out about those that a transaction failed with; none before the first.
-    prepared: Option<Vec<(Command, P::Prepared)>>,
+    prepared: Option<Box<dyn Prepared>>,
 }
 
-impl<P: Participant> Part<P> {
+impl Part {
     /// Both halves, the first one last. Neither is empty if there are two commands.
     fn halves(mut self) -> [Self; 2] {
         let second = self.commands.split_off(self.commands.len() / 2);
         let in_first = self.commands.iter().map(|command| command.key).collect::<HashSet<_>>();
         let (first_prepared, second_prepared) = match self.prepared {
             Some(all) => {
-                let (first, second) = all.into_iter().partition(|(command, _)| in_first.contains(&command.key));
+                let [first, second] = all.parted(&in_first);
                 (Some(first), Some(second))
             }
             None => (None, None),
@@ -63,9 +65,9 @@ impl<P: Participant> Part<P> {
     }
 }
 
-impl<P: Participant> Batches<P> {
+impl Batches {
     /// `most` is how many commands one transaction answers.
-    pub fn new(
+    pub fn new<P: Participant>(
         participant: Arc<P>,
         database: Database,
         clock: Clock,
@@ -73,6 +75,7 @@ impl<P: Participant> Batches<P> {
         rules: Rules,
         most: usize,
     ) -> Self {
+        let participant = Arc::new(Typed(participant));
         Self { participant, database, clock, metrics, rules, most: most.max(1) }
     }
 
@@ -129,7 +132,7 @@ impl<P: Participant> Batches<P> {
     }
 
     /// One transaction, planned again if the ledger moved. What was prepared is left in the part if it failed otherwise.
-    async fn attempt(&self, part: &mut Part<P>) -> Result<Stored, Failure> {
+    async fn attempt(&self, part: &mut Part) -> Result<Stored, Failure> {
         let mut last = SqlError::Conflict("the ledger kept moving".to_owned());
         let fresh = self.rules.check_ledger() && part.commands.iter().all(Command::is_first_action);
         for turn in 0..=MAX_PLANS {
@@ -145,7 +148,7 @@ impl<P: Participant> Batches<P> {
                 trusting,
                 participant: Arc::clone(&self.participant),
                 commands: part.commands.clone(),
-                prepared: Mutex::new(prepared),
+                prepared: Mutex::new(Some(prepared)),
                 rules: self.rules,
                 now_us,
             });
@@ -171,7 +174,7 @@ impl<P: Participant> Batches<P> {
                 }
                 Err(error) => Failure::from(error),
             };
-            part.prepared = Some(std::mem::take(&mut *work.prepared.lock().unwrap_or_else(PoisonError::into_inner)));
+            part.prepared = work.prepared.lock().unwrap_or_else(PoisonError::into_inner).take();
             return Err(failure);
         }
         // Still racing, or a unique key of the participant's own that it did not foresee.
@@ -179,8 +182,8 @@ impl<P: Participant> Batches<P> {
     }
 
     /// What the participant finds out beforehand, in a task of its own so that a panic ends nothing else.
-    async fn prepare(&self, commands: &[Command], now_us: i64) -> Result<Vec<(Command, P::Prepared)>, Failure> {
-        let wanted = if P::PREPARES {
+    async fn prepare(&self, commands: &[Command], now_us: i64) -> Result<Box<dyn Prepared>, Failure> {
+        let wanted = if self.participant.prepares() {
             let harmless = self.participant.only_looks_up();
             let asked = commands.iter().filter(|command| {
                 !(self.rules.check_ledger() && command.is_first_action() && harmless.contains(&command.name.as_str()))
@@ -194,19 +197,13 @@ impl<P: Participant> Batches<P> {
             commands.to_vec()
         };
         if wanted.is_empty() {
-            return Ok(Vec::new());
+            return Ok(self.participant.nothing());
         }
         let participant = Arc::clone(&self.participant);
-        let task = tokio::spawn(async move {
-            let prepared = participant.prepare(&wanted).await;
-            (wanted, prepared)
-        });
-        let (wanted, prepared) =
+        let task = tokio::spawn(async move { participant.prepare(wanted).await });
+        let prepared =
             task.await.map_err(|error| Failure::Participant(format!("prepare ended early: {}", error.is_panic())))?;
-        if wanted.len() != prepared.len() {
-            return Err(Failure::Participant("prepare returned another number of entries".to_owned()));
-        }
-        Ok(wanted.into_iter().zip(prepared).collect())
+        prepared.ok_or_else(|| Failure::Participant("prepare returned another number of entries".to_owned()))
     }
 
     /// The answers to commands that have none: their cause goes to the log, not onto the wire.
@@ -271,20 +268,7 @@ impl std::fmt::Display for Failure {
     }
 }
 
-impl<P: Participant> Clone for Batches<P> {
-    fn clone(&self) -> Self {
-        Self {
-            participant: Arc::clone(&self.participant),
-            database: self.database.clone(),
-            clock: self.clock.clone(),
-            metrics: self.metrics.clone(),
-            rules: self.rules,
-            most: self.most,
-        }
-    }
-}
-
-impl<P: Participant> std::fmt::Debug for Batches<P> {
+impl std::fmt::Debug for Batches {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Batches").field("participant", &self.participant.name()).finish_non_exhaustive()
     }

@@ -1,7 +1,8 @@
 //! The one transaction of a batch: read the ledger, decide, let the participant handle what is new, store the answers.
 
+use crate::erased::{Erased, Prepared};
 use crate::ledger::{self, Entry};
-use crate::participant::{Answer, Command, CommandKey, Direction, MAX_OUTPUT, Participant};
+use crate::participant::{Answer, Command, CommandKey, Direction, MAX_OUTPUT};
 use crate::plan::{Decision, Rules, Stored, plan, tombstone};
 use crate::reason::HANDLER_FAILED;
 use baton_crash_point::{Point, hit};
@@ -23,20 +24,20 @@ pub(crate) enum Ended {
 }
 
 /// What the transaction's body needs; shared, since it may run more than once.
-pub(crate) struct Work<P: Participant> {
+pub(crate) struct Work {
     /// Nobody is expected to have answered any of these commands: the ledger's own key says so if somebody has, and the
     /// transaction fails as `Duplicate`.
     pub trusting: bool,
-    pub participant: Arc<P>,
+    pub participant: Arc<dyn Erased>,
     pub commands: Vec<Command>,
     /// Taken out while the handler runs, put back behind it.
-    pub prepared: Mutex<Vec<(Command, P::Prepared)>>,
+    pub prepared: Mutex<Option<Box<dyn Prepared>>>,
     pub rules: Rules,
     pub now_us: i64,
 }
 
 /// The transaction's body: read the ledger, decide, handle, store.
-pub(crate) async fn carry_out<P: Participant>(work: &Work<P>, tx: &mut Tx) -> Result<Verdict<Ended>, SqlError> {
+pub(crate) async fn carry_out(work: &Work, tx: &mut Tx) -> Result<Verdict<Ended>, SqlError> {
     let stored = if work.trusting {
         Stored::new()
     } else {
@@ -95,26 +96,20 @@ async fn was_answered(tx: &mut Tx, answers: &Stored) -> Result<bool, SqlError> {
 }
 
 /// Runs the participant's handler for the wanted commands; `Ok(Err(_))` is how the body ends instead.
-async fn handle<P: Participant>(
-    work: &Work<P>,
-    tx: &mut Tx,
-    wanted: &HashSet<CommandKey>,
-) -> Result<Result<Stored, Ended>, SqlError> {
+async fn handle(work: &Work, tx: &mut Tx, wanted: &HashSet<CommandKey>) -> Result<Result<Stored, Ended>, SqlError> {
     if wanted.is_empty() {
         return Ok(Ok(Stored::new()));
     }
-    let mut prepared = std::mem::take(&mut *work.prepared.lock().unwrap_or_else(PoisonError::into_inner));
-    // Stable: the wanted ones come first, in the order of the batch.
-    prepared.sort_by_key(|(command, _)| !wanted.contains(&command.key));
-    let ready = prepared.iter().filter(|(command, _)| wanted.contains(&command.key)).count();
+    let taken = work.prepared.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let mut prepared = taken.unwrap_or_else(|| work.participant.nothing());
+    let ready = prepared.put_first(wanted);
     let outcome = if ready < wanted.len() {
         None
     } else {
-        let batch = &prepared[..ready];
-        Some(AssertUnwindSafe(work.participant.handle(tx, batch)).catch_unwind().await)
+        Some(AssertUnwindSafe(work.participant.handle(tx, &*prepared, ready)).catch_unwind().await)
     };
-    let keys = prepared[..ready].iter().map(|(command, _)| command.key).collect::<Vec<_>>();
-    *work.prepared.lock().unwrap_or_else(PoisonError::into_inner) = prepared;
+    let keys = prepared.keys(ready);
+    *work.prepared.lock().unwrap_or_else(PoisonError::into_inner) = Some(prepared);
     let answers = match outcome {
         None => return Ok(Err(Ended::PlanAgain)),
         Some(Err(_panic)) => return Ok(Err(Ended::Failed("the handler panicked".to_owned()))),

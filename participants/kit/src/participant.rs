@@ -152,7 +152,7 @@ impl CommandKey {
 #[async_trait]
 pub trait Participant: Send + Sync + fmt::Debug + 'static {
     /// What [`Self::prepare`] found out about one command.
-    type Prepared: Send + Sync + fmt::Debug;
+    type Prepared: Send + Sync + fmt::Debug + 'static;
 
     /// True if [`Self::prepare`] has effects or costs time. Then the kit reads the ledger before it, so that only commands
     /// whose handler will run are prepared.

@@ -3,6 +3,7 @@
 use crate::batch::Batches;
 use crate::clock::Clock;
 use crate::codec;
+use crate::erased::{Erased, Typed};
 use crate::malformed::Malformed;
 use crate::metrics::Metrics;
 use crate::opened::Opened;
@@ -69,9 +70,9 @@ impl Default for WorkerOptions {
 }
 
 /// One participant's worker. Any number of workers, in any number of processes, share a queue.
-pub struct Worker<P: Participant> {
-    participant: Arc<P>,
-    batches: Batches<P>,
+pub struct Worker {
+    participant: Arc<dyn Erased>,
+    batches: Batches,
     bus: Arc<dyn CommandBus>,
     metrics: Metrics,
     options: WorkerOptions,
@@ -80,10 +81,10 @@ pub struct Worker<P: Participant> {
     killed: CancellationToken,
 }
 
-impl<P: Participant> Worker<P> {
+impl Worker {
     /// A worker that does nothing yet. The database must be migrated with [`crate::ledger::MIGRATIONS`] and
     /// [`Participant::migrations`].
-    pub fn new(
+    pub fn new<P: Participant>(
         participant: Arc<P>,
         database: Database,
         bus: Arc<dyn CommandBus>,
@@ -91,19 +92,13 @@ impl<P: Participant> Worker<P> {
         metrics: Metrics,
         options: WorkerOptions,
     ) -> Self {
-        let batches = Batches::new(
-            Arc::clone(&participant),
-            database,
-            clock,
-            metrics.clone(),
-            options.rules,
-            options.max_commands,
-        );
+        let erased = Arc::new(Typed(participant.clone()));
+        let batches = Batches::new(participant, database, clock, metrics.clone(), options.rules, options.max_commands);
         let settling = Arc::new(Semaphore::new(MAX_SETTLING));
         let tasks = TaskTracker::new();
         // A closed tracker takes tasks all the same, and can be waited for.
         tasks.close();
-        Self { participant, batches, bus, metrics, options, settling, tasks, killed: CancellationToken::new() }
+        Self { participant: erased, batches, bus, metrics, options, settling, tasks, killed: CancellationToken::new() }
     }
 
     /// Works until `stop`, then finishes the batches in hand and waits, at most 10 s, for their replies to be confirmed.
@@ -158,7 +153,7 @@ impl<P: Participant> Worker<P> {
     /// Two batches under way may hold the same command, as two processes may: the ledger's key lets one of them do it, and
     /// gives the other its answer.
     async fn work(&self, consumer: &mut dyn Consumer, stop: &CancellationToken) -> Result<(), BusError> {
-        let mut under_way = UnderWay::new(if P::PREPARES { MAX_UNDER_WAY } else { 1 });
+        let mut under_way = UnderWay::new(if self.participant.prepares() { MAX_UNDER_WAY } else { 1 });
         let ended = loop {
             match under_way.until(self.take(consumer, stop)).await {
                 Ok(Some(deliveries)) => under_way.begin(self.process(deliveries)).await,
@@ -287,7 +282,7 @@ impl<P: Participant> Worker<P> {
     }
 }
 
-impl<P: Participant> std::fmt::Debug for Worker<P> {
+impl std::fmt::Debug for Worker {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Worker").field("participant", &self.participant.name()).finish_non_exhaustive()
     }

@@ -21,7 +21,7 @@ pub struct Bench {
     pub toy: Arc<Toy>,
     pub bus: ObedientBus,
     pub database: Database,
-    pub worker: Arc<Worker<Toy>>,
+    pub worker: Arc<Worker>,
     pub stop: CancellationToken,
 }
 

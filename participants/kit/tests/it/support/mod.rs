@@ -41,12 +41,12 @@ pub fn mariadb_config(url: &str) -> DatabaseConfig {
 }
 
 /// Batches with all rules, at [`NOW_US`].
-pub fn batches<P: Participant>(participant: &Arc<P>, database: &Database) -> Batches<P> {
+pub fn batches<P: Participant>(participant: &Arc<P>, database: &Database) -> Batches {
     batches_with(participant, database, Rules::default())
 }
 
 /// Batches with these rules, at [`NOW_US`].
-pub fn batches_with<P: Participant>(participant: &Arc<P>, database: &Database, rules: Rules) -> Batches<P> {
+pub fn batches_with<P: Participant>(participant: &Arc<P>, database: &Database, rules: Rules) -> Batches {
     let clock = Clock::from_fn(|| NOW_US);
     Batches::new(Arc::clone(participant), database.clone(), clock, Metrics::default(), rules, 4096)
 }

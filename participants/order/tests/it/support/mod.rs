@@ -45,7 +45,7 @@ pub async fn databases() -> Vec<(&'static str, Database, tempfile::TempDir)> {
 }
 
 /// The order participant over `database`.
-pub fn orders(database: &Database) -> Batches<OrderParticipant> {
+pub fn orders(database: &Database) -> Batches {
     let participant = Arc::new(OrderParticipant::default());
     Batches::new(participant, database.clone(), Clock::system(), Metrics::default(), Rules::default(), 4096)
 }

@@ -90,7 +90,7 @@ pub struct Stage {
     pub sandbox: Sandbox,
     pub database: Database,
     pub participant: PaymentParticipant,
-    pub batches: Batches<PaymentParticipant>,
+    pub batches: Batches,
 }
 
 impl Stage {

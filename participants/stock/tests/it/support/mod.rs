@@ -47,7 +47,7 @@ pub async fn databases() -> Vec<(&'static str, Database, tempfile::TempDir)> {
 }
 
 /// The stock participant over `database`.
-pub fn stock(database: &Database) -> Batches<StockParticipant> {
+pub fn stock(database: &Database) -> Batches {
     let participant = Arc::new(StockParticipant::default());
     Batches::new(participant, database.clone(), Clock::system(), Metrics::default(), Rules::default(), 4096)
 }
