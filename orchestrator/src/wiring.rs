@@ -42,6 +42,8 @@ use baton_proto::baton::dev::v1::chaos_service_server;
 use baton_proto::baton::saga::v1::saga_admin_service_server::SagaAdminServiceServer;
 use baton_proto::baton::saga::v1::saga_service_server::SagaServiceServer;
 use baton_rpc::descriptors::Descriptors;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -171,12 +173,21 @@ pub struct Orchestrator {
 
 impl Orchestrator {
     /// Starts engine and workers. Whatever sagas the store holds go on from here: there is no recovery to run.
-    pub async fn start(parts: Parts, metrics: Arc<Metrics>) -> Result<Self, BusError> {
-        Self::start_with(parts, metrics, Chance::default()).await
+    pub fn start(parts: Parts, metrics: Arc<Metrics>) -> BoxFuture<'static, Result<Self, BusError>> {
+        Self::start_with(parts, metrics, Chance::default())
     }
 
     /// The same with what is otherwise left to chance: a simulator hands in its own, so that a run can be repeated.
-    pub async fn start_with(parts: Parts, metrics: Arc<Metrics>, chance: Chance) -> Result<Self, BusError> {
+    pub fn start_with(
+        parts: Parts,
+        metrics: Arc<Metrics>,
+        chance: Chance,
+    ) -> BoxFuture<'static, Result<Self, BusError>> {
+        // Boxed here: an async function is compiled in every crate that awaits it, with every task that it spawns.
+        Self::started(parts, metrics, chance).boxed()
+    }
+
+    async fn started(parts: Parts, metrics: Arc<Metrics>, chance: Chance) -> Result<Self, BusError> {
         let settings = &parts.settings;
         let new_id = chance.new_id.clone();
         let under_way = UnderWay::new(settings.max_under_way);
@@ -225,26 +236,26 @@ impl Orchestrator {
             vital.spawn("inbox", until(stop.clone(), inbox.run())),
             vital.spawn("relay", relay.run(stop.clone())),
             vital.spawn("waker", waker.run(stop.clone())),
-            tokio::spawn(census.run(stop.clone())),
-            tokio::spawn(index.run(stop.clone())),
-            tokio::spawn(until(stop.clone(), notifier.clone().listen())),
+            spawn(census.run(stop.clone())),
+            spawn(index.run(stop.clone())),
+            spawn(until(stop.clone(), notifier.clone().listen())),
         ];
-        let retention = retention.map(|retention| tokio::spawn(retention.run(stop.clone())));
-        let beating = beating.map(|beating| tokio::spawn(beating.run(stop.clone())));
-        let burden = burden.map(|burden| tokio::spawn(burden.run(stop.clone())));
-        let incidents = incidents.map(|incidents| tokio::spawn(incidents.run(stop.clone())));
+        let retention = retention.map(|retention| spawn(retention.run(stop.clone())));
+        let beating = beating.map(|beating| spawn(beating.run(stop.clone())));
+        let burden = burden.map(|burden| spawn(burden.run(stop.clone())));
+        let incidents = incidents.map(|incidents| spawn(incidents.run(stop.clone())));
         let collectors = parts.operations.iter().flat_map(|operations| {
             let commands = parts.registry.participants().into_iter().map(Destination::Commands);
             let destinations = commands.chain([Destination::Replies]);
             destinations
                 .map(|destination| Collector::new(operations.clone(), parts.bus.clone(), destination, new_id.clone()))
         });
-        let collectors = collectors.map(|collector| tokio::spawn(collector.run(stop.clone())));
+        let collectors = collectors.map(|collector| spawn(collector.run(stop.clone())));
         let jobs = parts.operations.clone().map(|operations| {
             let (store, query, registry) = (parts.store.clone(), parts.query.clone(), parts.registry.clone());
             let jobs = Jobs::new(operations.clone(), query.clone(), handle.clone(), registry.clone(), new_id());
             let holds = Holds::new(operations, store, query, handle.clone(), registry, new_id());
-            [tokio::spawn(jobs.run(stop.clone())), tokio::spawn(holds.run(stop.clone()))]
+            [spawn(jobs.run(stop.clone())), spawn(holds.run(stop.clone()))]
         });
         let workers = workers
             .into_iter()
@@ -297,7 +308,11 @@ impl Orchestrator {
     }
 
     /// Ok if sagas can be started and driven right now.
-    pub async fn ready(&self) -> Result<(), String> {
+    pub fn ready(&self) -> BoxFuture<'_, Result<(), String>> {
+        self.checked().boxed()
+    }
+
+    async fn checked(&self) -> Result<(), String> {
         if self.stop.is_cancelled() {
             return Err("shutting down".to_owned());
         }
@@ -308,7 +323,11 @@ impl Orchestrator {
 
     /// Stops in order: no new starts, no new work from the bus, then what is in the queue is finished and sent. What
     /// remains after the drain time is as after a crash: another instance, or the next start, goes on with it.
-    pub async fn shutdown(self) {
+    pub fn shutdown(self) -> BoxFuture<'static, ()> {
+        self.stopped().boxed()
+    }
+
+    async fn stopped(self) {
         self.api.engine.stop_starts();
         self.stop.cancel();
         let drain = self.parts.settings.drain;
@@ -329,6 +348,11 @@ impl Orchestrator {
         let _ = tokio::time::timeout(LAST_CONFIRMS, sender.drain()).await;
         parts.bus.close().await;
     }
+}
+
+/// A task of its own. Boxed, since each type of future has the runtime's whole machinery compiled for itself.
+fn spawn(work: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
+    tokio::spawn(work.boxed())
 }
 
 async fn until(stop: CancellationToken, work: impl Future<Output = ()>) {

@@ -2,6 +2,8 @@
 
 use crate::descriptors::Descriptors;
 use crate::explain::Explain;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use std::future::Future;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -31,11 +33,16 @@ const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Adds health and reflection (v1, and v1alpha for old tools) once all services of the port are known. `services` are
 /// the names that report health beside the server as a whole; `descriptors` are what reflection tells.
-pub async fn with_health_and_reflection(
+pub fn with_health_and_reflection<'a>(
     routes: Routes,
-    services: &[&str],
-    descriptors: &Descriptors,
-) -> (Routes, Health) {
+    services: &'a [&'a str],
+    descriptors: &'a Descriptors,
+) -> BoxFuture<'a, (Routes, Health)> {
+    // Boxed, as in `serve`.
+    with_both(routes, services, descriptors).boxed()
+}
+
+async fn with_both(routes: Routes, services: &[&str], descriptors: &Descriptors) -> (Routes, Health) {
     let (reporter, health_service) = tonic_health::server::health_reporter();
     let health = Health { reporter, services: services.iter().map(|name| (*name).to_owned()).collect() };
     health.set(true).await;
@@ -85,11 +92,24 @@ impl std::fmt::Debug for Health {
 /// Serves until `shutdown`, then lets calls end for at most 2 s. The same for every process of Baton. A call beyond its
 /// deadline or 35 s is answered `DEADLINE_EXCEEDED`; streams that have begun have no such bound. What is still open at the
 /// end, streams above all, ends with the process: its caller sees a broken connection and asks again elsewhere.
-pub async fn serve(
+pub fn serve(
     listener: TcpListener,
     routes: Routes,
     shutdown: impl Future<Output = ()> + Send + 'static,
-) -> Result<(), Error> {
+) -> BoxFuture<'static, Result<(), Error>> {
+    serving(listener, routes, shutdown.boxed())
+}
+
+/// Boxed, and for one type of future, so that the whole of HTTP/2 is compiled here and not in every crate that serves.
+fn serving(
+    listener: TcpListener,
+    routes: Routes,
+    shutdown: BoxFuture<'static, ()>,
+) -> BoxFuture<'static, Result<(), Error>> {
+    served(listener, routes, shutdown).boxed()
+}
+
+async fn served(listener: TcpListener, routes: Routes, shutdown: BoxFuture<'static, ()>) -> Result<(), Error> {
     let (stopping, stopped) = tokio::sync::oneshot::channel::<()>();
     let signal = async move {
         shutdown.await;

@@ -1,5 +1,6 @@
 //! The tasks without which sagas stand still: if one of them ends before its time, the process says that it is not ready.
 
+use futures_util::FutureExt as _;
 use std::sync::{Arc, OnceLock};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -23,10 +24,11 @@ impl Vital {
     /// Runs one of them.
     pub fn spawn(&self, name: &'static str, work: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
         let watch = Watch { name, vital: self.clone() };
-        tokio::spawn(async move {
+        let watched = async move {
             let _watch = watch;
             work.await;
-        })
+        };
+        tokio::spawn(watched.boxed())
     }
 
     /// Ok as long as all of them run.

@@ -8,6 +8,8 @@ use crate::{api, control, lists};
 use axum::Router;
 use baton_sql::database::DatabaseConfig;
 use baton_sql::error::SqlError;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use secrecy::SecretString;
 use std::fmt;
 use std::net::SocketAddr;
@@ -81,14 +83,8 @@ impl Sandbox {
     pub async fn start(listener: TcpListener, config: SandboxConfig) -> Result<Self, SandboxError> {
         let addr = listener.local_addr()?;
         let app = open(config).await?;
-        let service = routes(app.clone()).into_make_service_with_connect_info::<Line>();
         let stop = CancellationToken::new();
-        let stopped = stop.clone().cancelled_owned();
-        let server = tokio::spawn(async move {
-            if let Err(error) = axum::serve(Lines::new(listener), service).with_graceful_shutdown(stopped).await {
-                tracing::error!(%error, "the sandbox provider stopped serving");
-            }
-        });
+        let server = tokio::spawn(serve(listener, routes(app.clone()), stop.clone()));
         Ok(Self { addr, app, stop, server: Some(server) })
     }
 
@@ -135,6 +131,18 @@ impl Drop for Sandbox {
             server.abort();
         }
     }
+}
+
+/// Boxed, so that HTTP is compiled here and not in every crate that starts one.
+fn serve(listener: TcpListener, routes: Router, stop: CancellationToken) -> BoxFuture<'static, ()> {
+    let service = routes.into_make_service_with_connect_info::<Line>();
+    let serving = async move {
+        let server = axum::serve(Lines::new(listener), service).with_graceful_shutdown(stop.cancelled_owned());
+        if let Err(error) = server.await {
+            tracing::error!(%error, "the sandbox provider stopped serving");
+        }
+    };
+    serving.boxed()
 }
 
 /// The provider as a plain router, for a server of somebody else. Faults that cut a connection need [`Sandbox::start`];
