@@ -1,6 +1,6 @@
 //! Prometheus metrics of the orchestrator. Labels are bounded: definitions, states and outcomes, never ids.
 
-use crate::engine::input::Verdict;
+use crate::engine::input::{ActionOutcome, EventOutcome, InputOutcome, NotSettled, StartOutcome, Verdict};
 use crate::store::Record;
 use crate::vitals::Vitals;
 use prometheus_client::encoding::EncodeLabelSet;
@@ -147,20 +147,21 @@ impl Metrics {
     /// Counts an input that changed nothing.
     pub fn settled(&self, verdict: &Verdict) {
         let reason = match verdict {
-            Verdict::Started(_) | Verdict::Moved(_) => return,
-            Verdict::Taken { same: true, .. } | Verdict::RequestTaken => "repeated_request",
-            Verdict::Taken { same: false, .. } => "conflicting_request",
-            Verdict::Ignored(_) => "ignored",
-            Verdict::Refused(_) => "refused",
-            Verdict::Held(_) => "held",
-            Verdict::OtherVersion { .. } => "other_version",
-            Verdict::UnknownSaga => "unknown_saga",
-            Verdict::UnknownDefinition(_) => "unknown_definition",
-            Verdict::Unreadable(_) => "unreadable",
-            Verdict::Unavailable(_) => "unavailable",
-            Verdict::Contended(_) => "contended",
-            Verdict::InDoubt(_) => "in_doubt",
-            Verdict::Poisoned(_) => "poisoned",
+            Ok(InputOutcome::Start(StartOutcome::Started(_))) => return,
+            Ok(outcome) if outcome.moved() => return,
+            Ok(InputOutcome::Start(StartOutcome::Taken { same: false, .. })) => "conflicting_request",
+            Ok(InputOutcome::Start(_) | InputOutcome::Action(ActionOutcome::RequestTaken)) => "repeated_request",
+            Ok(InputOutcome::Action(ActionOutcome::Refused(_))) => "refused",
+            Ok(InputOutcome::Action(ActionOutcome::Held(_))) => "held",
+            Ok(InputOutcome::Action(ActionOutcome::OtherVersion { .. })) => "other_version",
+            Ok(InputOutcome::Action(_) | InputOutcome::Event(EventOutcome::UnknownSaga)) => "unknown_saga",
+            Ok(InputOutcome::Event(_)) => "ignored",
+            Err(NotSettled::UnknownDefinition(_)) => "unknown_definition",
+            Err(NotSettled::Unreadable(_)) => "unreadable",
+            Err(NotSettled::Unavailable(_)) => "unavailable",
+            Err(NotSettled::Contended(_)) => "contended",
+            Err(NotSettled::InDoubt(_)) => "in_doubt",
+            Err(NotSettled::Poisoned(_)) => "poisoned",
         };
         self.unmoved.get_or_create(&ReasonLabels { reason }).inc();
     }

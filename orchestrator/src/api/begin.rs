@@ -4,7 +4,7 @@ use crate::api::Api;
 use crate::api::reason::{SagaReason, of_store};
 use crate::api::view::name_of;
 use crate::engine::handle::Rejected;
-use crate::engine::input::{Start, Verdict};
+use crate::engine::input::{NotSettled, Start, StartOutcome};
 use crate::sagas::{SagaType, attributes};
 use crate::store::{Fingerprint, Record, StartKey};
 use baton_rpc::request_id::RequestId;
@@ -93,43 +93,24 @@ impl Api {
             fingerprint,
             attributes,
         };
-        let verdict = self.engine.start(start).await.map_err(rejection)?;
-        self.begun(verdict).await
+        let outcome = self.engine.start(start).await.map_err(rejection)?;
+        self.begun(outcome).await
     }
 
-    async fn begun(&self, verdict: Verdict) -> Result<Arc<Record>, NotBegun> {
-        let refused = match verdict {
-            Verdict::Started(record) | Verdict::Moved(record) => return Ok(record),
-            Verdict::Taken { same: true, key: 0, holder } => {
+    async fn begun(&self, outcome: Result<StartOutcome, NotSettled>) -> Result<Arc<Record>, NotBegun> {
+        let refused = match outcome {
+            Ok(StartOutcome::Started(record)) => return Ok(record),
+            Ok(StartOutcome::Taken { same: true, key: 0, holder }) => {
                 match self.store.get(holder).await.map_err(|error| of_store(&error))? {
                     Some(record) => return Ok(Arc::new(record)),
                     None => self.carried_out_before(holder).await,
                 }
             }
-            Verdict::Taken { key: 0, .. } => {
+            Ok(StartOutcome::Taken { key: 0, .. }) => {
                 SagaReason::RequestIdReused.status("request_id was used before with other content")
             }
-            Verdict::Taken { holder, .. } => return Err(NotBegun::BusinessKeyTaken(holder)),
-            Verdict::Unavailable(why) | Verdict::Contended(why) => {
-                tracing::warn!(why, "start not committed");
-                SagaReason::StoreUnavailable.status("the store is unavailable; nothing was started; try again")
-            }
-            Verdict::InDoubt(why) => {
-                tracing::warn!(why, "start in doubt");
-                SagaReason::OutcomeUnknown.status("the outcome is unknown; repeat with the same request_id")
-            }
-            verdict @ (Verdict::Ignored(_)
-            | Verdict::Refused(_)
-            | Verdict::Held(_)
-            | Verdict::OtherVersion { .. }
-            | Verdict::RequestTaken
-            | Verdict::UnknownSaga
-            | Verdict::UnknownDefinition(_)
-            | Verdict::Unreadable(_)
-            | Verdict::Poisoned(_)) => {
-                tracing::error!(?verdict, "start refused");
-                SagaReason::Internal.status("internal error")
-            }
+            Ok(StartOutcome::Taken { holder, .. }) => return Err(NotBegun::BusinessKeyTaken(holder)),
+            Err(why) => not_settled(&why, "repeat with the same request_id"),
         };
         Err(refused.into())
     }
@@ -139,6 +120,30 @@ pub(super) fn rejection(rejected: Rejected) -> Status {
     match rejected {
         Rejected::Overloaded => SagaReason::Overloaded.status("too many sagas are waiting or under way; try again"),
         Rejected::Stopping => SagaReason::ShuttingDown.status("this orchestrator is shutting down; try another"),
+    }
+}
+
+/// Why a start or an action is not settled, for its caller; `again` says how it can be repeated if the outcome is unknown.
+pub(super) fn not_settled(why: &NotSettled, again: &str) -> Status {
+    match why {
+        NotSettled::Unavailable(_) | NotSettled::Contended(_) => {
+            tracing::warn!(%why, "not committed");
+            SagaReason::StoreUnavailable.status("the store is unavailable; nothing was changed; try again")
+        }
+        NotSettled::InDoubt(_) => {
+            tracing::warn!(%why, "in doubt");
+            SagaReason::OutcomeUnknown.status(format!("the outcome is unknown; {again}"))
+        }
+        NotSettled::UnknownDefinition(definition) => SagaReason::SagaUnreadable
+            .status(format!("this build does not know the definition {definition}; another build must be asked")),
+        NotSettled::Unreadable(_) => {
+            tracing::error!(%why, "not settled");
+            SagaReason::SagaUnreadable.status("the saga's row cannot be read; nothing moves it before it is mended")
+        }
+        NotSettled::Poisoned(_) => {
+            tracing::error!(%why, "not settled");
+            SagaReason::Internal.status("internal error")
+        }
     }
 }
 

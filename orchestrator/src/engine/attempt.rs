@@ -1,6 +1,6 @@
 //! One batch against the store, with every way it can fail: together first, one by one if it must be.
 
-use crate::engine::input::{Input, Verdict};
+use crate::engine::input::{ActionOutcome, Input, InputOutcome, NotSettled, Verdict};
 use crate::engine::known::Known;
 use crate::engine::plan::{Apply, Planning, plan};
 use crate::engine::under_way::UnderWay;
@@ -100,7 +100,7 @@ impl Committer {
                     if is_away(&error) {
                         // The store has gone away meanwhile: the rest would each wait for it in vain.
                         all.store_away = true;
-                        all.verdicts.resize(inputs.len(), Verdict::Unavailable("the store is away".to_owned()));
+                        all.verdicts.resize(inputs.len(), Err(NotSettled::Unavailable("the store is away".to_owned())));
                         break;
                     }
                 }
@@ -112,8 +112,9 @@ impl Committer {
     /// Before a reply is quarantined because its saga's row could not be read, the row is read once more: what was garbled on
     /// its way is whole in its table. Actions and wakes lose nothing by being unreadable.
     async fn read_again(&self, inputs: &[Input], settled: &mut Settled) {
-        let is_lost =
-            |at: &usize| matches!((&inputs[*at], &settled.verdicts[*at]), (Input::Reply(..), Verdict::Unreadable(_)));
+        let is_lost = |at: &usize| {
+            matches!((&inputs[*at], &settled.verdicts[*at]), (Input::Reply(..), Err(NotSettled::Unreadable(_))))
+        };
         let lost: Vec<usize> = (0..inputs.len()).filter(is_lost).collect();
         if lost.is_empty() {
             return;
@@ -248,12 +249,14 @@ impl Committer {
         let verdicts = inputs
             .iter()
             .map(|input| match input {
-                Input::Action(..) if in_doubt => Verdict::InDoubt("the connection was lost at commit".to_owned()),
-                _ => match answered.next().unwrap_or(Verdict::UnknownSaga) {
-                    verdict @ Verdict::Moved(_) => verdict,
+                Input::Action(..) if in_doubt => {
+                    Err(NotSettled::InDoubt("the connection was lost at commit".to_owned()))
+                }
+                _ => match answered.next().unwrap_or_else(|| Err(NotSettled::Poisoned("no verdict".to_owned()))) {
+                    Ok(outcome) if outcome.moved() => Ok(outcome),
                     // Its row was not read, so that nothing but a move is certain. It comes again.
                     _ if input.loads().is_some_and(|id| known.contains_key(&id)) => {
-                        Verdict::Contended("decided on a value that may be old".to_owned())
+                        Err(NotSettled::Contended("decided on a value that may be old".to_owned()))
                     }
                     verdict => verdict,
                 },
@@ -285,14 +288,14 @@ fn is_away(error: &StoreError) -> bool {
 }
 
 fn verdict_of(error: &StoreError) -> Verdict {
-    match error {
-        StoreError::Unavailable(why) => Verdict::Unavailable(why.clone()),
-        StoreError::Conflict(why) => Verdict::Contended(why.clone()),
-        StoreError::HoldLifted(_) => Verdict::Contended("holds come and go".to_owned()),
-        StoreError::UnknownOutcome(why) => Verdict::InDoubt(why.clone()),
-        StoreError::DuplicateKey => Verdict::Contended("start keys are contended".to_owned()),
-        StoreError::RequestTaken => Verdict::RequestTaken,
-        StoreError::Refused(why) => Verdict::Poisoned(why.clone()),
-        StoreError::Unreadable(why) => Verdict::Unreadable(why.clone()),
-    }
+    Err(match error {
+        StoreError::Unavailable(why) => NotSettled::Unavailable(why.clone()),
+        StoreError::Conflict(why) => NotSettled::Contended(why.clone()),
+        StoreError::HoldLifted(_) => NotSettled::Contended("holds come and go".to_owned()),
+        StoreError::UnknownOutcome(why) => NotSettled::InDoubt(why.clone()),
+        StoreError::DuplicateKey => NotSettled::Contended("start keys are contended".to_owned()),
+        StoreError::RequestTaken => return Ok(InputOutcome::Action(ActionOutcome::RequestTaken)),
+        StoreError::Refused(why) => NotSettled::Poisoned(why.clone()),
+        StoreError::Unreadable(why) => NotSettled::Unreadable(why.clone()),
+    })
 }

@@ -1,14 +1,14 @@
 //! The loop: take what waits, settle it together, send, answer, acknowledge.
 
 use crate::engine::attempt::{Committer, Settled};
-use crate::engine::input::{Input, Job, Verdict};
+use crate::engine::input::{ActionOutcome, Input, InputOutcome, Job, NotSettled, StartOutcome, Verdict};
 use crate::engine::sender::Sender;
 use crate::notify::Notifier;
 use baton_courier::bus::Delivery;
 use baton_crash_point::{Point, hit};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -127,20 +127,14 @@ impl Engine {
             }
             self.notifier.settled(&own);
             match job {
-                Job::One(_, answer, _place) => {
-                    if let Some(verdict) = own.into_iter().next() {
-                        hit(Point::ORCHESTRATOR_BEFORE_ANSWER);
-                        // The caller may have gone; the saga is committed all the same.
-                        let _ = answer.send(verdict);
-                        hit(Point::ORCHESTRATOR_AFTER_ANSWER);
-                    }
-                }
+                Job::Start(_, answer, _place) => tell(answer, own, start_outcome),
+                Job::Act(_, answer, _place) => tell(answer, own, action_outcome),
                 Job::Delivery(replies, delivery) if settling == Settling::Hold => {
                     self.held.push(Job::Delivery(replies, delivery));
                 }
                 Job::Delivery(_, delivery) => finished.push((delivery, settling)),
                 Job::Many(_, done) => {
-                    let moved = own.iter().filter(|verdict| matches!(verdict, Verdict::Moved(_))).count();
+                    let moved = own.iter().filter(|verdict| verdict.as_ref().is_ok_and(InputOutcome::moved)).count();
                     let _ = done.send(moved);
                 }
             }
@@ -176,8 +170,11 @@ impl Engine {
             }
             while self.held.len() < self.max_batch {
                 match self.jobs.try_recv() {
-                    Ok(Job::One(_, answer, _place)) => {
-                        let _ = answer.send(Verdict::Unavailable("the store is away".to_owned()));
+                    Ok(Job::Start(_, answer, _place)) => {
+                        let _ = answer.send(Err(NotSettled::Unavailable("the store is away".to_owned())));
+                    }
+                    Ok(Job::Act(_, answer, _place)) => {
+                        let _ = answer.send(Err(NotSettled::Unavailable("the store is away".to_owned())));
                     }
                     Ok(Job::Many(_, done)) => {
                         let _ = done.send(0);
@@ -189,6 +186,23 @@ impl Engine {
             }
         }
     }
+}
+
+/// Answers who waits for a job of one input. The caller may have gone; what is committed is committed all the same.
+fn tell<O>(answer: oneshot::Sender<Result<O, NotSettled>>, own: Vec<Verdict>, outcome: fn(InputOutcome) -> Option<O>) {
+    let Some(verdict) = own.into_iter().next() else { return };
+    let defect = || NotSettled::Poisoned("the outcome is of another kind of input".to_owned());
+    hit(Point::ORCHESTRATOR_BEFORE_ANSWER);
+    let _ = answer.send(verdict.and_then(|settled| outcome(settled).ok_or_else(defect)));
+    hit(Point::ORCHESTRATOR_AFTER_ANSWER);
+}
+
+fn start_outcome(outcome: InputOutcome) -> Option<StartOutcome> {
+    if let InputOutcome::Start(outcome) = outcome { Some(outcome) } else { None }
+}
+
+fn action_outcome(outcome: InputOutcome) -> Option<ActionOutcome> {
+    if let InputOutcome::Action(outcome) = outcome { Some(outcome) } else { None }
 }
 
 /// What becomes of a delivery, by the worst of its verdicts.
@@ -207,18 +221,10 @@ enum Settling {
 impl Settling {
     fn of(verdicts: &[Verdict]) -> Self {
         let worst = verdicts.iter().map(|verdict| match verdict {
-            Verdict::Started(_)
-            | Verdict::Taken { .. }
-            | Verdict::Moved(_)
-            | Verdict::Ignored(_)
-            | Verdict::Refused(_)
-            | Verdict::Held(_)
-            | Verdict::OtherVersion { .. }
-            | Verdict::RequestTaken
-            | Verdict::UnknownSaga => Self::Acknowledge,
-            Verdict::Unreadable(_) | Verdict::Poisoned(_) => Self::Quarantine,
-            Verdict::UnknownDefinition(_) | Verdict::Contended(_) => Self::Release,
-            Verdict::Unavailable(_) | Verdict::InDoubt(_) => Self::Hold,
+            Ok(_) => Self::Acknowledge,
+            Err(NotSettled::Unreadable(_) | NotSettled::Poisoned(_)) => Self::Quarantine,
+            Err(NotSettled::UnknownDefinition(_) | NotSettled::Contended(_)) => Self::Release,
+            Err(NotSettled::Unavailable(_) | NotSettled::InDoubt(_)) => Self::Hold,
         });
         worst.max().unwrap_or(Self::Acknowledge)
     }
@@ -238,7 +244,7 @@ impl Settling {
 
 /// The dead letter holds no more than that its reply was not applied; why is the store's own word, for the log.
 fn tell_of_quarantine(verdict: &Verdict) {
-    if let Verdict::Unreadable(why) | Verdict::Poisoned(why) = verdict {
+    if let Err(NotSettled::Unreadable(why) | NotSettled::Poisoned(why)) = verdict {
         tracing::warn!(why, "reply quarantined: it cannot be applied");
     }
 }
@@ -251,7 +257,8 @@ impl std::fmt::Debug for Engine {
 
 fn inputs_of(job: &Job) -> Vec<Input> {
     match job {
-        Job::One(input, ..) => vec![input.clone()],
+        Job::Start(start, ..) => vec![Input::Start(start.clone())],
+        Job::Act(act, ..) => vec![Input::Action(act.clone())],
         Job::Delivery(replies, _) => replies.iter().map(|(saga, reply)| Input::Reply(*saga, reply.clone())).collect(),
         Job::Many(inputs, _) => inputs.clone(),
     }

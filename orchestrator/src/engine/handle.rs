@@ -1,13 +1,13 @@
 //! The bounded queue in front of the engine: who may put what in, and who is turned away.
 
-use crate::engine::input::{Act, Input, Job, Start, Verdict};
+use crate::engine::input::{Act, ActionOutcome, Input, Job, NotSettled, Start, StartOutcome};
 use crate::engine::under_way::UnderWay;
 use baton_courier::bus::Delivery;
 use saga_core::event::Reply;
 use saga_core::saga::SagaId;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 /// Why a start or an action was not even queued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -54,17 +54,20 @@ impl EngineHandle {
     }
 
     /// Starts a saga and waits until it is committed or refused. Dropping the future does not take the start back.
-    pub async fn start(&self, start: Start) -> Result<Verdict, Rejected> {
+    pub async fn start(&self, start: Start) -> Result<Result<StartOutcome, NotSettled>, Rejected> {
         self.room()?;
-        self.one(Input::Start(Arc::new(start))).await
+        self.one(|answer, place| Job::Start(Arc::new(start), answer, place)).await
     }
 
-    /// Hands an operator's action to the machine and waits for the verdict.
-    pub async fn action(&self, act: Act) -> Result<Verdict, Rejected> {
-        self.one(Input::Action(act)).await
+    /// Hands an operator's action to the machine and waits for what it comes to.
+    pub async fn action(&self, act: Act) -> Result<Result<ActionOutcome, NotSettled>, Rejected> {
+        self.one(|answer, place| Job::Act(act, answer, place)).await
     }
 
-    async fn one(&self, input: Input) -> Result<Verdict, Rejected> {
+    async fn one<O>(
+        &self,
+        job: impl FnOnce(oneshot::Sender<Result<O, NotSettled>>, OwnedSemaphorePermit) -> Job,
+    ) -> Result<Result<O, NotSettled>, Rejected> {
         if self.stopping.load(Ordering::Acquire) {
             return Err(Rejected::Stopping);
         }
@@ -72,10 +75,10 @@ impl EngineHandle {
         let Ok(place) = self.starts.clone().try_acquire_owned() else {
             return Err(Rejected::Overloaded);
         };
-        let (answer, verdict) = oneshot::channel();
-        self.jobs.send(Job::One(input, answer, place)).await.map_err(|_| Rejected::Stopping)?;
+        let (answer, outcome) = oneshot::channel();
+        self.jobs.send(job(answer, place)).await.map_err(|_| Rejected::Stopping)?;
         // The engine answers every job it takes; only a process that goes down does not, and then the outcome is open.
-        Ok(verdict.await.unwrap_or_else(|_| Verdict::InDoubt("the orchestrator stopped".to_owned())))
+        Ok(outcome.await.unwrap_or_else(|_| Err(NotSettled::InDoubt("the orchestrator stopped".to_owned()))))
     }
 
     /// Queues the replies of one delivery; waits for room.

@@ -94,9 +94,31 @@ impl Input {
     }
 }
 
-/// What became of one input.
+/// What became of one input: an outcome of its kind, or why there is none.
+pub type Verdict = Result<InputOutcome, NotSettled>;
+
+/// What an input came to.
 #[derive(Clone, Debug)]
-pub enum Verdict {
+pub enum InputOutcome {
+    /// Of a start.
+    Start(StartOutcome),
+    /// Of an operator's action.
+    Action(ActionOutcome),
+    /// Of a reply, or of a deadline.
+    Event(EventOutcome),
+}
+
+impl InputOutcome {
+    /// True if a saga that was there before moved, and the move is committed.
+    #[must_use]
+    pub fn moved(&self) -> bool {
+        matches!(self, Self::Action(ActionOutcome::Moved(_)) | Self::Event(EventOutcome::Moved(_)))
+    }
+}
+
+/// What a start came to.
+#[derive(Clone, Debug)]
+pub enum StartOutcome {
     /// The saga is started and committed.
     Started(Arc<Record>),
     /// A saga already holds one of the keys.
@@ -108,15 +130,18 @@ pub enum Verdict {
         /// True if it was started with the same fingerprint: a repetition, not a conflict.
         same: bool,
     },
+}
+
+/// What an operator's action came to.
+#[derive(Clone, Debug)]
+pub enum ActionOutcome {
     /// The saga moved, and the move is committed.
     Moved(Arc<Record>),
-    /// Nothing changed, rightly.
-    Ignored(Ignored),
-    /// The operator's action breaks a rule.
+    /// It breaks a rule.
     Refused(Refused),
-    /// The operator's action would send what a hold keeps back.
+    /// It would send what a hold keeps back.
     Held(Barrier),
-    /// The operator's action was for another version.
+    /// It was for another version.
     OtherVersion {
         /// The version the saga is at.
         current: u64,
@@ -125,25 +150,49 @@ pub enum Verdict {
     RequestTaken,
     /// There is no such saga.
     UnknownSaga,
+}
+
+/// What a reply or a deadline came to.
+#[derive(Clone, Debug)]
+pub enum EventOutcome {
+    /// The saga moved, and the move is committed.
+    Moved(Arc<Record>),
+    /// Nothing changed, rightly.
+    Ignored(Ignored),
+    /// There is no such saga.
+    UnknownSaga,
+}
+
+/// Why an input came to nothing that is known.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotSettled {
     /// This build does not know the saga's definition; another build does. It is left alone.
+    #[error("this build does not know the definition {0}")]
     UnknownDefinition(String),
     /// The saga's row does not decode, or does not fit its definition. It is left alone.
+    #[error("the saga's row cannot be read: {0}")]
     Unreadable(String),
     /// The store is away, nothing was written; try later.
+    #[error("the store is away: {0}")]
     Unavailable(String),
     /// Others hold what this needs and would not let go, nothing was written; try later.
+    #[error("others hold what this needs: {0}")]
     Contended(String),
     /// The outcome is unknown; read the saga before trying again.
+    #[error("the outcome is unknown: {0}")]
     InDoubt(String),
-    /// The store refuses to write it: a defect. Trying again will not help.
+    /// The store refuses to write it, or the engine answers what was not asked: a defect. Trying again will not help.
+    #[error("a defect: {0}")]
     Poisoned(String),
 }
 
 /// What waits in the engine's queue.
 #[derive(Debug)]
 pub enum Job {
-    /// One input whose sender waits for the verdict, with its place among those that may wait.
-    One(Input, oneshot::Sender<Verdict>, OwnedSemaphorePermit),
+    /// A start whose caller waits, with its place among those that may wait.
+    Start(Arc<Start>, oneshot::Sender<Result<StartOutcome, NotSettled>>, OwnedSemaphorePermit),
+    /// An action whose operator waits, with its place among those that may wait.
+    Act(Act, oneshot::Sender<Result<ActionOutcome, NotSettled>>, OwnedSemaphorePermit),
     /// The replies of one delivery; it is acknowledged once all of them are settled, and released if any could not be.
     Delivery(Vec<(SagaId, Reply)>, Delivery),
     /// Inputs whose sender only wants to know when they are settled, and how many of them moved a saga.
@@ -155,7 +204,7 @@ impl Job {
     #[must_use]
     pub fn weight(&self) -> usize {
         match self {
-            Self::One(..) => 1,
+            Self::Start(..) | Self::Act(..) => 1,
             Self::Delivery(replies, _) => replies.len(),
             Self::Many(inputs, _) => inputs.len(),
         }

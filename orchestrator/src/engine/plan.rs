@@ -4,9 +4,11 @@ mod finish;
 mod holds;
 
 use crate::engine::audited::audited;
-use crate::engine::input::{Act, Input, Start, Verdict};
+use crate::engine::input::{
+    Act, ActionOutcome, EventOutcome, Input, InputOutcome, NotSettled, Start, StartOutcome, Verdict,
+};
 use crate::engine::outgoing::Outgoing;
-use crate::held::{Held, Mark, Standing};
+use crate::held::{Barrier, Held, Mark, Standing};
 use crate::sagas::{Registry, SagaType};
 use crate::store::{Changes, Holder, Loaded, Record, StartKey};
 use baton_query::failure::last_failure;
@@ -15,7 +17,7 @@ use saga_core::event::{Event, Outcome, Record as Journaled, Reply};
 use saga_core::machine;
 use saga_core::saga::{Cause, Direction, Saga, SagaId};
 use saga_core::time::Micros;
-use saga_core::transition::{Applied, Command, Transition};
+use saga_core::transition::{Applied, Command, Ignored, Refused, Transition};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -85,8 +87,19 @@ pub fn plan(planning: &Planning<'_>, inputs: &[Input], loaded: &Loaded) -> Plan 
 /// A verdict that may refer to a saga whose final value in this batch is not known yet.
 enum Answer {
     Ready(Verdict),
-    Started(SagaId),
-    Moved(SagaId),
+    /// The saga's final value makes the outcome.
+    Of(SagaId, fn(Arc<Record>) -> InputOutcome),
+}
+
+/// What an event came to, before it is known what kind of input it was.
+enum Came {
+    Moved,
+    Ignored(Ignored),
+    Refused(Refused),
+    Held(Barrier),
+    OtherVersion(u64),
+    UnknownSaga,
+    NotSettled(NotSettled),
 }
 
 struct Planner<'a> {
@@ -106,8 +119,8 @@ impl Planner<'_> {
     fn input(&mut self, input: &Input, loaded: &Loaded) -> Answer {
         match input {
             Input::Start(start) => self.start(start),
-            Input::Reply(saga, reply) => self.event(*saga, &Event::Reply(reply.clone()), None, loaded),
-            Input::Wake(saga) => self.event(*saga, &Event::Wake, None, loaded),
+            Input::Reply(saga, reply) => self.happened(*saga, &Event::Reply(reply.clone()), loaded),
+            Input::Wake(saga) => self.happened(*saga, &Event::Wake, loaded),
             Input::Action(act) => self.action(act, loaded),
         }
     }
@@ -120,14 +133,15 @@ impl Planner<'_> {
                     continue;
                 }
                 let same = holder.fingerprint == start.fingerprint;
-                return Answer::Ready(Verdict::Taken { key: index, holder: holder.saga, same });
+                let taken = StartOutcome::Taken { key: index, holder: holder.saga, same };
+                return Answer::Ready(Ok(InputOutcome::Start(taken)));
             }
         }
         if self.working.contains_key(&start.id) {
-            return Answer::Started(start.id);
+            return Answer::Of(start.id, started);
         }
         let Some(saga_type) = self.registry.pinned(&start.definition).cloned() else {
-            return Answer::Ready(Verdict::UnknownDefinition(start.definition.to_string()));
+            return Answer::Ready(Err(NotSettled::UnknownDefinition(start.definition.to_string())));
         };
         let transition = machine::start(saga_type.definition(), start.id, start.input.clone(), self.now);
         let record = Record {
@@ -142,7 +156,7 @@ impl Planner<'_> {
         self.working.insert(start.id, Working { before: None, now: Arc::new(record), touched: true });
         self.inserts.push((start.id, start.clone()));
         self.record(start.id, &saga_type, transition);
-        Answer::Started(start.id)
+        Answer::Of(start.id, started)
     }
 
     /// An action that moves its saga is written down with the move. One whose request id another act of this batch has just
@@ -150,17 +164,17 @@ impl Planner<'_> {
     fn action(&mut self, act: &Act, loaded: &Loaded) -> Answer {
         let audits = &self.changes.audits;
         if act.request.is_some() && audits.iter().any(|audit| audit.request == act.request) {
-            return Answer::Ready(Verdict::RequestTaken);
+            return Answer::Ready(Ok(InputOutcome::Action(ActionOutcome::RequestTaken)));
         }
         if act.hold.as_ref().is_some_and(|held| self.lifted.contains(held)) {
-            return Answer::Ready(Verdict::Contended("the hold does not stand any more".to_owned()));
+            return Answer::Ready(Err(NotSettled::Contended("the hold does not stand any more".to_owned())));
         }
         let before = self.working.get(&act.saga).map(|working| working.now.clone());
         let (entries, acts) = (self.changes.journal.len(), audits.len());
-        let answer = self.event(act.saga, &Event::Action(act.action.clone()), Some(act), loaded);
+        let came = self.event(act.saga, &Event::Action(act.action.clone()), Some(act), loaded);
         let after = self.working.get(&act.saga).map(|working| working.now.clone());
         let entry = self.changes.journal.get(entries);
-        if let (Answer::Moved(_), Some(before), Some(after), Some(entry)) = (&answer, before, after, entry) {
+        if let (Came::Moved, Some(before), Some(after), Some(entry)) = (&came, before, after, entry) {
             let definition = self.registry.pinned(&after.saga.definition).map(|saga_type| saga_type.definition());
             let audit = audited(act, definition, &before.saga.state, &after.saga.state, entry);
             // Before the act of a hold that it may have led to.
@@ -168,35 +182,62 @@ impl Planner<'_> {
             let mark = |held: &Held| Mark { held: held.clone(), saga: act.saga, seen: before.saga.version };
             self.changes.marks.extend(act.hold.as_ref().map(mark));
         }
-        answer
+        let outcome = match came {
+            Came::Moved => return Answer::Of(act.saga, |record| InputOutcome::Action(ActionOutcome::Moved(record))),
+            Came::Refused(rule) => ActionOutcome::Refused(rule),
+            Came::Held(barrier) => ActionOutcome::Held(barrier),
+            Came::OtherVersion(current) => ActionOutcome::OtherVersion { current },
+            Came::UnknownSaga => ActionOutcome::UnknownSaga,
+            Came::NotSettled(why) => return Answer::Ready(Err(why)),
+            // One of the machine's laws: actions are never ignored.
+            Came::Ignored(why) => {
+                return Answer::Ready(Err(NotSettled::Poisoned(format!("an action was ignored: {why:?}"))));
+            }
+        };
+        Answer::Ready(Ok(InputOutcome::Action(outcome)))
     }
 
-    fn event(&mut self, id: SagaId, event: &Event, act: Option<&Act>, loaded: &Loaded) -> Answer {
+    /// A reply, or a deadline.
+    fn happened(&mut self, id: SagaId, event: &Event, loaded: &Loaded) -> Answer {
+        let outcome = match self.event(id, event, None, loaded) {
+            Came::Moved => return Answer::Of(id, |record| InputOutcome::Event(EventOutcome::Moved(record))),
+            Came::Ignored(why) => EventOutcome::Ignored(why),
+            Came::UnknownSaga => EventOutcome::UnknownSaga,
+            Came::NotSettled(why) => return Answer::Ready(Err(why)),
+            // Another of its laws: only actions are refused, held back, or for a version.
+            Came::Refused(_) | Came::Held(_) | Came::OtherVersion(_) => {
+                return Answer::Ready(Err(NotSettled::Poisoned("a reply or a deadline was refused".to_owned())));
+            }
+        };
+        Answer::Ready(Ok(InputOutcome::Event(outcome)))
+    }
+
+    fn event(&mut self, id: SagaId, event: &Event, act: Option<&Act>, loaded: &Loaded) -> Came {
         let Some(working) = self.working.get(&id) else {
             let broken = loaded.broken.iter().find(|(broken, _)| *broken == id);
-            return Answer::Ready(match broken {
-                Some((_, why)) => Verdict::Unreadable(why.clone()),
-                None => Verdict::UnknownSaga,
-            });
+            return match broken {
+                Some((_, why)) => Came::NotSettled(NotSettled::Unreadable(why.clone())),
+                None => Came::UnknownSaga,
+            };
         };
         let saga = &working.now.saga;
         if act.and_then(|act| act.version).is_some_and(|version| version != saga.version) {
-            return Answer::Ready(Verdict::OtherVersion { current: saga.version });
+            return Came::OtherVersion(saga.version);
         }
         let Some(saga_type) = self.registry.pinned(&saga.definition).cloned() else {
-            return Answer::Ready(Verdict::UnknownDefinition(saga.definition.to_string()));
+            return Came::NotSettled(NotSettled::UnknownDefinition(saga.definition.to_string()));
         };
         // What was written by another build, or by hand, may not fit the definition. It must not take the batch with it.
         if let Err(broken) = machine::check(saga_type.definition(), saga) {
-            return Answer::Ready(Verdict::Unreadable(broken.to_string()));
+            return Came::NotSettled(NotSettled::Unreadable(broken.to_string()));
         }
         match (self.apply)(saga_type.definition(), saga, event, self.now) {
             Applied::Moved(transition) => {
                 let saga = saga.clone();
                 self.moved(&saga, &saga_type, (event, act), transition)
             }
-            Applied::Ignored(why) => Answer::Ready(Verdict::Ignored(why)),
-            Applied::Refused(why) => Answer::Ready(Verdict::Refused(why)),
+            Applied::Ignored(why) => Came::Ignored(why),
+            Applied::Refused(why) => Came::Refused(why),
         }
     }
 
@@ -267,6 +308,10 @@ impl Planner<'_> {
             effect_before_saga: step.action.is_none(),
         });
     }
+}
+
+fn started(record: Arc<Record>) -> InputOutcome {
+    InputOutcome::Start(StartOutcome::Started(record))
 }
 
 /// What a command that cannot be built comes to. It was never sent, but attempts before it may have been, and done: so only the

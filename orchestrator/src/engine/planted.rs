@@ -46,7 +46,7 @@ pub(crate) async fn ack_before_commit(committer: &Committer, jobs: Vec<Job>) -> 
                 delivery.ack().await;
                 Job::Delivery(replies, stand_in)
             }
-            job @ (Job::One(..) | Job::Many(..)) => job,
+            job @ (Job::Start(..) | Job::Act(..) | Job::Many(..)) => job,
         });
     }
     kept

@@ -3,7 +3,7 @@
 use crate::api::admin::told;
 use crate::api::reason::SagaReason;
 use crate::engine::handle::{EngineHandle, Rejected};
-use crate::engine::input::{Act, Verdict};
+use crate::engine::input::{Act, ActionOutcome, NotSettled};
 use crate::operations::Operations;
 use saga_core::saga::SagaId;
 use uuid::Uuid;
@@ -58,8 +58,8 @@ pub fn request_id(work: &[u8], saga: SagaId, nth: u64) -> Uuid {
 /// Gives the action, which must carry a request id. If it moves nothing it may have been given before: the audit knows.
 pub async fn give(engine: &EngineHandle, operations: &Operations, act: Act) -> Given {
     let given = match engine.action(act.clone()).await {
-        Ok(Verdict::Moved(_)) => return Given::Done,
-        Ok(verdict) => judged(&act, verdict),
+        Ok(Ok(ActionOutcome::Moved(_))) => return Given::Done,
+        Ok(outcome) => judged(&act, outcome),
         Err(Rejected::Overloaded) => return Given::Later("the engine takes no more actions just now"),
         Err(Rejected::Stopping) => return Given::Later("the orchestrator is shutting down"),
     };
@@ -74,28 +74,32 @@ pub async fn give(engine: &EngineHandle, operations: &Operations, act: Act) -> G
     }
 }
 
-fn judged(act: &Act, verdict: Verdict) -> Given {
+fn judged(act: &Act, outcome: Result<ActionOutcome, NotSettled>) -> Given {
     let failed =
         |reason: SagaReason, message: &str| Given::Failed { rule: reason.as_str(), message: message.to_owned() };
-    match verdict {
-        Verdict::Refused(rule) => {
+    match outcome {
+        Ok(ActionOutcome::Moved(_)) => Given::Done,
+        Ok(ActionOutcome::Refused(rule)) => {
             Given::Failed { rule: told::rule(rule), message: told::sentence(act.action.verb, rule) }
         }
-        Verdict::Held(barrier) => {
+        Ok(ActionOutcome::Held(barrier)) => {
             Given::Failed { rule: told::HELD, message: told::kept_back(act.action.verb, &barrier) }
         }
-        Verdict::UnknownSaga => failed(SagaReason::SagaNotFound, "The saga has been forgotten since it ended."),
-        Verdict::OtherVersion { .. } => failed(SagaReason::VersionMismatch, "The saga has moved on."),
-        Verdict::UnknownDefinition(_) => {
+        Ok(ActionOutcome::UnknownSaga) => {
+            failed(SagaReason::SagaNotFound, "The saga has been forgotten since it ended.")
+        }
+        Ok(ActionOutcome::OtherVersion { .. }) => failed(SagaReason::VersionMismatch, "The saga has moved on."),
+        Ok(ActionOutcome::RequestTaken) => {
+            failed(SagaReason::RequestIdReused, "Another act has this action's request id.")
+        }
+        Err(NotSettled::UnknownDefinition(_)) => {
             failed(SagaReason::SagaUnreadable, "This build does not know the saga's definition.")
         }
-        Verdict::Unreadable(_) => failed(SagaReason::SagaUnreadable, "The saga's row cannot be read."),
-        Verdict::RequestTaken => failed(SagaReason::RequestIdReused, "Another act has this action's request id."),
-        Verdict::Unavailable(_) | Verdict::InDoubt(_) => Given::Later("the store is unavailable"),
-        Verdict::Contended(_) => Given::Later("others hold the sagas that are next"),
-        Verdict::Moved(_) => Given::Done,
-        verdict @ (Verdict::Started(_) | Verdict::Taken { .. } | Verdict::Ignored(_) | Verdict::Poisoned(_)) => {
-            tracing::error!(saga_id = %act.saga, ?verdict, "action not settled");
+        Err(NotSettled::Unreadable(_)) => failed(SagaReason::SagaUnreadable, "The saga's row cannot be read."),
+        Err(NotSettled::Unavailable(_) | NotSettled::InDoubt(_)) => Given::Later("the store is unavailable"),
+        Err(NotSettled::Contended(_)) => Given::Later("others hold the sagas that are next"),
+        Err(why @ NotSettled::Poisoned(_)) => {
+            tracing::error!(saga_id = %act.saga, %why, "action not settled");
             failed(SagaReason::Internal, "The action could not be written; the server's log has the cause.")
         }
     }

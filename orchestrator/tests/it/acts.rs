@@ -47,7 +47,7 @@ impl Acts {
     }
 
     async fn start(&self, n: u8) -> String {
-        self.api.engine.start(order_start(n)).await.expect("started");
+        self.api.engine.start(order_start(n)).await.expect("started").expect("settled");
         format!("sagas/{}", Uuid::from_bytes([n; 16]))
     }
 
@@ -295,7 +295,7 @@ async fn a_taken_request_id_holds_up_nobody_else_in_its_batch() {
         let (handle, store) = (bench.handle.clone(), bench.store.clone());
         tokio::spawn(bench.engine.run());
         for n in 1..=3 {
-            handle.start(order_start(n)).await.expect("started");
+            handle.start(order_start(n)).await.expect("started").expect("settled");
         }
         let taken = Some(Uuid::from_u128(1));
         assert_eq!(handle.many(vec![pause(1, taken)]).await, 1);

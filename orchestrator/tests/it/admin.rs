@@ -39,7 +39,7 @@ impl Admin {
     }
 
     async fn start(&self, n: u8) -> String {
-        self.api.engine.start(order_start(n)).await.expect("started");
+        self.api.engine.start(order_start(n)).await.expect("started").expect("settled");
         name(SagaId([n; 16]))
     }
 

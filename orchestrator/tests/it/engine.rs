@@ -3,7 +3,7 @@
 use crate::support;
 use baton_orchestrator::api::view;
 use baton_orchestrator::engine::handle::{EngineHandle, Rejected};
-use baton_orchestrator::engine::input::{Act, Input, Verdict};
+use baton_orchestrator::engine::input::{Act, Input, NotSettled, StartOutcome};
 use baton_orchestrator::engine::under_way::UnderWay;
 use baton_orchestrator::search::Search;
 use baton_orchestrator::store::SagaStore as _;
@@ -28,7 +28,7 @@ fn succeeded(step: u8) -> Reply {
 #[tokio::test]
 async fn a_start_is_committed_sent_and_confirmed() {
     let mut bench = Bench::new();
-    assert!(matches!(start(&mut bench, 1).await, Verdict::Started(_)));
+    assert!(matches!(start(&mut bench, 1).await, Ok(StartOutcome::Started(_))));
     bench.published().await;
     let commands = bench.bus.commands();
     assert_eq!(commands.iter().map(|c| c.name.as_str()).collect::<Vec<_>>(), ["order.open"]);
@@ -50,9 +50,9 @@ async fn the_same_start_twice_in_one_batch_is_one_saga() {
     wait_for("both to queue", || bench.handle.waiting() == 2).await;
     bench.engine.run_once().await;
     let verdicts = [first.await.unwrap().unwrap(), second.await.unwrap().unwrap()];
-    assert!(matches!(&verdicts[0], Verdict::Started(_)), "{verdicts:?}");
+    assert!(matches!(&verdicts[0], Ok(StartOutcome::Started(_))), "{verdicts:?}");
     assert!(
-        matches!(&verdicts[1], Verdict::Taken { same: true, holder, .. } if *holder == SagaId([1; 16])),
+        matches!(&verdicts[1], Ok(StartOutcome::Taken { same: true, holder, .. }) if *holder == SagaId([1; 16])),
         "{verdicts:?}"
     );
 }
@@ -60,7 +60,7 @@ async fn the_same_start_twice_in_one_batch_is_one_saga() {
 #[tokio::test]
 async fn a_taken_key_is_found_and_does_not_hold_up_the_batch() {
     let mut bench = Bench::new();
-    start(&mut bench, 1).await;
+    start(&mut bench, 1).await.expect("settled");
     let (first, second) = (bench.handle.clone(), bench.handle.clone());
     let mut other = order_start(2);
     other.keys = order_start(1).keys;
@@ -68,8 +68,8 @@ async fn a_taken_key_is_found_and_does_not_hold_up_the_batch() {
     let fresh = tokio::spawn(async move { second.start(order_start(3)).await });
     wait_for("both to queue", || bench.handle.waiting() == 2).await;
     bench.engine.run_once().await;
-    assert!(matches!(taken.await.unwrap().unwrap(), Verdict::Taken { same: false, key: 0, .. }));
-    assert!(matches!(fresh.await.unwrap().unwrap(), Verdict::Started(_)));
+    assert!(matches!(taken.await.unwrap().unwrap(), Ok(StartOutcome::Taken { same: false, key: 0, .. })));
+    assert!(matches!(fresh.await.unwrap().unwrap(), Ok(StartOutcome::Started(_))));
 }
 
 #[tokio::test]
@@ -78,7 +78,7 @@ async fn a_lost_commit_answer_is_read_not_assumed() {
         let mut bench = Bench::new();
         bench.store.fail_next([fault]);
         let verdict = start(&mut bench, 1).await;
-        assert!(matches!(verdict, Verdict::Started(_)), "{fault:?}: {verdict:?}");
+        assert!(matches!(verdict, Ok(StartOutcome::Started(_))), "{fault:?}: {verdict:?}");
         bench.published().await;
         // Done but unanswered: the outbox row is there, and the relay sends it.
         assert_eq!(bench.bus.commands().len(), commands, "{fault:?}");
@@ -92,7 +92,7 @@ async fn a_lost_commit_answer_is_read_not_assumed() {
 #[tokio::test]
 async fn an_operators_action_is_not_applied_twice_when_in_doubt() {
     let mut bench = Bench::new();
-    start(&mut bench, 1).await;
+    start(&mut bench, 1).await.expect("settled");
     bench.store.fail_next([Fault::DoneButUnanswered]);
     let handle = bench.handle.clone();
     let action = OperatorAction { verb: Verb::Pause, actor: "op".into(), reason: "test".into() };
@@ -102,7 +102,7 @@ async fn an_operators_action_is_not_applied_twice_when_in_doubt() {
         bench.engine.run_once().await;
         tokio::task::yield_now().await;
     }
-    assert!(matches!(verdict.await.unwrap().unwrap(), Verdict::InDoubt(_)));
+    assert!(matches!(verdict.await.unwrap().unwrap(), Err(NotSettled::InDoubt(_))));
     let saga = bench.store.get(SagaId([1; 16])).await.unwrap().unwrap().saga;
     assert_eq!(saga.version, 2);
     assert!(matches!(saga.state, State::Paused { .. }));
@@ -111,7 +111,7 @@ async fn an_operators_action_is_not_applied_twice_when_in_doubt() {
 #[tokio::test]
 async fn a_store_that_is_away_is_told_and_replies_are_held() {
     let mut bench = Bench::new();
-    start(&mut bench, 1).await;
+    start(&mut bench, 1).await.expect("settled");
     bench.store.fail_next([Fault::Away]);
     let (delivered, settlements) = delivery();
     bench.handle.delivery(vec![(SagaId([1; 16]), succeeded(1))], delivered).await;
@@ -127,7 +127,7 @@ async fn a_store_that_is_away_is_told_and_replies_are_held() {
 async fn a_batch_that_conflicts_is_settled_one_by_one() {
     let mut bench = Bench::new();
     for n in 1..=3 {
-        start(&mut bench, n).await;
+        start(&mut bench, n).await.expect("settled");
     }
     bench.store.fail_next([Fault::Conflict]);
     let inputs = (1..=3).map(|n| Input::Reply(SagaId([n; 16]), succeeded(1))).collect();
@@ -147,7 +147,7 @@ async fn a_batch_that_conflicts_is_settled_one_by_one() {
 #[tokio::test]
 async fn why_a_saga_tries_again_is_kept_while_it_does() {
     let mut bench = Bench::new();
-    start(&mut bench, 1).await;
+    start(&mut bench, 1).await.expect("settled");
     let id = SagaId([1; 16]);
     let away = Outcome::Unavailable { reason: "AWAY".to_owned(), message: "for people".to_owned() };
     for (reply, reason) in [(Reply { outcome: away, ..succeeded(1) }, "AWAY"), (succeeded(1), "")] {
@@ -187,7 +187,7 @@ async fn one_batch_is_one_transaction_and_one_message_per_participant() {
     wait_for("all to queue", || bench.handle.waiting() == 100).await;
     bench.engine.run_once().await;
     for started in starts {
-        assert!(matches!(started.await.unwrap().unwrap(), Verdict::Started(_)));
+        assert!(matches!(started.await.unwrap().unwrap(), Ok(StartOutcome::Started(_))));
     }
     bench.published().await;
     assert_eq!(bench.store.commits.load(std::sync::atomic::Ordering::SeqCst), 1);
@@ -219,7 +219,7 @@ async fn past_the_bound_callers_are_told_to_come_back() {
 async fn no_more_sagas_are_started_than_may_be_under_way() {
     let mut bench = Bench::bounded(3);
     for n in 1..=3 {
-        assert!(matches!(start(&mut bench, n).await, Verdict::Started(_)));
+        assert!(matches!(start(&mut bench, n).await, Ok(StartOutcome::Started(_))));
     }
     assert_eq!(bench.handle.start(order_start(4)).await.unwrap_err(), Rejected::Overloaded);
     assert!(bench.store.get(SagaId([4; 16])).await.unwrap().is_none(), "a refusal leaves nothing");
@@ -230,8 +230,8 @@ async fn no_more_sagas_are_started_than_may_be_under_way() {
     }
     assert_eq!(bench.handle.start(order_start(4)).await.unwrap_err(), Rejected::Overloaded);
     bench.census.run_once().await.unwrap();
-    assert!(matches!(start(&mut bench, 4).await, Verdict::Started(_)));
-    assert!(matches!(start(&mut bench, 5).await, Verdict::Started(_)));
+    assert!(matches!(start(&mut bench, 4).await, Ok(StartOutcome::Started(_))));
+    assert!(matches!(start(&mut bench, 5).await, Ok(StartOutcome::Started(_))));
     assert_eq!(bench.handle.start(order_start(6)).await.unwrap_err(), Rejected::Overloaded);
 
     // And one that comes to rest here makes room at once.
@@ -249,7 +249,7 @@ async fn no_more_sagas_are_started_than_may_be_under_way() {
 async fn a_store_that_goes_away_in_the_middle_of_singles_ends_them() {
     let mut bench = Bench::new();
     for n in 1..=50 {
-        start(&mut bench, n).await;
+        start(&mut bench, n).await.expect("settled");
     }
     let before = bench.store.commits.load(std::sync::atomic::Ordering::SeqCst);
     bench.store.fail_next([Fault::Conflict, Fault::Away]);
@@ -267,8 +267,8 @@ async fn a_store_that_goes_away_in_the_middle_of_singles_ends_them() {
 #[tokio::test]
 async fn a_row_that_does_not_fit_its_definition_is_left_alone_and_spoils_nobody() {
     let mut bench = Bench::new();
-    start(&mut bench, 1).await;
-    start(&mut bench, 2).await;
+    start(&mut bench, 1).await.expect("settled");
+    start(&mut bench, 2).await.expect("settled");
     bench.store.damage(SagaId([1; 16]), 40).await;
     let inputs = (1..=2).map(|n| Input::Reply(SagaId([n; 16]), succeeded(1))).collect();
     let before = bench.store.commits.load(std::sync::atomic::Ordering::SeqCst);

@@ -43,7 +43,7 @@ impl Office {
     }
 
     async fn start(&self, n: u8) -> SagaId {
-        self.api.engine.start(order_start(n)).await.expect("started");
+        self.api.engine.start(order_start(n)).await.expect("started").expect("settled");
         SagaId([n; 16])
     }
 
@@ -56,7 +56,7 @@ impl Office {
 
     async fn action(&self, saga: SagaId, verb: Verb) {
         let action = OperatorAction { verb, actor: "bob".into(), reason: "by hand".into() };
-        self.api.engine.action(Act::new(saga, action)).await.expect("acted");
+        self.api.engine.action(Act::new(saga, action)).await.expect("acted").expect("settled");
     }
 
     /// Starts what an action asks for, as callers do; the last digit makes it another action.

@@ -1,7 +1,7 @@
 //! Which failures mean that the store is away, and what is said once the outcome of a commit is unknown.
 
 use crate::support;
-use baton_orchestrator::engine::input::{Act, Input, Verdict};
+use baton_orchestrator::engine::input::{Act, Input, NotSettled};
 use baton_orchestrator::store::SagaStore as _;
 use saga_core::event::{OperatorAction, Outcome, Reply, Verb};
 use saga_core::saga::{Direction, SagaId};
@@ -21,7 +21,7 @@ async fn only_a_store_that_is_away_is_waited_for() {
     ];
     for (faults, away) in cases {
         let mut bench = Bench::new();
-        start(&mut bench, 1).await;
+        start(&mut bench, 1).await.expect("settled");
         bench.store.fail_next(faults.iter().copied());
         let outcome = Outcome::Succeeded { output: bytes::Bytes::new() };
         let reply = Input::Reply(SAGA, Reply { step: 1, direction: Direction::Action, attempt: 1, outcome });
@@ -43,7 +43,7 @@ async fn once_in_doubt_a_later_failure_does_not_end_the_doubt() {
         let mut bench = Bench::new();
         bench.store.fail_next([Fault::DoneButUnanswered, later, later, later]);
         let verdict = start(&mut bench, 1).await;
-        assert!(matches!(verdict, Verdict::InDoubt(_)), "{later:?}: {verdict:?}");
+        assert!(matches!(verdict, Err(NotSettled::InDoubt(_))), "{later:?}: {verdict:?}");
         assert_eq!(bench.store.get(SAGA).await.unwrap().expect("it was started").saga.version, 1);
     }
 }
@@ -51,7 +51,7 @@ async fn once_in_doubt_a_later_failure_does_not_end_the_doubt() {
 #[tokio::test]
 async fn an_action_in_a_batch_in_doubt_is_not_given_again_alone() {
     let mut bench = Bench::new();
-    start(&mut bench, 1).await;
+    start(&mut bench, 1).await.expect("settled");
     let lost = [Fault::DoneButUnanswered, Fault::DuplicateKey, Fault::DuplicateKey, Fault::DuplicateKey];
     bench.store.fail_next(lost);
     let (actions, starts) = (bench.handle.clone(), bench.handle.clone());
@@ -60,8 +60,7 @@ async fn an_action_in_a_batch_in_doubt_is_not_given_again_alone() {
     let started = tokio::spawn(async move { starts.start(order_start(2)).await.expect("queued") });
     wait_for("both to queue", || bench.handle.waiting() == 2).await;
     bench.engine.run_once().await;
-    for verdict in [acted.await.expect("no panic"), started.await.expect("no panic")] {
-        assert!(matches!(verdict, Verdict::InDoubt(_)), "{verdict:?}");
-    }
+    let why = [acted.await.expect("no panic").err(), started.await.expect("no panic").err()];
+    assert!(why.iter().all(|why| matches!(why, Some(NotSettled::InDoubt(_)))), "{why:?}");
     assert_eq!(bench.store.get(SAGA).await.unwrap().expect("a saga").saga.version, 2, "paused once");
 }

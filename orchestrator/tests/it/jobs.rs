@@ -259,7 +259,7 @@ async fn a_page_that_was_acted_on_but_not_counted_is_counted_by_the_next_worker(
                 request: Some(request),
                 ..baton_orchestrator::engine::input::Act::new(*saga, action)
             };
-            office.api.engine.action(act).await.expect("acted");
+            office.api.engine.action(act).await.expect("acted").expect("settled");
         }
         let worker = office.jobs_worker();
         assert!(
@@ -284,7 +284,7 @@ async fn fresh_sagas_find_room_while_a_job_of_thousands_runs() {
         let mut fresh = 0;
         let waiting = loop {
             fresh += 1;
-            office.api.engine.start(order_start(fresh)).await.expect("let in");
+            office.api.engine.start(order_start(fresh)).await.expect("let in").expect("settled");
             let job = office.job(&name).await;
             if !job.waits.is_empty() || fresh == 200 {
                 break job;
@@ -294,7 +294,7 @@ async fn fresh_sagas_find_room_while_a_job_of_thousands_runs() {
         assert!(waiting.waits.contains("fresh sagas go first"), "{waiting:?}");
         assert!(waiting.done > 0 && waiting.done < 1_024, "{waiting:?}");
         office.api.engine.room().expect("fresh sagas find room");
-        office.api.engine.start(order_start(fresh + 1)).await.expect("let in");
+        office.api.engine.start(order_start(fresh + 1)).await.expect("let in").expect("settled");
         office.control(&name, wire::JobControl::Cancel).await.expect("cancelled");
         worker.abort();
     }
@@ -327,7 +327,13 @@ async fn sagas_that_were_started_after_a_job_are_left_alone() {
     let old = office.put(0, 3, &stuck()).await;
     let name = office.create(request(wire::SagaVerb::Retry, "state = stuck OR state = running")).await.unwrap().name;
     let later = SagaId(uuid::Uuid::now_v7().into_bytes());
-    office.api.engine.start(baton_orchestrator::engine::input::Start { id: later, ..order_start(1) }).await.unwrap();
+    office
+        .api
+        .engine
+        .start(baton_orchestrator::engine::input::Start { id: later, ..order_start(1) })
+        .await
+        .unwrap()
+        .expect("settled");
     let worker = office.jobs_worker();
     let job = office.until(&name, |job| job.state() == wire::JobState::Done).await;
     worker.abort();

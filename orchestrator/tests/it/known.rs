@@ -2,7 +2,7 @@
 
 use crate::support;
 use baton_orchestrator::engine::attempt::Committer;
-use baton_orchestrator::engine::input::{Input, Verdict};
+use baton_orchestrator::engine::input::{EventOutcome, Input, InputOutcome, StartOutcome, Verdict};
 use baton_orchestrator::engine::known::Known;
 use baton_orchestrator::engine::under_way::UnderWay;
 use baton_orchestrator::store::SagaStore as _;
@@ -49,11 +49,14 @@ async fn step_and_entries(store: &FaultyStore) -> (Option<u8>, usize) {
 async fn a_saga_that_was_moved_here_is_not_read_again() {
     let store = Bench::new().store;
     let one = committer(&store);
-    assert!(matches!(settle(&one, Input::Start(Arc::new(order_start(1)))).await, Verdict::Started(_)));
-    assert!(matches!(settle(&one, reply(1)).await, Verdict::Moved(_)));
+    assert!(matches!(
+        settle(&one, Input::Start(Arc::new(order_start(1)))).await,
+        Ok(InputOutcome::Start(StartOutcome::Started(_)))
+    ));
+    assert!(matches!(settle(&one, reply(1)).await, Ok(InputOutcome::Event(EventOutcome::Moved(_)))));
     assert_eq!(store.read.load(Ordering::SeqCst), 0);
     assert_eq!(step_and_entries(&store).await, (Some(2), 2));
-    assert!(matches!(settle(&committer(&store), reply(2)).await, Verdict::Moved(_)));
+    assert!(matches!(settle(&committer(&store), reply(2)).await, Ok(InputOutcome::Event(EventOutcome::Moved(_)))));
     assert_eq!(store.read.load(Ordering::SeqCst), 1, "another orchestrator reads it");
 }
 
@@ -61,14 +64,14 @@ async fn a_saga_that_was_moved_here_is_not_read_again() {
 async fn a_value_that_is_old_is_never_written_nor_believed() {
     let store = Bench::new().store;
     let (one, two) = (committer(&store), committer(&store));
-    settle(&one, Input::Start(Arc::new(order_start(1)))).await;
-    assert!(matches!(settle(&two, reply(1)).await, Verdict::Moved(_)));
+    settle(&one, Input::Start(Arc::new(order_start(1)))).await.expect("settled");
+    assert!(matches!(settle(&two, reply(1)).await, Ok(InputOutcome::Event(EventOutcome::Moved(_)))));
     // The same reply again, to whom the saga still waits for it.
-    assert!(matches!(settle(&one, reply(1)).await, Verdict::Ignored(_)));
+    assert!(matches!(settle(&one, reply(1)).await, Ok(InputOutcome::Event(EventOutcome::Ignored(_)))));
     assert_eq!(step_and_entries(&store).await, (Some(2), 2));
-    assert!(matches!(settle(&two, reply(2)).await, Verdict::Moved(_)));
+    assert!(matches!(settle(&two, reply(2)).await, Ok(InputOutcome::Event(EventOutcome::Moved(_)))));
     // The next reply, to whom the saga has not come that far.
-    assert!(matches!(settle(&one, reply(3)).await, Verdict::Moved(_)));
+    assert!(matches!(settle(&one, reply(3)).await, Ok(InputOutcome::Event(EventOutcome::Moved(_)))));
     assert_eq!(step_and_entries(&store).await, (Some(4), 4));
 }
 
@@ -77,10 +80,14 @@ async fn a_lost_commit_answer_makes_it_read() {
     for (fault, ignored) in [(Fault::DoneButUnanswered, true), (Fault::NotDoneAndUnanswered, false)] {
         let store = Bench::new().store;
         let one = committer(&store);
-        settle(&one, Input::Start(Arc::new(order_start(1)))).await;
+        settle(&one, Input::Start(Arc::new(order_start(1)))).await.expect("settled");
         store.fail_next([fault]);
         let verdict = settle(&one, reply(1)).await;
-        assert_eq!(matches!(verdict, Verdict::Ignored(_)), ignored, "{fault:?}: {verdict:?}");
+        assert_eq!(
+            matches!(verdict, Ok(InputOutcome::Event(EventOutcome::Ignored(_)))),
+            ignored,
+            "{fault:?}: {verdict:?}"
+        );
         assert_eq!(step_and_entries(&store).await, (Some(2), 2), "{fault:?}");
     }
 }

@@ -373,7 +373,7 @@ async fn a_timeline_shows_what_was_said_without_what_is_personal() {
     let mut start = order_start(1);
     let input = OrderSagaInput::decode(start.input.clone()).expect("an input");
     start.input = OrderSagaInput { customer_id: CANARY.into(), ..input }.encode_to_vec().into();
-    post.api.engine.start(start).await.expect("started");
+    post.api.engine.start(start).await.expect("started").expect("settled");
     let shown = timeline(&post.api, &name(1)).await.expect("a timeline");
     assert_eq!((shown.version, shown.gap.as_str()), (1, ""));
     assert_eq!(shown.lanes.len(), 1);

@@ -69,7 +69,7 @@ async fn state(store: &FaultyStore) -> State {
 #[tokio::test]
 async fn a_first_attempt_that_cannot_be_built_did_not_happen() {
     let store = Bench::new().store;
-    settle(&committer(&store, newer()), Input::Start(Arc::new(order_start(1)))).await;
+    settle(&committer(&store, newer()), Input::Start(Arc::new(order_start(1)))).await.expect("settled");
     let state = state(&store).await;
     assert!(matches!(state, State::Compensating { step: 0, .. }), "{state:?}");
 }
@@ -80,7 +80,7 @@ async fn a_later_attempt_that_cannot_be_built_unwinds_at_its_step() {
     let bench = Bench::new();
     let store = bench.store.clone();
     let older = committer(&store, registry());
-    settle(&older, Input::Start(Arc::new(order_start(1)))).await;
+    settle(&older, Input::Start(Arc::new(order_start(1)))).await.expect("settled");
     assert!(matches!(state(&store).await, State::Running { step: 1, .. }));
     let newer = committer(&store, newer());
     let mut wakes = 0;
@@ -88,7 +88,7 @@ async fn a_later_attempt_that_cannot_be_built_unwinds_at_its_step() {
         wakes += 1;
         assert!(wakes < 1_000, "it ends once its attempts are spent");
         bench.clock.pass(Duration::from_secs(24 * 3600));
-        settle(&newer, Input::Wake(SAGA)).await;
+        settle(&newer, Input::Wake(SAGA)).await.expect("settled");
     }
     let state = state(&store).await;
     let State::Compensating { step: 1, cause, .. } = state else { panic!("{state:?}") };

@@ -19,7 +19,7 @@ use support::{Bench, Settlement, delivery, start, wait_for};
 /// I14: a command on the bus has a committed saga that ordered it.
 async fn no_command_without_a_commit(bench: &mut Bench) -> Result<(), String> {
     bench.store.fail_next([Fault::Conflict]);
-    start(bench, 1).await;
+    let _ = start(bench, 1).await;
     bench.published().await;
     for command in bench.bus.commands() {
         let saga = SagaId(command.key.unwrap().saga_id.as_ref().try_into().unwrap());
@@ -32,7 +32,7 @@ async fn no_command_without_a_commit(bench: &mut Bench) -> Result<(), String> {
 
 /// I1: a reply that is not applied durably is not acknowledged.
 async fn no_ack_without_a_commit(bench: &mut Bench) -> Result<(), String> {
-    start(bench, 1).await;
+    start(bench, 1).await.expect("settled");
     bench.store.fail_next([Fault::Away]);
     let (delivered, settlements) = delivery();
     let outcome = Outcome::Succeeded { output: bytes::Bytes::new() };
@@ -47,10 +47,10 @@ async fn no_ack_without_a_commit(bench: &mut Bench) -> Result<(), String> {
 /// I14: a message whose publish nobody confirmed keeps its outbox row.
 async fn unconfirmed_rows_stay(bench: &mut Bench, plant: impl Fn(&Arc<Sender>, &Bench)) -> Result<(), String> {
     bench.bus.mute.store(true, Ordering::SeqCst);
-    start(bench, 1).await;
+    start(bench, 1).await.expect("settled");
     bench.published().await;
     plant(&bench.sender, bench);
-    start(bench, 2).await;
+    start(bench, 2).await.expect("settled");
     bench.published().await;
     bench.clock.pass(Duration::from_secs(2));
     let rows = bench.store.unconfirmed(Duration::from_secs(1), None, 10).await.unwrap();
@@ -68,7 +68,7 @@ fn panics_at_saga_one(definition: &Definition, saga: &Saga, event: &Event, now: 
 async fn a_machine_that_panics_costs_one_input_and_not_the_engine() {
     let mut bench = Bench::with(|_| Some(Planted::Machine(panics_at_saga_one)));
     for n in 1..=2 {
-        start(&mut bench, n).await;
+        start(&mut bench, n).await.expect("settled");
     }
     let mut all = Vec::new();
     for n in 1..=2 {

@@ -1,7 +1,7 @@
 //! What the store refuses: tried once more before a reply is given up, and only the reply that cannot be written is.
 
 use crate::support;
-use baton_orchestrator::engine::input::Verdict;
+use baton_orchestrator::engine::input::StartOutcome;
 use baton_orchestrator::store::SagaStore as _;
 use saga_core::event::{Outcome, Reply};
 use saga_core::saga::{Direction, SagaId};
@@ -15,7 +15,7 @@ fn succeeded() -> Reply {
 }
 
 async fn started(bench: &mut Bench, n: u8) {
-    assert!(matches!(start(bench, n).await, Verdict::Started(_)));
+    assert!(matches!(start(bench, n).await, Ok(StartOutcome::Started(_))));
 }
 
 /// Queues a reply to each of these sagas, every one in a delivery of its own.

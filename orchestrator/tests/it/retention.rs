@@ -4,7 +4,7 @@ use crate::support;
 use baton_orchestrator::api::Api;
 use baton_orchestrator::api::begin::Asked;
 use baton_orchestrator::api::client::SagaClient;
-use baton_orchestrator::engine::input::{Input, Start, Verdict};
+use baton_orchestrator::engine::input::{Input, Start, StartOutcome};
 use baton_orchestrator::metrics::Metrics;
 use baton_orchestrator::store::SagaStore as _;
 use baton_orchestrator::store::forgetting::{Sweep, first_id_at};
@@ -58,7 +58,7 @@ async fn driven<T: Send + 'static>(bench: &mut Bench, task: impl Future<Output =
 async fn started(bench: &mut Bench, start: Start) -> Arc<Record> {
     let handle = bench.handle.clone();
     match driven(bench, async move { handle.start(start).await }).await {
-        Ok(Verdict::Started(record)) => record,
+        Ok(Ok(StartOutcome::Started(record))) => record,
         other => panic!("not started: {other:?}"),
     }
 }

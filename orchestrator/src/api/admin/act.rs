@@ -3,11 +3,11 @@
 use crate::api::Api;
 use crate::api::admin::audit::request_id;
 use crate::api::admin::told;
-use crate::api::begin::rejection;
+use crate::api::begin::{not_settled, rejection};
 use crate::api::reason::{SagaReason, of_store};
 use crate::api::sagas::saga_id;
 use crate::api::view;
-use crate::engine::input::{Act, Verdict};
+use crate::engine::input::{Act, ActionOutcome, NotSettled};
 use crate::held::Barrier;
 pub(super) use crate::store::audit::MAX_REASON;
 use baton_proto::baton::saga::v1 as wire;
@@ -42,8 +42,8 @@ impl Api {
         if let Some(at) = self.acted(&act).await? {
             return Ok(answer(view::saga(&self.registry, &self.existing(id).await?), at));
         }
-        let verdict = self.engine.action(act.clone()).await.map_err(rejection)?;
-        self.answered(act, verdict).await
+        let outcome = self.engine.action(act.clone()).await.map_err(rejection)?;
+        self.answered(act, outcome).await
     }
 
     /// When this very act was carried out under its request id, if it was.
@@ -52,56 +52,42 @@ impl Api {
         Ok(repeated.map(|row| row.audit.at))
     }
 
-    async fn answered(&self, act: Act, verdict: Verdict) -> Result<wire::ActOnSagaResponse, Status> {
+    async fn answered(
+        &self,
+        act: Act,
+        outcome: Result<ActionOutcome, NotSettled>,
+    ) -> Result<wire::ActOnSagaResponse, Status> {
         // Asked again: the same request may have come through another orchestrator meanwhile, or through a COMMIT whose
-        // answer was lost. If that cannot be told either, the verdict stands.
-        let repeated = match &verdict {
-            Verdict::Moved(_) => None,
-            Verdict::InDoubt(_) => self.acted(&act).await.unwrap_or_default(),
+        // answer was lost. If that cannot be told either, the outcome stands.
+        let repeated = match &outcome {
+            Ok(ActionOutcome::Moved(_)) => None,
+            Err(NotSettled::InDoubt(_)) => self.acted(&act).await.unwrap_or_default(),
             _ => self.acted(&act).await?,
         };
         let Act { saga: id, action, version, request: _, release: _, hold: _ } = act;
         if let Some(at) = repeated {
             return Ok(answer(view::saga(&self.registry, &self.existing(id).await?), at));
         }
-        match verdict {
-            Verdict::Moved(record) => {
+        match outcome {
+            Ok(ActionOutcome::Moved(record)) => {
                 let at = record.saga.updated_at;
                 Ok(answer(view::saga(&self.registry, &record), at))
             }
-            Verdict::OtherVersion { current } => match self.carried_out(id, &action, version).await? {
+            Ok(ActionOutcome::OtherVersion { current }) => match self.carried_out(id, &action, version).await? {
                 Some(at) => Ok(answer(view::saga(&self.registry, &self.existing(id).await?), at)),
                 None => Err(other_version(id, version, current)),
             },
-            Verdict::Refused(rule) => Err(refused(id, action.verb, rule)),
-            Verdict::Held(barrier) => Err(kept_back(action.verb, &barrier)),
-            Verdict::UnknownSaga => Err(self.not_found(id).await),
-            Verdict::UnknownDefinition(definition) => Err(SagaReason::SagaUnreadable
-                .status(format!("this build does not know the definition {definition}; another build must be asked"))),
-            Verdict::Unreadable(why) => {
-                tracing::error!(saga_id = %id, why, "action for a saga that cannot be read");
-                Err(SagaReason::SagaUnreadable
-                    .status("the saga's row cannot be read; nothing moves it before it is mended"))
-            }
-            Verdict::Unavailable(why) | Verdict::Contended(why) => {
-                tracing::warn!(saga_id = %id, why, "action not committed");
-                Err(SagaReason::StoreUnavailable.status("the store is unavailable; nothing was changed; try again"))
-            }
-            Verdict::InDoubt(why) => {
-                tracing::warn!(saga_id = %id, why, "action in doubt");
-                Err(SagaReason::OutcomeUnknown.status(
-                    "the outcome is unknown; an action with a request_id or a version may be repeated, without either look at \
-                     the saga first",
-                ))
-            }
-            verdict @ (Verdict::Started(_)
-            | Verdict::Taken { .. }
-            | Verdict::Ignored(_)
-            | Verdict::Poisoned(_)
-            | Verdict::RequestTaken) => {
-                tracing::error!(saga_id = %id, ?verdict, "action not settled");
+            Ok(ActionOutcome::Refused(rule)) => Err(refused(id, action.verb, rule)),
+            Ok(ActionOutcome::Held(barrier)) => Err(kept_back(action.verb, &barrier)),
+            Ok(ActionOutcome::UnknownSaga) => Err(self.not_found(id).await),
+            Ok(ActionOutcome::RequestTaken) => {
+                tracing::error!(saga_id = %id, "a request id is taken, and nobody knows by whom");
                 Err(SagaReason::Internal.status("internal error"))
             }
+            Err(why) => Err(not_settled(
+                &why,
+                "an action with a request_id or a version may be repeated, without either look at the saga first",
+            )),
         }
     }
 

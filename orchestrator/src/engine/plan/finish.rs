@@ -1,7 +1,7 @@
 //! The end of planning: what is written of each saga, once, and what each input is answered.
 
 use super::{Answer, Plan, Planner, Planning};
-use crate::engine::input::Verdict;
+use crate::engine::input::NotSettled;
 use crate::engine::outgoing::pack;
 use crate::store::row::causes;
 use crate::store::{Insert, Record, Update};
@@ -39,8 +39,10 @@ impl Planner<'_> {
             .into_iter()
             .map(|answer| match answer {
                 Answer::Ready(verdict) => verdict,
-                Answer::Started(id) => now_at.get(&id).cloned().map_or(Verdict::UnknownSaga, Verdict::Started),
-                Answer::Moved(id) => now_at.get(&id).cloned().map_or(Verdict::UnknownSaga, Verdict::Moved),
+                Answer::Of(id, outcome) => match now_at.get(&id) {
+                    Some(record) => Ok(outcome(record.clone())),
+                    None => Err(NotSettled::Poisoned("a saga that moved is not written".to_owned())),
+                },
             })
             .collect();
         Plan { changes: self.changes, verdicts, moved }

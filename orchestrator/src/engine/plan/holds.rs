@@ -1,9 +1,9 @@
 //! What a hold does to a plan: nothing is sent to what is held, and nothing of it counts as sent where that can be avoided.
 //! Why so: decision 12.
 
-use super::{Answer, Planner};
+use super::{Came, Planner};
 use crate::engine::audited::audited;
-use crate::engine::input::{Act, Verdict};
+use crate::engine::input::Act;
 use crate::held::{Barrier, Mark, barrier};
 use crate::sagas::SagaType;
 use saga_core::definition::Definition;
@@ -23,14 +23,14 @@ impl Planner<'_> {
         saga_type: &Arc<dyn SagaType>,
         (event, act): (&Event, Option<&Act>),
         transition: Transition,
-    ) -> Answer {
+    ) -> Came {
         let definition = saga_type.definition();
         let barrier = self.barrier(definition, &transition.commands);
         match (barrier, event) {
             (Some(barrier), Event::Action(OperatorAction { verb: Verb::Resume | Verb::Retry, .. }))
                 if act.is_some_and(|act| !act.release) =>
             {
-                return Answer::Ready(Verdict::Held(barrier));
+                return Came::Held(barrier);
             }
             (Some(barrier), Event::Reply(_) | Event::Wake) => {
                 if let Some(paused) = self.paused_by(definition, saga, barrier) {
@@ -39,13 +39,13 @@ impl Planner<'_> {
                     if let Applied::Moved(then) = (self.apply)(definition, &held, event, self.now) {
                         self.record(saga.id, saga_type, then);
                     }
-                    return Answer::Moved(saga.id);
+                    return Came::Moved;
                 }
                 self.record(saga.id, saga_type, transition);
             }
             (Some(_), Event::Action(_)) | (None, _) => self.record(saga.id, saga_type, transition),
         }
-        Answer::Moved(saga.id)
+        Came::Moved
     }
 
     pub(super) fn barrier(&self, definition: &Definition, commands: &[Command]) -> Option<Barrier> {

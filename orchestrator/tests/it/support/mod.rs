@@ -12,7 +12,7 @@ use baton_orchestrator::coord::local::LocalCoord;
 use baton_orchestrator::engine::attempt::Committer;
 use baton_orchestrator::engine::driver::Engine;
 use baton_orchestrator::engine::handle::EngineHandle;
-use baton_orchestrator::engine::input::{Start, Verdict};
+use baton_orchestrator::engine::input::{NotSettled, Start, StartOutcome};
 use baton_orchestrator::engine::planted::Planted;
 use baton_orchestrator::engine::sender::Sender;
 use baton_orchestrator::engine::under_way::UnderWay;
@@ -220,7 +220,7 @@ impl Bench {
 }
 
 /// Starts the `n`-th order and runs the engine until it is answered.
-pub async fn start(bench: &mut Bench, n: u8) -> Verdict {
+pub async fn start(bench: &mut Bench, n: u8) -> Result<StartOutcome, NotSettled> {
     let handle = bench.handle.clone();
     let started = tokio::spawn(async move { handle.start(order_start(n)).await.expect("queued") });
     while !started.is_finished() {
