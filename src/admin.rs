@@ -1,14 +1,12 @@
 //! The admin HTTP server of every process: /metrics, /livez, /readyz, /version; an orchestrator's has the console too.
 
-pub mod connections;
-
-use crate::admin::connections::Bounds;
 use crate::failure::Failure;
 use crate::footprint;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 use axum::{Router, routing::get};
+use baton_rpc::http1::{self, Bounds};
 use futures_util::future::BoxFuture;
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::registry::Registry;
@@ -77,7 +75,7 @@ pub async fn serve(
             tokio::time::sleep(DRAIN).await;
         };
         tokio::select! {
-            () = connections::serve(listener, router, Bounds::default(), stop.clone()) => {}
+            () = http1::serve(listener, router, Bounds::default(), stop.clone()) => {}
             () = overdue => tracing::warn!("admin server stopped with requests still open"),
         }
     });

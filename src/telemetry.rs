@@ -9,10 +9,12 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use std::io::IsTerminal as _;
+use std::str::FromStr as _;
 use std::time::Duration;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
+use tracing_subscriber::{Layer, Registry, fmt};
 
 /// How long a stopping process waits for its last spans.
 const FLUSH: Duration = Duration::from_secs(3);
@@ -42,17 +44,23 @@ impl Guard {
 /// If the filter or the endpoint cannot be understood.
 pub fn start(config: &Telemetry, service: &str, colour: bool) -> Result<Guard, Failure> {
     // lapin logs returned messages with their bodies; whoever wants that asks for it by name.
-    let filter = EnvFilter::try_new(format!("lapin=error,{}", config.level))
+    let filter = Targets::from_str(&format!("lapin=error,{}", config.level))
         .map_err(|error| Failure::Usage(format!("telemetry.level: `{}`: {error}", config.level)))?;
     let traces = exporter(config, service)?;
     baton_orchestrator::trace::set_exporting(traces.is_some());
     let spans = traces.as_ref().map(|traces| tracing_opentelemetry::layer().with_tracer(traces.tracer("baton")));
     Registry::default()
         .with(logs(config.log, colour).with_filter(filter))
-        .with(spans.with_filter(EnvFilter::new("info,h2=off,hyper=off,tonic=off,tower=off,opentelemetry=off")))
+        .with(spans.with_filter(exported()))
         .try_init()
         .map_err(|error| Failure::other(&error))?;
     Ok(Guard { traces })
+}
+
+/// What becomes of traces: ours, and nothing of what carries them.
+fn exported() -> Targets {
+    let carriers = ["h2", "hyper", "tonic", "tower", "opentelemetry"];
+    Targets::new().with_default(LevelFilter::INFO).with_targets(carriers.map(|target| (target, LevelFilter::OFF)))
 }
 
 fn logs<S>(format: LogFormat, colour: bool) -> Box<dyn Layer<S> + Send + Sync>

@@ -9,6 +9,7 @@
 //! | [`name`], [`request_id`] | resource names, and the ids of requests |
 //! | [`page`] | page sizes and page tokens |
 //! | [`gather`] | group commit for a service's own writes |
+//! | [`http1`] | HTTP/1 for a router: bounds on connections and heads |
 //! | [`server`] | one port: bounds, health, reflection, shutdown |
 
 pub mod chaos;
@@ -16,6 +17,7 @@ pub mod descriptors;
 pub mod errors;
 pub mod explain;
 pub mod gather;
+pub mod http1;
 pub mod name;
 pub mod page;
 pub mod reason;

@@ -1,79 +1,11 @@
-//! Participants are names: one line links another one in, and the configuration may name those that run elsewhere.
+//! Participants are names: one list has those that are linked in, and the configuration may name those that run elsewhere.
+//! That a line each links a saga and a participant in is shown by `examples/trip`.
 
 use crate::support::BATON;
-use async_trait::async_trait;
-use baton::config::layers::Layers;
-use baton::embedded::{Chaos, Directory, Embedded};
-use baton::linked::{Linked, LinkedParticipant};
-use baton::shop::config::{SECTIONS, ShopConfig};
-use baton::wiring::made;
-use baton_participant_kit::participant::{Answer, Command, Participant};
-use baton_sql::database::Tx;
-use baton_sql::error::SqlError;
-use baton_sql::migration::Migration;
 use std::path::Path;
 use std::process::Output;
-use tonic::service::Routes;
-use tonic::transport::Endpoint;
-use tonic_health::pb::HealthCheckRequest;
-use tonic_health::pb::health_check_response::ServingStatus;
-use tonic_health::pb::health_client::HealthClient;
 
 const SERVICE: &str = "travel.v1.AgencyService";
-
-/// Does whatever it is asked to.
-#[derive(Debug)]
-struct Agency;
-
-#[async_trait]
-impl Participant for Agency {
-    type Prepared = ();
-
-    const PREPARES: bool = false;
-
-    fn name(&self) -> &'static str {
-        "agency"
-    }
-
-    fn commands(&self) -> &'static [&'static str] {
-        &["agency.book", "agency.cancel"]
-    }
-
-    fn migrations(&self) -> &'static [Migration] {
-        &[]
-    }
-
-    async fn prepare(&self, commands: &[Command]) -> Vec<()> {
-        vec![(); commands.len()]
-    }
-
-    async fn handle(&self, _tx: &mut Tx, batch: &[(Command, ())]) -> Result<Vec<Answer>, SqlError> {
-        Ok(batch.iter().map(|_| Answer::done()).collect())
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn one_line_links_another_participant_in() {
-    baton::tls::install();
-    let any = |key: &str| (key.to_owned(), "127.0.0.1:0".to_owned(), "--set".to_owned());
-    let flags = [any("server.listen"), any("server.admin_listen")];
-    let layers = Layers::stack(&[SECTIONS], None, [], &flags).expect("its keys exist");
-    let mut linked = Linked::of(&ShopConfig::of(&layers).expect("sound"));
-    linked
-        .participants
-        .push(LinkedParticipant::new("agency", |database| Ok(made(Agency, Routes::default(), &[SERVICE], database))));
-
-    let dir = tempfile::tempdir().expect("a directory");
-    let directory = Directory::lock(dir.path()).expect("it is ours");
-    let config = layers.config().expect("sound");
-    let embedded = Embedded::start(&config, &linked, directory, Chaos::OnLoopback).await.expect("it starts");
-    assert!(dir.path().join("agency.db").is_file(), "it has a database of its own");
-    let endpoint = Endpoint::from_shared(format!("http://{}", embedded.address)).expect("an address");
-    let mut client = HealthClient::new(endpoint.connect().await.expect("it listens"));
-    let asked = client.check(HealthCheckRequest { service: SERVICE.to_owned() }).await.expect("it is known");
-    assert_eq!(asked.into_inner().status(), ServingStatus::Serving);
-    embedded.stop().await;
-}
 
 fn baton(config: &Path, args: &[&str]) -> Output {
     let mut command = std::process::Command::new(BATON);

@@ -16,6 +16,8 @@ use baton_courier::bus::{CommandBus, Consumer, Delivery, Destination};
 use baton_courier::error::BusError;
 use baton_sql::database::Database;
 use baton_sql::error::SqlError;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -107,7 +109,12 @@ impl Worker {
     ///
     /// Batches follow each other. If one is slow because of what the participant asks elsewhere ([`Participant::PREPARES`]),
     /// others begin beside it, so that a provider that hangs on one command holds up no other.
-    pub async fn run(&self, stop: CancellationToken) -> Result<(), BusError> {
+    pub fn run(&self, stop: CancellationToken) -> BoxFuture<'_, Result<(), BusError>> {
+        // Boxed: compiled here, and not in whatever crate starts a participant.
+        self.until(stop).boxed()
+    }
+
+    async fn until(&self, stop: CancellationToken) -> Result<(), BusError> {
         let _alive = self.killed.clone().drop_guard();
         let ended = match self.consumer(&stop).await? {
             Some(mut consumer) => self.work(consumer.as_mut(), &stop).await,

@@ -1,9 +1,11 @@
-//! The connections of the admin server: so many at once, each with so much time for the head of a request.
+//! HTTP/1 for a router: so many connections at once, each with so much time for the head of a request.
 //!
 //! `axum::serve` bounds neither: whoever opens connections and says nothing, or half a head, would keep them for ever, and with
 //! them the files that this process may have open.
 
 use axum::Router;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -34,7 +36,12 @@ impl Default for Bounds {
 }
 
 /// Serves until cancelled, and then until every request that is under way has been answered. Dropping it closes what is open.
-pub async fn serve(listener: TcpListener, router: Router, bounds: Bounds, stop: CancellationToken) {
+pub fn serve(listener: TcpListener, router: Router, bounds: Bounds, stop: CancellationToken) -> BoxFuture<'static, ()> {
+    // Boxed, so that HTTP is compiled here and not in every crate that serves.
+    served(listener, router, bounds, stop).boxed()
+}
+
+async fn served(listener: TcpListener, router: Router, bounds: Bounds, stop: CancellationToken) {
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(bounds.head);
     let mut open = JoinSet::new();
@@ -57,7 +64,7 @@ async fn accepted(listener: &TcpListener) -> TcpStream {
         match listener.accept().await {
             Ok((stream, _)) => return stream,
             Err(error) => {
-                tracing::warn!(%error, "a connection to the admin server could not be accepted");
+                tracing::warn!(%error, "an HTTP connection could not be accepted");
                 tokio::time::sleep(PAUSE).await;
             }
         }
@@ -74,7 +81,7 @@ async fn one(stream: TcpStream, builder: http1::Builder, router: Router, stop: C
         }
     };
     if let Err(error) = ended {
-        tracing::debug!(%error, "a connection to the admin server ended");
+        tracing::debug!(%error, "an HTTP connection ended");
     }
 }
 
