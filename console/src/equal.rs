@@ -1,33 +1,14 @@
 //! The same thing said in another face: for a deed, the `baton …` command line and the curl line that do it.
 
+mod arguments;
 mod line;
 
+pub use crate::equal::arguments::{Given, Which};
 pub use crate::equal::line::quoted;
 use crate::equal::line::{Line, url};
 use crate::word;
 use baton_proto::baton::saga::v1::{JobControl, SagaVerb};
 use serde_json::{Map, Value, json};
-
-/// Why, who, and what makes a repetition harmless. Empty parts are left out of a command line, and stand as `WHY` and `WHO`
-/// where the interface demands them; so does `ORDER` for one that is not chosen yet.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Given<'a> {
-    /// Why.
-    pub reason: &'a str,
-    /// Who.
-    pub actor: &'a str,
-    /// Request id, or empty.
-    pub request_id: &'a str,
-}
-
-/// Which sagas.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Which<'a> {
-    /// AIP-160 filter, or empty.
-    pub filter: &'a str,
-    /// Preset, or empty.
-    pub preset: &'a str,
-}
 
 /// Something an operator does, as the page knows it. Names are resource names: `sagas/{uuid}`, `jobs/{uuid}`,
 /// `holds/participants/hotel`, `deadLetters/{uuid}`.

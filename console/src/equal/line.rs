@@ -1,6 +1,6 @@
 //! A line for a shell, in the making: every word is quoted as it is put in.
 
-use crate::equal::{Given, Which};
+use crate::equal::arguments::{Given, Which};
 use serde_json::Value;
 use std::borrow::Cow;
 use std::fmt::Write as _;
