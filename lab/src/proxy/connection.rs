@@ -3,12 +3,13 @@
 use super::Shared;
 use super::counts::Counts;
 use super::faults::{Faults, Gate};
+use super::link::Link;
 use super::pump::{Direction, Pump};
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
@@ -16,15 +17,6 @@ use tokio::time::{sleep, timeout};
 
 /// A server on this machine that does not accept within this is frozen.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
-
-/// What the two directions of a connection tell each other.
-#[derive(Debug, Default)]
-pub(super) struct Link {
-    /// Bytes were lost: it cannot go on once the gate opens.
-    pub damaged: AtomicBool,
-    /// The server's next answer is that to a COMMIT, and must not arrive.
-    pub swallow_answer: AtomicBool,
-}
 
 /// How long after the client has given a stranded connection up the server's keep-alive finds out. Real servers are asked
 /// for less patience than their kernel's two hours, or pile such connections up.

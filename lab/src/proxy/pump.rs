@@ -2,9 +2,9 @@
 
 use super::Shared;
 use super::commit::CommitSpotter;
-use super::connection::Link;
 use super::counts::Counts;
 use super::faults::{CommitCut, Faults, Gate, Side};
+use super::link::Link;
 use rand::RngExt as _;
 use rand::rngs::StdRng;
 use std::sync::atomic::Ordering;
