@@ -3,7 +3,8 @@
 use super::expr::{Compare, Inequality, Term, TextTest};
 use super::facts::StateKind;
 use super::field::{Field, NumberField, TextField, TimeField};
-use super::sql::{Arg, Dialect, Piece, States, Translation};
+use super::piece::{Arg, Piece, States};
+use super::translation::{Dialect, Translation};
 use saga_core::time::Micros;
 
 /// States that are at a step.
