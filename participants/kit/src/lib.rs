@@ -11,12 +11,13 @@
 //! | [`codec`] | batches on the wire, where one bad item spoils nothing |
 //! | [`probe`] | gRPC: what the ledger knows of a command |
 //! | [`reason`] | why the kit answers a command without success |
-//! | [`clock`], [`metrics`] | time and numbers |
+//! | [`clock`], [`ids`], [`metrics`] | time, message ids and numbers |
 
 pub mod batch;
 mod carry_out;
 pub mod clock;
 pub mod codec;
+pub mod ids;
 pub mod ledger;
 mod malformed;
 pub mod metrics;

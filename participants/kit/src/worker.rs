@@ -3,6 +3,7 @@
 use crate::batch::Batches;
 use crate::clock::Clock;
 use crate::codec;
+use crate::ids::NewId;
 use crate::malformed::Malformed;
 use crate::metrics::Metrics;
 use crate::opened::Opened;
@@ -44,22 +45,6 @@ pub struct WorkerOptions {
     pub rules: Rules,
     /// Makes the ids of reply messages: UUIDv7, unique for ever. A simulator hands in its own.
     pub new_id: NewId,
-}
-
-/// Makes message ids.
-#[derive(Clone)]
-pub struct NewId(pub Arc<dyn Fn() -> Uuid + Send + Sync>);
-
-impl Default for NewId {
-    fn default() -> Self {
-        Self(Arc::new(Uuid::now_v7))
-    }
-}
-
-impl std::fmt::Debug for NewId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("NewId")
-    }
 }
 
 impl Default for WorkerOptions {
