@@ -65,7 +65,7 @@ impl Engine {
         };
         let inputs: Vec<Input> = jobs.iter().flat_map(inputs_of).collect();
         #[cfg(feature = "planted-bugs")]
-        let jobs = crate::engine::planted::ack_before_commit(&self.committer, jobs).await;
+        let jobs = crate::engine::planted::ack_before_commit(self.committer.planted.as_ref(), jobs).await;
         let confirmed = self.sender.take_confirmed(MAX_CONFIRMED);
         if inputs.is_empty() && confirmed.is_empty() {
             return true;

@@ -1,6 +1,5 @@
 //! Defects put in on purpose, so that the tests can show that they would catch them. Compiled in for tests only.
 
-use crate::engine::attempt::Committer;
 use crate::engine::input::Job;
 use crate::engine::plan::Apply;
 use crate::engine::sender::Sender;
@@ -34,8 +33,8 @@ impl fmt::Debug for Planted {
 }
 
 /// [`Planted::AckBeforeCommit`]: acknowledges every delivery of the batch and puts a stand-in in its place.
-pub(crate) async fn ack_before_commit(committer: &Committer, jobs: Vec<Job>) -> Vec<Job> {
-    if !matches!(committer.planted, Some(Planted::AckBeforeCommit)) {
+pub(crate) async fn ack_before_commit(planted: Option<&Planted>, jobs: Vec<Job>) -> Vec<Job> {
+    if !matches!(planted, Some(Planted::AckBeforeCommit)) {
         return jobs;
     }
     let mut kept = Vec::with_capacity(jobs.len());
