@@ -1,8 +1,7 @@
 //! Definitions and participants that are halted; [`crate::workers::holds`] pauses and resumes their sagas.
 
 use crate::api::Api;
-use crate::api::admin::act::{MAX_ACTOR, MAX_REASON, words};
-use crate::api::admin::audit::request_id;
+use crate::api::admin::fields::{MAX_ACTOR, MAX_REASON, request_id, words};
 use crate::api::begin::Asked;
 use crate::api::reason::{SagaReason, of_store};
 use crate::api::view;
