@@ -3,7 +3,7 @@
 pub mod vital;
 
 use crate::api::Api;
-use crate::api::admin::overview::Memo;
+use crate::api::admin::overview::memo::Memo;
 use crate::api::client::SagaClient;
 use crate::api::forward::{Server, forward};
 use crate::api::reason::SagaReason;

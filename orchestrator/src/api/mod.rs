@@ -22,7 +22,7 @@ pub mod reason;
 pub mod sagas;
 pub mod view;
 
-use crate::api::admin::overview::Memo;
+use crate::api::admin::overview::memo::Memo;
 use crate::engine::handle::EngineHandle;
 use crate::notify::Notifier;
 use crate::operations::Operations;

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use baton_courier::bus::{CommandBus, Consumer, Delivery, Destination, Message, Settle};
 use baton_courier::error::BusError;
 use baton_orchestrator::api::Api;
-use baton_orchestrator::api::admin::overview::Memo;
+use baton_orchestrator::api::admin::overview::memo::Memo;
 use baton_orchestrator::coord::local::LocalCoord;
 use baton_orchestrator::engine::attempt::Committer;
 use baton_orchestrator::engine::driver::Engine;
