@@ -2,7 +2,7 @@
 
 mod sample;
 
-use crate::cli::Search as Arguments;
+use crate::cli::SearchArguments;
 use crate::measure::Latency;
 use crate::report::table;
 use anyhow::{Context as _, Result};
@@ -57,7 +57,7 @@ const FILTERS: [(&str, &str, bool); 20] = [
 ];
 
 /// Carries out `baton-bench search`.
-pub async fn run(arguments: &Arguments) -> Result<()> {
+pub async fn run(arguments: &SearchArguments) -> Result<()> {
     let dir = tempfile::tempdir()?;
     let sqlite = SqlStore::open(DatabaseConfig::sqlite(dir.path().join("search.db"))).await?;
     measured("SQLite", &sqlite, arguments).await?;
@@ -70,7 +70,7 @@ pub async fn run(arguments: &Arguments) -> Result<()> {
     server.stop()
 }
 
-async fn measured(name: &str, store: &SqlStore, arguments: &Arguments) -> Result<()> {
+async fn measured(name: &str, store: &SqlStore, arguments: &SearchArguments) -> Result<()> {
     store.migrate().await?;
     let from = Instant::now();
     sample::fill(store, arguments.sagas).await.with_context(|| format!("fill {name}"))?;

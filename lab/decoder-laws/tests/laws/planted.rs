@@ -17,7 +17,7 @@ fn noticed(law: &str, holds: impl Fn(&[u8])) -> bool {
 
 #[test]
 fn wrong_decoders_of_commands_are_noticed() {
-    let wrong: [(&str, commands::Decode); 5] = [
+    let wrong: [(&str, commands::DecodeCommands); 5] = [
         ("leaves bad items out", |body| {
             let items = codec::decode(body)?;
             Some(items.into_iter().filter(|item| matches!(item, Item::Command(_))).collect())
@@ -61,7 +61,7 @@ fn wrong_decoders_of_replies_are_noticed() {
         replies.iter_mut().for_each(|(_, reply)| change(&mut reply.outcome));
         Ok((replies, bad))
     }
-    let wrong: [(&str, replies::Decode); 4] = [
+    let wrong: [(&str, replies::DecodeReplies); 4] = [
         ("counts no bad items", |body| inbox::decode(body).map(|(replies, _)| (replies, 0))),
         ("quarantines a message for one bad item", |body| {
             let (replies, bad) = inbox::decode(body)?;
