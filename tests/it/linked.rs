@@ -3,7 +3,7 @@
 use crate::support::BATON;
 use async_trait::async_trait;
 use baton::config::layers::Layers;
-use baton::embedded::{Chaos, Directory, Embedded};
+use baton::embedded::{ChaosAccess, Directory, Embedded};
 use baton::linked::{Linked, LinkedParticipant};
 use baton::shop::config::{SECTIONS, ShopConfig};
 use baton::wiring::made;
@@ -66,7 +66,7 @@ async fn one_line_links_another_participant_in() {
     let dir = tempfile::tempdir().expect("a directory");
     let directory = Directory::lock(dir.path()).expect("it is ours");
     let config = layers.config().expect("sound");
-    let embedded = Embedded::start(&config, &linked, directory, Chaos::OnLoopback).await.expect("it starts");
+    let embedded = Embedded::start(&config, &linked, directory, ChaosAccess::OnLoopback).await.expect("it starts");
     assert!(dir.path().join("agency.db").is_file(), "it has a database of its own");
     let endpoint = Endpoint::from_shared(format!("http://{}", embedded.address)).expect("an address");
     let mut client = HealthClient::new(endpoint.connect().await.expect("it listens"));

@@ -3,7 +3,7 @@
 use crate::carry_out::{Ended, Work, carry_out, handler_failed};
 use crate::clock::Clock;
 use crate::ledger;
-use crate::metrics::Metrics;
+use crate::metrics::ParticipantMetrics;
 use crate::participant::{Answer, Command, CommandKey, Participant};
 use crate::plan::{Rules, Stored, plan};
 use crate::reason::{STORE_CONFLICT, STORE_UNAVAILABLE, UNKNOWN_COMMAND};
@@ -23,7 +23,7 @@ pub struct Batches<P: Participant> {
     participant: Arc<P>,
     database: Database,
     clock: Clock,
-    metrics: Metrics,
+    metrics: ParticipantMetrics,
     rules: Rules,
     most: usize,
 }
@@ -69,7 +69,7 @@ impl<P: Participant> Batches<P> {
         participant: Arc<P>,
         database: Database,
         clock: Clock,
-        metrics: Metrics,
+        metrics: ParticipantMetrics,
         rules: Rules,
         most: usize,
     ) -> Self {

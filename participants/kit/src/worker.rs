@@ -5,7 +5,7 @@ use crate::clock::Clock;
 use crate::codec;
 use crate::ids::NewId;
 use crate::malformed::Malformed;
-use crate::metrics::Metrics;
+use crate::metrics::ParticipantMetrics;
 use crate::opened::Opened;
 use crate::participant::{Answer, Command, Participant};
 use crate::plan::{Rules, Stored};
@@ -58,7 +58,7 @@ pub struct Worker<P: Participant> {
     participant: Arc<P>,
     batches: Batches<P>,
     bus: Arc<dyn CommandBus>,
-    metrics: Metrics,
+    metrics: ParticipantMetrics,
     options: WorkerOptions,
     settling: Arc<Semaphore>,
     tasks: TaskTracker,
@@ -73,7 +73,7 @@ impl<P: Participant> Worker<P> {
         database: Database,
         bus: Arc<dyn CommandBus>,
         clock: Clock,
-        metrics: Metrics,
+        metrics: ParticipantMetrics,
         options: WorkerOptions,
     ) -> Self {
         let batches = Batches::new(
