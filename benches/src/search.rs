@@ -11,7 +11,7 @@ use baton_orchestrator::store::SagaStore as _;
 use baton_orchestrator::store::query::{SagaQuery as _, SearchQuery};
 use baton_orchestrator::store::sql::SqlStore;
 use baton_query::filter::{Expr, Preset, parse};
-use baton_query::sort::{OrderBy, Place};
+use baton_query::sort::{Cursor, OrderBy};
 use baton_shop::saga::registry;
 use baton_sql::database::DatabaseConfig;
 use baton_supervisor::MariaDb;
@@ -121,7 +121,7 @@ struct Count {
 async fn asked(store: &SqlStore, expr: &Expr, order: OrderBy, times: u32) -> Result<(Latency, Option<Count>)> {
     let search = || Search::new(expr.clone(), registry(), store.now());
     let (mut pages, mut counts) = (Histogram::<u64>::new(3)?, Histogram::<u64>::new(3)?);
-    let mut after: Option<Place> = None;
+    let mut after: Option<Cursor> = None;
     let from = Instant::now();
     for _ in 0..times {
         let asked = Instant::now();

@@ -3,7 +3,7 @@
 
 use crate::sagas::{Registry, attributes};
 use crate::store::Record;
-use baton_query::filter::{self, Beside, Dialect, Expr, Facts, Translated, Translation};
+use baton_query::filter::{self, Beside, Expr, Facts, SqlDialect, Translated, Translation};
 use saga_core::definition::Definition;
 use saga_core::time::Micros;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ impl Search {
     /// The condition over the columns of table `saga`. It selects every row that the filter does; if it is not exact,
     /// perhaps more, and [`Search::matches`] decides.
     #[must_use]
-    pub fn condition(&self, dialect: Dialect) -> Translated {
+    pub fn condition(&self, dialect: SqlDialect) -> Translated {
         let Asked { filter, registry, now } = &*self.0;
         let definitions: Vec<&Definition> = registry.iter().map(|saga| saga.definition()).collect();
         // What `SagaType::attributes` promises.

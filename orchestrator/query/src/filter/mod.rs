@@ -44,10 +44,10 @@ pub use field::{
     Attribute, Field, MAX_ATTRIBUTE_NAME, MAX_ATTRIBUTE_VALUE, NumberField, TextField, TimeField, is_attribute_name,
 };
 pub use limits::{MAX_BYTES, MAX_DEPTH, MAX_TERMS};
-pub use literal::Span;
+pub use literal::SignedDuration;
 pub use matching::matches;
 pub use parser::parse;
 pub use piece::Arg;
 pub use preset::Preset;
 pub use sql::{Translated, to_sql};
-pub use translation::{Dialect, Translation};
+pub use translation::{SqlDialect, Translation};

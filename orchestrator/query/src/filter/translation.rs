@@ -5,7 +5,7 @@ use saga_core::time::Micros;
 
 /// Which database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Dialect {
+pub enum SqlDialect {
     /// MariaDB, text columns of collation `utf8mb4_bin`.
     MariaDb,
     /// SQLite, text columns of collation `BINARY`.
@@ -16,7 +16,7 @@ pub enum Dialect {
 #[derive(Clone, Copy, Debug)]
 pub struct Translation<'a> {
     /// Whose SQL.
-    pub dialect: Dialect,
+    pub dialect: SqlDialect,
     /// The moment that durations are relative to.
     pub now: Micros,
     /// Every definition this build knows: rows hold a step's position, filters its name. Sagas of other definitions have

@@ -9,7 +9,7 @@ use saga_core::time::Micros;
 
 /// Why a journal could not be followed to its end.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Break {
+pub enum FoldError {
     /// This build does not know the definition.
     #[error("this build does not know its definition")]
     UnknownDefinition,
@@ -82,7 +82,7 @@ pub(super) struct Move<'a> {
 pub(super) struct Folded<'a> {
     pub(super) moves: Vec<Move<'a>>,
     pub(super) bare: Vec<Bare>,
-    pub(super) broken: Option<Break>,
+    pub(super) broken: Option<FoldError>,
 }
 
 pub(super) fn fold<'a>(definition: Option<&Definition>, entries: &'a [Entry]) -> Folded<'a> {
@@ -90,9 +90,9 @@ pub(super) fn fold<'a>(definition: Option<&Definition>, entries: &'a [Entry]) ->
     for (position, entry) in entries.iter().enumerate() {
         let before = moves.last().map(|last| last.after.clone());
         let after = match (definition, &before) {
-            (None, _) => Err(Break::UnknownDefinition),
-            (Some(definition), None) => replay::begin(definition, entry).map_err(Break::Replay),
-            (Some(definition), Some(saga)) => replay::follow(definition, saga, entry).map_err(Break::Replay),
+            (None, _) => Err(FoldError::UnknownDefinition),
+            (Some(definition), None) => replay::begin(definition, entry).map_err(FoldError::Replay),
+            (Some(definition), Some(saga)) => replay::follow(definition, saga, entry).map_err(FoldError::Replay),
         };
         match after {
             Ok(after) => moves.push(Move { before, entry, after }),
