@@ -16,7 +16,7 @@ use baton_rpc::page;
 use baton_rpc::reason::Reason;
 use baton_rpc::request_id::RequestId;
 use futures_util::stream::BoxStream;
-use saga_core::event::{Entry, Record as Recorded};
+use saga_core::event::{Entry, JournalRecord};
 use saga_core::machine;
 use saga_core::saga::{Saga, SagaId};
 use saga_core::transition::Applied;
@@ -198,17 +198,17 @@ impl Timeline {
 
 fn step(registry: &Registry, before: Option<&Saga>, entry: &Entry) -> Option<Saga> {
     match (&entry.record, before) {
-        (Recorded::Started { definition, input }, None) => {
+        (JournalRecord::Started { definition, input }, None) => {
             let definition = registry.pinned(definition)?.definition();
             Some(machine::start(definition, entry.saga, input.clone(), entry.at).saga)
         }
-        (Recorded::Moved(event), Some(saga)) => {
+        (JournalRecord::Moved(event), Some(saga)) => {
             let definition = registry.pinned(&saga.definition)?.definition();
             match machine::apply(definition, saga, event, entry.at) {
                 Applied::Moved(transition) => Some(transition.saga),
                 Applied::Ignored(_) | Applied::Refused(_) => None,
             }
         }
-        (Recorded::Started { .. }, Some(_)) | (Recorded::Moved(_), None) => None,
+        (JournalRecord::Started { .. }, Some(_)) | (JournalRecord::Moved(_), None) => None,
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::inert;
 use saga_core::definition::Definition;
-use saga_core::event::{Entry, Event, Outcome, Record, Verb};
+use saga_core::event::{Entry, Event, JournalRecord, Outcome, Verb};
 use saga_core::replay::{self, ReplayError};
 use saga_core::saga::{Direction, Saga, StepIndex};
 use saga_core::time::Micros;
@@ -49,12 +49,12 @@ pub enum Said {
 impl Bare {
     fn of(entry: &Entry) -> Self {
         let said = match &entry.record {
-            Record::Started { .. } => Said::Started,
-            Record::Moved(Event::Wake) => Said::Woken,
-            Record::Moved(Event::Action(action)) => {
+            JournalRecord::Started { .. } => Said::Started,
+            JournalRecord::Moved(Event::Wake) => Said::Woken,
+            JournalRecord::Moved(Event::Action(action)) => {
                 Said::Action(action.verb, inert::words(&action.actor), inert::words(&action.reason))
             }
-            Record::Moved(Event::Reply(reply)) => {
+            JournalRecord::Moved(Event::Reply(reply)) => {
                 let (step, direction, attempt) = (reply.step, reply.direction, reply.attempt);
                 match &reply.outcome {
                     Outcome::Succeeded { output: _ } => Said::Succeeded(step, direction, attempt),

@@ -12,7 +12,7 @@ use crate::held::Barrier;
 use baton_proto::baton::saga::v1 as wire;
 use baton_rpc::errors::{Flaw, Violations, status_with};
 use baton_rpc::reason::Reason;
-use saga_core::event::{Event, OperatorAction, Record as Recorded, Verb};
+use saga_core::event::{Event, JournalRecord, OperatorAction, Verb};
 use saga_core::saga::SagaId;
 use saga_core::time::Micros;
 use saga_core::transition::Refused;
@@ -112,7 +112,7 @@ impl Api {
         let next = self.store.journal(id, version, 1).await.map_err(|error| of_store(&error))?;
         let own = next.first().filter(|entry| {
             entry.version == version.saturating_add(1)
-                && matches!(&entry.record, Recorded::Moved(Event::Action(given)) if given == action)
+                && matches!(&entry.record, JournalRecord::Moved(Event::Action(given)) if given == action)
         });
         Ok(own.map(|entry| entry.at))
     }
