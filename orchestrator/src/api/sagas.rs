@@ -1,7 +1,7 @@
 //! `baton.saga.v1.SagaService`: start, look, watch.
 
 use crate::api::Api;
-use crate::api::begin::{Asked, new_saga_id};
+use crate::api::begin::{ParsedStart, new_saga_id};
 use crate::api::follow::Follower;
 use crate::api::reason::{SagaReason, of_store};
 use crate::api::view;
@@ -42,7 +42,7 @@ impl SagaService for Api {
         let saga_type = self.registry.newest(&request.definition).cloned().ok_or_else(|| {
             SagaReason::DefinitionUnknown.status("definition: no saga of this name is registered in this build")
         })?;
-        let asked = Asked { saga_type, request: request_id, input: request.input, traceparent };
+        let asked = ParsedStart { saga_type, request: request_id, input: request.input, traceparent };
         let record = self.begin(new_saga_id(), asked).await.map_err(Status::from)?;
         Ok(Response::new(wire::StartSagaResponse { saga: Some(view::saga(&self.registry, &record)) }))
     }

@@ -141,7 +141,7 @@ pub enum Verdict {
 
 /// What waits in the engine's queue.
 #[derive(Debug)]
-pub enum Job {
+pub enum QueueEntry {
     /// One input whose sender waits for the verdict, with its place among those that may wait.
     One(Input, oneshot::Sender<Verdict>, OwnedSemaphorePermit),
     /// The replies of one delivery; it is acknowledged once all of them are settled, and released if any could not be.
@@ -150,7 +150,7 @@ pub enum Job {
     Many(Vec<Input>, oneshot::Sender<usize>),
 }
 
-impl Job {
+impl QueueEntry {
     /// How many inputs it brings.
     #[must_use]
     pub fn weight(&self) -> usize {

@@ -2,7 +2,7 @@
 
 use crate::corpus::files;
 use baton_decoder_laws::{commands, replies};
-use baton_orchestrator::workers::inbox::{self, Decoded};
+use baton_orchestrator::workers::inbox::{self, DecodedReplies};
 use baton_participant_kit::codec::{self, Item};
 use baton_proto::baton::participant::v1 as wire;
 use bytes::Bytes;
@@ -56,7 +56,7 @@ fn wrong_decoders_of_commands_are_noticed() {
 
 #[test]
 fn wrong_decoders_of_replies_are_noticed() {
-    fn with(body: &Bytes, change: impl Fn(&mut Outcome)) -> Result<Decoded, &'static str> {
+    fn with(body: &Bytes, change: impl Fn(&mut Outcome)) -> Result<DecodedReplies, &'static str> {
         let (mut replies, bad) = inbox::decode(body)?;
         replies.iter_mut().for_each(|(_, reply)| change(&mut reply.outcome));
         Ok((replies, bad))
