@@ -1,6 +1,6 @@
 //! The client commands' side of gRPC: one channel, one deadline for each call.
 
-use crate::config::Client as ClientConfig;
+use crate::config::ClientConfig;
 use crate::failure::Failure;
 use baton_proto::baton::dev::v1::chaos_service_client::ChaosServiceClient;
 use baton_proto::baton::saga::v1::saga_admin_service_client::SagaAdminServiceClient;

@@ -2,7 +2,7 @@
 
 use crate::cli::Dev;
 use crate::config::Config;
-use crate::embedded::Chaos;
+use crate::embedded::ChaosAccess;
 use crate::failure::Failure;
 use crate::shop::config::ShopConfig;
 use crate::shop::embedded::EmbeddedShop;
@@ -18,7 +18,7 @@ pub async fn run(args: &Dev, config: &Config, shop: &ShopConfig, printer: Printe
     let telemetry = telemetry::start(&config.telemetry, "baton-dev", !printer.no_colour())?;
     let stop = signals::stopping()?;
     let embedded = tokio::select! {
-        embedded = EmbeddedShop::start(config, shop, &args.data_dir, Chaos::OnLoopback) => embedded?,
+        embedded = EmbeddedShop::start(config, shop, &args.data_dir, ChaosAccess::OnLoopback) => embedded?,
         () = stop.cancelled() => return Err(Failure::Interrupted),
     };
     printer.text(&welcome(&embedded, args));

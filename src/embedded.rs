@@ -29,10 +29,10 @@ use baton_orchestrator::store::sql::SqlStore;
 use baton_orchestrator::wiring::vital::Vital;
 use baton_orchestrator::wiring::{Orchestrator, Parts, Settings};
 use baton_orchestrator::workers::probe::{GrpcProbe, Reached};
-use baton_participant_kit::metrics::Metrics as ParticipantMetrics;
+use baton_participant_kit::metrics::ParticipantMetrics;
 use baton_participant_kit::probe;
 use baton_proto::baton::participant::v1::participant_service_server::ParticipantServiceServer;
-use baton_rpc::chaos::Chaos as Killing;
+use baton_rpc::chaos::Chaos;
 use baton_rpc::server::{self, Health};
 use baton_sql::database::DatabaseConfig;
 use prometheus_client::registry::Registry;
@@ -48,7 +48,7 @@ const SERVICE: &str = "baton-embedded";
 
 /// Whether participants can be killed on purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Chaos {
+pub enum ChaosAccess {
     /// Nobody can.
     No,
     /// Whoever reaches the port can, provided that only this machine reaches it.
@@ -110,7 +110,12 @@ impl Embedded {
     ///
     /// # Errors
     /// If an address is taken, or a file cannot be opened.
-    pub async fn start(config: &Config, linked: &Linked, directory: Directory, chaos: Chaos) -> Result<Self, Failure> {
+    pub async fn start(
+        config: &Config,
+        linked: &Linked,
+        directory: Directory,
+        chaos: ChaosAccess,
+    ) -> Result<Self, Failure> {
         let stop = CancellationToken::new();
         let cast = Cast::new(Mortal::all(linked, &directory.path).await?);
         let listener = wiring::listener(config.server.listen).await?;
@@ -125,7 +130,7 @@ impl Embedded {
         let parts = Parts { webhook, ..parts(config, linked, &cast, store.clone(), bus.clone()) };
         let metrics = Arc::new(Metrics::register(&mut registry));
         let orchestrator = Orchestrator::start(parts, metrics).await.map_err(|error| Failure::other(&error))?;
-        let chaos = chaos == Chaos::OnLoopback && only_this_machine(config);
+        let chaos = chaos == ChaosAccess::OnLoopback && only_this_machine(config);
         let (routes, health) = one_port(&orchestrator, linked, &cast, chaos, &stop).await;
         let work = Work {
             bus: bus.clone(),
@@ -215,7 +220,7 @@ async fn one_port(
     }
     let mut routes = Routes::from(router).add_service(ParticipantServiceServer::new(cast.clone()));
     if chaos {
-        routes = routes.add_service(Killing::service(Arc::new(cast.clone())));
+        routes = routes.add_service(Chaos::service(Arc::new(cast.clone())));
     }
     let (routes, health) = server::with_health_and_reflection(routes, &names, &linked.descriptors).await;
     cast.report_to(health.clone(), stop.clone());

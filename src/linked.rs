@@ -1,6 +1,6 @@
 //! What is linked into this binary beside the engine: participants, sagas, and services over sagas. One line adds one.
 
-use crate::config::{Config, Store};
+use crate::config::{Config, StoreConfig};
 use crate::failure::Failure;
 use crate::shop::config::ShopConfig;
 use crate::shop::participants::{order, payment, stock};
@@ -161,7 +161,7 @@ impl Service<'_> {
     ///
     /// # Errors
     /// The configuration does not say.
-    pub fn store<'c>(&self, config: &'c Config) -> Result<&'c Store, Failure> {
+    pub fn store<'c>(&self, config: &'c Config) -> Result<&'c StoreConfig, Failure> {
         match self.participant {
             None => Ok(&config.store),
             Some(participant) => config.store_of(participant.name).map_err(Failure::Usage),

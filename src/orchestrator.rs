@@ -3,7 +3,7 @@
 use crate::admin::{self, Ready};
 use crate::client::endpoint;
 use crate::config::Config;
-use crate::config::participants::Participant;
+use crate::config::participants::ParticipantConfig;
 use crate::failure::Failure;
 use crate::linked::Linked;
 use crate::{databases, signals, telemetry, webhook, wiring};
@@ -95,7 +95,7 @@ async fn open(config: &Config, stop: &CancellationToken) -> Result<Arc<SqlStore>
 
 /// Participants by name, as the configuration has them; they are connected to when they are needed and again when they break.
 fn participants(config: &Config, linked: &Linked) -> Result<BTreeMap<String, Reached>, Failure> {
-    let reached = |(name, participant): (&String, &Participant)| {
+    let reached = |(name, participant): (&String, &ParticipantConfig)| {
         let service = participant.service.clone();
         if linked.orchestrator_services().contains(&service.as_str()) {
             return Err(Failure::Usage(format!("participants.{name}.service: {service} is the orchestrator's own")));

@@ -7,7 +7,7 @@ use crate::linked::Linked;
 use crate::wiring::{self, Work};
 use crate::{databases, signals, telemetry};
 use axum::Router;
-use baton_participant_kit::metrics::Metrics;
+use baton_participant_kit::metrics::ParticipantMetrics;
 use baton_participant_kit::probe;
 use baton_rpc::server;
 use prometheus_client::registry::Registry;
@@ -29,7 +29,7 @@ pub async fn run(name: &str, config: Config, linked: &Linked, colour: bool) -> R
     let made = participant.make(database.clone())?;
     databases::check(&database, &made.migrations, &service, &stop).await?;
     let mut registry = Registry::default();
-    let metrics = Metrics::register(&mut registry);
+    let metrics = ParticipantMetrics::register(&mut registry);
     let (routes, health) = server::with_health_and_reflection(
         made.own_routes(),
         &probe::service_names(made.services),

@@ -1,6 +1,6 @@
 //! Logs for people or machines, and traces over OTLP if an endpoint is set.
 
-use crate::config::{LogFormat, Telemetry};
+use crate::config::{LogFormat, TelemetryConfig};
 use crate::failure::Failure;
 use crate::output;
 use opentelemetry::trace::TracerProvider as _;
@@ -42,7 +42,7 @@ impl Guard {
 ///
 /// # Errors
 /// If the filter or the endpoint cannot be understood.
-pub fn start(config: &Telemetry, service: &str, colour: bool) -> Result<Guard, Failure> {
+pub fn start(config: &TelemetryConfig, service: &str, colour: bool) -> Result<Guard, Failure> {
     // lapin logs returned messages with their bodies; whoever wants that asks for it by name.
     let filter = Targets::from_str(&format!("lapin=error,{}", config.level))
         .map_err(|error| Failure::Usage(format!("telemetry.level: `{}`: {error}", config.level)))?;
@@ -79,7 +79,7 @@ where
 }
 
 /// The W3C propagator is set even without an exporter: a trace context that comes in goes on with the saga.
-fn exporter(config: &Telemetry, service: &str) -> Result<Option<SdkTracerProvider>, Failure> {
+fn exporter(config: &TelemetryConfig, service: &str) -> Result<Option<SdkTracerProvider>, Failure> {
     opentelemetry::global::set_text_map_propagator(TraceContextPropagator::new());
     if config.otlp_endpoint.is_empty() {
         return Ok(None);

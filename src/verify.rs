@@ -1,7 +1,7 @@
 //! `baton verify`: audits an installation by its databases and its broker, running or at rest. Changes nothing.
 
 use crate::cli::Verify;
-use crate::config::{BusKind, Config, Store, StoreUrl};
+use crate::config::{BusKind, Config, StoreConfig, StoreUrl};
 use crate::failure::Failure;
 use crate::linked::{Linked, LinkedParticipant};
 use crate::shop::config::Provider;
@@ -59,7 +59,7 @@ pub async fn run(
         let databases = open(args, config, (linked, provider), &stop, printer).await?;
         let extras = with_broker(extras(args, config, provider)?, args, config, &linked.sagas).await?;
         let mode = if args.live { Mode::Live } else { Mode::AtRest };
-        let mut progress = Progress::new(printer.quiet());
+        let mut progress = ProgressLine::new(printer.quiet());
         let report = verify(&databases, &linked.sagas, mode, &extras, &mut |sagas| progress.reached(sagas)).await;
         show(&report.map_err(failed)?, mode, printer)
     };
@@ -133,7 +133,12 @@ async fn configured(
     Ok(found)
 }
 
-async fn store(store: &Store, what: &str, stop: &CancellationToken, printer: Printer) -> Result<Database, Failure> {
+async fn store(
+    store: &StoreConfig,
+    what: &str,
+    stop: &CancellationToken,
+    printer: Printer,
+) -> Result<Database, Failure> {
     let database = match store.parsed().map_err(Failure::Usage)? {
         StoreUrl::Sqlite(path) => return existing(&path).await,
         StoreUrl::MariaDb(_) => wiring::database(store)?,
@@ -256,12 +261,12 @@ fn show_acts(acts: &Acts, printer: Printer) -> Result<(), Failure> {
 }
 
 /// A line on standard error now and then, for installations that take long to read.
-struct Progress {
+struct ProgressLine {
     quiet: bool,
     next: std::time::Instant,
 }
 
-impl Progress {
+impl ProgressLine {
     fn new(quiet: bool) -> Self {
         Self { quiet, next: std::time::Instant::now() + PROGRESS }
     }

@@ -1,7 +1,7 @@
 //! Webhooks as Standard Webhooks has them (<https://www.standardwebhooks.com>): an id, a time and a signature over both and the
 //! body, so that a receiver can tell who sent it, drop repetitions, and refuse what is old.
 
-use crate::config::incidents::Incidents;
+use crate::config::incidents::IncidentsConfig;
 use crate::failure::Failure;
 use async_trait::async_trait;
 use base64::Engine as _;
@@ -34,7 +34,7 @@ impl fmt::Debug for Signed {
 ///
 /// # Errors
 /// If no HTTP client can be made.
-pub fn configured(config: &Incidents) -> Result<Option<Arc<dyn Webhook>>, Failure> {
+pub fn configured(config: &IncidentsConfig) -> Result<Option<Arc<dyn Webhook>>, Failure> {
     if config.webhook.expose_secret().is_empty() {
         return Ok(None);
     }
@@ -112,7 +112,7 @@ mod tests {
         tokio::spawn(async move { axum::serve(listener, router).await });
         let secret = "a secret of some length, long enough";
         let config =
-            Incidents { webhook: url.into(), secret: secret.to_owned().into(), timeout: Duration::from_secs(5) };
+            IncidentsConfig { webhook: url.into(), secret: secret.to_owned().into(), timeout: Duration::from_secs(5) };
         let webhook = configured(&config).expect("a client").expect("a webhook");
         assert!(!format!("{webhook:?}").contains("127.0.0.1"));
         let refused = webhook.tell("incident-1", 17, b"{}".to_vec()).await;

@@ -1,15 +1,15 @@
 //! From configuration to databases, buses, hints, workers: the one place of the binary that names them.
 
-use crate::config::{Bus, BusKind, Config, Coord, CoordKind, Store, StoreUrl};
+use crate::config::{BusConfig, BusKind, Config, CoordConfig, CoordKind, StoreConfig, StoreUrl};
 use crate::failure::Failure;
 use baton_courier::bus::CommandBus;
 use baton_courier::rabbitmq::{RabbitBus, RabbitConfig};
-use baton_orchestrator::coord::Coord as Hints;
+use baton_orchestrator::coord::Coord;
 use baton_orchestrator::coord::local::LocalCoord;
 use baton_orchestrator::coord::redis::RedisCoord;
 use baton_orchestrator::wiring::Settings;
 use baton_participant_kit::clock::Clock;
-use baton_participant_kit::metrics::Metrics;
+use baton_participant_kit::metrics::ParticipantMetrics;
 use baton_participant_kit::participant::Participant;
 use baton_participant_kit::worker::{Worker, WorkerOptions};
 use baton_participant_kit::{ledger, probe};
@@ -29,7 +29,7 @@ pub const ORCHESTRATOR_SERVICES: [&str; 2] = ["baton.saga.v1.SagaService", "bato
 ///
 /// # Errors
 /// If its URL is neither MariaDB nor SQLite.
-pub fn database(store: &Store) -> Result<DatabaseConfig, Failure> {
+pub fn database(store: &StoreConfig) -> Result<DatabaseConfig, Failure> {
     Ok(match store.parsed().map_err(Failure::Usage)? {
         StoreUrl::MariaDb(url) => DatabaseConfig::MariaDb {
             url: url.to_owned(),
@@ -44,7 +44,7 @@ pub fn database(store: &Store) -> Result<DatabaseConfig, Failure> {
 ///
 /// # Errors
 /// If the URL cannot be understood, or the bus cannot leave this process.
-pub fn bus(bus: &Bus, program: &str) -> Result<Arc<dyn CommandBus>, Failure> {
+pub fn bus(bus: &BusConfig, program: &str) -> Result<Arc<dyn CommandBus>, Failure> {
     match bus.kind {
         BusKind::Rabbitmq => Ok(Arc::new(rabbitmq(bus, program)?)),
         BusKind::Local => {
@@ -58,7 +58,7 @@ pub fn bus(bus: &Bus, program: &str) -> Result<Arc<dyn CommandBus>, Failure> {
 ///
 /// # Errors
 /// If its URL cannot be understood.
-pub fn rabbitmq(bus: &Bus, program: &str) -> Result<RabbitBus, Failure> {
+pub fn rabbitmq(bus: &BusConfig, program: &str) -> Result<RabbitBus, Failure> {
     let config = RabbitConfig {
         name: program.to_owned(),
         prefetch: bus.prefetch,
@@ -72,7 +72,7 @@ pub fn rabbitmq(bus: &Bus, program: &str) -> Result<RabbitBus, Failure> {
 ///
 /// # Errors
 /// If the URL cannot be understood.
-pub fn coord(coord: &Coord) -> Result<Arc<dyn Hints>, Failure> {
+pub fn coord(coord: &CoordConfig) -> Result<Arc<dyn Coord>, Failure> {
     match coord.kind {
         CoordKind::Local => Ok(Arc::new(LocalCoord::new())),
         CoordKind::Redis => match RedisCoord::start(coord.url.expose_secret()) {
@@ -135,7 +135,7 @@ pub struct Work {
     /// Where commands come from.
     pub bus: Arc<dyn CommandBus>,
     /// Counts.
-    pub metrics: Metrics,
+    pub metrics: ParticipantMetrics,
     /// Commands in one transaction.
     pub max_commands: usize,
     /// Ends it.

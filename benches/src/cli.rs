@@ -31,7 +31,7 @@ pub enum Command {
     /// Orders at a steady rate while operators look at the page and at lists: how long their looks take
     Browse(Browse),
     /// Operators' questions to a million sagas, on SQLite and on MariaDB
-    Search(Search),
+    Search(SearchArguments),
     /// The real shape with normal batching and with batch size 1, in one run; ends with `batching ratio N.N`
     Batching(Batching),
 }
@@ -211,7 +211,7 @@ pub struct Browse {
 
 /// How `search` measures.
 #[derive(Clone, Debug, clap::Args)]
-pub struct Search {
+pub struct SearchArguments {
     /// Sagas in the table
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(10_000..=100_000_000))]
     pub sagas: u64,

@@ -2,7 +2,7 @@
 
 mod sample;
 
-use crate::cli::Search as Arguments;
+use crate::cli::SearchArguments;
 use crate::measure::Latency;
 use crate::report::table;
 use anyhow::{Context as _, Result};
@@ -11,7 +11,7 @@ use baton_orchestrator::store::SagaStore as _;
 use baton_orchestrator::store::query::{SagaQuery as _, SearchQuery};
 use baton_orchestrator::store::sql::SqlStore;
 use baton_query::filter::{Expr, Preset, parse};
-use baton_query::sort::{OrderBy, Place};
+use baton_query::sort::{Cursor, OrderBy};
 use baton_shop::saga::registry;
 use baton_sql::database::DatabaseConfig;
 use baton_supervisor::MariaDb;
@@ -57,7 +57,7 @@ const FILTERS: [(&str, &str, bool); 20] = [
 ];
 
 /// Carries out `baton-bench search`.
-pub async fn run(arguments: &Arguments) -> Result<()> {
+pub async fn run(arguments: &SearchArguments) -> Result<()> {
     let dir = tempfile::tempdir()?;
     let sqlite = SqlStore::open(DatabaseConfig::sqlite(dir.path().join("search.db"))).await?;
     measured("SQLite", &sqlite, arguments).await?;
@@ -70,7 +70,7 @@ pub async fn run(arguments: &Arguments) -> Result<()> {
     server.stop()
 }
 
-async fn measured(name: &str, store: &SqlStore, arguments: &Arguments) -> Result<()> {
+async fn measured(name: &str, store: &SqlStore, arguments: &SearchArguments) -> Result<()> {
     store.migrate().await?;
     let from = Instant::now();
     sample::fill(store, arguments.sagas).await.with_context(|| format!("fill {name}"))?;
@@ -121,7 +121,7 @@ struct Count {
 async fn asked(store: &SqlStore, expr: &Expr, order: OrderBy, times: u32) -> Result<(Latency, Option<Count>)> {
     let search = || Search::new(expr.clone(), registry(), store.now());
     let (mut pages, mut counts) = (Histogram::<u64>::new(3)?, Histogram::<u64>::new(3)?);
-    let mut after: Option<Place> = None;
+    let mut after: Option<Cursor> = None;
     let from = Instant::now();
     for _ in 0..times {
         let asked = Instant::now();

@@ -4,7 +4,7 @@ use crate::machine::processes::Watched;
 use crate::shop::{self, Items, PRICE};
 use anyhow::{Context as _, Result};
 use baton_sql::database::{Database, DatabaseConfig, Verdict};
-use baton_stock::item::COLUMNS as ITEM_COLUMNS;
+use baton_stock::item::ITEM_COLUMNS;
 use baton_supervisor::process::{Lifetime, Probe, Process};
 use baton_supervisor::stack::Stack;
 use baton_supervisor::{RabbitMq, port};

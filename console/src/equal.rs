@@ -1,33 +1,14 @@
 //! The same thing said in another face: for a deed, the `baton …` command line and the curl line that do it.
 
+mod arguments;
 mod line;
 
+pub use crate::equal::arguments::{Given, Which};
 pub use crate::equal::line::quoted;
-use crate::equal::line::{Line, url};
+use crate::equal::line::{ShellLine, url};
 use crate::word;
 use baton_proto::baton::saga::v1::{JobControl, SagaVerb};
 use serde_json::{Map, Value, json};
-
-/// Why, who, and what makes a repetition harmless. Empty parts are left out of a command line, and stand as `WHY` and `WHO`
-/// where the interface demands them; so does `ORDER` for one that is not chosen yet.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Given<'a> {
-    /// Why.
-    pub reason: &'a str,
-    /// Who.
-    pub actor: &'a str,
-    /// Request id, or empty.
-    pub request_id: &'a str,
-}
-
-/// Which sagas.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Which<'a> {
-    /// AIP-160 filter, or empty.
-    pub filter: &'a str,
-    /// Preset, or empty.
-    pub preset: &'a str,
-}
 
 /// Something an operator does, as the page knows it. Names are resource names: `sagas/{uuid}`, `jobs/{uuid}`,
 /// `holds/participants/hotel`, `deadLetters/{uuid}`.
@@ -119,32 +100,32 @@ impl Deed<'_> {
     pub fn command(&self) -> String {
         match *self {
             Self::Search { which, order_by } => {
-                Line::of("baton sagas list").which(which).some("--order-by", order_by).done()
+                ShellLine::of("baton sagas list").which(which).some("--order-by", order_by).done()
             }
-            Self::Count(which) => Line::of("baton sagas count").which(which).done(),
-            Self::Get(saga) => Line::of("baton sagas get").id(saga).done(),
-            Self::Explain(saga) => Line::of("baton sagas explain").id(saga).done(),
-            Self::Events(saga) => Line::of("baton sagas events").id(saga).done(),
-            Self::Watch(saga) => Line::of("baton sagas watch").id(saga).done(),
+            Self::Count(which) => ShellLine::of("baton sagas count").which(which).done(),
+            Self::Get(saga) => ShellLine::of("baton sagas get").id(saga).done(),
+            Self::Explain(saga) => ShellLine::of("baton sagas explain").id(saga).done(),
+            Self::Events(saga) => ShellLine::of("baton sagas events").id(saga).done(),
+            Self::Watch(saga) => ShellLine::of("baton sagas watch").id(saga).done(),
             Self::Act { saga, verb, version, given } => {
-                let line = Line::of("baton sagas").word(or_open(word::verb(verb))).id(saga);
+                let line = ShellLine::of("baton sagas").word(or_open(word::verb(verb))).id(saga);
                 line.number("--version", version).given(given).done()
             }
             Self::CreateJob { which, verb, max_rate, validate_only, given } => {
-                let line = Line::of("baton jobs create").some("--verb", or_open(word::verb(verb))).which(which);
+                let line = ShellLine::of("baton jobs create").some("--verb", or_open(word::verb(verb))).which(which);
                 let line = line.number("--max-rate", max_rate.into()).given(given);
                 if validate_only { line.word("--dry-run").done() } else { line.done() }
             }
             Self::ControlJob { job, control, given } => {
-                Line::of("baton jobs").word(or_open(word::control(control))).id(job).given(given).done()
+                ShellLine::of("baton jobs").word(or_open(word::control(control))).id(job).given(given).done()
             }
-            Self::CreateHold { hold, given } => Line::of("baton holds create").id(hold).given(given).done(),
-            Self::ReleaseHold { hold, given } => Line::of("baton holds release").id(hold).given(given).done(),
+            Self::CreateHold { hold, given } => ShellLine::of("baton holds create").id(hold).given(given).done(),
+            Self::ReleaseHold { hold, given } => ShellLine::of("baton holds release").id(hold).given(given).done(),
             Self::ReplayDeadLetter { letter, given } => {
-                Line::of("baton dead-letters replay").id(letter).given(given).done()
+                ShellLine::of("baton dead-letters replay").id(letter).given(given).done()
             }
             Self::DropDeadLetter { letter, given } => {
-                Line::of("baton dead-letters drop").id(letter).given(given).done()
+                ShellLine::of("baton dead-letters drop").id(letter).given(given).done()
             }
         }
     }
@@ -152,24 +133,24 @@ impl Deed<'_> {
     /// The curl line, quoted for a POSIX shell, against `base` ("http://127.0.0.1:7401" for example).
     #[must_use]
     pub fn curl(&self, base: &str) -> String {
-        let get = |path: &str| Line::of("curl -sS").text(&url(base, path, ""));
+        let get = |path: &str| ShellLine::of("curl -sS").text(&url(base, path, ""));
         match *self {
             Self::Search { which, order_by } => get("sagas")
                 .query("filter", which.filter)
                 .query("preset", which.preset)
                 .query("orderBy", order_by)
                 .got(),
-            Self::Count(which) => Line::of("curl -sS")
+            Self::Count(which) => ShellLine::of("curl -sS")
                 .text(&url(base, "sagas", ":count"))
                 .query("filter", which.filter)
                 .query("preset", which.preset)
                 .got(),
             Self::Get(saga) => get(saga).done(),
-            Self::Explain(saga) => Line::of("curl -sS").text(&url(base, saga, ":explain")).done(),
-            Self::Events(saga) => Line::of("curl -sS").text(&url(base, saga, "/events")).done(),
-            Self::Watch(saga) => Line::of("curl -sSN").text(&url(base, saga, ":watch")).done(),
+            Self::Explain(saga) => ShellLine::of("curl -sS").text(&url(base, saga, ":explain")).done(),
+            Self::Events(saga) => ShellLine::of("curl -sS").text(&url(base, saga, "/events")).done(),
+            Self::Watch(saga) => ShellLine::of("curl -sSN").text(&url(base, saga, ":watch")).done(),
             Self::Act { saga, verb, version, given } => {
-                let line = Line::of("curl -sS").text(&url(base, saga, ":act"));
+                let line = ShellLine::of("curl -sS").text(&url(base, saga, ":act"));
                 let line = if version == 0 { line } else { line.header("if-match", &format!("\"{version}\"")) };
                 line.post(given, json!({ "verb": or_open(word::verb(verb).map(|_| verb.as_str_name())) }))
             }
@@ -190,18 +171,18 @@ impl Deed<'_> {
                 }
                 get("jobs").post(given, Value::Object(body))
             }
-            Self::ControlJob { job, control, given } => Line::of("curl -sS")
+            Self::ControlJob { job, control, given } => ShellLine::of("curl -sS")
                 .text(&url(base, job, ":control"))
                 .post(given, json!({ "control": or_open(word::control(control).map(|_| control.as_str_name())) })),
             Self::CreateHold { hold, given } => get("holds").post(given, json!({ "name": hold })),
             Self::ReleaseHold { hold, given } => {
-                Line::of("curl -sS").text(&url(base, hold, ":release")).post(given, json!({}))
+                ShellLine::of("curl -sS").text(&url(base, hold, ":release")).post(given, json!({}))
             }
             Self::ReplayDeadLetter { letter, given } => {
-                Line::of("curl -sS").text(&url(base, letter, ":replay")).post(given, json!({}))
+                ShellLine::of("curl -sS").text(&url(base, letter, ":replay")).post(given, json!({}))
             }
             Self::DropDeadLetter { letter, given } => {
-                Line::of("curl -sS").text(&url(base, letter, ":drop")).post(given, json!({}))
+                ShellLine::of("curl -sS").text(&url(base, letter, ":drop")).post(given, json!({}))
             }
         }
     }

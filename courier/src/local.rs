@@ -63,11 +63,11 @@ struct Shared {
     closed: CancellationToken,
     /// Tells of dead letters that can be taken.
     died: Notify,
-    state: Mutex<State>,
+    state: Mutex<LocalState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct LocalState {
     // Ordered, so that nothing here depends on a hash seed.
     queues: BTreeMap<Destination, Arc<Queue>>,
     dead: VecDeque<Dead>,

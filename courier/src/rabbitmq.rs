@@ -8,6 +8,7 @@
 mod connection;
 mod consumer;
 mod declare;
+mod destinations;
 pub mod greeting;
 mod outgoing;
 mod publisher;

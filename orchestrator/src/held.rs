@@ -119,9 +119,9 @@ pub fn barrier(
 /// The holds that stand, as this process knows them: nothing is read from the store for it. It may be half a second
 /// late, which is why a commit checks every hold that it marks a saga with.
 #[derive(Debug, Default)]
-pub struct Known(RwLock<Arc<Standing>>);
+pub struct HoldCache(RwLock<Arc<Standing>>);
 
-impl Known {
+impl HoldCache {
     /// What is known.
     #[must_use]
     pub fn standing(&self) -> Arc<Standing> {

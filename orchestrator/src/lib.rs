@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`sagas`] | the registry, and what the shell must know of a saga |
 //! | [`search`] | which sagas are meant: a filter against rows and records |
-//! | [`shown`] | encoded messages as JSON, without what is secret or personal |
+//! | [`redact`] | encoded messages as JSON, without what is secret or personal |
 //! | [`held`] | what operators hold, and the pauses that follow from it |
 //! | [`engine`] | the loop: load, decide, commit together, send, acknowledge |
 //! | [`store`] | the seam to durable state, and its implementations |
@@ -22,9 +22,9 @@ pub mod held;
 pub mod metrics;
 pub mod notify;
 pub mod operations;
+pub mod redact;
 pub mod sagas;
 pub mod search;
-pub mod shown;
 pub mod store;
 pub mod trace;
 pub mod vitals;

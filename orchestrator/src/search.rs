@@ -3,17 +3,17 @@
 
 use crate::sagas::{Registry, attributes};
 use crate::store::Record;
-use baton_query::filter::{self, Beside, Dialect, Expr, Facts, Translated, Translation};
+use baton_query::filter::{self, Beside, Expr, Facts, SqlDialect, Translated, Translation};
 use saga_core::definition::Definition;
 use saga_core::time::Micros;
 use std::sync::Arc;
 
 /// A filter, the sagas this build knows, and the moment that durations are relative to. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Search(Arc<Asked>);
+pub struct Search(Arc<Criteria>);
 
 #[derive(Debug)]
-struct Asked {
+struct Criteria {
     filter: Expr,
     registry: Registry,
     now: Micros,
@@ -23,14 +23,14 @@ impl Search {
     /// A search.
     #[must_use]
     pub fn new(filter: Expr, registry: Registry, now: Micros) -> Self {
-        Self(Arc::new(Asked { filter, registry, now }))
+        Self(Arc::new(Criteria { filter, registry, now }))
     }
 
     /// The condition over the columns of table `saga`. It selects every row that the filter does; if it is not exact,
     /// perhaps more, and [`Search::matches`] decides.
     #[must_use]
-    pub fn condition(&self, dialect: Dialect) -> Translated {
-        let Asked { filter, registry, now } = &*self.0;
+    pub fn condition(&self, dialect: SqlDialect) -> Translated {
+        let Criteria { filter, registry, now } = &*self.0;
         let definitions: Vec<&Definition> = registry.iter().map(|saga| saga.definition()).collect();
         // What `SagaType::attributes` promises.
         let translation = Translation { dialect, now: *now, definitions: &definitions, verbatim_input: true };
@@ -40,7 +40,7 @@ impl Search {
     /// Whether the filter selects the saga.
     #[must_use]
     pub fn matches(&self, record: &Record) -> bool {
-        let Asked { filter, registry, now } = &*self.0;
+        let Criteria { filter, registry, now } = &*self.0;
         let saga = &record.saga;
         let pinned = registry.pinned(&saga.definition);
         let attributes = pinned.map_or_else(Vec::new, |pinned| attributes::bounded(&**pinned, &saga.input));

@@ -3,23 +3,23 @@
 pub mod vital;
 
 use crate::api::Api;
-use crate::api::admin::overview::Memo;
+use crate::api::admin::overview::memo::Memo;
 use crate::api::client::SagaClient;
 use crate::api::forward::{Server, forward};
 use crate::api::reason::SagaReason;
 use crate::coord::Coord;
-use crate::engine::attempt::{Committer, NewId};
+use crate::engine::committer::{Committer, NewId};
 use crate::engine::driver::Engine;
 use crate::engine::handle::EngineHandle;
-use crate::engine::known::Known;
+use crate::engine::saga_cache::SagaCache;
 use crate::engine::sender::Sender;
 use crate::engine::under_way::UnderWay;
 use crate::metrics::Metrics;
 use crate::notify::Notifier;
 use crate::operations::Operations;
 use crate::operations::instances::Own;
+use crate::redact::Redactor;
 use crate::sagas::Registry;
-use crate::shown::Redactor;
 use crate::store::SagaStore;
 use crate::store::query::SagaQuery;
 use crate::workers::beat::Beating;
@@ -191,14 +191,14 @@ impl Orchestrator {
         let settings = &parts.settings;
         let new_id = chance.new_id.clone();
         let under_way = UnderWay::new(settings.max_under_way);
-        let (handle, jobs) = EngineHandle::new(settings.queue, settings.max_waiting_starts, under_way.clone());
+        let (handle, queue) = EngineHandle::new(settings.queue, settings.max_waiting_starts, under_way.clone());
         let notifier = Notifier::new(parts.coord.clone(), metrics.clone());
         let sender = Sender::new(parts.bus.clone());
         let committer = Committer {
             store: parts.store.clone(),
             registry: parts.registry.clone(),
             new_id: new_id.clone(),
-            known: Known::default(),
+            known: SagaCache::default(),
             holds: parts.operations.as_ref().map(|operations| operations.known_holds()).unwrap_or_default(),
             under_way: under_way.clone(),
             #[cfg(feature = "planted-bugs")]
@@ -206,7 +206,7 @@ impl Orchestrator {
         };
         let (stop, closing) = (CancellationToken::new(), CancellationToken::new());
         let engine =
-            Engine::new(jobs, committer, sender.clone(), notifier.clone(), settings.max_batch, closing.clone());
+            Engine::new(queue, committer, sender.clone(), notifier.clone(), settings.max_batch, closing.clone());
         let consumer = parts.bus.consume(Destination::Replies).await?;
         let inbox = Inbox::new(consumer, handle.clone(), metrics.clone());
         let relay =

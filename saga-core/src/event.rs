@@ -100,7 +100,7 @@ pub enum Event {
 
 /// What a journal entry records.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Record {
+pub enum JournalRecord {
     /// The saga began: always and only version 1.
     Started {
         /// The definition it is pinned to.
@@ -122,5 +122,5 @@ pub struct Entry {
     /// The time the move was made with; never decreases within a saga.
     pub at: Micros,
     /// What happened.
-    pub record: Record,
+    pub record: JournalRecord,
 }

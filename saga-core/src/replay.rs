@@ -1,7 +1,7 @@
 //! A journal folded back into the saga it describes, by the same function that moved the saga when it was live.
 
 use crate::definition::Definition;
-use crate::event::{Entry, Record};
+use crate::event::{Entry, JournalRecord};
 use crate::machine;
 use crate::saga::Saga;
 use crate::transition::{Applied, Ignored, Refused};
@@ -81,9 +81,11 @@ pub fn begin(definition: &Definition, entry: &Entry) -> Result<Saga, ReplayError
         return Err(ReplayError::Gap { expected: 1, found: entry.version });
     }
     match &entry.record {
-        Record::Moved(_) => Err(ReplayError::WrongRecord { version: 1 }),
-        Record::Started { definition: id, .. } if id != definition.id() => Err(ReplayError::OtherDefinition),
-        Record::Started { input, .. } => Ok(machine::start(definition, entry.saga, input.clone(), entry.at).saga),
+        JournalRecord::Moved(_) => Err(ReplayError::WrongRecord { version: 1 }),
+        JournalRecord::Started { definition: id, .. } if id != definition.id() => Err(ReplayError::OtherDefinition),
+        JournalRecord::Started { input, .. } => {
+            Ok(machine::start(definition, entry.saga, input.clone(), entry.at).saga)
+        }
     }
 }
 
@@ -103,8 +105,8 @@ pub fn follow(definition: &Definition, saga: &Saga, entry: &Entry) -> Result<Sag
         return Err(ReplayError::TimeWentBack { version });
     }
     match &entry.record {
-        Record::Started { .. } => Err(ReplayError::WrongRecord { version }),
-        Record::Moved(event) => match machine::apply(definition, saga, event, entry.at) {
+        JournalRecord::Started { .. } => Err(ReplayError::WrongRecord { version }),
+        JournalRecord::Moved(event) => match machine::apply(definition, saga, event, entry.at) {
             Applied::Moved(transition) => Ok(transition.saga),
             Applied::Ignored(why) => Err(ReplayError::Ignored { version, why }),
             Applied::Refused(why) => Err(ReplayError::Refused { version, why }),

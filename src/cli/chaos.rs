@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 /// `baton chaos`.
 #[derive(Clone, Debug, Subcommand)]
-pub enum Chaos {
+pub enum ChaosCommand {
     /// List what can be killed, and who is alive
     List,
     /// Kill a participant at once, as SIGKILL would

@@ -22,7 +22,7 @@ pub mod page;
 pub mod sagas;
 
 pub use audit::Audit;
-pub use chaos::{Chaos, Verify};
+pub use chaos::{ChaosCommand, Verify};
 pub use global::{Global, Output};
 pub use installation::Definitions;
 pub use jobs::{Holds, Jobs};
@@ -97,7 +97,7 @@ pub enum Command {
     Doctor(Doctor),
     /// Kill participants on purpose and revive them (`baton dev`, `make up`), to watch what becomes of sagas
     #[command(subcommand)]
-    Chaos(Chaos),
+    Chaos(ChaosCommand),
     /// Ask a server whether it is healthy; for containers
     Health {
         /// Service to ask about; the whole server if left out

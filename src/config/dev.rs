@@ -1,6 +1,6 @@
 //! What is there for developers only.
 
-use super::Server;
+use super::ServerConfig;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error};
 use std::net::SocketAddr;
@@ -8,15 +8,15 @@ use std::net::SocketAddr;
 /// What is there for developers only.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Dev {
+pub struct DevConfig {
     /// Who kills and revives participants on purpose; `None` leaves that out.
     #[serde(deserialize_with = "address")]
     pub chaos_endpoint: Option<SocketAddr>,
 }
 
-impl Dev {
+impl DevConfig {
     /// Whoever reaches an orchestrator that passes these calls on may kill; from other machines nobody shall.
-    pub(super) fn validate(&self, server: &Server) -> Result<(), String> {
+    pub(super) fn validate(&self, server: &ServerConfig) -> Result<(), String> {
         let Some(endpoint) = self.chaos_endpoint else { return Ok(()) };
         if !endpoint.ip().is_loopback() {
             return Err(format!("dev.chaos_endpoint: {endpoint} is not on loopback; killing stays on this machine"));
@@ -51,8 +51,8 @@ mod tests {
     fn problem(endpoint: &str, listen: &str, admin_listen: &str) -> Option<String> {
         let address = |text: &str| text.parse::<SocketAddr>().expect("an address");
         let (listen, admin_listen) = (address(listen), address(admin_listen));
-        let server = Server { listen, admin_listen, shutdown_timeout: Duration::from_secs(1) };
-        Dev { chaos_endpoint: Some(address(endpoint)) }.validate(&server).err()
+        let server = ServerConfig { listen, admin_listen, shutdown_timeout: Duration::from_secs(1) };
+        DevConfig { chaos_endpoint: Some(address(endpoint)) }.validate(&server).err()
     }
 
     #[test]

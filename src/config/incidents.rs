@@ -11,7 +11,7 @@ const SHORTEST_SECRET: usize = 24;
 /// Who hears of stuck sagas.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Incidents {
+pub struct IncidentsConfig {
     /// Where they are told; empty for nowhere. May hold a secret.
     pub webhook: SecretString,
     /// What requests are signed with.
@@ -21,7 +21,7 @@ pub struct Incidents {
     pub timeout: Duration,
 }
 
-impl Incidents {
+impl IncidentsConfig {
     /// Its rules; never tells a value.
     pub(super) fn validate(&self) -> Result<(), String> {
         let url = self.webhook.expose_secret();

@@ -12,10 +12,10 @@ pub mod participants;
 pub mod print;
 pub mod retention;
 
-use dev::Dev;
-use incidents::Incidents;
-use participants::Participant;
-use retention::Retention;
+use dev::DevConfig;
+use incidents::IncidentsConfig;
+use participants::ParticipantConfig;
+use retention::RetentionConfig;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -32,36 +32,36 @@ const SHORTEST: Duration = Duration::from_millis(10);
 #[derive(Clone, Debug, Deserialize)]
 pub struct Config {
     /// The orchestrator's listeners.
-    pub server: Server,
+    pub server: ServerConfig,
     /// What the client commands talk to.
-    pub client: Client,
+    pub client: ClientConfig,
     /// The orchestrator's database.
-    pub store: Store,
+    pub store: StoreConfig,
     /// Commands and replies.
-    pub bus: Bus,
+    pub bus: BusConfig,
     /// Hints between orchestrators.
-    pub coord: Coord,
+    pub coord: CoordConfig,
     /// Participants by name.
     #[serde(default)]
-    pub participants: BTreeMap<String, Participant>,
+    pub participants: BTreeMap<String, ParticipantConfig>,
     /// The engine's bounds.
-    pub engine: Engine,
+    pub engine: EngineConfig,
     /// Logs and traces.
-    pub telemetry: Telemetry,
+    pub telemetry: TelemetryConfig,
     /// Admission.
-    pub limits: Limits,
+    pub limits: LimitsConfig,
     /// Who hears of stuck sagas.
-    pub incidents: Incidents,
+    pub incidents: IncidentsConfig,
     /// How long finished sagas are kept.
-    pub retention: Retention,
+    pub retention: RetentionConfig,
     /// What is there for developers only.
-    pub dev: Dev,
+    pub dev: DevConfig,
 }
 
 /// The orchestrator's listeners.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Server {
+pub struct ServerConfig {
     /// gRPC.
     pub listen: SocketAddr,
     /// HTTP: metrics and probes.
@@ -74,7 +74,7 @@ pub struct Server {
 /// What the client commands talk to.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Client {
+pub struct ClientConfig {
     /// `host:port`, or a URL.
     pub server: String,
     /// Deadline of one call.
@@ -85,7 +85,7 @@ pub struct Client {
 /// A database.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Store {
+pub struct StoreConfig {
     /// `mysql://…` or `sqlite:PATH`; may hold a password.
     pub url: SecretString,
     /// Connections in the pool, at least 2.
@@ -95,7 +95,7 @@ pub struct Store {
     pub acquire_timeout: Duration,
 }
 
-/// Where a [`Store`] points, told by its URL.
+/// Where a [`StoreConfig`] points, told by its URL.
 pub enum StoreUrl<'a> {
     /// A MariaDB schema; the URL is handed on as it is.
     MariaDb(&'a str),
@@ -113,7 +113,7 @@ impl fmt::Debug for StoreUrl<'_> {
     }
 }
 
-impl Store {
+impl StoreConfig {
     /// Tells MariaDB from SQLite.
     ///
     /// # Errors
@@ -143,7 +143,7 @@ pub enum BusKind {
 /// Commands and replies.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Bus {
+pub struct BusConfig {
     /// Which one.
     pub kind: BusKind,
     /// `amqp://…`; may hold a password.
@@ -168,7 +168,7 @@ pub enum CoordKind {
 /// Hints between orchestrators.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Coord {
+pub struct CoordConfig {
     /// Which one.
     pub kind: CoordKind,
     /// `redis://…`; may hold a password.
@@ -178,7 +178,7 @@ pub struct Coord {
 /// The engine's bounds.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Engine {
+pub struct EngineConfig {
     /// Events in one transaction, 1 or more.
     pub max_batch: usize,
     /// Events that may wait.
@@ -207,7 +207,7 @@ pub enum LogFormat {
 /// Logs and traces.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Telemetry {
+pub struct TelemetryConfig {
     /// How logs look.
     pub log: LogFormat,
     /// A level or a filter.
@@ -219,7 +219,7 @@ pub struct Telemetry {
 /// Admission.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Limits {
+pub struct LimitsConfig {
     /// Starts and actions that may wait for their commit.
     pub waiting_starts: usize,
     /// Sagas that may be under way, whoever drives them, before more are started.
@@ -284,7 +284,7 @@ mod tests {
 
     #[test]
     fn a_store_url_shows_no_password() {
-        let store = |url: &str| Store {
+        let store = |url: &str| StoreConfig {
             url: SecretString::from(url.to_owned()),
             connections: 2,
             acquire_timeout: Duration::from_secs(1),

@@ -1,7 +1,7 @@
 //! Participants by name: where the orchestrator reaches each, and what those need that this binary runs.
 
 use super::key::Kind;
-use super::{Config, Store, within};
+use super::{Config, StoreConfig, within};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -18,7 +18,7 @@ const RESERVED: [&str; 2] = ["baton.", "grpc."];
 /// One participant.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Participant {
+pub struct ParticipantConfig {
     /// Where the orchestrator reaches it, `host:port` or a URL.
     pub endpoint: String,
     /// Its gRPC service, which the orchestrator passes on and whose health it asks; empty if it has none.
@@ -29,7 +29,7 @@ pub struct Participant {
     /// Its own HTTP listener.
     pub admin_listen: Option<SocketAddr>,
     /// Its own database.
-    pub store: Option<Store>,
+    pub store: Option<StoreConfig>,
 }
 
 /// What a process needs to know that runs a participant.
@@ -40,7 +40,7 @@ pub struct Own<'a> {
     /// Its HTTP listener.
     pub admin_listen: SocketAddr,
     /// Its database.
-    pub store: &'a Store,
+    pub store: &'a StoreConfig,
 }
 
 impl Config {
@@ -59,11 +59,11 @@ impl Config {
     ///
     /// # Errors
     /// The key that is missing.
-    pub fn store_of(&self, name: &str) -> Result<&Store, String> {
+    pub fn store_of(&self, name: &str) -> Result<&StoreConfig, String> {
         self.participant(name)?.store.as_ref().ok_or_else(|| missing(name, "store"))
     }
 
-    fn participant(&self, name: &str) -> Result<&Participant, String> {
+    fn participant(&self, name: &str) -> Result<&ParticipantConfig, String> {
         self.participants.get(name).ok_or_else(|| {
             let known: Vec<_> = self.participants.keys().map(String::as_str).collect();
             format!("there is no section {SECTION}.{name} in the configuration; it has {}", known.join(", "))
@@ -115,7 +115,7 @@ pub(super) fn is_section(name: &str, rest: &str) -> bool {
 }
 
 /// Rules of all of them.
-pub(super) fn validate(participants: &BTreeMap<String, Participant>) -> Result<(), String> {
+pub(super) fn validate(participants: &BTreeMap<String, ParticipantConfig>) -> Result<(), String> {
     let mut services = BTreeSet::new();
     for (name, participant) in participants {
         let key = |leaf: &str| format!("{SECTION}.{name}.{leaf}");

@@ -15,7 +15,7 @@ const LARGEST_STEP: usize = 1_000;
 /// How long finished sagas are kept.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Retention {
+pub struct RetentionConfig {
     /// How long after its end; `None` for ever.
     #[serde(deserialize_with = "human::kept")]
     pub keep: Option<Duration>,
@@ -23,7 +23,7 @@ pub struct Retention {
     pub step: u32,
 }
 
-impl Retention {
+impl RetentionConfig {
     /// What the orchestrator is given.
     #[must_use]
     pub fn policy(&self) -> Option<Policy> {
@@ -52,7 +52,7 @@ mod tests {
 
     fn problem(keep: u64, step: u32) -> Option<String> {
         let keep = Some(Duration::from_secs(keep));
-        Retention { keep, step }.validate(&[("engine.relay_age", Duration::from_secs(3_600))]).err()
+        RetentionConfig { keep, step }.validate(&[("engine.relay_age", Duration::from_secs(3_600))]).err()
     }
 
     #[test]
@@ -63,7 +63,7 @@ mod tests {
         let late = said(3_600, 200);
         assert!(late.starts_with("retention.keep: 3600 s is not longer than engine.relay_age, 3600 s"), "{late}");
         assert_eq!(said(3_601, 0), "retention.step: 0 is not within 1 to 1000");
-        let off = Retention { keep: None, step: 200 };
+        let off = RetentionConfig { keep: None, step: 200 };
         assert!(off.validate(&[("engine.relay_age", Duration::MAX)]).is_ok() && off.policy().is_none());
     }
 }

@@ -2,7 +2,7 @@
 
 use super::finding::Finding;
 use super::{SKEW, mariadb, within};
-use crate::config::{Config, Store};
+use crate::config::{Config, StoreConfig};
 use crate::linked::{Linked, Service};
 use crate::wiring;
 use baton_sql::database::{Database, DatabaseConfig, Dialect};
@@ -57,7 +57,7 @@ pub async fn of_directory(directory: &Path, linked: &Linked) -> Vec<Finding> {
     findings
 }
 
-async fn opened(store: &Store) -> Result<Database, String> {
+async fn opened(store: &StoreConfig) -> Result<Database, String> {
     let config = wiring::database(store).map_err(|error| error.to_string())?;
     if let DatabaseConfig::SqliteFile { path } = &config
         && !path.is_file()

@@ -1,7 +1,7 @@
 //! The shop in one process: the sandbox payment provider, and the embedded shape that pays there.
 
 use crate::config::Config;
-use crate::embedded::{Chaos, Directory, Embedded};
+use crate::embedded::{ChaosAccess, Directory, Embedded};
 use crate::failure::Failure;
 use crate::linked::Linked;
 use crate::shop::config::ShopConfig;
@@ -25,7 +25,12 @@ impl EmbeddedShop {
     ///
     /// # Errors
     /// If another process holds the directory, or an address is taken, or a file cannot be opened.
-    pub async fn start(config: &Config, shop: &ShopConfig, directory: &Path, chaos: Chaos) -> Result<Self, Failure> {
+    pub async fn start(
+        config: &Config,
+        shop: &ShopConfig,
+        directory: &Path,
+        chaos: ChaosAccess,
+    ) -> Result<Self, Failure> {
         let directory = Directory::lock(directory)?;
         let mut shop = shop.clone();
         let sandbox = sandbox_provider::start(&shop.provider, &directory.file("sandbox.db")).await?;

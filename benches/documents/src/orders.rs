@@ -1,7 +1,7 @@
 //! An order as a caller places it, and its row.
 
 use anyhow::Result;
-use baton_order::order::{COLUMNS, Content, Order};
+use baton_order::order::{Content, ORDER_COLUMNS, Order};
 use baton_payment::money::Money;
 use baton_sql::database::{Database, Tx};
 use baton_sql::error::SqlError;
@@ -97,12 +97,12 @@ impl Placing {
 
 /// Inserts the order inside a transaction.
 pub async fn insert(tx: &mut Tx, placing: &Placing, standing: &Standing) -> Result<(), SqlError> {
-    tx.insert_many("orders", &COLUMNS, vec![placing.row(standing)]).await.map(|_| ())
+    tx.insert_many("orders", &ORDER_COLUMNS, vec![placing.row(standing)]).await.map(|_| ())
 }
 
 /// Inserts the order as a transaction of its own, in one round trip; false if the number exists.
 pub async fn open(database: &Database, placing: &Placing, standing: &Standing) -> Result<bool, SqlError> {
-    let sql = baton_sql::statement::insert("orders", &COLUMNS, 1);
+    let sql = baton_sql::statement::insert("orders", &ORDER_COLUMNS, 1);
     match database.query(&sql, placing.row(standing)).await {
         Ok(_) => Ok(true),
         Err(SqlError::Duplicate(_)) => Ok(false),

@@ -30,12 +30,12 @@ const RELEASE: &str = "if redis.call('get', KEYS[1]) == ARGV[1] then redis.call(
                        redis.call('publish', KEYS[2], '1') return 1 else return 0 end";
 
 /// Who in this process waits for which item.
-type Waiting = Arc<Mutex<HashMap<String, Arc<Notify>>>>;
+type LocalWaiters = Arc<Mutex<HashMap<String, Arc<Notify>>>>;
 
 /// All locks of this process.
 pub struct RedisLock {
     client: Client,
-    waiting: Waiting,
+    waiting: LocalWaiters,
     _subscriber: SubscriberClient,
 }
 
@@ -55,7 +55,7 @@ impl RedisLock {
         client.init().await.context("connect to Redis")?;
         let subscriber = builder.build_subscriber_client()?;
         subscriber.init().await.context("connect to Redis")?;
-        let waiting = Waiting::default();
+        let waiting = LocalWaiters::default();
         let mut messages = subscriber.message_rx();
         subscriber.psubscribe(format!("{CHANNELS}*")).await?;
         let listening = waiting.clone();
@@ -114,7 +114,7 @@ enum Step {
     Closed,
 }
 
-fn wake_one(waiting: &Waiting, message: Result<fred::types::Message, RecvError>) -> Step {
+fn wake_one(waiting: &LocalWaiters, message: Result<fred::types::Message, RecvError>) -> Step {
     match message {
         Ok(message) => {
             let item = message.channel.strip_prefix(CHANNELS).unwrap_or_default();

@@ -3,7 +3,7 @@
 use crate::orders::now_us;
 use baton_sql::database::Tx;
 use baton_sql::error::SqlError;
-use baton_stock::reservation;
+use baton_stock::reservation::RESERVATION_COLUMNS;
 use shop_domain::identifier::OrderNumber;
 use shop_proto::order::v1::OrderLine;
 use shop_proto::stock::v1::ReservationState;
@@ -22,7 +22,7 @@ pub async fn reserve(tx: &mut Tx, order: OrderNumber, lines: &[OrderLine]) -> Re
             now.into(),
         ]
     });
-    tx.insert_many("reservation", &reservation::COLUMNS, rows.collect()).await.map(|_| ())
+    tx.insert_many("reservation", &RESERVATION_COLUMNS, rows.collect()).await.map(|_| ())
 }
 
 /// Reads the item, under a row lock if asked, and takes the units if there are enough at this price.

@@ -1,6 +1,6 @@
 //! A line for a shell, in the making: every word is quoted as it is put in.
 
-use crate::equal::{Given, Which};
+use crate::equal::arguments::{Given, Which};
 use serde_json::Value;
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -11,13 +11,13 @@ const WHY: &str = "WHY";
 const WHO: &str = "WHO";
 
 /// A line in the making.
-pub(super) struct Line {
+pub(super) struct ShellLine {
     text: String,
     /// An id that would be read as an option, quoted; it goes to the end, since whatever follows `--` is read as it is.
     last: Option<String>,
 }
 
-impl Line {
+impl ShellLine {
     pub(super) fn of(start: &str) -> Self {
         Self { text: start.to_owned(), last: None }
     }

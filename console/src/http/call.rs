@@ -23,9 +23,9 @@ const PASSED_ON: [&str; 2] = ["traceparent", "tracestate"];
 
 /// The services, and nothing else of the process.
 #[derive(Clone, Debug)]
-pub struct Services(Router);
+pub struct ServiceRouter(Router);
 
-impl Services {
+impl ServiceRouter {
     /// Those that `grpc` serves.
     #[must_use]
     pub fn new(grpc: Router) -> Self {

@@ -23,10 +23,10 @@ struct Page<'a> {
 struct Group<'a> {
     name: &'a str,
     about: &'a str,
-    routes: Vec<Line<'a>>,
+    routes: Vec<RouteDoc<'a>>,
 }
 
-struct Line<'a> {
+struct RouteDoc<'a> {
     id: String,
     method: &'a str,
     path: String,
@@ -71,7 +71,7 @@ fn rendered(table: &Table, host: &str) -> Result<String, askama::Error> {
     Page { about: ABOUT, groups: groups.collect() }.render()
 }
 
-fn line<'a>(route: &'a Route, host: &str) -> Line<'a> {
+fn line<'a>(route: &'a Route, host: &str) -> RouteDoc<'a> {
     let about = comment::of(&route.call.parent_file(), route.call.path());
     let place = if route.has_body { "body" } else { "query" };
     let input = route.call.input();
@@ -80,7 +80,7 @@ fn line<'a>(route: &'a Route, host: &str) -> Line<'a> {
         place: if field.name() == route.named() { "path" } else { place },
         about: comment::of(&field.parent_file(), field.path()),
     });
-    Line {
+    RouteDoc {
         id: id(route),
         method: route.method.as_str(),
         path: format!("/api/v1{}", route.path),

@@ -6,6 +6,7 @@
 //! | [`path`] | templates of paths |
 //! | [`table`] | all routes there are |
 //! | [`read`] | a request read into a message |
+//! | `fields` | fields that the path and the headers hold |
 //! | [`strict`] | JSON without fields that come twice |
 //! | [`shape`] | what is wrong with JSON as a message |
 //! | [`condition`] | If-Match, If-None-Match, Idempotency-Key, Last-Event-ID |
@@ -20,6 +21,7 @@
 pub mod call;
 pub mod condition;
 pub mod docs;
+mod fields;
 pub mod openapi;
 pub mod path;
 pub mod problem;
@@ -32,7 +34,7 @@ pub mod strict;
 pub mod table;
 pub mod write;
 
-use crate::http::call::Services;
+use crate::http::call::ServiceRouter;
 use crate::http::problem::Problem;
 use crate::http::reason::HttpReason;
 use crate::http::route::{Answer, Route};
@@ -54,7 +56,7 @@ const MAX_STREAMS: usize = 1_024;
 #[derive(Clone, Debug)]
 struct Shared {
     table: Arc<Table>,
-    services: Services,
+    services: ServiceRouter,
     calls: Arc<Semaphore>,
     streams: Arc<Semaphore>,
 }
@@ -64,7 +66,7 @@ pub fn routes(grpc: Router, table: Table) -> Router {
     let table = Arc::new(table);
     let shared = Shared {
         table: table.clone(),
-        services: Services::new(grpc),
+        services: ServiceRouter::new(grpc),
         calls: Arc::new(Semaphore::new(MAX_CALLS)),
         streams: Arc::new(Semaphore::new(MAX_STREAMS)),
     };

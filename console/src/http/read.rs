@@ -1,18 +1,17 @@
 //! A request read: path, query, headers and body become the message that the call takes, or a problem that says what is wrong.
 
-use crate::http::condition::{idempotency_key, if_match, last_event_id};
+use crate::http::fields::{set_headers, set_text};
 use crate::http::problem::{Problem, Violation};
 use crate::http::reason::HttpReason;
 use crate::http::route::Route;
 use crate::http::shape;
 use crate::http::strict::Strict;
-use crate::http::table::takes_version;
 use axum::body::{Body, HttpBody as _};
 use axum::extract::Query;
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Uri, header};
 use http_body_util::BodyExt as _;
-use prost_reflect::{DynamicMessage, Kind, MessageDescriptor, ReflectMessage as _, Value as Field};
+use prost_reflect::{DynamicMessage, Kind, MessageDescriptor};
 use serde_json::{Map, Value};
 use std::time::Duration;
 
@@ -26,7 +25,7 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What a request asks for.
 #[derive(Clone, Debug)]
-pub struct Asked {
+pub struct CallRequest {
     /// The call's message.
     pub message: DynamicMessage,
     /// True if the caller said in If-Match which version it is for.
@@ -73,7 +72,7 @@ fn unread(problem: Problem) -> Problem {
 ///
 /// # Errors
 /// If a part of the request is not what the call takes; all flaws of the part are told.
-pub fn read(route: &Route, name: String, uri: &Uri, headers: &HeaderMap, body: &Bytes) -> Result<Asked, Problem> {
+pub fn read(route: &Route, name: String, uri: &Uri, headers: &HeaderMap, body: &Bytes) -> Result<CallRequest, Problem> {
     let input = route.call.input();
     let query = query(uri, if route.has_body { None } else { Some((&input, route.named())) })?;
     let value = if route.has_body { json(headers, body)? } else { Value::Object(query) };
@@ -81,49 +80,10 @@ pub fn read(route: &Route, name: String, uri: &Uri, headers: &HeaderMap, body: &
     let mut message = DynamicMessage::deserialize(input.clone(), value)
         .map_err(|error| Problem::new(HttpReason::BodyMalformed, format!("the body is not what is taken: {error}")))?;
     if !route.named().is_empty() {
-        set(&mut message, route.named(), Field::String(name), "the path")?;
+        set_text(&mut message, route.named(), name, "the path")?;
     }
-    let conditional = versions(&input, headers, &mut message)?;
-    Ok(Asked { message, conditional })
-}
-
-/// Fields that come in headers. True if one of them is a condition.
-fn versions(input: &MessageDescriptor, headers: &HeaderMap, message: &mut DynamicMessage) -> Result<bool, Problem> {
-    if let Some(key) = idempotency_key(headers)?
-        && input.get_field_by_name("request_id").is_some()
-    {
-        set(message, "request_id", Field::String(key), "Idempotency-Key")?;
-    }
-    if let Some(seen) = last_event_id(headers)?
-        && input.get_field_by_name("after_version").is_some()
-    {
-        // A browser that takes a stream up again repeats the address it began with; the header is the newer of the two.
-        message.set_field_by_name("after_version", Field::U64(seen));
-    }
-    let Some(version) = if_match(headers)? else { return Ok(false) };
-    if !takes_version(input) {
-        let detail = "this call checks no version; leave If-Match out";
-        return Err(Problem::new(HttpReason::PreconditionUnsupported, detail));
-    }
-    if version > 0 {
-        set(message, "version", Field::U64(version), "If-Match")?;
-    }
-    Ok(true)
-}
-
-/// Sets a field that another part of the request may hold, too, but not differently.
-fn set(message: &mut DynamicMessage, name: &str, value: Field, from: &str) -> Result<(), Problem> {
-    if let Some(given) = message.get_field_by_name(name)
-        && message.has_field_by_name(name)
-        && *given != value
-    {
-        let field = message.descriptor().get_field_by_name(name);
-        let json = field.map_or_else(|| name.to_owned(), |field| field.json_name().to_owned());
-        let description = format!("says something else than {from}");
-        return Err(Problem::fields(vec![Violation::new(json, HttpReason::FieldConflict, description)]));
-    }
-    message.set_field_by_name(name, value);
-    Ok(())
+    let conditional = set_headers(&input, headers, &mut message)?;
+    Ok(CallRequest { message, conditional })
 }
 
 fn told(flaws: Vec<Violation>) -> Result<(), Problem> {

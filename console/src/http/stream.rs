@@ -1,7 +1,7 @@
 //! Streams as server-sent events: `id` is the version, `data` the message as JSON. A stream that has come to its end says so
 //! with the event `end`; one that was cut off says why with the event `problem`, and is worth taking up again.
 
-use crate::http::call::Services;
+use crate::http::call::ServiceRouter;
 use crate::http::problem::Problem;
 use crate::http::table::version;
 use crate::http::write;
@@ -45,7 +45,7 @@ pub fn events(
 
 /// The answers to a call that is made over and over, until it is refused.
 pub fn repeated(
-    services: Services,
+    services: ServiceRouter,
     method: MethodDescriptor,
     message: DynamicMessage,
     headers: HeaderMap,

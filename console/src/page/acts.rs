@@ -1,7 +1,7 @@
 //! What every form that changes something has: why, who, and an id that makes sending it twice harmless.
 //!
-//! A form is taken as [`Sent`]. What came of it is told by the page that it was on: the address of that page says what was
-//! [`Done`]; a form that was [`Refused`] is shown again as it was sent, with what is wrong.
+//! A form is taken as [`ActionForm`]. What came of it is told by the page that it was on: the address of that page says
+//! what was [`Done`]; a form that was [`Refused`] is shown again as it was sent, with what is wrong.
 
 use crate::equal::Deed;
 use crate::page::text::{Text, words};
@@ -53,7 +53,7 @@ pub struct Done {
 
 /// A form as it came back: what it asks for, beside what every form has.
 #[derive(Clone, Debug, Deserialize)]
-pub struct Sent<W> {
+pub struct ActionForm<W> {
     /// What only this kind of form has.
     #[serde(flatten)]
     pub what: W,
@@ -62,7 +62,7 @@ pub struct Sent<W> {
     pub signed: Signed,
 }
 
-impl<W> Sent<W> {
+impl<W> ActionForm<W> {
     /// The same, with why it was not carried out.
     #[must_use]
     pub fn refused(self, trouble: Trouble) -> Refused<W> {

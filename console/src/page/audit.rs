@@ -21,7 +21,7 @@ const REFRESH_MS: u32 = 5_000;
 /// What an address asks for.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct Asked {
+pub struct AuditQuery {
     /// Only on this.
     pub subject: String,
     /// Only by this one.
@@ -31,7 +31,7 @@ pub struct Asked {
 }
 
 #[derive(Debug)]
-struct Shown {
+struct AuditEntryView {
     number: u64,
     at: Moment,
     actor: Text,
@@ -44,7 +44,7 @@ struct Shown {
     hash: Text,
 }
 
-impl Shown {
+impl AuditEntryView {
     fn hash_short(&self) -> String {
         self.hash.raw().chars().take(10).collect()
     }
@@ -54,14 +54,14 @@ impl Shown {
 #[template(path = "audit.html")]
 struct AuditPage {
     frame: Frame,
-    asked: Asked,
-    entries: Vec<Shown>,
+    asked: AuditQuery,
+    entries: Vec<AuditEntryView>,
     older: String,
     trouble: Option<Trouble>,
 }
 
 /// `GET /audit`.
-pub async fn page(State(services): State<Services>, Query(asked): Query<Asked>) -> Response {
+pub async fn page(State(services): State<Services>, Query(asked): Query<AuditQuery>) -> Response {
     let frame = Frame::new(&services, Part::Audit, "Audit").await.every(REFRESH_MS);
     let now = frame.now;
     let request = ListAuditEntriesRequest {
@@ -82,8 +82,8 @@ pub async fn page(State(services): State<Services>, Query(asked): Query<Asked>) 
     html(status, &AuditPage { frame, asked, entries, older, trouble })
 }
 
-fn shown(entry: &AuditEntry, now: i64) -> Shown {
-    Shown {
+fn shown(entry: &AuditEntry, now: i64) -> AuditEntryView {
+    AuditEntryView {
         number: entry.number,
         at: Moment::new(entry.event_time.as_ref(), now),
         actor: cell(&entry.actor),

@@ -22,7 +22,7 @@ const SAGAS: i32 = 12;
 /// What an address says.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct Asked {
+pub struct ChaosQuery {
     /// What was done just now.
     pub did: String,
 }
@@ -30,7 +30,7 @@ pub struct Asked {
 /// A form, as it was sent.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct Sent {
+pub struct ChaosForm {
     /// Whom.
     pub target: String,
 }
@@ -45,12 +45,12 @@ struct ChaosPage {
 }
 
 /// `GET /chaos`.
-pub async fn page(State(services): State<Services>, Query(asked): Query<Asked>) -> Response {
+pub async fn page(State(services): State<Services>, Query(asked): Query<ChaosQuery>) -> Response {
     shown(&services, &asked.did, None).await
 }
 
 /// `POST /chaos/kill`.
-pub async fn kill(State(services): State<Services>, Form(sent): Form<Sent>) -> Response {
+pub async fn kill(State(services): State<Services>, Form(sent): Form<ChaosForm>) -> Response {
     match call(services.chaos().kill_target(KillTargetRequest { target: sent.target })).await {
         Ok(_) => see("/chaos?did=kill"),
         Err(trouble) => shown(&services, "", Some(trouble)).await,
@@ -58,7 +58,7 @@ pub async fn kill(State(services): State<Services>, Form(sent): Form<Sent>) -> R
 }
 
 /// `POST /chaos/revive`.
-pub async fn revive(State(services): State<Services>, Form(sent): Form<Sent>) -> Response {
+pub async fn revive(State(services): State<Services>, Form(sent): Form<ChaosForm>) -> Response {
     match call(services.chaos().revive_target(ReviveTargetRequest { target: sent.target })).await {
         Ok(_) => see("/chaos?did=revive"),
         Err(trouble) => shown(&services, "", Some(trouble)).await,

@@ -25,7 +25,7 @@ pub struct Series {
 
 /// A line as it is drawn.
 #[derive(Clone, Debug)]
-pub struct Line {
+pub struct Curve {
     /// What it shows.
     pub name: &'static str,
     /// Its class.
@@ -42,7 +42,7 @@ pub struct Chart {
     /// What it shows.
     pub title: &'static str,
     /// Its lines.
-    pub lines: Vec<Line>,
+    pub lines: Vec<Curve>,
     /// Horizontal lines with what they stand for.
     pub levels: Vec<(f64, String)>,
     /// Moments below, with what they say.
@@ -65,7 +65,7 @@ pub fn chart(title: &'static str, series: &[Series], unit: fn(f64) -> String) ->
     let line = |one: &Series| {
         let path = through(one.points.iter().map(|(at, value)| value.map(|value| (x(*at), y(value)))));
         let newest = one.points.last().and_then(|(_, value)| *value).map_or_else(|| "—".to_owned(), unit);
-        Line { name: one.name, class: one.class, path, newest }
+        Curve { name: one.name, class: one.class, path, newest }
     };
     let seconds = last.saturating_sub(first) / 1_000_000;
     Chart {

@@ -36,7 +36,7 @@ static DEFINITION: LazyLock<Option<MessageDescriptor>> =
     LazyLock::new(|| Descriptors::engine().pool().get_message_by_name("baton.saga.v1.Definition"));
 
 #[derive(Debug)]
-struct Shown {
+struct DefinitionView {
     link: String,
     name: Text,
     version: Text,
@@ -49,7 +49,7 @@ struct Shown {
     sagas: String,
 }
 
-impl Shown {
+impl DefinitionView {
     fn new(definition: &Definition) -> Self {
         let mut parts = definition.name.split('/').skip(1).step_by(2);
         let (name, version) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
@@ -76,7 +76,7 @@ impl Shown {
 #[template(path = "definitions.html")]
 struct DefinitionsPage {
     frame: Frame,
-    definitions: Vec<Shown>,
+    definitions: Vec<DefinitionView>,
     trouble: Option<Trouble>,
 }
 
@@ -84,7 +84,7 @@ struct DefinitionsPage {
 pub async fn list(State(services): State<Services>) -> Response {
     let frame = Frame::new(&services, Part::Definitions, "Definitions").await;
     let (definitions, trouble) = match call(services.admin().list_definitions(ListDefinitionsRequest {})).await {
-        Ok(answer) => (answer.definitions.iter().map(Shown::new).collect(), None),
+        Ok(answer) => (answer.definitions.iter().map(DefinitionView::new).collect(), None),
         Err(trouble) => (Vec::new(), Some(trouble)),
     };
     let status = trouble.as_ref().map_or(StatusCode::OK, Trouble::status);
@@ -108,7 +108,7 @@ struct Step {
 #[template(path = "definition.html")]
 struct DefinitionPage {
     frame: Frame,
-    definition: Shown,
+    definition: DefinitionView,
     steps: Vec<Step>,
     graph: Graph,
     as_json: String,
@@ -138,7 +138,7 @@ pub async fn page(State(services): State<Services>, Path((name, version)): Path<
         steps: definition.steps.iter().map(step).collect(),
         graph: graph::graph(&definition.steps, None),
         as_json: as_json(&definition),
-        definition: Shown::new(&definition),
+        definition: DefinitionView::new(&definition),
         frame,
     };
     html(StatusCode::OK, &page)
@@ -170,7 +170,7 @@ fn as_json(definition: &Definition) -> String {
 /// The form, as it was sent.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct Sent {
+pub struct DefinitionForm {
     /// A Definition as proto3 JSON.
     pub json: String,
 }
@@ -213,7 +213,7 @@ pub async fn blank(State(services): State<Services>) -> Response {
 }
 
 /// `POST /definitions/check`: changes nothing.
-pub async fn check(State(services): State<Services>, Form(sent): Form<Sent>) -> Response {
+pub async fn check(State(services): State<Services>, Form(sent): Form<DefinitionForm>) -> Response {
     let answer = match parsed(&sent.json) {
         Ok(definition) => {
             let request = CheckDefinitionRequest { definition: Some(definition) };

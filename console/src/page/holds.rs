@@ -1,7 +1,7 @@
 //! `/holds`: definitions and participants that are halted.
 
 use crate::equal::{Deed, Given};
-use crate::page::acts::{Done, Equal, Fields, Host, Refused, Sent, Signed};
+use crate::page::acts::{ActionForm, Done, Equal, Fields, Host, Refused, Signed};
 use crate::page::frame::{Frame, Part, html, see};
 use crate::page::label;
 use crate::page::link;
@@ -38,7 +38,7 @@ enum Act {
 }
 
 #[derive(Debug)]
-struct Shown {
+struct HoldView {
     name: Text,
     reason: Text,
     actor: Text,
@@ -54,7 +54,7 @@ struct Shown {
 #[template(path = "holds.html")]
 struct HoldsPage {
     frame: Frame,
-    holds: Vec<Shown>,
+    holds: Vec<HoldView>,
     choices: Vec<(String, bool)>,
     fields: Fields,
     equal: Equal,
@@ -67,7 +67,11 @@ pub async fn page(State(services): State<Services>, Query(done): Query<Done>, Ho
 }
 
 /// `POST /holds/new`.
-pub async fn create(State(services): State<Services>, Host(host): Host, Form(sent): Form<Sent<Named>>) -> Response {
+pub async fn create(
+    State(services): State<Services>,
+    Host(host): Host,
+    Form(sent): Form<ActionForm<Named>>,
+) -> Response {
     let (Named { name }, Signed { reason, actor, request_id }) = (sent.what.clone(), sent.signed.clone());
     match call(services.admin().create_hold(CreateHoldRequest { name, reason, actor, request_id })).await {
         Ok(_) => see(&link::done("/holds", "hold")),
@@ -76,7 +80,11 @@ pub async fn create(State(services): State<Services>, Host(host): Host, Form(sen
 }
 
 /// `POST /holds/release`.
-pub async fn release(State(services): State<Services>, Host(host): Host, Form(sent): Form<Sent<Named>>) -> Response {
+pub async fn release(
+    State(services): State<Services>,
+    Host(host): Host,
+    Form(sent): Form<ActionForm<Named>>,
+) -> Response {
     let (Named { name }, Signed { reason, actor, request_id }) = (sent.what.clone(), sent.signed.clone());
     match call(services.admin().release_hold(ReleaseHoldRequest { name, reason, actor, request_id })).await {
         Ok(_) => see(&link::done("/holds", "release")),
@@ -105,7 +113,7 @@ async fn shown(services: &Services, host: &str, did: &str, refused: Option<(Act,
     });
     let hold = |(index, hold): (usize, &wire::Hold)| {
         let refused = releases.filter(|it| it.what.name == hold.name);
-        Shown {
+        HoldView {
             name: words(&hold.name),
             reason: words(&hold.reason),
             actor: words(&hold.actor),

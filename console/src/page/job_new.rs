@@ -1,7 +1,7 @@
 //! `/jobs/new`: one action for many sagas is counted first, then created.
 
 use crate::equal::{Deed, Given, Which};
-use crate::page::acts::{Equal, Fields, Host, Sent};
+use crate::page::acts::{ActionForm, Equal, Fields, Host};
 use crate::page::frame::{Frame, Part, html, see};
 use crate::page::label;
 use crate::page::link;
@@ -47,12 +47,20 @@ struct NewPage {
 }
 
 /// `GET /jobs/new`: the form, with the filter of the list it was reached from.
-pub async fn fresh(State(services): State<Services>, Query(sent): Query<Sent<Draft>>, Host(host): Host) -> Response {
+pub async fn fresh(
+    State(services): State<Services>,
+    Query(sent): Query<ActionForm<Draft>>,
+    Host(host): Host,
+) -> Response {
     form(&services, sent, None, Fields::fresh("job"), &host).await
 }
 
 /// `POST /jobs/new`: counts, or creates.
-pub async fn create(State(services): State<Services>, Host(host): Host, Form(sent): Form<Sent<Draft>>) -> Response {
+pub async fn create(
+    State(services): State<Services>,
+    Host(host): Host,
+    Form(sent): Form<ActionForm<Draft>>,
+) -> Response {
     let counts = sent.what.step != "start";
     let answer = match request(&sent, counts) {
         Ok(request) => call(services.admin().create_job(request)).await,
@@ -73,7 +81,7 @@ pub async fn create(State(services): State<Services>, Host(host): Host, Form(sen
     }
 }
 
-fn request(Sent { what, signed }: &Sent<Draft>, validate_only: bool) -> Result<CreateJobRequest, Trouble> {
+fn request(ActionForm { what, signed }: &ActionForm<Draft>, validate_only: bool) -> Result<CreateJobRequest, Trouble> {
     let rate = what.max_rate.trim();
     let wrong = |_| Trouble::field("max_rate", "RATE_INVALID", "must be a whole number, or empty".to_owned());
     Ok(CreateJobRequest {
@@ -90,7 +98,7 @@ fn request(Sent { what, signed }: &Sent<Draft>, validate_only: bool) -> Result<C
 
 async fn form(
     services: &Services,
-    Sent { what: draft, signed }: Sent<Draft>,
+    ActionForm { what: draft, signed }: ActionForm<Draft>,
     counted: Option<String>,
     fields: Fields,
     host: &str,

@@ -2,7 +2,7 @@
 //! [`job_new`](crate::page::job_new).
 
 use crate::equal::{Deed, Given};
-use crate::page::acts::{Equal, Fields, Host, Sent};
+use crate::page::acts::{ActionForm, Equal, Fields, Host};
 use crate::page::frame::{Frame, Part, html, instead, see};
 use crate::page::label::{self, Label};
 use crate::page::link;
@@ -29,7 +29,7 @@ const REFRESH_MS: u32 = 1_500;
 /// What an address says.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct Asked {
+pub struct JobsQuery {
     /// From the page before.
     pub page_token: String,
     /// What was done just now.
@@ -37,7 +37,7 @@ pub struct Asked {
 }
 
 #[derive(Debug)]
-struct Shown {
+struct JobView {
     link: String,
     id: Text,
     verb: &'static str,
@@ -58,7 +58,7 @@ struct Shown {
     waits: Text,
 }
 
-impl Shown {
+impl JobView {
     fn new(job: &Job, now: i64) -> Self {
         let went = job.done.saturating_add(job.failed);
         let ended = job.state() == JobState::Done;
@@ -89,20 +89,20 @@ impl Shown {
 #[template(path = "jobs.html")]
 struct JobsPage {
     frame: Frame,
-    jobs: Vec<Shown>,
+    jobs: Vec<JobView>,
     older: String,
     trouble: Option<Trouble>,
 }
 
 /// `GET /jobs`.
-pub async fn list(State(services): State<Services>, Query(asked): Query<Asked>) -> Response {
+pub async fn list(State(services): State<Services>, Query(asked): Query<JobsQuery>) -> Response {
     let frame = Frame::new(&services, Part::Jobs, "Jobs").await.every(REFRESH_MS);
     let request = ListJobsRequest { page_size: PAGE, page_token: asked.page_token };
     let now = frame.now;
     let (jobs, older, trouble) = match call(services.admin().list_jobs(request)).await {
         Ok(answer) => {
             let older = link::older("/jobs", &[], &answer.next_page_token);
-            (answer.jobs.iter().map(|job| Shown::new(job, now)).collect(), older, None)
+            (answer.jobs.iter().map(|job| JobView::new(job, now)).collect(), older, None)
         }
         Err(trouble) => (Vec::new(), String::new(), Some(trouble)),
     };
@@ -123,7 +123,7 @@ struct Failure {
 #[template(path = "job.html")]
 struct JobPage {
     frame: Frame,
-    job: Shown,
+    job: JobView,
     action: String,
     controls: Vec<(&'static str, &'static str, Equal)>,
     fields: Fields,
@@ -136,7 +136,7 @@ struct JobPage {
 pub async fn page(
     State(services): State<Services>,
     Path(id): Path<String>,
-    Query(asked): Query<Asked>,
+    Query(asked): Query<JobsQuery>,
     Host(host): Host,
 ) -> Response {
     one(&services, &id, &host, asked, Fields::fresh("control")).await
@@ -155,9 +155,9 @@ pub async fn control(
     State(services): State<Services>,
     Path(id): Path<String>,
     Host(host): Host,
-    Form(sent): Form<Sent<Control>>,
+    Form(sent): Form<ActionForm<Control>>,
 ) -> Response {
-    let Sent { what, signed } = sent;
+    let ActionForm { what, signed } = sent;
     let request = ControlJobRequest {
         name: format!("jobs/{id}"),
         control: word::control_of(&what.control).unwrap_or_default().into(),
@@ -167,7 +167,9 @@ pub async fn control(
     };
     match call(services.admin().control_job(request)).await {
         Ok(_) => see(&link::done(&address(&id), "control")),
-        Err(trouble) => one(&services, &id, &host, Asked::default(), Fields::again("control", &signed, trouble)).await,
+        Err(trouble) => {
+            one(&services, &id, &host, JobsQuery::default(), Fields::again("control", &signed, trouble)).await
+        }
     }
 }
 
@@ -175,7 +177,7 @@ fn address(id: &str) -> String {
     format!("/jobs/{}", link::encoded(id))
 }
 
-async fn one(services: &Services, id: &str, host: &str, asked: Asked, fields: Fields) -> Response {
+async fn one(services: &Services, id: &str, host: &str, asked: JobsQuery, fields: Fields) -> Response {
     let name = format!("jobs/{id}");
     let (mut getter, mut lister) = (services.admin(), services.admin());
     let failures = ListJobFailuresRequest { parent: name.clone(), page_size: PAGE, page_token: asked.page_token };
@@ -216,7 +218,7 @@ async fn one(services: &Services, id: &str, host: &str, asked: Asked, fields: Fi
     };
     let status = fields.trouble.as_ref().map_or(StatusCode::OK, Trouble::status);
     let page = JobPage {
-        job: Shown::new(&job, now),
+        job: JobView::new(&job, now),
         action: format!("{}/control", address(id)),
         controls,
         fields,

@@ -1,7 +1,7 @@
 //! `/dead-letters`: messages that could not be processed: why, whose, and what shall become of them.
 
 use crate::equal::{Deed, Given};
-use crate::page::acts::{Done, Equal, Fields, Host, Refused, Sent, Signed};
+use crate::page::acts::{ActionForm, Done, Equal, Fields, Host, Refused, Signed};
 use crate::page::frame::{Frame, Part, html, instead, see};
 use crate::page::label::{self, Label};
 use crate::page::link;
@@ -31,7 +31,7 @@ const REFRESH_MS: u32 = 5_000;
 /// What an address says.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct Asked {
+pub struct LettersQuery {
     /// From the page before.
     pub page_token: String,
     /// "waiting", "replayed", "dropped" or empty.
@@ -39,7 +39,7 @@ pub struct Asked {
 }
 
 #[derive(Debug)]
-struct Shown {
+struct LetterView {
     link: String,
     id: Text,
     destination: Text,
@@ -54,7 +54,7 @@ struct Shown {
     decided: Moment,
 }
 
-impl Shown {
+impl LetterView {
     fn short(&self, id: &str) -> String {
         link::short(id)
     }
@@ -82,14 +82,14 @@ impl Shown {
 #[template(path = "letters.html")]
 struct LettersPage {
     frame: Frame,
-    letters: Vec<Shown>,
+    letters: Vec<LetterView>,
     chips: Vec<(&'static str, String, bool)>,
     older: String,
     trouble: Option<Trouble>,
 }
 
 /// `GET /dead-letters`.
-pub async fn list(State(services): State<Services>, Query(asked): Query<Asked>) -> Response {
+pub async fn list(State(services): State<Services>, Query(asked): Query<LettersQuery>) -> Response {
     let frame = Frame::new(&services, Part::Letters, "Dead letters").await.every(REFRESH_MS);
     let now = frame.now;
     let states = [
@@ -106,7 +106,7 @@ pub async fn list(State(services): State<Services>, Query(asked): Query<Asked>) 
     let (letters, older, trouble) = match call(services.admin().list_dead_letters(request)).await {
         Ok(answer) => {
             let older = link::older("/dead-letters", &[("state", open.1)], &answer.next_page_token);
-            (answer.dead_letters.iter().map(|it| Shown::new(it, MAX_NAMED, now)).collect(), older, None)
+            (answer.dead_letters.iter().map(|it| LetterView::new(it, MAX_NAMED, now)).collect(), older, None)
         }
         Err(trouble) => (Vec::new(), String::new(), Some(trouble)),
     };
@@ -116,7 +116,7 @@ pub async fn list(State(services): State<Services>, Query(asked): Query<Asked>) 
 
 /// What can be done with a letter.
 #[derive(Debug)]
-struct Offer {
+struct LetterAction {
     word: &'static str,
     button: &'static str,
     sentence: &'static str,
@@ -130,11 +130,11 @@ struct Offer {
 #[template(path = "letter.html")]
 struct LetterPage {
     frame: Frame,
-    letter: Shown,
+    letter: LetterView,
     json: Text,
     flaw: Text,
     hex: String,
-    offers: Vec<Offer>,
+    offers: Vec<LetterAction>,
     stray: Option<Trouble>,
 }
 
@@ -158,7 +158,7 @@ pub async fn replay(
     let Signed { reason, actor, request_id } = sent.clone();
     let request = ReplayDeadLetterRequest { name: format!("deadLetters/{id}"), reason, actor, request_id };
     let answer = call(services.admin().replay_dead_letter(request)).await;
-    decided(&services, &id, &host, Sent { what: "replay", signed: sent }, answer.map(drop)).await
+    decided(&services, &id, &host, ActionForm { what: "replay", signed: sent }, answer.map(drop)).await
 }
 
 /// `POST /dead-letters/{id}/drop`.
@@ -171,14 +171,14 @@ pub async fn give_up(
     let Signed { reason, actor, request_id } = sent.clone();
     let request = DropDeadLetterRequest { name: format!("deadLetters/{id}"), reason, actor, request_id };
     let answer = call(services.admin().drop_dead_letter(request)).await;
-    decided(&services, &id, &host, Sent { what: "drop", signed: sent }, answer.map(drop)).await
+    decided(&services, &id, &host, ActionForm { what: "drop", signed: sent }, answer.map(drop)).await
 }
 
 async fn decided(
     services: &Services,
     id: &str,
     host: &str,
-    sent: Sent<&'static str>,
+    sent: ActionForm<&'static str>,
     answer: Result<(), Trouble>,
 ) -> Response {
     match answer {
@@ -211,7 +211,7 @@ async fn one(services: &Services, id: &str, host: &str, did: &str, refused: Opti
             "replay" => Deed::ReplayDeadLetter { letter: &name, given },
             _ => Deed::DropDeadLetter { letter: &name, given },
         };
-        Offer {
+        LetterAction {
             word,
             button,
             sentence,
@@ -221,11 +221,11 @@ async fn one(services: &Services, id: &str, host: &str, did: &str, refused: Opti
             equal: Equal::new(&deed, host),
         }
     });
-    let offers: Vec<Offer> = offers.collect();
+    let offers: Vec<LetterAction> = offers.collect();
     let status = Refused::status(refused.as_ref());
     let stray = refused.map(|it| it.trouble).filter(|_| offers.is_empty());
     let page = LetterPage {
-        letter: Shown::new(&letter, usize::MAX, frame.now),
+        letter: LetterView::new(&letter, usize::MAX, frame.now),
         json: words(answer.json),
         flaw: words(answer.flaw),
         hex: answer.hex.chars().take(1_024).collect(),

@@ -1,7 +1,7 @@
 //! What can be done with one saga: the actions with their forms, and why the others are refused.
 
 use crate::equal::{Deed, Given};
-use crate::page::acts::{Equal, Fields, Refused, Sent};
+use crate::page::acts::{ActionForm, Equal, Fields, Refused};
 use crate::page::label::{self, Label};
 use crate::page::text::{Text, cell, words};
 use crate::page::trouble::Trouble;
@@ -21,7 +21,7 @@ pub struct ActionFields {
 
 /// An action that can be taken.
 #[derive(Debug)]
-pub struct Offer {
+pub struct AllowedAction {
     /// The verb's word.
     pub word: &'static str,
     /// What its button says.
@@ -55,7 +55,7 @@ pub struct Refusal {
 ///
 /// # Errors
 /// The version is none.
-pub fn request(id: &str, Sent { what, signed }: &Sent<ActionFields>) -> Result<ActOnSagaRequest, Trouble> {
+pub fn request(id: &str, ActionForm { what, signed }: &ActionForm<ActionFields>) -> Result<ActOnSagaRequest, Trouble> {
     let version = match what.version.as_str() {
         "" => 0,
         text => {
@@ -79,17 +79,23 @@ pub fn legal(
     name: &str,
     host: &str,
     refused: Option<&Refused<ActionFields>>,
-) -> Vec<Offer> {
+) -> Vec<AllowedAction> {
     let legal = explanation.acts.iter().filter(|act| act.legal);
     legal.map(|act| offer(act, saga, name, host, refused)).collect()
 }
 
-fn offer(act: &SagaAct, saga: Option<&Saga>, name: &str, host: &str, refused: Option<&Refused<ActionFields>>) -> Offer {
+fn offer(
+    act: &SagaAct,
+    saga: Option<&Saga>,
+    name: &str,
+    host: &str,
+    refused: Option<&Refused<ActionFields>>,
+) -> AllowedAction {
     let word = label::verb(act.verb);
     // One that is under way has moved on before anybody has read the page.
     let bound = saga.is_some_and(|saga| saga.wake_time.is_none());
     let refused = refused.filter(|it| it.what.verb == word);
-    Offer {
+    AllowedAction {
         word,
         button: label::button(act.verb),
         sentence: words(&act.sentence),

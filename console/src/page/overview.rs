@@ -38,7 +38,7 @@ struct Component {
 }
 
 #[derive(Debug)]
-struct Shown {
+struct Overview {
     tiles: Vec<Tile>,
     charts: Vec<Chart>,
     oldest: Option<Row>,
@@ -57,7 +57,7 @@ struct Shown {
 #[template(path = "overview.html")]
 struct OverviewPage {
     frame: Frame,
-    shown: Option<Shown>,
+    shown: Option<Overview>,
     trouble: Option<Trouble>,
     left: f64,
     width: f64,
@@ -76,7 +76,7 @@ pub async fn page(State(services): State<Services>) -> Response {
     html(status, &OverviewPage { frame, shown, trouble, left: chart::LEFT, width: chart::WIDTH, height: chart::HEIGHT })
 }
 
-fn shown(overview: &GetOverviewResponse, now: i64) -> Shown {
+fn shown(overview: &GetOverviewResponse, now: i64) -> Overview {
     let incidents = overview.incidents.unwrap_or_default();
     let tile = |state: &StateCount| {
         let label = label::state(state.state);
@@ -97,7 +97,7 @@ fn shown(overview: &GetOverviewResponse, now: i64) -> Shown {
     };
     let queue =
         |it: &wire::QueueDepth| (cell(&it.queue), label::grouped(it.messages), it.dead_letters && it.messages > 0);
-    Shown {
+    Overview {
         tiles: overview.states.iter().map(tile).collect(),
         charts: charts(&overview.samples),
         oldest: overview.oldest.as_ref().map(|saga| Row::new(saga, now)),

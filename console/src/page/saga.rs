@@ -1,12 +1,12 @@
 //! `/sagas/{id}`: where it is, why it is there, what can be done ([`offers`]); and the actions.
 
-use crate::page::acts::{Done, Host, Refused, Sent};
+use crate::page::acts::{ActionForm, Done, Host, Refused};
 use crate::page::frame::{Frame, Part, html, instead, see};
 use crate::page::gantt::{self, Gantt};
 use crate::page::graph::{self, Graph};
 use crate::page::link;
 use crate::page::moment::Moment;
-use crate::page::offers::{self, ActionFields, Offer, Refusal};
+use crate::page::offers::{self, ActionFields, AllowedAction, Refusal};
 use crate::page::sagas::Row;
 use crate::page::services::{Services, call};
 use crate::page::text::{Text, cell, words};
@@ -67,7 +67,7 @@ struct SagaPage {
     summary: Text,
     said: Vec<Said>,
     history: Vec<(Moment, Text)>,
-    offers: Vec<Offer>,
+    offers: Vec<AllowedAction>,
     refusals: Vec<Refusal>,
     stray: Option<Trouble>,
     gantt: Option<Gantt>,
@@ -97,7 +97,7 @@ pub async fn act(
     State(services): State<Services>,
     Path(id): Path<String>,
     Host(host): Host,
-    Form(sent): Form<Sent<ActionFields>>,
+    Form(sent): Form<ActionForm<ActionFields>>,
 ) -> Response {
     let answer = match offers::request(&id, &sent) {
         Ok(request) => call(services.admin().act_on_saga(request)).await,

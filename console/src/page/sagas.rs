@@ -43,7 +43,7 @@ const SORTS: [(&str, &str); 6] = [
 /// What an address asks for.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct Asked {
+pub struct SagasQuery {
     /// AIP-160.
     pub filter: String,
     /// Its name.
@@ -56,7 +56,7 @@ pub struct Asked {
     pub trail: String,
 }
 
-impl Asked {
+impl SagasQuery {
     fn link(&self, preset: &str, page_token: &str, trail: &str) -> String {
         let query = [
             ("filter", self.filter.as_str()),
@@ -175,7 +175,7 @@ struct Flaw {
 #[template(path = "sagas.html")]
 struct SagasPage {
     frame: Frame,
-    asked: Asked,
+    asked: SagasQuery,
     chips: Vec<Chip>,
     sorts: Vec<(&'static str, &'static str, bool)>,
     fields: Vec<(String, &'static str)>,
@@ -193,7 +193,7 @@ struct SagasPage {
 }
 
 /// `GET /sagas`.
-pub async fn page(State(services): State<Services>, Query(asked): Query<Asked>, Host(host): Host) -> Response {
+pub async fn page(State(services): State<Services>, Query(asked): Query<SagasQuery>, Host(host): Host) -> Response {
     let frame = Frame::new(&services, Part::Sagas, "Sagas").await.every(REFRESH_MS);
     let search = SearchSagasRequest {
         filter: asked.filter.clone(),
@@ -285,13 +285,13 @@ mod tests {
 
     #[test]
     fn the_way_to_older_pages_leads_back() {
-        let first = Asked { filter: "a".to_owned(), ..Asked::default() };
+        let first = SagasQuery { filter: "a".to_owned(), ..SagasQuery::default() };
         assert_eq!((first.newer(), first.older("")), (String::new(), String::new()));
         assert_eq!(first.older("t1"), "/sagas?filter=a&page_token=t1&trail=-");
-        let second = Asked { page_token: "t1".to_owned(), trail: "-".to_owned(), ..first.clone() };
+        let second = SagasQuery { page_token: "t1".to_owned(), trail: "-".to_owned(), ..first.clone() };
         assert_eq!(second.newer(), "/sagas?filter=a");
         assert_eq!(second.older("t2"), "/sagas?filter=a&page_token=t2&trail=-%2Ct1");
-        let third = Asked { page_token: "t2".to_owned(), trail: "-,t1".to_owned(), ..first };
+        let third = SagasQuery { page_token: "t2".to_owned(), trail: "-,t1".to_owned(), ..first };
         assert_eq!(third.newer(), "/sagas?filter=a&page_token=t1&trail=-");
     }
 }

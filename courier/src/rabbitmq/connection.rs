@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::Mutex as AsyncMutex;
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -48,8 +48,9 @@ impl Broker {
 
     /// A place for one connection, which counts for the health as long as it is held.
     pub(super) fn slot(self: &Arc<Self>, role: &'static str) -> Arc<Slot> {
-        let state = State { connection: None, failures: 0, reason: "not connected yet".to_owned(), stalled: None };
-        let slot = Slot { role, broker: self.clone(), state: Mutex::new(state), connecting: AsyncMutex::default() };
+        let state =
+            ConnectionState { connection: None, failures: 0, reason: "not connected yet".to_owned(), stalled: None };
+        let slot = Slot { role, broker: self.clone(), state: Mutex::new(state), connecting: Semaphore::new(1) };
         let slot = Arc::new(slot);
         tokio::spawn(keep(Arc::downgrade(&slot), self.clone()));
         let mut slots = lock(&self.slots);
@@ -120,12 +121,12 @@ impl Broker {
 pub(super) struct Slot {
     role: &'static str,
     broker: Arc<Broker>,
-    state: Mutex<State>,
-    /// Held by the one who connects.
-    connecting: AsyncMutex<()>,
+    state: Mutex<ConnectionState>,
+    /// One permit, held by the one who connects.
+    connecting: Semaphore,
 }
 
-struct State {
+struct ConnectionState {
     connection: Option<Arc<Connection>>,
     /// Failures in a row; [`Slot::worked`] ends the row.
     failures: u32,
@@ -144,7 +145,7 @@ impl std::fmt::Debug for Slot {
 impl Slot {
     /// The live connection, or a new one, however long that takes; an error only once the bus is closed. Cancel-safe.
     pub(super) async fn connected(&self) -> Result<Arc<Connection>, BusError> {
-        let _one_at_a_time = self.connecting.lock().await;
+        let _one_at_a_time = self.connecting.acquire().await.map_err(|_| BusError::Closed)?;
         loop {
             if self.broker.is_closed() {
                 return Err(BusError::Closed);

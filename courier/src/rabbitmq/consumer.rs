@@ -10,7 +10,7 @@ use crate::topology;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt};
-use lapin::message::Delivery as RawDelivery;
+use lapin::message;
 use lapin::options::{BasicConsumeOptions, BasicQosOptions};
 use lapin::types::FieldTable;
 use lapin::{Channel, Connection};
@@ -115,7 +115,7 @@ impl RabbitConsumer {
     }
 
     /// The next delivery, opening the consumer as often as it takes.
-    async fn next(&mut self) -> Result<RawDelivery, BusError> {
+    async fn next(&mut self) -> Result<message::Delivery, BusError> {
         loop {
             if self.open.is_none()
                 && let Err(error) = self.open().await
@@ -186,7 +186,7 @@ impl RabbitConsumer {
     }
 
     /// Nothing if the body is too large: such a delivery is quarantined here.
-    fn wrap(&self, raw: RawDelivery) -> Option<Delivery> {
+    fn wrap(&self, raw: message::Delivery) -> Option<Delivery> {
         self.held.fetch_add(1, Ordering::Relaxed);
         let settle = RabbitSettle {
             acker: Some(raw.acker),

@@ -5,19 +5,20 @@
 //! ids of all returned messages, and only then reports what is acknowledged and not returned. Several lanes, each with
 //! a channel of its own, keep a message that arrives during a round from waiting for its end.
 
-use super::connection::{Broker, Slot, lock, lost};
+use super::connection::{Broker, Slot, lost};
 use super::declare::{Declarer, message_id};
+use super::destinations::Destinations;
 use super::outgoing::Outgoing;
 use super::waiting::{Round, Waiting, next_round, requests};
 use crate::bus::Destination;
 use futures_util::future::join_all;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::{Channel, Confirmation};
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::pin::pin;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Mutex as AsyncMutex, mpsc};
+use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::DropGuard;
@@ -28,15 +29,8 @@ const LANES: usize = 4;
 /// Requests that wait for a lane; a caller beyond it waits for room until its deadline.
 const MAX_WAITING: usize = 1_024;
 
-/// A queue that went missing is not declared again before its consumers have heard of its end: declared at once, the
-/// broker could take the old consumers for consumers of the new queue and send them messages they never see.
-const DECLARE_AFTER: Duration = Duration::from_secs(1);
-
 /// A round waits no longer for its declarations, which are repeated if they took longer: others have messages in it too.
 const DECLARE_WITHIN: Duration = Duration::from_secs(1);
-
-/// For this long nothing is published to a destination that could not be declared.
-const FAILED_FOR: Duration = Duration::from_secs(2);
 
 /// Hands messages to the publishing connection. Clones share it.
 #[derive(Clone, Debug)]
@@ -55,8 +49,8 @@ impl Publisher {
             broker: broker.clone(),
             declarer,
             deadline,
-            waiting: AsyncMutex::new(waiting),
-            known: Mutex::default(),
+            waiting: Mutex::new(waiting),
+            destinations: Destinations::default(),
         };
         tokio::spawn(Arc::new(lanes).run());
         Self { requests, deadline, _open: Arc::new(broker.close_on_drop()) }
@@ -86,15 +80,14 @@ struct Lanes {
     broker: Arc<Broker>,
     declarer: Arc<Declarer>,
     deadline: Duration,
-    waiting: AsyncMutex<mpsc::Receiver<Waiting>>,
-    /// What was declared on this connection, could not be, or was seen missing since.
-    known: Mutex<BTreeMap<Destination, Known>>,
+    waiting: Mutex<mpsc::Receiver<Waiting>>,
+    destinations: Destinations,
 }
 
 impl Lanes {
     async fn run(self: Arc<Self>) {
         while let Ok(connection) = self.slot.connected().await {
-            lock(&self.known).clear();
+            self.destinations.clear();
             let mut lanes = JoinSet::new();
             for _ in 0..LANES {
                 let (lanes_of_all, connection) = (self.clone(), connection.clone());
@@ -158,7 +151,7 @@ impl Lanes {
                     Fate::Refused => tracing::debug!(message_id = %message.id, "the broker refused a message"),
                     Fate::Returned => {
                         tracing::warn!(message_id = %message.id, "a message found no queue");
-                        self.missing(&message.destination);
+                        self.destinations.missing(&message.destination);
                     }
                 }
             }
@@ -168,42 +161,24 @@ impl Lanes {
         Ok(())
     }
 
-    /// Remembers that a destination has no queue, from the first time it was seen.
-    fn missing(&self, destination: &Destination) {
-        let mut known = lock(&self.known);
-        if !matches!(known.get(destination), Some(Known::MissingSince(_))) {
-            known.insert(destination.clone(), Known::MissingSince(Instant::now()));
-        }
-    }
-
     /// False if the destination cannot be declared, or could not a moment ago: its messages stay unconfirmed, and hold up
     /// no others.
     async fn declare(&self, destination: &Destination) -> bool {
-        match lock(&self.known).get(destination) {
-            Some(Known::Declared) => return true,
-            Some(Known::MissingSince(since)) if since.elapsed() < DECLARE_AFTER => return true,
-            Some(Known::FailedAt(at)) if at.elapsed() < FAILED_FOR => return false,
-            Some(Known::MissingSince(_) | Known::FailedAt(_)) | None => {}
+        if let Some(usable) = self.destinations.usable(destination) {
+            return usable;
         }
         let reason = match timeout(DECLARE_WITHIN, self.declarer.declare(destination)).await {
             Ok(Ok(())) => {
-                lock(&self.known).insert(destination.clone(), Known::Declared);
+                self.destinations.declared(destination);
                 return true;
             }
             Ok(Err(error)) => error.to_string(),
             Err(_) => "declaring takes too long".to_owned(),
         };
         tracing::warn!(reason, ?destination, "could not declare a destination");
-        lock(&self.known).insert(destination.clone(), Known::FailedAt(Instant::now()));
+        self.destinations.failed(destination);
         false
     }
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Known {
-    Declared,
-    MissingSince(Instant),
-    FailedAt(Instant),
 }
 
 async fn publish(channel: &Channel, message: &Outgoing) -> lapin::Result<Confirmation> {

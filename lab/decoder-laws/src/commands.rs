@@ -11,7 +11,7 @@ use prost::Message as _;
 const MAX_TRACEPARENT: usize = 128;
 
 /// A decoder of command messages.
-pub type Decode = fn(Bytes) -> Option<Vec<Item>>;
+pub type DecodeCommands = fn(Bytes) -> Option<Vec<Item>>;
 
 /// The law of [`codec::decode`]; the bytes are a message.
 pub fn check(data: &[u8]) {
@@ -22,7 +22,7 @@ pub fn check(data: &[u8]) {
 ///
 /// # Panics
 /// If `decode` breaks it.
-pub fn holds(decode: Decode, data: &[u8]) {
+pub fn holds(decode: DecodeCommands, data: &[u8]) {
     let body = Bytes::copy_from_slice(data);
     let raw = raw_items(&body);
     let Some(items) = decode(body.clone()) else {
@@ -60,7 +60,7 @@ fn raw_items(body: &Bytes) -> Option<Vec<Bytes>> {
     Raw::decode(body.clone()).ok().map(|raw| raw.items)
 }
 
-fn of_command(decode: Decode, bytes: &Bytes, command: &Command) {
+fn of_command(decode: DecodeCommands, bytes: &Bytes, command: &Command) {
     assert!((1..=MAX_NAME).contains(&command.name.len()) && command.payload.len() <= MAX_PAYLOAD);
     assert!(u32::from(command.key.step) <= MAX_STEP && command.traceparent.len() <= MAX_TRACEPARENT);
     assert!(!command.effect_before_saga || command.key.direction == Direction::Undo);

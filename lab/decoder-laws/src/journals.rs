@@ -6,7 +6,7 @@ use baton_orchestrator::store::row::journal::{decode, decode_entry, encode, jour
 use baton_orchestrator::store::row::{decode_outbox, outbox_values};
 use baton_sql::value::Row;
 use bytes::Bytes;
-use saga_core::event::{Event, Record};
+use saga_core::event::{Event, JournalRecord};
 
 /// Version and time of the entry, the saga's input, then the blob; the blob is also four columns of an outbox row.
 ///
@@ -22,7 +22,7 @@ pub fn check(data: &[u8]) {
         let again = encode(record, &saga_input);
         assert_eq!(decode(&again, &saga_input).as_ref(), Ok(record), "written again it is the same record");
         assert!(
-            !matches!(record, Record::Moved(Event::Wake)) || again.len() <= 8,
+            !matches!(record, JournalRecord::Moved(Event::Wake)) || again.len() <= 8,
             "the commonest record takes next to nothing"
         );
     }

@@ -1,6 +1,6 @@
 //! Reply messages, as the inbox reads them: a bad item spoils only itself, and texts and outputs are bounded.
 
-use baton_orchestrator::workers::inbox::{self, Decoded};
+use baton_orchestrator::workers::inbox::{self, DecodedReplies};
 use baton_proto::baton::participant::v1 as wire;
 use bytes::Bytes;
 use prost::Message as _;
@@ -13,7 +13,7 @@ const MAX_OUTPUT: usize = 16 * 1024;
 const MAX_TEXTS: (usize, usize) = (63, 512);
 
 /// A decoder of reply messages.
-pub type Decode = fn(&Bytes) -> Result<Decoded, &'static str>;
+pub type DecodeReplies = fn(&Bytes) -> Result<DecodedReplies, &'static str>;
 
 /// The law of [`inbox::decode`]; the bytes are a message.
 pub fn check(data: &[u8]) {
@@ -24,7 +24,7 @@ pub fn check(data: &[u8]) {
 ///
 /// # Panics
 /// If `decode` breaks it.
-pub fn holds(decode: Decode, data: &[u8]) {
+pub fn holds(decode: DecodeReplies, data: &[u8]) {
     let body = Bytes::copy_from_slice(data);
     let whole = wire::ReplyBatch::decode(body.clone());
     let Ok((replies, bad)) = decode(&body) else {

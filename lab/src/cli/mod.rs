@@ -39,7 +39,7 @@ pub enum Command {
     /// Try every crash, outcome and duplicate at every step of a saga
     Check(Check),
     /// Run real processes under load, let faults loose on them one after the other, and audit after each
-    Storm(Storm),
+    Storm(StormArgs),
 }
 
 /// Arguments of `baton-lab storm`.
@@ -48,7 +48,7 @@ pub enum Command {
     after_help = "It needs MariaDB, RabbitMQ and Redis installed, and starts private ones. Crash points need a binary built \
 with --features crash-points. A nemesis that never fired fails the run; one that cannot run here is counted as not run."
 )]
-pub struct Storm {
+pub struct StormArgs {
     /// Nemesis to run; may be repeated [default: those of --ci]
     #[arg(long, value_name = "NAME", conflicts_with_all = ["ci", "full", "all"])]
     pub nemesis: Vec<String>,

@@ -1,6 +1,6 @@
 //! `baton-lab storm`: real processes under load and faults, an audit after each, and a report.
 
-use super::Storm as Args;
+use super::StormArgs;
 use crate::report::html;
 use crate::report::model::{Campaign, Figure, NemesisReport, Verdict};
 use crate::storm::nemesis::{Nemesis, SHORT, catalogue, full, named};
@@ -20,7 +20,7 @@ const SECONDS: (u64, u64) = (45, 180);
 ///
 /// # Errors
 /// If a name is unknown, nothing can be started, or anything was found wrong.
-pub async fn run(args: &Args, set: Vec<(String, String)>, printer: Printer) -> Result<(), Failure> {
+pub async fn run(args: &StormArgs, set: Vec<(String, String)>, printer: Printer) -> Result<(), Failure> {
     if args.list {
         return list(printer);
     }
@@ -54,7 +54,7 @@ fn list(printer: Printer) -> Result<(), Failure> {
     Ok(())
 }
 
-fn chosen(args: &Args) -> Result<Vec<Nemesis>, Failure> {
+fn chosen(args: &StormArgs) -> Result<Vec<Nemesis>, Failure> {
     let names: Vec<String> = if args.all {
         catalogue().into_iter().map(|nemesis| nemesis.name).collect()
     } else if args.full {
@@ -72,7 +72,7 @@ fn chosen(args: &Args) -> Result<Vec<Nemesis>, Failure> {
 }
 
 async fn storm(
-    args: &Args,
+    args: &StormArgs,
     nemeses: Vec<Nemesis>,
     set: Vec<(String, String)>,
     printer: Printer,

@@ -3,12 +3,13 @@
 use super::Shared;
 use super::counts::Counts;
 use super::faults::{Faults, Gate};
+use super::flags::ConnectionFlags;
 use super::pump::{Direction, Pump};
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
@@ -17,22 +18,13 @@ use tokio::time::{sleep, timeout};
 /// A server on this machine that does not accept within this is frozen.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 
-/// What the two directions of a connection tell each other.
-#[derive(Debug, Default)]
-pub(super) struct Link {
-    /// Bytes were lost: it cannot go on once the gate opens.
-    pub damaged: AtomicBool,
-    /// The server's next answer is that to a COMMIT, and must not arrive.
-    pub swallow_answer: AtomicBool,
-}
-
 /// How long after the client has given a stranded connection up the server's keep-alive finds out. Real servers are asked
 /// for less patience than their kernel's two hours, or pile such connections up.
 const FOUND_OUT_AFTER: Duration = Duration::from_secs(20);
 
 /// How the forwarding of a connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
+enum ConnectionEnd {
     /// Both sides have closed.
     Orderly,
     /// Both sides are to be reset.
@@ -49,13 +41,13 @@ pub(super) async fn run(shared: Arc<Shared>, mut client: TcpStream, serial: u64)
     };
     // Both ends are servers and clients that batch on their own.
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
-    let link = Link::default();
+    let flags = ConnectionFlags::default();
     let end = {
         let (mut from_client, mut to_client) = client.split();
         let (mut from_server, mut to_server) = server.split();
         let pump = |direction, salt: u64| Pump {
             shared: &shared,
-            link: &link,
+            flags: &flags,
             faults: shared.faults.subscribe(),
             direction,
             dice: StdRng::seed_from_u64(shared.seed ^ serial.rotate_left(17) ^ salt),
@@ -66,19 +58,19 @@ pub(super) async fn run(shared: Arc<Shared>, mut client: TcpStream, serial: u64)
             tokio::try_join!(up.run(&mut from_client, &mut to_server), down.run(&mut from_server, &mut to_client))
         };
         tokio::select! {
-            ended = both => if ended.is_err() { End::Cut } else { End::Orderly },
-            () = asked_to_reset(&shared) => End::Cut,
-            () = beyond_repair(&shared, &link) => End::Cut,
-            () = asked_to_strand(&shared) => End::Stranded,
+            ended = both => if ended.is_err() { ConnectionEnd::Cut } else { ConnectionEnd::Orderly },
+            () = asked_to_reset(&shared) => ConnectionEnd::Cut,
+            () = beyond_repair(&shared, &flags) => ConnectionEnd::Cut,
+            () = asked_to_strand(&shared) => ConnectionEnd::Stranded,
         }
     };
-    if end == End::Stranded {
+    if end == ConnectionEnd::Stranded {
         tokio::select! {
             () = asked_to_reset(&shared) => {}
             () = forsaken(&mut client) => {}
         }
     }
-    if end != End::Orderly {
+    if end != ConnectionEnd::Orderly {
         let _ = (client.set_zero_linger(), server.set_zero_linger());
     }
 }
@@ -116,11 +108,11 @@ async fn forsaken(client: &mut TcpStream) {
 }
 
 /// Completes when bytes were lost and the gate is open again.
-async fn beyond_repair(shared: &Shared, link: &Link) {
+async fn beyond_repair(shared: &Shared, flags: &ConnectionFlags) {
     let mut faults = shared.faults.subscribe();
     let loses = |faults: &Faults| faults.up.gate == Gate::Lose || faults.down.gate == Gate::Lose;
     loop {
-        if link.damaged.load(Ordering::Relaxed) && !loses(&faults.borrow_and_update()) {
+        if flags.damaged.load(Ordering::Relaxed) && !loses(&faults.borrow_and_update()) {
             return;
         }
         if faults.changed().await.is_err() {

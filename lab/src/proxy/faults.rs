@@ -7,9 +7,9 @@ use std::time::Duration;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Faults {
     /// From client to server.
-    pub up: Side,
+    pub up: DirectionFaults,
     /// From server to client.
-    pub down: Side,
+    pub down: DirectionFaults,
     /// New connections are reset.
     pub refuse: bool,
     /// A connection is reset once this many bytes more have passed in one direction.
@@ -22,7 +22,7 @@ pub struct Faults {
 
 /// One direction.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Side {
+pub struct DirectionFaults {
     /// Every byte comes so much later.
     pub latency: Duration,
     /// And up to so much later than that; the order is kept.
@@ -77,30 +77,30 @@ pub enum CommitCut {
 impl Faults {
     /// Both directions alike.
     #[must_use]
-    pub fn both(side: Side) -> Self {
+    pub fn both(side: DirectionFaults) -> Self {
         Self { up: side.clone(), down: side, ..Self::default() }
     }
 
     /// Both directions late, by 50 to 100 % of `most`.
     #[must_use]
     pub fn latency(most: Duration) -> Self {
-        Self::both(Side { latency: most / 2, jitter: most / 2, ..Side::default() })
+        Self::both(DirectionFaults { latency: most / 2, jitter: most / 2, ..DirectionFaults::default() })
     }
 
     /// Both directions limited to so many bytes in a second.
     #[must_use]
     pub fn rate(bytes: NonZeroU64) -> Self {
-        Self::both(Side { rate: Some(bytes), ..Side::default() })
+        Self::both(DirectionFaults { rate: Some(bytes), ..DirectionFaults::default() })
     }
 
     /// Nothing passes, nothing is told: a cable pulled out.
     #[must_use]
     pub fn half_open() -> Self {
-        Self::both(Side::gate(Gate::Hold))
+        Self::both(DirectionFaults::gate(Gate::Hold))
     }
 }
 
-impl Side {
+impl DirectionFaults {
     /// Only the gate.
     #[must_use]
     pub fn gate(gate: Gate) -> Self {

@@ -5,12 +5,13 @@
 //! The idea is Shopify's Toxiproxy; this one lives in the process of whoever uses it, and knows what a COMMIT looks like.
 //!
 //! - [`faults`]: what can be wrong. [`counts`]: what was. `connection`: one connection. `pump`: one direction of it.
-//!   [`commit`]: finds COMMIT in MariaDB's protocol.
+//!   `flags`: what the two directions share. [`commit`]: finds COMMIT in MariaDB's protocol.
 
 pub mod commit;
 mod connection;
 pub mod counts;
 pub mod faults;
+mod flags;
 mod pump;
 
 use counts::Counts;

@@ -2,9 +2,9 @@
 
 use super::Shared;
 use super::commit::CommitSpotter;
-use super::connection::Link;
 use super::counts::Counts;
-use super::faults::{CommitCut, Faults, Gate, Side};
+use super::faults::{CommitCut, DirectionFaults, Faults, Gate};
+use super::flags::ConnectionFlags;
 use rand::RngExt as _;
 use rand::rngs::StdRng;
 use std::sync::atomic::Ordering;
@@ -31,7 +31,7 @@ pub(super) enum Direction {
 
 pub(super) struct Pump<'a> {
     pub shared: &'a Shared,
-    pub link: &'a Link,
+    pub flags: &'a ConnectionFlags,
     pub faults: watch::Receiver<Faults>,
     pub direction: Direction,
     pub dice: StdRng,
@@ -73,7 +73,7 @@ impl Pump<'_> {
             }
             if side.gate == Gate::Lose {
                 Counts::add(&self.shared.counts.lost, length as u64);
-                self.link.damaged.store(true, Ordering::Relaxed);
+                self.flags.damaged.store(true, Ordering::Relaxed);
                 continue;
             }
             self.flip(side, passed, &mut chunk);
@@ -90,7 +90,7 @@ impl Pump<'_> {
         }
     }
 
-    fn lateness(&mut self, side: &Side) -> Duration {
+    fn lateness(&mut self, side: &DirectionFaults) -> Duration {
         if side.latency.is_zero() && side.jitter.is_zero() {
             return Duration::ZERO;
         }
@@ -98,7 +98,7 @@ impl Pump<'_> {
         side.latency + side.jitter.mul_f64(self.dice.random::<f64>())
     }
 
-    fn flip(&mut self, side: &Side, passed: u64, chunk: &mut [u8]) {
+    fn flip(&mut self, side: &DirectionFaults, passed: u64, chunk: &mut [u8]) {
         let Some(flip) = side.flip else { return };
         for (offset, byte) in (passed..flip.first).zip(chunk.iter_mut()) {
             debug_assert!(offset < flip.first);
@@ -112,7 +112,7 @@ impl Pump<'_> {
     /// The client's COMMIT marks the connection, or ends it; the server's answer to a marked one ends it.
     fn around_commit(&mut self, faults: &Faults, spotter: &mut CommitSpotter, chunk: &[u8]) -> Result<(), Cut> {
         if self.direction == Direction::Down {
-            if self.link.swallow_answer.load(Ordering::Relaxed) {
+            if self.flags.swallow_answer.load(Ordering::Relaxed) {
                 Counts::add(&self.shared.counts.cut_at_commit, 1);
                 return Err(Cut);
             }
@@ -130,7 +130,7 @@ impl Pump<'_> {
                 Err(Cut)
             }
             CommitCut::Unanswered => {
-                self.link.swallow_answer.store(true, Ordering::Relaxed);
+                self.flags.swallow_answer.store(true, Ordering::Relaxed);
                 Ok(())
             }
         }
@@ -184,7 +184,7 @@ async fn deliver(
     Ok(())
 }
 
-fn side(faults: &Faults, direction: Direction) -> &Side {
+fn side(faults: &Faults, direction: Direction) -> &DirectionFaults {
     match direction {
         Direction::Up => &faults.up,
         Direction::Down => &faults.down,

@@ -6,10 +6,10 @@ use baton_query::svg::escape;
 use std::fmt::Write as _;
 
 /// A figure of a process.
-type Figure = fn(&Held) -> Option<u64>;
+type HoldingFigure = fn(&Held) -> Option<u64>;
 
 /// What is shown of each process.
-const FIGURES: [(&str, Figure); 4] = [
+const FIGURES: [(&str, HoldingFigure); 4] = [
     ("memory, MiB", |held| Some(held.memory_mib)),
     ("files", |held| Some(held.files)),
     ("threads", |held| Some(held.threads)),

@@ -67,7 +67,7 @@ pub struct NemesisReport {
     /// How often it did what it does.
     pub fired: Vec<Fired>,
     /// How many orders of each kind ended how.
-    pub ends: Vec<End>,
+    pub ends: Vec<EndCount>,
     /// What was checked.
     pub invariants: Vec<Invariant>,
     /// Orders begun.
@@ -109,7 +109,7 @@ pub struct Second {
 
 /// Orders of a kind with an end.
 #[derive(Clone, Debug, Serialize)]
-pub struct End {
+pub struct EndCount {
     /// What the order was like.
     pub kind: OrderKind,
     /// How it ended.

@@ -5,7 +5,7 @@ use baton_courier::bus::CommandBus;
 use baton_order::participant::OrderParticipant;
 use baton_participant_kit::clock::Clock;
 use baton_participant_kit::ledger;
-use baton_participant_kit::metrics::Metrics;
+use baton_participant_kit::metrics::ParticipantMetrics;
 use baton_participant_kit::participant::{Answer, Command, CommandKey, Direction, Participant};
 use baton_participant_kit::reason::STORE_UNAVAILABLE;
 use baton_participant_kit::worker::{Worker, WorkerOptions};
@@ -135,7 +135,7 @@ impl Twist for NoTwist {
 
 async fn run<P: Participant>(participant: P, making: Making) {
     let Making { database, bus, clock, options, .. } = making;
-    let worker = Worker::new(Arc::new(participant), database, bus, clock, Metrics::default(), options);
+    let worker = Worker::new(Arc::new(participant), database, bus, clock, ParticipantMetrics::default(), options);
     // Ends only with the bus, which ends with the process.
     let _ = worker.run(CancellationToken::new()).await;
 }

@@ -6,7 +6,7 @@ use super::stage::Stage;
 use super::workload::Workload;
 use super::world::{Due, World};
 use baton_orchestrator::api::Api;
-use baton_orchestrator::api::begin::Asked;
+use baton_orchestrator::api::begin::ParsedStart;
 use baton_rpc::request_id::RequestId;
 use baton_shop::saga;
 use saga_core::saga::{SagaId, State};
@@ -193,7 +193,7 @@ async fn begin(api: &Api, saga: SagaId, request: Uuid, input: bytes::Bytes) -> A
     else {
         return Answered::Internal("no order saga, or no request id".to_owned());
     };
-    let asked = Asked { saga_type, request, input, traceparent: String::new() };
+    let asked = ParsedStart { saga_type, request, input, traceparent: String::new() };
     match api.begin(saga, asked).await {
         Ok(record) => {
             let ended = match &record.saga.state {

@@ -5,12 +5,12 @@ use super::provider::Payment;
 use super::stage::Stage;
 use super::verdict::Ground;
 use baton_orchestrator::store::Record;
-use baton_order::order::{Order, SELECT as SELECT_ORDER};
+use baton_order::order::{Order, SELECT_ORDER};
 use baton_proto::baton::saga::v1::SagaState;
 use baton_rpc::name::of_saga;
 use baton_shop::saga;
 use baton_sql::value::Row;
-use baton_stock::item::{Item, SELECT as SELECT_ITEM};
+use baton_stock::item::{Item, SELECT_ITEM};
 use baton_verify::evidence::{
     Acknowledged, Evidence, ItemRecord, LedgerPayment, OrderRecord, ReservationRecord, SagaRecord,
 };

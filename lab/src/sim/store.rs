@@ -17,7 +17,7 @@ use baton_participant_kit::participant::{CommandKey, Direction};
 use baton_sql::error::SqlError;
 use baton_sql::faults::{Faults, Point};
 use futures_util::future::BoxFuture;
-use saga_core::event::{Entry, Event, Record as Journaled};
+use saga_core::event::{Entry, Event, JournalRecord};
 use saga_core::saga::{DefinitionId, SagaId};
 use saga_core::time::Micros;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -141,7 +141,7 @@ fn touched(changes: &Changes) -> Vec<CommandKey> {
         super::seen::keys(&baton_courier::bus::Destination::Commands(message.participant.clone()), &message.body)
     });
     let answered = changes.journal.iter().filter_map(|entry| match &entry.record {
-        Journaled::Moved(Event::Reply(reply)) => {
+        JournalRecord::Moved(Event::Reply(reply)) => {
             let direction = match reply.direction {
                 saga_core::saga::Direction::Action => Direction::Action,
                 saga_core::saga::Direction::Undo => Direction::Undo,

@@ -10,7 +10,7 @@ use super::life::Us;
 use super::rng::Rng;
 use super::stage::Stage;
 use super::world::Due;
-use baton_orchestrator::api::begin::Asked;
+use baton_orchestrator::api::begin::ParsedStart;
 use baton_orchestrator::sagas::{Accepted, PayloadError, SagaType};
 use baton_participant_kit::participant::{Answer, Command, Direction};
 use baton_rpc::errors::Violations;
@@ -175,7 +175,7 @@ impl Trips {
             else {
                 return;
             };
-            let asked = Asked { saga_type, request, input: Bytes::new(), traceparent: String::new() };
+            let asked = ParsedStart { saga_type, request, input: Bytes::new(), traceparent: String::new() };
             // What a client hears is checked with the orders; here only a defect counts.
             if let Err(refused) = api.begin(id, asked).await
                 && let Answered::Internal(why) = super::client::refusal(&refused.into())

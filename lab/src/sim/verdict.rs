@@ -15,7 +15,7 @@ use baton_verify::checks::audit;
 use baton_verify::report::Report;
 use futures_util::FutureExt as _;
 use saga_core::definition::Definition;
-use saga_core::event::{Entry, Event, Outcome, Record as Journaled, Verb};
+use saga_core::event::{Entry, Event, JournalRecord, Outcome, Verb};
 use saga_core::replay::replay;
 use saga_core::saga::{Direction as CoreDirection, SagaId, State};
 use std::collections::{BTreeMap, BTreeSet};
@@ -126,7 +126,7 @@ pub fn histories(stage: &Stage, records: &[Record], failures: &mut Vec<Violation
 }
 
 fn unanswered(entry: &Entry, was_answered: impl Fn(CommandKey, Answered, u32) -> bool) -> Option<String> {
-    let Journaled::Moved(Event::Reply(reply)) = &entry.record else { return None };
+    let JournalRecord::Moved(Event::Reply(reply)) = &entry.record else { return None };
     let how = match &reply.outcome {
         Outcome::Succeeded { .. } => Answered::Done,
         // The orchestrator's own word for a command that it could not build.
@@ -170,7 +170,7 @@ pub fn ledgers(stage: &Stage, records: &[Record], failures: &mut Vec<Violation>)
         let Some(saga_type) = registry.pinned(&record.saga.definition) else { continue };
         let journal = stage.store.journal(record.saga.id, 0, 100_000).now_or_never();
         let by_hand = journal.and_then(Result::ok).unwrap_or_default().iter().any(|entry| {
-            matches!(&entry.record, Journaled::Moved(Event::Action(order))
+            matches!(&entry.record, JournalRecord::Moved(Event::Action(order))
                 if matches!(order.verb, Verb::Skip | Verb::ResolveDone | Verb::ResolveUndone))
         });
         if !by_hand {

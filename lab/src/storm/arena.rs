@@ -1,7 +1,7 @@
 //! Where a nemesis acts: the cluster, its time, its dice, and what it leaves for the picture.
 
 use super::cluster::Cluster;
-use super::shop::Shop;
+use super::shop::ShopClient;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use serde::Serialize;
@@ -45,7 +45,7 @@ pub struct Arena {
     /// All processes.
     pub cluster: Arc<Cluster>,
     /// A client, for sandbox faults.
-    pub shop: Shop,
+    pub shop: ShopClient,
     /// The item everybody wants.
     pub hot_item: String,
     /// How long the fault is to last. A nemesis with more to do than fits takes longer.
@@ -61,7 +61,7 @@ impl Arena {
     #[must_use]
     pub fn new(
         cluster: Arc<Cluster>,
-        shop: Shop,
+        shop: ShopClient,
         hot_item: String,
         window: Duration,
         began: Instant,

@@ -1,7 +1,7 @@
 //! The whole installation as real processes: servers, provider, two of each program, a proxy between every two.
 
 use super::links::{Links, Pair};
-use super::node::{Kind, Node, Recipe, command};
+use super::node::{Node, ProcessKind, Recipe, command};
 use super::tmpfs::Tmpfs;
 use anyhow::{Context as _, Result, ensure};
 use baton_sql::database::{Database, DatabaseConfig};
@@ -99,16 +99,16 @@ impl Cluster {
         let provider = Process::spawn(provider_command, &logs, "sandbox-provider")?;
 
         let mut ports = Vec::new();
-        for kind in Kind::ALL {
+        for kind in ProcessKind::ALL {
             for number in 1..=INSTANCES {
                 ports.push((kind, number, (links.promise()?, links.promise()?)));
             }
         }
-        let grpc_of = |wanted: Kind| -> Vec<u16> {
+        let grpc_of = |wanted: ProcessKind| -> Vec<u16> {
             ports.iter().filter(|(kind, ..)| *kind == wanted).map(|(_, _, (grpc, _))| *grpc).collect()
         };
         let mut client_ports = Vec::new();
-        for (number, grpc) in grpc_of(Kind::Orchestrator).into_iter().enumerate() {
+        for (number, grpc) in grpc_of(ProcessKind::Orchestrator).into_iter().enumerate() {
             let to = format!("orchestrator-{}", number + 1);
             let link = links.add(Pair::ClientOrchestrator, "client", &to, &[grpc], options.seed).await?;
             client_ports.push(link);
@@ -137,10 +137,10 @@ impl Cluster {
             nodes.push(Node::launch(*kind, *number, *own_ports, recipe)?);
         }
         let mut schemas = BTreeMap::new();
-        for kind in Kind::ALL {
+        for kind in ProcessKind::ALL {
             schemas.insert(kind.name(), open(&mariadb, &format!("baton_{}", kind.name())).await?);
         }
-        let [sagas, stock] = [Kind::Orchestrator, Kind::Stock].map(|kind| schemas[kind.name()].clone());
+        let [sagas, stock] = [ProcessKind::Orchestrator, ProcessKind::Stock].map(|kind| schemas[kind.name()].clone());
         let cluster = Self {
             dir,
             links,
@@ -163,7 +163,7 @@ impl Cluster {
 
     /// Nodes of one kind.
     #[must_use]
-    pub fn of(&self, kind: Kind) -> Vec<&Node> {
+    pub fn of(&self, kind: ProcessKind) -> Vec<&Node> {
         self.nodes.iter().filter(|node| node.kind == kind).collect()
     }
 
@@ -251,7 +251,7 @@ async fn open(mariadb: &MariaDb, schema: &str) -> Result<Database> {
 
 /// What one node is told about its surroundings.
 struct Wiring<'a> {
-    kind: Kind,
+    kind: ProcessKind,
     name: String,
     ports: (u16, u16),
     mariadb: u16,
@@ -267,9 +267,9 @@ impl Wiring<'_> {
     async fn environment(
         &self,
         links: &mut Links,
-        grpc_of: &impl Fn(Kind) -> Vec<u16>,
+        grpc_of: &impl Fn(ProcessKind) -> Vec<u16>,
     ) -> Result<Vec<(String, String)>> {
-        let is_orchestrator = self.kind == Kind::Orchestrator;
+        let is_orchestrator = self.kind == ProcessKind::Orchestrator;
         let (to_database, to_broker) = if is_orchestrator {
             (Pair::OrchestratorDatabase, Pair::OrchestratorBroker)
         } else {
@@ -294,7 +294,7 @@ impl Wiring<'_> {
             pairs.push(("BATON_STORE__URL".to_owned(), store));
             let hints = links.add(Pair::OrchestratorHints, &self.name, "redis", &[self.redis], self.seed).await?;
             pairs.push(("BATON_COORD__URL".to_owned(), format!("redis://127.0.0.1:{hints}")));
-            for kind in Kind::PARTICIPANTS {
+            for kind in ProcessKind::PARTICIPANTS {
                 let pair = Pair::OrchestratorParticipant;
                 let link = links.add(pair, &self.name, kind.name(), &grpc_of(kind), self.seed).await?;
                 let key = format!("BATON_PARTICIPANTS__{}__ENDPOINT", kind.name().to_uppercase());
@@ -303,7 +303,7 @@ impl Wiring<'_> {
         } else {
             pairs.push((format!("BATON_{section}__STORE__URL"), store));
         }
-        if self.kind == Kind::Payment {
+        if self.kind == ProcessKind::Payment {
             let link = links.add(Pair::PaymentProvider, &self.name, "provider", &[self.provider], self.seed).await?;
             pairs.push(("BATON_PROVIDER__BASE_URL".to_owned(), format!("http://127.0.0.1:{link}")));
         }
@@ -313,7 +313,7 @@ impl Wiring<'_> {
 
 /// Schemas, least-privileged users, and what all processes share.
 fn configure(dir: &Path, mariadb: &MariaDb, secrets: &Secrets, provider: u16) -> Result<PathBuf> {
-    for kind in Kind::ALL {
+    for kind in ProcessKind::ALL {
         let name = format!("baton_{}", kind.name());
         mariadb.create_schema(&name)?;
         mariadb.create_user(&name, &secrets.database, &name, "SELECT, INSERT, UPDATE, DELETE")?;
@@ -334,7 +334,7 @@ async fn migrate(dir: &Path, options: &ClusterOptions, mariadb: &MariaDb, config
     let mut migrating = command(&options.baton, config);
     migrating.args(["migrate", "up"]).current_dir(dir);
     migrating.env("BATON_STORE__URL", mariadb.root_url("baton_orchestrator"));
-    for kind in Kind::PARTICIPANTS {
+    for kind in ProcessKind::PARTICIPANTS {
         let key = format!("BATON_PARTICIPANTS__{}__STORE__URL", kind.name().to_uppercase());
         migrating.env(key, mariadb.root_url(&format!("baton_{}", kind.name())));
     }

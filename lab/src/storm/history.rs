@@ -64,7 +64,7 @@ pub enum Operation {
 /// What a client heard.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "outcome", content = "code")]
-pub enum Outcome {
+pub enum CallOutcome {
     /// It is so.
     Ok,
     /// Refused: nothing was done.
@@ -73,7 +73,7 @@ pub enum Outcome {
     Unknown(String),
 }
 
-impl Outcome {
+impl CallOutcome {
     /// What an error means for a write. UNAVAILABLE may come from a connection that broke after the server had begun.
     #[must_use]
     pub fn of(code: Code) -> Self {
@@ -102,7 +102,7 @@ impl Outcome {
 
 /// One call. Times in milliseconds since the load began.
 #[derive(Clone, Debug, Serialize)]
-pub struct Call {
+pub struct ClientCall {
     /// What.
     pub operation: Operation,
     /// Invoked.
@@ -111,7 +111,7 @@ pub struct Call {
     pub ended_ms: u64,
     /// How.
     #[serde(flatten)]
-    pub outcome: Outcome,
+    pub outcome: CallOutcome,
 }
 
 /// One order as its client knows it.
@@ -133,7 +133,7 @@ pub struct ClientOrder {
     /// When its end was told.
     pub told_ms: Option<u64>,
     /// In order.
-    pub calls: Vec<Call>,
+    pub calls: Vec<ClientCall>,
 }
 
 /// Everything the clients of one run did.
@@ -192,7 +192,7 @@ pub fn findings(orders: &[ClientOrder]) -> Vec<Finding> {
         }
         for call in order.calls.iter().filter(|call| call.operation == Operation::PlaceOther) {
             counted_conflicts += 1;
-            if call.outcome == Outcome::Ok {
+            if call.outcome == CallOutcome::Ok {
                 conflicts.add(format!("order {name}: the same request id with other content was accepted"));
             }
         }
@@ -262,13 +262,18 @@ mod tests {
     #[test]
     fn an_accepted_conflict_is_a_finding() {
         let mut order = order(OrderKind::OtherContent, Some(OrderState::PaymentSuccess));
-        order.calls.push(Call { operation: Operation::PlaceOther, invoked_ms: 1, ended_ms: 2, outcome: Outcome::Ok });
+        order.calls.push(ClientCall {
+            operation: Operation::PlaceOther,
+            invoked_ms: 1,
+            ended_ms: 2,
+            outcome: CallOutcome::Ok,
+        });
         assert!(!findings(&[order])[2].passed());
     }
 
     #[test]
     fn only_refusals_that_are_certain_are_failures() {
-        assert_eq!(Outcome::of(Code::InvalidArgument), Outcome::Fail("InvalidArgument".into()));
-        assert_eq!(Outcome::of(Code::Unavailable), Outcome::Unknown("Unavailable".into()));
+        assert_eq!(CallOutcome::of(Code::InvalidArgument), CallOutcome::Fail("InvalidArgument".into()));
+        assert_eq!(CallOutcome::of(Code::Unavailable), CallOutcome::Unknown("Unavailable".into()));
     }
 }

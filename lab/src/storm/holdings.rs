@@ -7,7 +7,7 @@
 use super::cluster::Cluster;
 use super::load::Load;
 use super::quiesce::{BOUND, rest};
-use super::shop::Shop;
+use super::shop::ShopClient;
 use super::voice::Voice;
 use anyhow::{Context as _, Result};
 use baton_supervisor::Process;
@@ -85,7 +85,7 @@ pub struct Holdings {
 /// If it cannot be asked, or does not come to rest.
 pub async fn baseline(cluster: &Cluster, seed: u64, rate: f64, voice: Voice) -> Result<Holdings> {
     voice.progress("warming up, to see what processes hold before the first nemesis");
-    let shop = Shop::new(&cluster.client_ports, &cluster.provider_url())?;
+    let shop = ShopClient::new(&cluster.client_ports, &cluster.provider_url())?;
     let load = Load::start(&shop, seed, rate).await?;
     sleep(WARM_UP).await;
     load.finish(Instant::now() + BOUND).await;

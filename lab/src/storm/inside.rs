@@ -1,8 +1,8 @@
 //! The audit from inside: every journal, ledger and book of the cluster's databases against every law, at rest.
 
 use super::cluster::Cluster;
-use super::history::{ClientOrder, Operation, Outcome};
-use super::node::Kind;
+use super::history::{CallOutcome, ClientOrder, Operation};
+use super::node::ProcessKind;
 use super::quiesce::queues;
 use anyhow::Result;
 use baton_courier::bus::CommandBus as _;
@@ -22,8 +22,8 @@ use baton_verify::verify::{Extras, verify};
 /// If anything cannot be read.
 pub async fn findings(cluster: &Cluster, orders: &[ClientOrder], http: &reqwest::Client) -> Result<Vec<Finding>> {
     let databases = Databases {
-        orchestrator: Some(cluster.schemas[Kind::Orchestrator.name()].clone()),
-        participants: Kind::PARTICIPANTS
+        orchestrator: Some(cluster.schemas[ProcessKind::Orchestrator.name()].clone()),
+        participants: ProcessKind::PARTICIPANTS
             .iter()
             .map(|kind| (kind.name().to_owned(), cluster.schemas[kind.name()].clone()))
             .collect(),
@@ -60,7 +60,7 @@ fn calls(orders: &[ClientOrder]) -> Vec<written::Call> {
             let last = order.calls.iter().rfind(|other| other.operation == Operation::Place);
             let is_last = last.is_some_and(|last| std::ptr::eq(last, call));
             let outcome = match &call.outcome {
-                Outcome::Ok => written::Outcome::Ok {
+                CallOutcome::Ok => written::Outcome::Ok {
                     saga: order.sagas.iter().next().map(|saga| saga.trim_start_matches("sagas/").to_owned()),
                     state: order
                         .told
@@ -68,8 +68,8 @@ fn calls(orders: &[ClientOrder]) -> Vec<written::Call> {
                         .map(|state| state.as_str_name().trim_start_matches("ORDER_STATE_").to_owned()),
                     version: None,
                 },
-                Outcome::Fail(code) => written::Outcome::Fail { code: code.clone() },
-                Outcome::Unknown(_) => written::Outcome::Unknown,
+                CallOutcome::Fail(code) => written::Outcome::Fail { code: code.clone() },
+                CallOutcome::Unknown(_) => written::Outcome::Unknown,
             };
             written::Call {
                 kind: written::Kind::Place,

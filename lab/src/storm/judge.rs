@@ -7,7 +7,7 @@ use super::inside;
 use super::load::Goods;
 use super::logs::Logs;
 use super::quiesce::Left;
-use super::shop::Shop;
+use super::shop::ShopClient;
 use baton_verify::checks::audit;
 use baton_verify::gather::{Scope, Sources};
 use baton_verify::laws::existence::SAGA_EXISTS;
@@ -20,11 +20,11 @@ const TRIES: u32 = 5;
 
 /// Everything there is to judge by.
 #[derive(Debug)]
-pub struct Case<'a> {
+pub struct JudgeInput<'a> {
     /// The installation, healed.
     pub cluster: &'a Cluster,
     /// A client of it.
-    pub shop: &'a Shop,
+    pub shop: &'a ShopClient,
     /// What was ordered.
     pub goods: &'a Goods,
     /// What clients did and heard.
@@ -46,7 +46,7 @@ pub struct Case<'a> {
 }
 
 /// All findings.
-pub async fn judge(case: &Case<'_>, logs: &mut Logs) -> Vec<Finding> {
+pub async fn judge(case: &JudgeInput<'_>, logs: &mut Logs) -> Vec<Finding> {
     let mut findings = vec![it_fired(case.fired), nobody_died(case), it_rests(case.left), letters(case)];
     findings.extend(history::findings(case.orders));
     match logs.judge(case.cluster, case.garbled) {
@@ -63,7 +63,7 @@ pub async fn judge(case: &Case<'_>, logs: &mut Logs) -> Vec<Finding> {
     findings
 }
 
-async fn books(case: &Case<'_>) -> Vec<Finding> {
+async fn books(case: &JudgeInput<'_>) -> Vec<Finding> {
     let mut last = String::new();
     for turn in 0..TRIES {
         let channel = case.shop.channel(turn as usize);
@@ -102,7 +102,7 @@ fn it_fired(fired: &Result<Vec<Fired>, String>) -> Finding {
     offenders.finding("run", "the nemesis did all that it is for", format!("{times} times"))
 }
 
-fn nobody_died(case: &Case<'_>) -> Finding {
+fn nobody_died(case: &JudgeInput<'_>) -> Finding {
     let mut offenders = Offenders::default();
     case.died.iter().for_each(|who| offenders.add(who.clone()));
     let counted = format!("{} processes", case.cluster.nodes.len());
@@ -125,7 +125,7 @@ fn it_rests(left: &Left) -> Finding {
     offenders.finding("I17", "everything has come to rest: sagas, outbox, queues", counted)
 }
 
-fn letters(case: &Case<'_>) -> Finding {
+fn letters(case: &JudgeInput<'_>) -> Finding {
     let mut offenders = Offenders::default();
     let letters = case.left.letters.saturating_sub(case.letters_before);
     if letters > 0 && !case.may_quarantine {

@@ -1,7 +1,7 @@
 //! The load: mixed orders at a bounded rate, by clients that repeat a call until they are told the end.
 
-use super::history::{Call, ClientOrder, History, Operation, OrderKind, Outcome};
-use super::shop::{PRICE, Placing, Shop};
+use super::history::{CallOutcome, ClientCall, ClientOrder, History, Operation, OrderKind};
+use super::shop::{PRICE, Placing, ShopClient};
 use anyhow::Result;
 use futures_util::future::join_all;
 use rand::rngs::StdRng;
@@ -99,7 +99,7 @@ impl Load {
     ///
     /// # Errors
     /// If the goods are refused.
-    pub async fn start(shop: &Shop, seed: u64, rate: f64) -> Result<Self> {
+    pub async fn start(shop: &ShopClient, seed: u64, rate: f64) -> Result<Self> {
         let run = Uuid::now_v7().simple().to_string();
         let goods = Goods { bystander: format!("imp_{run}"), run };
         for item in goods.items() {
@@ -146,7 +146,7 @@ impl Load {
     }
 }
 
-async fn bystander(shop: &Shop, goods: &Goods) -> Result<String> {
+async fn bystander(shop: &ShopClient, goods: &Goods) -> Result<String> {
     let request_id = Uuid::now_v7().to_string();
     let mut last = None;
     for turn in 0..20 {
@@ -160,7 +160,7 @@ async fn bystander(shop: &Shop, goods: &Goods) -> Result<String> {
 }
 
 struct Generator {
-    shop: Shop,
+    shop: ShopClient,
     goods: Goods,
     history: Arc<History>,
     counters: Arc<Counters>,
@@ -240,7 +240,7 @@ fn draw(dice: &mut StdRng) -> (OrderKind, u32, i64) {
 
 /// One customer with one order.
 struct Client {
-    shop: Shop,
+    shop: ShopClient,
     began: Instant,
     gives_up: watch::Receiver<bool>,
     counters: Arc<Counters>,
@@ -360,11 +360,11 @@ impl Client {
     }
 
     fn note<T>(&mut self, operation: Operation, invoked_ms: u64, answer: &Result<T, Status>) {
-        let outcome = answer.as_ref().map_or_else(|status| Outcome::of(status.code()), |_| Outcome::Ok);
-        if matches!(outcome, Outcome::Unknown(_)) {
+        let outcome = answer.as_ref().map_or_else(|status| CallOutcome::of(status.code()), |_| CallOutcome::Ok);
+        if matches!(outcome, CallOutcome::Unknown(_)) {
             self.counters.troubled.fetch_add(1, Ordering::Relaxed);
         }
-        self.order.calls.push(Call { operation, invoked_ms, ended_ms: millis(self.began), outcome });
+        self.order.calls.push(ClientCall { operation, invoked_ms, ended_ms: millis(self.began), outcome });
     }
 
     async fn wait(&mut self, pause: &mut Duration) {
@@ -379,7 +379,7 @@ impl Client {
 
 /// Whether asking again is no use. Overload is a refusal, but one that passes.
 fn is_final(status: &Status) -> bool {
-    matches!(Outcome::of(status.code()), Outcome::Fail(_)) && status.code() != Code::ResourceExhausted
+    matches!(CallOutcome::of(status.code()), CallOutcome::Fail(_)) && status.code() != Code::ResourceExhausted
 }
 
 fn millis(since: Instant) -> u64 {

@@ -1,9 +1,9 @@
 //! From what clients heard to the figures of a report: throughput, latency, and when it was as before.
 
-use super::history::{self, ClientOrder, Outcome};
+use super::history::{self, CallOutcome, ClientOrder};
 use super::load::ends_by_kind;
 use super::nemesis::Nemesis;
-use crate::report::model::{End, NemesisReport, Second, Verdict, percentile};
+use crate::report::model::{EndCount, NemesisReport, Second, Verdict, percentile};
 use std::time::Duration;
 
 /// Orders that must end in a second to count as healed, of those before the fault.
@@ -41,11 +41,11 @@ pub(super) fn measure(report: &mut NemesisReport, orders: &[ClientOrder]) {
     let calls = || orders.iter().flat_map(|order| &order.calls);
     report.calls = calls().count() as u64;
     let unknown: Vec<u64> =
-        calls().filter(|call| matches!(call.outcome, Outcome::Unknown(_))).map(|call| call.ended_ms).collect();
+        calls().filter(|call| matches!(call.outcome, CallOutcome::Unknown(_))).map(|call| call.ended_ms).collect();
     report.unknown_calls = unknown.len() as u64;
     report.ends = ends_by_kind(orders)
         .into_iter()
-        .map(|((kind, end), count)| End { kind, end: end.trim_start_matches("ORDER_STATE_").to_owned(), count })
+        .map(|((kind, end), count)| EndCount { kind, end: end.trim_start_matches("ORDER_STATE_").to_owned(), count })
         .collect();
     let ends = history::ends(orders);
     let length = usize::try_from(report.rested_ms.max(report.load_to_ms) / 1000 + 1).unwrap_or(0);

@@ -1,7 +1,7 @@
 //! The catalogue: every nemesis by name, and which of them make up a short and a full storm.
 
 use super::links::Pair;
-use super::node::Kind;
+use super::node::ProcessKind;
 use baton_crash_point::Point;
 
 /// A server that is not Baton's.
@@ -110,15 +110,15 @@ impl NetFault {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Act {
     /// SIGKILL, again and again, one instance of a kind at a time.
-    Kill(Kind),
+    Kill(ProcessKind),
     /// SIGSTOP one instance, then SIGCONT.
-    Freeze(Kind),
+    Freeze(ProcessKind),
     /// SIGTERM and start, one process after the other.
     Rolling,
     /// SIGKILL to everything at once, servers too.
     KillAll,
     /// SIGKILL to every instance of a participant; back at the end.
-    Outage(Kind),
+    Outage(ProcessKind),
     /// SIGKILL a server, again and again.
     KillServer(Server),
     /// SIGSTOP a server, then SIGCONT.
@@ -254,11 +254,11 @@ fn describe(act: &Act) -> String {
 #[must_use]
 pub fn catalogue() -> Vec<Nemesis> {
     let mut all = Vec::new();
-    for kind in Kind::ALL {
+    for kind in ProcessKind::ALL {
         all.push(Nemesis::new(format!("kill-{}", kind.name()), Act::Kill(kind)));
         all.push(Nemesis::new(format!("freeze-{}", kind.name()), Act::Freeze(kind)));
     }
-    for kind in Kind::PARTICIPANTS {
+    for kind in ProcessKind::PARTICIPANTS {
         all.push(Nemesis::new(format!("outage-{}", kind.name()), Act::Outage(kind)));
     }
     all.push(Nemesis::new("rolling-restart", Act::Rolling));
@@ -310,14 +310,18 @@ fn points() -> impl Iterator<Item = Point> {
 /// Faults find most while something else recovers.
 fn pairs() -> [(&'static str, Act, Act); 5] {
     [
-        ("kill-orchestrator-while-database-returns", Act::KillServer(Server::Database), Act::Kill(Kind::Orchestrator)),
-        ("kill-stock-while-broker-returns", Act::KillServer(Server::Broker), Act::Kill(Kind::Stock)),
+        (
+            "kill-orchestrator-while-database-returns",
+            Act::KillServer(Server::Database),
+            Act::Kill(ProcessKind::Orchestrator),
+        ),
+        ("kill-stock-while-broker-returns", Act::KillServer(Server::Broker), Act::Kill(ProcessKind::Stock)),
         ("kill-database-while-broker-returns", Act::KillServer(Server::Broker), Act::KillServer(Server::Database)),
-        ("kill-payment-while-provider-fails", Act::ProviderFaults, Act::Kill(Kind::Payment)),
+        ("kill-payment-while-provider-fails", Act::ProviderFaults, Act::Kill(ProcessKind::Payment)),
         (
             "kill-orchestrator-while-commits-are-unanswered",
             Act::Network(NetFault::CommitUnanswered, Pair::OrchestratorDatabase),
-            Act::Kill(Kind::Orchestrator),
+            Act::Kill(ProcessKind::Orchestrator),
         ),
     ]
 }

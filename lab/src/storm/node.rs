@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// What kind of process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
+pub enum ProcessKind {
     /// `baton orchestrator`
     Orchestrator,
     /// `baton participant order`
@@ -21,7 +21,7 @@ pub enum Kind {
     Stock,
 }
 
-impl Kind {
+impl ProcessKind {
     /// Every kind.
     pub const ALL: [Self; 4] = [Self::Orchestrator, Self::Order, Self::Payment, Self::Stock];
     /// The participants.
@@ -65,7 +65,7 @@ pub struct Recipe {
 #[derive(Debug)]
 pub struct Node {
     /// What it is.
-    pub kind: Kind,
+    pub kind: ProcessKind,
     /// `stock-2`.
     pub name: String,
     /// gRPC.
@@ -83,7 +83,7 @@ impl Node {
     ///
     /// # Errors
     /// If it cannot be started.
-    pub fn launch(kind: Kind, number: usize, ports: (u16, u16), recipe: Recipe) -> Result<Self> {
+    pub fn launch(kind: ProcessKind, number: usize, ports: (u16, u16), recipe: Recipe) -> Result<Self> {
         let name = format!("{}-{number}", kind.name());
         let process = Arc::new(spawn(kind, &name, &recipe, None)?);
         let (grpc, admin) = ports;
@@ -167,7 +167,7 @@ impl Node {
     }
 }
 
-fn spawn(kind: Kind, name: &str, recipe: &Recipe, point: Option<(Point, u32)>) -> Result<Process> {
+fn spawn(kind: ProcessKind, name: &str, recipe: &Recipe, point: Option<(Point, u32)>) -> Result<Process> {
     let mut command = command(&recipe.baton, &recipe.config);
     for (key, value) in &recipe.set {
         command.arg("--set").arg(format!("{key}={value}"));

@@ -2,9 +2,9 @@
 
 use super::cluster::Cluster;
 use super::load::Load;
-use super::node::Kind;
+use super::node::ProcessKind;
 use super::quiesce::{BOUND, count, rest};
-use super::shop::Shop;
+use super::shop::ShopClient;
 use super::voice::Voice;
 use crate::report::model::Figure;
 use anyhow::{Result, ensure};
@@ -49,11 +49,11 @@ const OPEN: &str = "SELECT id, version FROM saga WHERE state IN (1, 2) ORDER BY 
 /// # Errors
 /// If the cluster cannot be asked, or does not come to rest.
 pub async fn measure(cluster: &Arc<Cluster>, seed: u64, voice: Voice) -> Result<Vec<Figure>> {
-    let shop = Shop::new(&cluster.client_ports, &cluster.provider_url())?;
+    let shop = ShopClient::new(&cluster.client_ports, &cluster.provider_url())?;
     let load = Load::start(&shop, seed, RATE).await?;
     let measuring = Measuring { cluster, load: &load, voice };
     let mut figures = vec![measuring.orchestrators().await?];
-    for kind in Kind::PARTICIPANTS {
+    for kind in ProcessKind::PARTICIPANTS {
         figures.push(measuring.participants(kind).await?);
     }
     for is_broker in [true, false] {
@@ -76,7 +76,7 @@ impl Measuring<'_> {
     /// From SIGKILL of an orchestrator until each saga that was at work has moved.
     async fn orchestrators(&self) -> Result<Figure> {
         let mut samples = Vec::new();
-        let nodes = self.cluster.of(Kind::Orchestrator);
+        let nodes = self.cluster.of(ProcessKind::Orchestrator);
         for round in 0..ORCHESTRATOR_ROUNDS {
             self.voice.progress(&format!("recovery: orchestrator, round {}", round + 1));
             sleep(CALM).await;
@@ -115,7 +115,7 @@ impl Measuring<'_> {
     }
 
     /// Both instances dead for a while; from the start of one, process and all, until its ledger grows.
-    async fn participants(&self, kind: Kind) -> Result<Figure> {
+    async fn participants(&self, kind: ProcessKind) -> Result<Figure> {
         let mut samples = Vec::new();
         let ledger = format!("SELECT COUNT(*) FROM baton_{}.ledger", kind.name());
         for round in 0..PARTICIPANT_ROUNDS {
@@ -179,7 +179,7 @@ impl Measuring<'_> {
 
     /// Attempts of each command to a participant that is dead for a minute.
     async fn attempts(&self) -> Result<Figure> {
-        let nodes = self.cluster.of(Kind::Stock);
+        let nodes = self.cluster.of(ProcessKind::Stock);
         nodes.iter().try_for_each(|node| node.kill())?;
         let until = Instant::now() + OUTAGE;
         let mut most: BTreeMap<([u8; 16], i64, i64), i64> = BTreeMap::new();

@@ -4,13 +4,13 @@ use super::act::perform;
 use super::arena::{Arena, Fired};
 use super::cluster::{Cluster, ClusterOptions};
 use super::holdings::{self, Holdings};
-use super::judge::{Case, judge, unread};
+use super::judge::{JudgeInput, judge, unread};
 use super::load::Load;
 use super::logs::Logs;
 use super::measure::{blank, measure, seconds};
 use super::nemesis::Nemesis;
 use super::quiesce::{BOUND, depths, rest};
-use super::shop::Shop;
+use super::shop::ShopClient;
 use super::tmpfs::Tmpfs;
 use super::voice::Voice;
 use crate::report::model::{Invariant, NemesisReport, Verdict};
@@ -52,13 +52,13 @@ pub struct Settings {
 pub struct Storm {
     settings: Settings,
     voice: Voice,
-    ground: Option<Ground>,
+    testbed: Option<Testbed>,
     clusters: u32,
 }
 
 /// A cluster with what is remembered of it from one nemesis to the next.
 #[derive(Debug)]
-struct Ground {
+struct Testbed {
     cluster: Arc<Cluster>,
     logs: Logs,
     /// What its processes held before the first nemesis.
@@ -69,7 +69,7 @@ impl Storm {
     /// Nothing runs yet.
     #[must_use]
     pub fn new(settings: Settings, voice: Voice) -> Self {
-        Self { settings, voice, ground: None, clusters: 0 }
+        Self { settings, voice, testbed: None, clusters: 0 }
     }
 
     /// Runs one nemesis. What goes wrong on the way is part of the report.
@@ -86,8 +86,8 @@ impl Storm {
             report.verdict = Verdict::NotRun(why);
             return Ok(report);
         }
-        let mut ground = self.ground_for(nemesis).await?;
-        let ended = self.storm(nemesis, seed, &mut ground, &mut report).await;
+        let mut testbed = self.testbed_for(nemesis).await?;
+        let ended = self.storm(nemesis, seed, &mut testbed, &mut report).await;
         if let Err(error) = ended {
             report.verdict = Verdict::Failed;
             report.invariants.push(Invariant {
@@ -100,7 +100,7 @@ impl Storm {
         }
         // A cluster that something is wrong with would spoil the next nemesis, and its logs are evidence.
         if report.verdict == Verdict::Passed && !nemesis.needs_tmpfs() && !nemesis.forges() {
-            self.ground = Some(ground);
+            self.testbed = Some(testbed);
         }
         self.tell(&report);
         Ok(report)
@@ -111,27 +111,27 @@ impl Storm {
     /// # Errors
     /// If none can be started.
     pub async fn cluster(&mut self) -> Result<Arc<Cluster>> {
-        if let Some(ground) = &self.ground {
-            return Ok(ground.cluster.clone());
+        if let Some(testbed) = &self.testbed {
+            return Ok(testbed.cluster.clone());
         }
-        let ground = self.start(None).await?;
-        let cluster = ground.cluster.clone();
-        self.ground = Some(ground);
+        let testbed = self.start(None).await?;
+        let cluster = testbed.cluster.clone();
+        self.testbed = Some(testbed);
         Ok(cluster)
     }
 
-    async fn ground_for(&mut self, nemesis: &Nemesis) -> Result<Ground> {
+    async fn testbed_for(&mut self, nemesis: &Nemesis) -> Result<Testbed> {
         if nemesis.needs_tmpfs() {
             return self.start(Some(TMPFS_MIB)).await;
         }
-        match self.ground.take() {
+        match self.testbed.take() {
             Some(kept) => Ok(kept),
             None => self.start(None).await,
         }
     }
 
     /// Somebody else on the machine may take a port between our look and the bind, so it is tried again, elsewhere.
-    async fn start(&mut self, database_mib: Option<u32>) -> Result<Ground> {
+    async fn start(&mut self, database_mib: Option<u32>) -> Result<Testbed> {
         let mut tries = 0;
         loop {
             self.clusters += 1;
@@ -147,7 +147,7 @@ impl Storm {
                 Ok(cluster) => {
                     let Settings { seed, rate, .. } = self.settings;
                     let baseline = holdings::baseline(&cluster, seed, rate, self.voice).await?;
-                    return Ok(Ground { cluster: Arc::new(cluster), logs: Logs::default(), baseline });
+                    return Ok(Testbed { cluster: Arc::new(cluster), logs: Logs::default(), baseline });
                 }
                 Err(error) if tries == STARTS => return Err(error),
                 Err(error) => self.voice.say(&format!("a cluster did not start, another is tried: {error:#}")),
@@ -156,13 +156,19 @@ impl Storm {
         }
     }
 
-    async fn storm(&self, nemesis: &Nemesis, seed: u64, ground: &mut Ground, report: &mut NemesisReport) -> Result<()> {
-        let cluster = &ground.cluster;
+    async fn storm(
+        &self,
+        nemesis: &Nemesis,
+        seed: u64,
+        testbed: &mut Testbed,
+        report: &mut NemesisReport,
+    ) -> Result<()> {
+        let cluster = &testbed.cluster;
         let all = Duration::from_secs(self.settings.seconds);
         let lead = all.mul_f64(0.2).min(Duration::from_secs(20));
         let window = all.mul_f64(0.4);
         let (_, letters_before) = depths(cluster).await?;
-        let shop = Shop::new(&cluster.client_ports, &cluster.provider_url())?;
+        let shop = ShopClient::new(&cluster.client_ports, &cluster.provider_url())?;
         let load = Load::start(&shop, seed, self.settings.rate).await?;
         self.watch(&nemesis.name, "calm", &load, lead).await;
 
@@ -195,7 +201,7 @@ impl Storm {
         report.rested_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
 
         self.voice.progress(&format!("{}: auditing {} orders", nemesis.name, orders.len()));
-        let case = Case {
+        let case = JudgeInput {
             cluster,
             shop: &shop,
             goods: &goods,
@@ -208,11 +214,11 @@ impl Storm {
             fired: &fired,
             died: &died,
         };
-        let mut findings = judge(&case, &mut ground.logs).await;
-        match holdings::compare(cluster, &ground.baseline).await {
+        let mut findings = judge(&case, &mut testbed.logs).await;
+        match holdings::compare(cluster, &testbed.baseline).await {
             Ok((held, finding)) => {
                 findings.push(finding);
-                report.holdings = Some((ground.baseline.clone(), held));
+                report.holdings = Some((testbed.baseline.clone(), held));
             }
             Err(error) => findings.push(unread("I20", holdings::PROMISE, &format!("{error:#}"))),
         }

@@ -31,7 +31,7 @@ const CUSTOMER: &str = "storm";
 
 /// Connections to every orchestrator and the provider. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Shop {
+pub struct ShopClient {
     channels: Vec<Channel>,
     provider: String,
     http: reqwest::Client,
@@ -52,7 +52,7 @@ pub struct Placing {
     pub quantity: i64,
 }
 
-impl Shop {
+impl ShopClient {
     /// Connects when it is needed.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use baton_lab::sim::cast::Stand;
 use baton_participant_kit::clock::Clock;
 use baton_participant_kit::codec::{batch_of, key_from_wire};
 use baton_participant_kit::ledger;
-use baton_participant_kit::metrics::Metrics;
+use baton_participant_kit::metrics::ParticipantMetrics;
 use baton_participant_kit::participant::{CommandKey, Direction};
 use baton_participant_kit::worker::{Worker, WorkerOptions};
 use baton_proto::baton::participant::v1 as wire;
@@ -92,7 +92,7 @@ async fn bench() -> Bench {
     let database = Database::open(DatabaseConfig::SqliteMemory).await.expect("a database");
     database.migrate(&ledger::migrations(&stand)).await.expect("a schema");
     let mut registry = Registry::default();
-    let metrics = Metrics::register(&mut registry);
+    let metrics = ParticipantMetrics::register(&mut registry);
     let clock = Clock::from_fn(|| NOW_US);
     let worker =
         Worker::new(Arc::new(stand), database.clone(), Arc::new(bus.clone()), clock, metrics, WorkerOptions::default());

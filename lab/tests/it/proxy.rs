@@ -1,7 +1,7 @@
 //! Every fault of the proxy does what it says, to the bytes and to the counts; without a fault it does nothing.
 
 use baton_lab::proxy::Proxy;
-use baton_lab::proxy::faults::{CommitCut, CommitFault, Faults, Flip, Gate, Side};
+use baton_lab::proxy::faults::{CommitCut, CommitFault, DirectionFaults, Faults, Flip, Gate};
 use std::num::{NonZeroU32, NonZeroU64};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -139,7 +139,8 @@ async fn what_is_held_arrives_when_the_gate_opens() {
 
 #[tokio::test]
 async fn one_direction_can_be_held_alone() {
-    let (echo, proxy, mut client) = pair_with(Faults { down: Side::gate(Gate::Hold), ..Faults::default() }, 1).await;
+    let (echo, proxy, mut client) =
+        pair_with(Faults { down: DirectionFaults::gate(Gate::Hold), ..Faults::default() }, 1).await;
     say(&mut client, b"heard").await;
     echo.hears(b"heard").await;
     within(async {
@@ -155,7 +156,8 @@ async fn one_direction_can_be_held_alone() {
 
 #[tokio::test]
 async fn what_is_lost_never_comes_and_takes_the_connection_with_it() {
-    let (echo, proxy, mut client) = pair_with(Faults { down: Side::gate(Gate::Lose), ..Faults::default() }, 1).await;
+    let (echo, proxy, mut client) =
+        pair_with(Faults { down: DirectionFaults::gate(Gate::Lose), ..Faults::default() }, 1).await;
     say(&mut client, b"confirmed").await;
     echo.hears(b"confirmed").await;
     within(async {
@@ -182,7 +184,7 @@ async fn a_connection_is_cut_after_so_many_bytes() {
 #[tokio::test]
 async fn the_same_seed_flips_the_same_bits_and_only_at_the_start() {
     let flip = Flip { one_in: NonZeroU32::new(4).expect("not zero"), first: 64 };
-    let faults = Faults { up: Side { flip: Some(flip), ..Side::default() }, ..Faults::default() };
+    let faults = Faults { up: DirectionFaults { flip: Some(flip), ..DirectionFaults::default() }, ..Faults::default() };
     let mut heard = Vec::new();
     for seed in [7, 7, 8] {
         let (echo, proxy, mut client) = pair_with(faults.clone(), seed).await;

@@ -3,7 +3,7 @@
 
 use crate::half::position;
 use saga_core::definition::Definition;
-use saga_core::event::{Entry, Event, Outcome, Record};
+use saga_core::event::{Entry, Event, JournalRecord, Outcome};
 use saga_core::machine::timed_out;
 use saga_core::replay::{self, ReplayError};
 use saga_core::saga::{Cause, Saga, State, Wait};
@@ -43,7 +43,7 @@ pub fn of_journal(definition: &Definition, entries: &[Entry]) -> Result<Option<C
     let (mut saga, mut known) = (replay::begin(definition, first)?, None);
     for entry in rest {
         let next = replay::follow(definition, &saga, entry)?;
-        if let Record::Moved(event) = &entry.record {
+        if let JournalRecord::Moved(event) = &entry.record {
             known = last_failure(known.as_ref(), &saga, event, &next);
         }
         saga = next;

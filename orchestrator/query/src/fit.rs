@@ -68,14 +68,14 @@ impl Rule {
 
 /// What keeps a saga from going on, and at which step.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Break {
+pub struct Incompatibility {
     /// The rule.
     pub rule: Rule,
     /// The step of the old version that it is about; empty if none.
     pub step: String,
 }
 
-impl Break {
+impl Incompatibility {
     /// The same for people.
     #[must_use]
     pub fn sentence(&self) -> String {
@@ -104,7 +104,7 @@ impl Break {
 ///
 /// # Errors
 /// The first thing that keeps it from going on, from the first step up.
-pub fn fit(old: &Definition, new: &Definition, standing: Standing) -> Result<(), Break> {
+pub fn fit(old: &Definition, new: &Definition, standing: Standing) -> Result<(), Incompatibility> {
     let reached = match standing.direction {
         Direction::Action => standing.step,
         // It may unwind from any step up to the last that can be undone.
@@ -112,7 +112,7 @@ pub fn fit(old: &Definition, new: &Definition, standing: Standing) -> Result<(),
     };
     for (position, step) in old.steps().iter().enumerate().take(usize::from(reached) + 1) {
         if let Some(rule) = broken(step, new.steps().get(position), new) {
-            return Err(Break { rule, step: step.name.clone() });
+            return Err(Incompatibility { rule, step: step.name.clone() });
         }
     }
     Ok(())

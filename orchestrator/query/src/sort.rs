@@ -54,7 +54,7 @@ impl Default for OrderBy {
 
 /// A saga's place in an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Place {
+pub struct Cursor {
     /// The time it is ordered by, microseconds; 0 where ids alone decide.
     pub at: i64,
     /// Its id.
@@ -113,18 +113,18 @@ impl OrderBy {
 
     /// Where a saga stands in this order; `None` if it has no place in it.
     #[must_use]
-    pub fn place(self, saga: &Saga) -> Option<Place> {
+    pub fn cursor(self, saga: &Saga) -> Option<Cursor> {
         let at = match self.field {
             SortField::CreateTime => Some(0),
             SortField::UpdateTime => Some(saga.updated_at.0),
             SortField::WakeTime => saga.wake_at().map(|at| at.0),
         };
-        at.map(|at| Place { at, id: saga.id })
+        at.map(|at| Cursor { at, id: saga.id })
     }
 
     /// True if `one` comes before `other`.
     #[must_use]
-    pub fn is_before(self, one: Place, other: Place) -> bool {
+    pub fn is_before(self, one: Cursor, other: Cursor) -> bool {
         if self.descending { one > other } else { one < other }
     }
 }

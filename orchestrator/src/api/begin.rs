@@ -19,7 +19,7 @@ pub const MAX_INPUT: usize = 64 * 1024;
 
 /// What a caller asks to be started.
 #[derive(Debug)]
-pub struct Asked {
+pub struct ParsedStart {
     /// The saga's type.
     pub saga_type: Arc<dyn SagaType>,
     /// The caller's request id.
@@ -69,7 +69,7 @@ impl Api {
 
     /// Starts a saga, or finds the one this very request started before. The id is made by the caller so that it can
     /// subscribe first.
-    pub async fn begin(&self, id: SagaId, asked: Asked) -> Result<Arc<Record>, NotBegun> {
+    pub async fn begin(&self, id: SagaId, asked: ParsedStart) -> Result<Arc<Record>, NotBegun> {
         if asked.input.len() > MAX_INPUT {
             return Err(SagaReason::InputTooLarge.status(format!("the input is longer than {MAX_INPUT} bytes")).into());
         }

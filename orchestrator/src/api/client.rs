@@ -1,7 +1,7 @@
 //! Sagas for a service of one's own in the same process: started, found, watched, without the wire of `SagaService`.
 
 use crate::api::Api;
-use crate::api::begin::{Asked, NotBegun, business_start_key, new_saga_id};
+use crate::api::begin::{NotBegun, ParsedStart, business_start_key, new_saga_id};
 use crate::api::follow::Follower;
 use crate::api::reason::{SagaReason, of_store};
 use crate::api::view;
@@ -64,7 +64,7 @@ impl SagaClient {
         let id = new_saga_id();
         // Subscribed before it is started: what happens in between is heard.
         let follower = wait_until.map(|deadline| (Follower::new(api, id, 1, Interest::Rest), deadline));
-        let mut record = api.begin(id, Asked { saga_type, request, input, traceparent }).await?;
+        let mut record = api.begin(id, ParsedStart { saga_type, request, input, traceparent }).await?;
         if let Some((mut follower, deadline)) = follower {
             if record.saga.id != id {
                 // A repeated request: follow the saga that the first one started.

@@ -22,12 +22,12 @@ pub mod reason;
 pub mod sagas;
 pub mod view;
 
-use crate::api::admin::overview::Memo;
+use crate::api::admin::overview::memo::Memo;
 use crate::engine::handle::EngineHandle;
 use crate::notify::Notifier;
 use crate::operations::Operations;
+use crate::redact::Redactor;
 use crate::sagas::Registry;
-use crate::shown::Redactor;
 use crate::store::SagaStore;
 use crate::store::query::SagaQuery;
 use crate::workers::probe::Probe;

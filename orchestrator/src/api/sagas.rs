@@ -1,7 +1,7 @@
 //! `baton.saga.v1.SagaService`: start, look, watch.
 
 use crate::api::Api;
-use crate::api::begin::{Asked, new_saga_id};
+use crate::api::begin::{ParsedStart, new_saga_id};
 use crate::api::follow::Follower;
 use crate::api::reason::{SagaReason, of_store};
 use crate::api::view;
@@ -16,7 +16,7 @@ use baton_rpc::page;
 use baton_rpc::reason::Reason;
 use baton_rpc::request_id::RequestId;
 use futures_util::stream::BoxStream;
-use saga_core::event::{Entry, Record as Recorded};
+use saga_core::event::{Entry, JournalRecord};
 use saga_core::machine;
 use saga_core::saga::{Saga, SagaId};
 use saga_core::transition::Applied;
@@ -42,7 +42,7 @@ impl SagaService for Api {
         let saga_type = self.registry.newest(&request.definition).cloned().ok_or_else(|| {
             SagaReason::DefinitionUnknown.status("definition: no saga of this name is registered in this build")
         })?;
-        let asked = Asked { saga_type, request: request_id, input: request.input, traceparent };
+        let asked = ParsedStart { saga_type, request: request_id, input: request.input, traceparent };
         let record = self.begin(new_saga_id(), asked).await.map_err(Status::from)?;
         Ok(Response::new(wire::StartSagaResponse { saga: Some(view::saga(&self.registry, &record)) }))
     }
@@ -198,17 +198,17 @@ impl Timeline {
 
 fn step(registry: &Registry, before: Option<&Saga>, entry: &Entry) -> Option<Saga> {
     match (&entry.record, before) {
-        (Recorded::Started { definition, input }, None) => {
+        (JournalRecord::Started { definition, input }, None) => {
             let definition = registry.pinned(definition)?.definition();
             Some(machine::start(definition, entry.saga, input.clone(), entry.at).saga)
         }
-        (Recorded::Moved(event), Some(saga)) => {
+        (JournalRecord::Moved(event), Some(saga)) => {
             let definition = registry.pinned(&saga.definition)?.definition();
             match machine::apply(definition, saga, event, entry.at) {
                 Applied::Moved(transition) => Some(transition.saga),
                 Applied::Ignored(_) | Applied::Refused(_) => None,
             }
         }
-        (Recorded::Started { .. }, Some(_)) | (Recorded::Moved(_), None) => None,
+        (JournalRecord::Started { .. }, Some(_)) | (JournalRecord::Moved(_), None) => None,
     }
 }

@@ -7,7 +7,7 @@ use crate::trace::trace_id;
 use baton_proto::baton::saga::v1 as wire;
 use baton_query::filter::StateKind;
 use baton_query::half::position;
-use saga_core::event::{Entry, Event, Outcome};
+use saga_core::event::{Entry, Event, JournalRecord, Outcome};
 use saga_core::saga::{Direction, Saga, SagaId, State, StepIndex};
 use saga_core::time::Micros;
 use uuid::Uuid;
@@ -145,16 +145,16 @@ struct Told {
 }
 
 impl Told {
-    fn of(record: &saga_core::event::Record) -> Self {
+    fn of(record: &JournalRecord) -> Self {
         let plain = |event| Self { event, at: None, reason: String::new(), message: String::new() };
         match record {
-            saga_core::event::Record::Started { .. } => plain("started"),
-            saga_core::event::Record::Moved(Event::Wake) => plain("wake"),
-            saga_core::event::Record::Moved(Event::Action(action)) => {
+            JournalRecord::Started { .. } => plain("started"),
+            JournalRecord::Moved(Event::Wake) => plain("wake"),
+            JournalRecord::Moved(Event::Action(action)) => {
                 let event = action.verb.as_str();
                 Self { reason: action.reason.clone(), message: format!("by {}", action.actor), ..plain(event) }
             }
-            saga_core::event::Record::Moved(Event::Reply(reply)) => {
+            JournalRecord::Moved(Event::Reply(reply)) => {
                 let (event, reason, message) = match &reply.outcome {
                     Outcome::Succeeded { .. } => ("succeeded", String::new(), String::new()),
                     Outcome::Rejected { reason, message } => ("rejected", reason.clone(), message.clone()),

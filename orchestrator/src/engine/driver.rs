@@ -1,7 +1,7 @@
 //! The loop: take what waits, settle it together, send, answer, acknowledge.
 
-use crate::engine::attempt::{Committer, Settled};
-use crate::engine::input::{ActionOutcome, Input, InputOutcome, Job, NotSettled, StartOutcome, Verdict};
+use crate::engine::committer::{BatchOutcome, Committer};
+use crate::engine::input::{ActionOutcome, Input, InputOutcome, NotSettled, QueueEntry, StartOutcome, Verdict};
 use crate::engine::sender::Sender;
 use crate::notify::Notifier;
 use baton_courier::bus::Delivery;
@@ -20,13 +20,13 @@ const STORE_PAUSE_MS: std::ops::Range<u64> = 50..150;
 
 /// The engine. One per process: smaller batches side by side cost more than one large one.
 pub struct Engine {
-    jobs: mpsc::Receiver<Job>,
+    queue: mpsc::Receiver<QueueEntry>,
     committer: Committer,
     sender: Arc<Sender>,
     notifier: Arc<Notifier>,
     max_batch: usize,
     closing: CancellationToken,
-    held: Vec<Job>,
+    held: Vec<QueueEntry>,
     acks: TaskTracker,
 }
 
@@ -35,7 +35,7 @@ impl Engine {
     /// is cancelled it takes nothing new, finishes what waits, and ends, whoever still holds a handle.
     #[must_use]
     pub fn new(
-        jobs: mpsc::Receiver<Job>,
+        queue: mpsc::Receiver<QueueEntry>,
         committer: Committer,
         sender: Arc<Sender>,
         notifier: Arc<Notifier>,
@@ -43,14 +43,14 @@ impl Engine {
         closing: CancellationToken,
     ) -> Self {
         let (held, acks) = (Vec::new(), TaskTracker::new());
-        Self { jobs, committer, sender, notifier, max_batch: max_batch.max(1), closing, held, acks }
+        Self { queue, committer, sender, notifier, max_batch: max_batch.max(1), closing, held, acks }
     }
 
     /// Runs until it is closed and its queue is empty, then settles its acknowledgements.
     pub async fn run(mut self) {
         while self.run_once().await {}
-        for job in std::mem::take(&mut self.held) {
-            if let Job::Delivery(_, delivery) = job {
+        for entry in std::mem::take(&mut self.held) {
+            if let QueueEntry::Delivery(_, delivery) = entry {
                 self.acks.spawn(delivery.release());
             }
         }
@@ -60,12 +60,12 @@ impl Engine {
 
     /// One batch. Returns false when nothing will ever come again, or the store is away while closing.
     pub async fn run_once(&mut self) -> bool {
-        let Some(jobs) = self.gather().await else {
+        let Some(entries) = self.gather().await else {
             return false;
         };
-        let inputs: Vec<Input> = jobs.iter().flat_map(inputs_of).collect();
+        let inputs: Vec<Input> = entries.iter().flat_map(inputs_of).collect();
         #[cfg(feature = "planted-bugs")]
-        let jobs = crate::engine::planted::ack_before_commit(&self.committer, jobs).await;
+        let entries = crate::engine::planted::ack_before_commit(self.committer.planted.as_ref(), entries).await;
         let confirmed = self.sender.take_confirmed(MAX_CONFIRMED);
         if inputs.is_empty() && confirmed.is_empty() {
             return true;
@@ -76,42 +76,42 @@ impl Engine {
             self.sender.put_back(confirmed);
         }
         let store_away = settled.store_away;
-        self.publish_and_answer(jobs, settled);
+        self.publish_and_answer(entries, settled);
         !store_away || self.wait_for_store().await
     }
 
     /// Everything that waits, up to the bound, without lingering: under load batches form by themselves.
-    async fn gather(&mut self) -> Option<Vec<Job>> {
-        let mut jobs = std::mem::take(&mut self.held);
-        let mut weight: usize = jobs.iter().map(Job::weight).sum();
-        if jobs.is_empty() {
-            let open = !self.jobs.is_closed();
+    async fn gather(&mut self) -> Option<Vec<QueueEntry>> {
+        let mut entries = std::mem::take(&mut self.held);
+        let mut weight: usize = entries.iter().map(QueueEntry::weight).sum();
+        if entries.is_empty() {
+            let open = !self.queue.is_closed();
             tokio::select! {
                 // In this order, so that a run can be repeated, and so that closing is never starved by work.
                 biased;
                 () = self.closing.cancelled(), if open => {
-                    self.jobs.close();
-                    return Some(jobs);
+                    self.queue.close();
+                    return Some(entries);
                 }
-                job = self.jobs.recv() => {
-                    let job = job?;
-                    weight += job.weight();
-                    jobs.push(job);
+                entry = self.queue.recv() => {
+                    let entry = entry?;
+                    weight += entry.weight();
+                    entries.push(entry);
                 }
-                () = self.sender.idle_with_confirmed() => return Some(jobs),
+                () = self.sender.idle_with_confirmed() => return Some(entries),
             }
         }
         while weight < self.max_batch {
-            let Ok(job) = self.jobs.try_recv() else { break };
-            weight += job.weight();
-            jobs.push(job);
+            let Ok(entry) = self.queue.try_recv() else { break };
+            weight += entry.weight();
+            entries.push(entry);
         }
-        Some(jobs)
+        Some(entries)
     }
 
     /// What follows a commit, in the order that matters: messages first, then callers, then acknowledgements. Replies that
     /// the store was away for are held, since giving them back would count against their delivery limit.
-    fn publish_and_answer(&mut self, jobs: Vec<Job>, settled: Settled) {
+    fn publish_and_answer(&mut self, entries: Vec<QueueEntry>, settled: BatchOutcome) {
         #[cfg(feature = "planted-bugs")]
         if matches!(self.committer.planted, Some(crate::engine::planted::Planted::DropUnconfirmed)) {
             crate::engine::planted::drop_unconfirmed(&self.sender, settled.outbox.iter().map(|message| message.id));
@@ -119,21 +119,21 @@ impl Engine {
         self.sender.send(settled.outbox);
         let mut verdicts = settled.verdicts.into_iter();
         let mut finished: Vec<(Delivery, Settling)> = Vec::new();
-        for job in jobs {
-            let own: Vec<Verdict> = verdicts.by_ref().take(job.weight()).collect();
+        for entry in entries {
+            let own: Vec<Verdict> = verdicts.by_ref().take(entry.weight()).collect();
             let settling = Settling::of(&own);
             if settling == Settling::Quarantine {
                 own.iter().for_each(tell_of_quarantine);
             }
             self.notifier.settled(&own);
-            match job {
-                Job::Start(_, answer, _place) => tell(answer, own, start_outcome),
-                Job::Act(_, answer, _place) => tell(answer, own, action_outcome),
-                Job::Delivery(replies, delivery) if settling == Settling::Hold => {
-                    self.held.push(Job::Delivery(replies, delivery));
+            match entry {
+                QueueEntry::Start(_, answer, _place) => tell(answer, own, start_outcome),
+                QueueEntry::Act(_, answer, _place) => tell(answer, own, action_outcome),
+                QueueEntry::Delivery(replies, delivery) if settling == Settling::Hold => {
+                    self.held.push(QueueEntry::Delivery(replies, delivery));
                 }
-                Job::Delivery(_, delivery) => finished.push((delivery, settling)),
-                Job::Many(_, done) => {
+                QueueEntry::Delivery(_, delivery) => finished.push((delivery, settling)),
+                QueueEntry::Many(_, done) => {
                     let moved = own.iter().filter(|verdict| verdict.as_ref().is_ok_and(InputOutcome::moved)).count();
                     let _ = done.send(moved);
                 }
@@ -169,17 +169,17 @@ impl Engine {
                 return false;
             }
             while self.held.len() < self.max_batch {
-                match self.jobs.try_recv() {
-                    Ok(Job::Start(_, answer, _place)) => {
+                match self.queue.try_recv() {
+                    Ok(QueueEntry::Start(_, answer, _place)) => {
                         let _ = answer.send(Err(NotSettled::Unavailable("the store is away".to_owned())));
                     }
-                    Ok(Job::Act(_, answer, _place)) => {
+                    Ok(QueueEntry::Act(_, answer, _place)) => {
                         let _ = answer.send(Err(NotSettled::Unavailable("the store is away".to_owned())));
                     }
-                    Ok(Job::Many(_, done)) => {
+                    Ok(QueueEntry::Many(_, done)) => {
                         let _ = done.send(0);
                     }
-                    Ok(job @ Job::Delivery(..)) => self.held.push(job),
+                    Ok(entry @ QueueEntry::Delivery(..)) => self.held.push(entry),
                     Err(mpsc::error::TryRecvError::Empty) => break,
                     Err(mpsc::error::TryRecvError::Disconnected) => return false,
                 }
@@ -255,11 +255,13 @@ impl std::fmt::Debug for Engine {
     }
 }
 
-fn inputs_of(job: &Job) -> Vec<Input> {
-    match job {
-        Job::Start(start, ..) => vec![Input::Start(start.clone())],
-        Job::Act(act, ..) => vec![Input::Action(act.clone())],
-        Job::Delivery(replies, _) => replies.iter().map(|(saga, reply)| Input::Reply(*saga, reply.clone())).collect(),
-        Job::Many(inputs, _) => inputs.clone(),
+fn inputs_of(entry: &QueueEntry) -> Vec<Input> {
+    match entry {
+        QueueEntry::Start(start, ..) => vec![Input::Start(start.clone())],
+        QueueEntry::Act(act, ..) => vec![Input::Action(act.clone())],
+        QueueEntry::Delivery(replies, _) => {
+            replies.iter().map(|(saga, reply)| Input::Reply(*saga, reply.clone())).collect()
+        }
+        QueueEntry::Many(inputs, _) => inputs.clone(),
     }
 }

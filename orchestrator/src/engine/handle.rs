@@ -1,6 +1,6 @@
 //! The bounded queue in front of the engine: who may put what in, and who is turned away.
 
-use crate::engine::input::{Act, ActionOutcome, Input, Job, NotSettled, Start, StartOutcome};
+use crate::engine::input::{Act, ActionOutcome, Input, NotSettled, QueueEntry, Start, StartOutcome};
 use crate::engine::under_way::UnderWay;
 use baton_courier::bus::Delivery;
 use saga_core::event::Reply;
@@ -20,10 +20,10 @@ pub enum Rejected {
     Stopping,
 }
 
-/// Puts jobs into the engine's queue. Cheap to clone.
+/// Puts entries into the engine's queue. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct EngineHandle {
-    jobs: mpsc::Sender<Job>,
+    queue: mpsc::Sender<QueueEntry>,
     starts: Arc<Semaphore>,
     max_starts: usize,
     under_way: Arc<UnderWay>,
@@ -31,13 +31,13 @@ pub struct EngineHandle {
 }
 
 impl EngineHandle {
-    /// A queue of at most `jobs` jobs, in which at most `starts` starts and actions may wait at once, and no start that
+    /// A queue of at most `entries` entries, in which at most `starts` starts and actions may wait at once, and no start that
     /// would bring more sagas under way than may be.
     #[must_use]
-    pub fn new(jobs: usize, starts: usize, under_way: Arc<UnderWay>) -> (Self, mpsc::Receiver<Job>) {
-        let (sender, receiver) = mpsc::channel(jobs);
+    pub fn new(entries: usize, starts: usize, under_way: Arc<UnderWay>) -> (Self, mpsc::Receiver<QueueEntry>) {
+        let (sender, receiver) = mpsc::channel(entries);
         let handle = Self {
-            jobs: sender,
+            queue: sender,
             starts: Arc::new(Semaphore::new(starts)),
             max_starts: starts,
             under_way,
@@ -56,35 +56,35 @@ impl EngineHandle {
     /// Starts a saga and waits until it is committed or refused. Dropping the future does not take the start back.
     pub async fn start(&self, start: Start) -> Result<Result<StartOutcome, NotSettled>, Rejected> {
         self.room()?;
-        self.one(|answer, place| Job::Start(Arc::new(start), answer, place)).await
+        self.one(|answer, place| QueueEntry::Start(Arc::new(start), answer, place)).await
     }
 
     /// Hands an operator's action to the machine and waits for what it comes to.
     pub async fn action(&self, act: Act) -> Result<Result<ActionOutcome, NotSettled>, Rejected> {
-        self.one(|answer, place| Job::Act(act, answer, place)).await
+        self.one(|answer, place| QueueEntry::Act(act, answer, place)).await
     }
 
     async fn one<O>(
         &self,
-        job: impl FnOnce(oneshot::Sender<Result<O, NotSettled>>, OwnedSemaphorePermit) -> Job,
+        entry: impl FnOnce(oneshot::Sender<Result<O, NotSettled>>, OwnedSemaphorePermit) -> QueueEntry,
     ) -> Result<Result<O, NotSettled>, Rejected> {
         if self.stopping.load(Ordering::Acquire) {
             return Err(Rejected::Stopping);
         }
-        // The place is given back when the engine has settled the job, not when the caller goes away.
+        // The place is given back when the engine has settled the entry, not when the caller goes away.
         let Ok(place) = self.starts.clone().try_acquire_owned() else {
             return Err(Rejected::Overloaded);
         };
         let (answer, outcome) = oneshot::channel();
-        self.jobs.send(job(answer, place)).await.map_err(|_| Rejected::Stopping)?;
-        // The engine answers every job it takes; only a process that goes down does not, and then the outcome is open.
+        self.queue.send(entry(answer, place)).await.map_err(|_| Rejected::Stopping)?;
+        // The engine answers every entry it takes; only a process that goes down does not, and then the outcome is open.
         Ok(outcome.await.unwrap_or_else(|_| Err(NotSettled::InDoubt("the orchestrator stopped".to_owned()))))
     }
 
     /// Queues the replies of one delivery; waits for room.
     pub async fn delivery(&self, replies: Vec<(SagaId, Reply)>, delivery: Delivery) {
-        if let Err(mpsc::error::SendError(Job::Delivery(_, delivery))) =
-            self.jobs.send(Job::Delivery(replies, delivery)).await
+        if let Err(mpsc::error::SendError(QueueEntry::Delivery(_, delivery))) =
+            self.queue.send(QueueEntry::Delivery(replies, delivery)).await
         {
             delivery.release().await;
         }
@@ -93,7 +93,7 @@ impl EngineHandle {
     /// Queues inputs and waits until they are settled, one way or the other. Returns how many moved a saga.
     pub async fn many(&self, inputs: Vec<Input>) -> usize {
         let (done, settled) = oneshot::channel();
-        if self.jobs.send(Job::Many(inputs, done)).await.is_err() {
+        if self.queue.send(QueueEntry::Many(inputs, done)).await.is_err() {
             return 0;
         }
         settled.await.unwrap_or(0)
@@ -102,7 +102,7 @@ impl EngineHandle {
     /// Why what can wait should wait, so that fresh requests find room: in this many words, or `None`.
     #[must_use]
     pub fn crowded(&self) -> Option<&'static str> {
-        (self.waiting() > self.jobs.max_capacity() / 2 || self.starts.available_permits() < self.max_starts / 2)
+        (self.waiting() > self.queue.max_capacity() / 2 || self.starts.available_permits() < self.max_starts / 2)
             .then_some("the engine's queue is half full: fresh requests go first")
     }
 
@@ -121,6 +121,6 @@ impl EngineHandle {
     /// Starts that wait for their commit.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        self.jobs.max_capacity() - self.jobs.capacity()
+        self.queue.max_capacity() - self.queue.capacity()
     }
 }

@@ -188,7 +188,7 @@ pub enum NotSettled {
 
 /// What waits in the engine's queue.
 #[derive(Debug)]
-pub enum Job {
+pub enum QueueEntry {
     /// A start whose caller waits, with its place among those that may wait.
     Start(Arc<Start>, oneshot::Sender<Result<StartOutcome, NotSettled>>, OwnedSemaphorePermit),
     /// An action whose operator waits, with its place among those that may wait.
@@ -199,7 +199,7 @@ pub enum Job {
     Many(Vec<Input>, oneshot::Sender<usize>),
 }
 
-impl Job {
+impl QueueEntry {
     /// How many inputs it brings.
     #[must_use]
     pub fn weight(&self) -> usize {

@@ -13,7 +13,7 @@ use crate::sagas::{Registry, SagaType};
 use crate::store::{Changes, Holder, Loaded, Record, StartKey};
 use baton_query::failure::last_failure;
 use saga_core::definition::Definition;
-use saga_core::event::{Event, Outcome, Record as Journaled, Reply};
+use saga_core::event::{Event, JournalRecord, Outcome, Reply};
 use saga_core::machine;
 use saga_core::saga::{Cause, Direction, Saga, SagaId};
 use saga_core::time::Micros;
@@ -278,8 +278,8 @@ impl Planner<'_> {
     }
 
     /// What is kept of the failure that the saga is getting over, once `record` has made `after` of it.
-    fn last_failure(&self, record: &Journaled, after: &Saga) -> Option<Cause> {
-        let (Journaled::Moved(event), Some(Working { now, .. })) = (record, self.working.get(&after.id)) else {
+    fn last_failure(&self, record: &JournalRecord, after: &Saga) -> Option<Cause> {
+        let (JournalRecord::Moved(event), Some(Working { now, .. })) = (record, self.working.get(&after.id)) else {
             return None;
         };
         last_failure(now.last_failure.as_ref(), &now.saga, event, after)

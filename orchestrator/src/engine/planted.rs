@@ -1,7 +1,6 @@
 //! Defects put in on purpose, so that the tests can show that they would catch them. Compiled in for tests only.
 
-use crate::engine::attempt::Committer;
-use crate::engine::input::Job;
+use crate::engine::input::QueueEntry;
 use crate::engine::plan::Apply;
 use crate::engine::sender::Sender;
 use baton_courier::bus::Delivery;
@@ -34,19 +33,19 @@ impl fmt::Debug for Planted {
 }
 
 /// [`Planted::AckBeforeCommit`]: acknowledges every delivery of the batch and puts a stand-in in its place.
-pub(crate) async fn ack_before_commit(committer: &Committer, jobs: Vec<Job>) -> Vec<Job> {
-    if !matches!(committer.planted, Some(Planted::AckBeforeCommit)) {
-        return jobs;
+pub(crate) async fn ack_before_commit(planted: Option<&Planted>, entries: Vec<QueueEntry>) -> Vec<QueueEntry> {
+    if !matches!(planted, Some(Planted::AckBeforeCommit)) {
+        return entries;
     }
-    let mut kept = Vec::with_capacity(jobs.len());
-    for job in jobs {
-        kept.push(match job {
-            Job::Delivery(replies, delivery) => {
-                let stand_in = Delivery::new(delivery.body.clone(), None, false, Box::new(Settled));
+    let mut kept = Vec::with_capacity(entries.len());
+    for entry in entries {
+        kept.push(match entry {
+            QueueEntry::Delivery(replies, delivery) => {
+                let stand_in = Delivery::new(delivery.body.clone(), None, false, Box::new(AlreadySettled));
                 delivery.ack().await;
-                Job::Delivery(replies, stand_in)
+                QueueEntry::Delivery(replies, stand_in)
             }
-            job @ (Job::Start(..) | Job::Act(..) | Job::Many(..)) => job,
+            entry @ (QueueEntry::Start(..) | QueueEntry::Act(..) | QueueEntry::Many(..)) => entry,
         });
     }
     kept
@@ -54,10 +53,10 @@ pub(crate) async fn ack_before_commit(committer: &Committer, jobs: Vec<Job>) -> 
 
 /// A delivery that was settled before.
 #[derive(Debug)]
-struct Settled;
+struct AlreadySettled;
 
 #[async_trait::async_trait]
-impl baton_courier::bus::Settle for Settled {
+impl baton_courier::bus::Settle for AlreadySettled {
     async fn ack(self: Box<Self>) {}
     async fn dead_letter(self: Box<Self>, _body: bytes::Bytes, _reason: &str) {}
     async fn release(self: Box<Self>) {}

@@ -26,13 +26,13 @@ const DELETE_AFTER: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub struct Sender {
     bus: Arc<dyn CommandBus>,
-    state: Mutex<State>,
+    state: Mutex<SenderState>,
     confirmed: Notify,
     tasks: TaskTracker,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct SenderState {
     slots: BTreeMap<String, Arc<Semaphore>>,
     in_flight: BTreeSet<Uuid>,
     confirmed: Vec<Uuid>,
@@ -146,13 +146,13 @@ impl Sender {
         self.state().in_flight.len()
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, SenderState> {
         // The state is a set and a list: a panic elsewhere cannot leave them half-changed.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl SenderState {
     fn keep_confirmed(&mut self, ids: impl IntoIterator<Item = Uuid>) {
         self.confirmed.extend(ids);
         if !self.confirmed.is_empty() && self.confirmed_since.is_none() {

@@ -24,7 +24,7 @@ pub mod letters;
 pub mod memory;
 pub mod sql;
 
-use crate::held::{Held, Known};
+use crate::held::{Held, HoldCache};
 use crate::store::StoreError;
 use audit::{AuditLog, NewAudit};
 use gauges::Gauges;
@@ -51,7 +51,7 @@ pub trait OpsStore:
 #[derive(Clone, Debug)]
 pub struct Operations {
     store: Arc<dyn OpsStore>,
-    known: Arc<Known>,
+    known: Arc<HoldCache>,
 }
 
 impl Operations {
@@ -69,7 +69,7 @@ impl Operations {
 
     /// The holds that this process knows of; every clone shares them.
     #[must_use]
-    pub fn known_holds(&self) -> Arc<Known> {
+    pub fn known_holds(&self) -> Arc<HoldCache> {
         self.known.clone()
     }
 

@@ -1,7 +1,7 @@
 //! What is kept of an act of an operator, and the chain that ties all of them together. Pure: stores write it, audits
 //! recompute it.
 
-use crate::store::Fingerprint;
+use crate::store::fingerprint::Fingerprint;
 use saga_core::saga::SagaId;
 use saga_core::time::Micros;
 use uuid::Uuid;

@@ -3,6 +3,7 @@
 
 pub mod audit;
 pub mod conformance;
+pub mod fingerprint;
 pub mod forgetting;
 pub mod indexing;
 pub mod memory;
@@ -16,6 +17,7 @@ use async_trait::async_trait;
 use audit::NewAudit;
 use baton_query::filter::Attribute;
 use bytes::Bytes;
+pub use fingerprint::Fingerprint;
 use forgetting::Sweep;
 use saga_core::event::Entry;
 use saga_core::saga::{Cause, DefinitionId, Saga, SagaId};
@@ -50,10 +52,6 @@ impl Record {
 /// A key that at most one saga may hold, for ever: a digest of (definition, request id) or of an exclusive business key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StartKey(pub [u8; 32]);
-
-/// Digest of everything a start asks for; tells a repeated request from another one under the same key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Fingerprint(pub [u8; 32]);
 
 /// Who holds a start key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use crate::store::forgetting::Forgotten;
 use crate::store::indexing::Indexed;
 use crate::store::{Record, SagaStore, StoreError, row};
 use async_trait::async_trait;
-use baton_query::sort::{OrderBy, Place};
+use baton_query::sort::{Cursor, OrderBy};
 use saga_core::saga::SagaId;
 use saga_core::time::Micros;
 use std::fmt;
@@ -32,7 +32,7 @@ pub struct SearchQuery {
     /// In which order.
     pub order: OrderBy,
     /// Only sagas behind this place in it: the keyset.
-    pub after: Option<Place>,
+    pub after: Option<Cursor>,
     /// At most this many, at least one.
     pub limit: u32,
     /// At most so many rows are read, at least one: a page may be short, or empty, before the end.
@@ -47,7 +47,7 @@ pub struct Found {
     /// Sagas that the page came across and whose rows do not decode: they never hide the others.
     pub unreadable: Vec<SagaId>,
     /// Where to go on: behind this place. `None` at the end, and only there.
-    pub next: Option<Place>,
+    pub next: Option<Cursor>,
     /// Where an index led to them: when the oldest saga was created that it had not reached, so that it and younger ones
     /// were looked at one by one. `None` if there is none, or no index.
     pub indexed_until: Option<Micros>,

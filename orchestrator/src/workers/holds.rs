@@ -15,7 +15,7 @@ use crate::workers::{ends_round, repeat};
 use baton_query::filter::{Compare, Expr, NumberField, StateKind, Term, TextField, TextTest};
 use baton_query::sort::OrderBy;
 use futures_util::future::join_all;
-use saga_core::event::{Event, OperatorAction, Record as Recorded, Verb};
+use saga_core::event::{Event, JournalRecord, OperatorAction, Verb};
 use saga_core::saga::{SagaId, State};
 use saga_core::time::Micros;
 use std::collections::BTreeMap;
@@ -259,8 +259,8 @@ impl Holds {
             Err(error) => return Err(error),
         };
         let mut actions = journal.iter().filter_map(|entry| match &entry.record {
-            Recorded::Moved(Event::Action(action)) => Some(action),
-            Recorded::Moved(Event::Reply(_) | Event::Wake) | Recorded::Started { .. } => None,
+            JournalRecord::Moved(Event::Action(action)) => Some(action),
+            JournalRecord::Moved(Event::Reply(_) | Event::Wake) | JournalRecord::Started { .. } => None,
         });
         let mark = hold.held.mark();
         let own = actions.next().is_some_and(|action| action.verb == Verb::Pause && action.reason.starts_with(&mark));

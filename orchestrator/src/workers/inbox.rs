@@ -130,10 +130,10 @@ pub(super) struct RawBatch {
 }
 
 /// The replies of a message that can be read, and how many items cannot.
-pub type Decoded = (Vec<(SagaId, Reply)>, u64);
+pub type DecodedReplies = (Vec<(SagaId, Reply)>, u64);
 
 /// Decodes a reply message. An error is the reason to quarantine it whole.
-pub fn decode(body: &Bytes) -> Result<Decoded, &'static str> {
+pub fn decode(body: &Bytes) -> Result<DecodedReplies, &'static str> {
     split(body).map(|Split { replies, bad }| (replies, bad.len() as u64))
 }
 
@@ -196,7 +196,7 @@ fn cut(mut text: String, max: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::input::Job;
+    use crate::engine::input::QueueEntry;
     use crate::engine::under_way::UnderWay;
     use baton_courier::bus::{CommandBus as _, Destination, Message};
     use baton_courier::local::{LocalBus, LocalConfig};
@@ -250,7 +250,7 @@ mod tests {
         ] {
             let settled = async {
                 inbox.run_once().await.expect("the bus is open");
-                let Some(Job::Delivery(replies, delivery)) = jobs.recv().await else { panic!("a delivery") };
+                let Some(QueueEntry::Delivery(replies, delivery)) = jobs.recv().await else { panic!("a delivery") };
                 assert_eq!(replies.len(), 1);
                 assert!(bus.dead_letters().is_empty(), "not before the good one is settled");
                 if applied {

@@ -13,7 +13,7 @@ use crate::workers::actions::{Given, give, request_id};
 use crate::workers::ends_round;
 use crate::workers::pace::Pace;
 use baton_query::filter::{Expr, Preset, parse};
-use baton_query::sort::{OrderBy, Place};
+use baton_query::sort::{Cursor, OrderBy};
 use futures_util::future::join_all;
 use saga_core::event::{OperatorAction, Verb};
 use saga_core::saga::{SagaId, State};
@@ -223,7 +223,7 @@ impl Jobs {
         let page = SearchQuery {
             search,
             order: OrderBy::default(),
-            after: Some(Place { at: 0, id: job.reached }),
+            after: Some(Cursor { at: 0, id: job.reached }),
             limit,
             max_rows: MAX_ROWS,
         };

@@ -1,6 +1,6 @@
 //! The collector: takes dead letters out of one quarantine to where an operator decides about them.
 
-use crate::engine::attempt::NewId;
+use crate::engine::committer::NewId;
 use crate::operations::Operations;
 use crate::operations::letters::{MAX_WAITING, NewLetter};
 use crate::store::StoreError;

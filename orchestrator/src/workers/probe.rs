@@ -11,9 +11,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 use tonic::Code;
-use tonic::body::Body;
+use tonic::body;
 use tonic::client::GrpcService;
-use tonic::codegen::{Body as HttpBody, StdError};
+use tonic::codegen::{Body, StdError};
 use tonic::transport::Channel;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
@@ -64,11 +64,11 @@ impl<T> GrpcProbe<T> {
 #[async_trait]
 impl<T> Probe for GrpcProbe<T>
 where
-    T: GrpcService<Body, ResponseBody: Send + 'static> + Clone + fmt::Debug + Send + Sync + 'static,
+    T: GrpcService<body::Body, ResponseBody: Send + 'static> + Clone + fmt::Debug + Send + Sync + 'static,
     T::Error: Into<StdError>,
     T::Future: Send,
-    T::ResponseBody: HttpBody<Data = Bytes>,
-    <T::ResponseBody as HttpBody>::Error: Into<StdError> + Send,
+    T::ResponseBody: Body<Data = Bytes>,
+    <T::ResponseBody as Body>::Error: Into<StdError> + Send,
 {
     async fn ask(&self, participant: &str, commands: &[CommandId]) -> Option<Vec<(SagaId, Reply)>> {
         let channel = &self.participants.get(participant)?.channel;

@@ -15,7 +15,7 @@ use baton_orchestrator::workers::probe::NoProbe;
 use baton_proto::baton::saga::v1 as wire;
 use baton_proto::baton::saga::v1::saga_admin_service_server::SagaAdminService as _;
 use baton_sql::database::{DatabaseConfig, Verdict};
-use saga_core::event::{Entry, Event, OperatorAction, Record as Recorded, Verb};
+use saga_core::event::{Entry, Event, JournalRecord, OperatorAction, Verb};
 use saga_core::saga::SagaId;
 use saga_core::time::Micros;
 use std::sync::Arc;
@@ -342,7 +342,7 @@ async fn a_journal_of_any_length_is_digested_as_it_is_stored() {
                 saga,
                 version,
                 at: Micros(i64::try_from(version).unwrap()),
-                record: Recorded::Moved(Event::Wake),
+                record: JournalRecord::Moved(Event::Wake),
             };
             let changes = Changes { journal: (1..=length).map(entry).collect(), ..Changes::default() };
             store.commit(Vec::new(), sample::always(changes)).await.unwrap();

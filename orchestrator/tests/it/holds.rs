@@ -4,7 +4,7 @@ mod releasing;
 use crate::support;
 use baton_courier::bus::Destination;
 use baton_orchestrator::api::Api;
-use baton_orchestrator::api::begin::{Asked, new_saga_id};
+use baton_orchestrator::api::begin::{ParsedStart, new_saga_id};
 use baton_orchestrator::engine::input::{Act, Input};
 use baton_orchestrator::held::Held;
 use baton_orchestrator::operations::Operations;
@@ -61,7 +61,7 @@ impl Office {
 
     /// Starts what an action asks for, as callers do; the last digit makes it another action.
     async fn begin(&self, request: &str) -> Result<SagaId, Status> {
-        let asked = Asked {
+        let asked = ParsedStart {
             saga_type: registry().newest("order").expect("registered").clone(),
             request: RequestId::parse(request).expect("a UUID"),
             input: order_start(*request.as_bytes().last().expect("a digit")).input,

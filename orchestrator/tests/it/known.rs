@@ -1,9 +1,9 @@
 //! What the engine takes for known is checked by the write: a row that moved on behind its back is read again.
 
 use crate::support;
-use baton_orchestrator::engine::attempt::Committer;
+use baton_orchestrator::engine::committer::Committer;
 use baton_orchestrator::engine::input::{EventOutcome, Input, InputOutcome, StartOutcome, Verdict};
-use baton_orchestrator::engine::known::Known;
+use baton_orchestrator::engine::saga_cache::SagaCache;
 use baton_orchestrator::engine::under_way::UnderWay;
 use baton_orchestrator::store::SagaStore as _;
 use baton_shop::saga::registry;
@@ -28,7 +28,7 @@ fn committer(store: &Arc<FaultyStore>) -> Committer {
         store: store.clone(),
         registry: registry(),
         new_id: Arc::new(Uuid::now_v7),
-        known: Known::default(),
+        known: SagaCache::default(),
         holds: Arc::default(),
         under_way: UnderWay::new(1024),
         planted: None,

@@ -17,7 +17,7 @@ use baton_proto::baton::saga::v1::saga_admin_service_server::SagaAdminService as
 use baton_sql::database::{DatabaseConfig, Verdict};
 use bytes::Bytes;
 use prost::Message as _;
-use saga_core::event::{Entry, Record as Journaled};
+use saga_core::event::{Entry, JournalRecord};
 use saga_core::saga::{DefinitionId, SagaId, State, Wait};
 use shop_proto::order::v1::{OpenOrder, OrderSagaInput};
 use std::sync::Arc;
@@ -404,7 +404,7 @@ async fn a_timeline_is_never_blank() {
     };
     let records = [record(1, "elsewhere"), record(2, "order"), record(3, "order")];
     let journal: Vec<Entry> = records.iter().map(|record| sample::started(&record.saga)).collect();
-    assert!(journal.iter().all(|entry| matches!(entry.record, Journaled::Started { .. })));
+    assert!(journal.iter().all(|entry| matches!(entry.record, JournalRecord::Started { .. })));
     let changes = Changes { inserts: records.into_iter().map(sample::insert).collect(), journal, ..Changes::default() };
     store.commit(Vec::new(), sample::always(changes)).await.unwrap();
     let damage = store.database().transaction(move |tx| {

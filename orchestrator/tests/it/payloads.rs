@@ -1,9 +1,9 @@
 //! Commands that cannot be built any more: what was never sent did not happen, what may have been sent is undone.
 
 use crate::support;
-use baton_orchestrator::engine::attempt::Committer;
+use baton_orchestrator::engine::committer::Committer;
 use baton_orchestrator::engine::input::{Input, Verdict};
-use baton_orchestrator::engine::known::Known;
+use baton_orchestrator::engine::saga_cache::SagaCache;
 use baton_orchestrator::engine::under_way::UnderWay;
 use baton_orchestrator::sagas::{Accepted, PayloadError, Registry, SagaType};
 use baton_orchestrator::store::SagaStore as _;
@@ -47,7 +47,7 @@ fn committer(store: &Arc<FaultyStore>, registry: Registry) -> Committer {
         store: store.clone(),
         registry,
         new_id: Arc::new(Uuid::now_v7),
-        known: Known::default(),
+        known: SagaCache::default(),
         holds: Arc::default(),
         under_way: UnderWay::new(1024),
         planted: None,

@@ -2,7 +2,7 @@
 
 use crate::support;
 use baton_orchestrator::api::Api;
-use baton_orchestrator::api::begin::Asked;
+use baton_orchestrator::api::begin::ParsedStart;
 use baton_orchestrator::api::client::SagaClient;
 use baton_orchestrator::engine::input::{Input, Start, StartOutcome};
 use baton_orchestrator::metrics::Metrics;
@@ -178,7 +178,7 @@ fn api(bench: &Bench) -> Api {
 async fn ask(bench: &mut Bench, api: &Api, id: SagaId, n: u8) -> Result<Arc<Record>, Status> {
     let saga_type = api.registry.newest("order").cloned().expect("the order saga");
     let request = RequestId::parse(&Uuid::from_bytes([n; 16]).to_string()).expect("a UUID");
-    let asked = Asked { saga_type, request, input: order_start(n).input, traceparent: String::new() };
+    let asked = ParsedStart { saga_type, request, input: order_start(n).input, traceparent: String::new() };
     let api = api.clone();
     driven(bench, async move { api.begin(id, asked).await.map_err(Status::from) }).await
 }

@@ -3,7 +3,7 @@
 use crate::databases::dossier::JournalRow;
 use bytes::Bytes;
 use saga_core::definition::Definition;
-use saga_core::event::{Entry, Event, Outcome, Record, Verb};
+use saga_core::event::{Entry, Event, JournalRecord, Outcome, Verb};
 use saga_core::replay;
 use saga_core::saga::{Direction, Saga, SagaId, State, StepIndex, Wait};
 use saga_core::time::Micros;
@@ -105,9 +105,9 @@ impl Story {
     }
 
     /// What the entry says by itself, whatever the fold makes of it.
-    fn note(&mut self, version: i64, before: Option<&Saga>, record: &Record) {
+    fn note(&mut self, version: i64, before: Option<&Saga>, record: &JournalRecord) {
         match record {
-            Record::Moved(Event::Reply(reply)) => {
+            JournalRecord::Moved(Event::Reply(reply)) => {
                 let half = (reply.step, reply.direction);
                 let (succeeded, reason) = match &reply.outcome {
                     Outcome::Succeeded { .. } => (true, String::new()),
@@ -119,13 +119,13 @@ impl Story {
                 }
                 self.said.entry(half).or_default().push(Said { version, succeeded, reason });
             }
-            Record::Moved(Event::Action(order)) => {
+            JournalRecord::Moved(Event::Action(order)) => {
                 let taken = matches!(order.verb, Verb::Skip | Verb::ResolveDone | Verb::ResolveUndone);
                 if let (true, Some(State::Stuck { step, direction, .. })) = (taken, before.map(|saga| &saga.state)) {
                     self.by_hand.insert((*step, *direction));
                 }
             }
-            Record::Moved(Event::Wake) | Record::Started { .. } => {}
+            JournalRecord::Moved(Event::Wake) | JournalRecord::Started { .. } => {}
         }
     }
 

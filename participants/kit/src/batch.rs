@@ -4,7 +4,7 @@ use crate::carry_out::{Ended, Work, carry_out, handler_failed};
 use crate::clock::Clock;
 use crate::erased::{Erased, Prepared, Typed};
 use crate::ledger;
-use crate::metrics::Metrics;
+use crate::metrics::ParticipantMetrics;
 use crate::participant::{Answer, Command, CommandKey, Participant};
 use crate::plan::{Rules, Stored, plan};
 use crate::reason::{STORE_CONFLICT, STORE_UNAVAILABLE, UNKNOWN_COMMAND};
@@ -25,7 +25,7 @@ pub struct Batches {
     participant: Arc<dyn Erased>,
     database: Database,
     clock: Clock,
-    metrics: Metrics,
+    metrics: ParticipantMetrics,
     rules: Rules,
     most: usize,
 }
@@ -71,7 +71,7 @@ impl Batches {
         participant: Arc<P>,
         database: Database,
         clock: Clock,
-        metrics: Metrics,
+        metrics: ParticipantMetrics,
         rules: Rules,
         most: usize,
     ) -> Self {

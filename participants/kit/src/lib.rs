@@ -12,13 +12,14 @@
 //! | [`probe`] | gRPC: what the ledger knows of a command |
 //! | [`reason`] | why the kit answers a command without success |
 //! | `erased` | a participant without its type, so that all of this is compiled once |
-//! | [`clock`], [`metrics`] | time and numbers |
+//! | [`clock`], [`ids`], [`metrics`] | time, message ids and numbers |
 
 pub mod batch;
 mod carry_out;
 pub mod clock;
 pub mod codec;
 mod erased;
+pub mod ids;
 pub mod ledger;
 mod malformed;
 pub mod metrics;

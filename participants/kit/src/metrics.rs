@@ -8,7 +8,7 @@ use prometheus_client::registry::Registry;
 
 /// The numbers of all participants of this process. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Metrics {
+pub struct ParticipantMetrics {
     commands: Family<CommandLabels, Counter>,
     batches: Family<ParticipantLabel, Histogram, fn() -> Histogram>,
     repeats: Family<ParticipantLabel, Counter>,
@@ -29,7 +29,7 @@ struct ParticipantLabel {
     participant: &'static str,
 }
 
-impl Metrics {
+impl ParticipantMetrics {
     /// Registers the numbers, once per process; names begin with `saga_participant_`.
     pub fn register(registry: &mut Registry) -> Self {
         let metrics = Self::default();
@@ -89,7 +89,7 @@ impl Metrics {
     }
 }
 
-impl Default for Metrics {
+impl Default for ParticipantMetrics {
     /// Numbers that nobody reads, for tests.
     fn default() -> Self {
         Self {
@@ -106,13 +106,13 @@ impl Default for Metrics {
 
 #[cfg(test)]
 mod tests {
-    use super::Metrics;
+    use super::ParticipantMetrics;
     use prometheus_client::registry::Registry;
 
     #[test]
     fn numbers_of_several_participants_share_one_family() {
         let mut registry = Registry::default();
-        let metrics = Metrics::register(&mut registry);
+        let metrics = ParticipantMetrics::register(&mut registry);
         metrics.answered("order", "order.open", "succeeded");
         metrics.answered("stock", "stock.reserve", "rejected");
         metrics.batch("stock", 3);

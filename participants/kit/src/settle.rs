@@ -1,7 +1,7 @@
 //! After the commit: publish the replies, wait for the bus to take them over, only then acknowledge the commands.
 
 use crate::codec;
-use crate::worker::NewId;
+use crate::ids::NewId;
 use baton_courier::bus::{CommandBus, Delivery, Destination, Message};
 use baton_crash_point::{Point, hit};
 use baton_proto::baton::participant::v1::Reply;

@@ -4,8 +4,9 @@ use crate::batch::Batches;
 use crate::clock::Clock;
 use crate::codec;
 use crate::erased::{Erased, Typed};
+use crate::ids::NewId;
 use crate::malformed::Malformed;
-use crate::metrics::Metrics;
+use crate::metrics::ParticipantMetrics;
 use crate::opened::Opened;
 use crate::participant::{Answer, Command, Participant};
 use crate::plan::{Rules, Stored};
@@ -49,22 +50,6 @@ pub struct WorkerOptions {
     pub new_id: NewId,
 }
 
-/// Makes message ids.
-#[derive(Clone)]
-pub struct NewId(pub Arc<dyn Fn() -> Uuid + Send + Sync>);
-
-impl Default for NewId {
-    fn default() -> Self {
-        Self(Arc::new(Uuid::now_v7))
-    }
-}
-
-impl std::fmt::Debug for NewId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("NewId")
-    }
-}
-
 impl Default for WorkerOptions {
     fn default() -> Self {
         Self { max_messages: 64, max_commands: 4096, rules: Rules::default(), new_id: NewId::default() }
@@ -76,7 +61,7 @@ pub struct Worker {
     participant: Arc<dyn Erased>,
     batches: Batches,
     bus: Arc<dyn CommandBus>,
-    metrics: Metrics,
+    metrics: ParticipantMetrics,
     options: WorkerOptions,
     settling: Arc<Semaphore>,
     tasks: TaskTracker,
@@ -91,7 +76,7 @@ impl Worker {
         database: Database,
         bus: Arc<dyn CommandBus>,
         clock: Clock,
-        metrics: Metrics,
+        metrics: ParticipantMetrics,
         options: WorkerOptions,
     ) -> Self {
         let erased = Arc::new(Typed(participant.clone()));

@@ -1,6 +1,6 @@
 //! Creating orders, many in one transaction, each once per request id.
 
-use crate::order::{COLUMNS, Content, Order, SELECT};
+use crate::order::{Content, ORDER_COLUMNS, Order, SELECT_ORDER};
 use baton_participant_kit::clock::Clock;
 use baton_rpc::request_id::RequestId;
 use baton_sql::database::{Database, Tx, Verdict};
@@ -60,7 +60,7 @@ pub async fn create(database: Database, clock: Clock, requests: Vec<Creation>) -
 
 async fn insert(tx: &mut Tx, requests: &[Creation], now_us: i64) -> Result<Vec<Created>, SqlError> {
     let ids = requests.iter().map(|request| Value::from(request.request.bytes())).collect();
-    let rows = tx.select_in(&format!("{SELECT}request_id"), Vec::new(), ids, "").await?;
+    let rows = tx.select_in(&format!("{SELECT_ORDER}request_id"), Vec::new(), ids, "").await?;
     let mut known = BTreeMap::new();
     for row in rows {
         let order = Order::from_row(&row)?;
@@ -87,7 +87,7 @@ async fn insert(tx: &mut Tx, requests: &[Creation], now_us: i64) -> Result<Vec<C
     });
     let results = results.collect();
     if !fresh.is_empty() {
-        tx.insert_many("orders", &COLUMNS, fresh).await?;
+        tx.insert_many("orders", &ORDER_COLUMNS, fresh).await?;
     }
     Ok(results)
 }

@@ -9,7 +9,7 @@ use prost::Message as _;
 use shop_domain::identifier::OrderNumber;
 use shop_domain::lines::Lines;
 use shop_domain::name;
-use shop_proto::order::v1::{Money, Order as WireOrder, OrderLine, OrderState};
+use shop_proto::order::v1::{self as wire, Money, OrderLine, OrderState};
 
 /// The order participant's tables. `state` holds the numbers of `shop.order.v1.OrderState`.
 pub const MIGRATIONS: &[Migration] = &[
@@ -59,7 +59,7 @@ pub const MIGRATIONS: &[Migration] = &[
 ];
 
 /// Columns in the order of [`Order::values`].
-pub const COLUMNS: [&str; 11] = [
+pub const ORDER_COLUMNS: [&str; 11] = [
     "order_no",
     "customer",
     "currency",
@@ -74,7 +74,7 @@ pub const COLUMNS: [&str; 11] = [
 ];
 
 /// Selects what [`Order::from_row`] reads.
-pub const SELECT: &str = "SELECT order_no, customer, currency, total, state, saga_id, reason, order_lines, request_id, \
+pub const SELECT_ORDER: &str = "SELECT order_no, customer, currency, total, state, saga_id, reason, order_lines, request_id, \
                           created_at, updated_at FROM orders WHERE ";
 
 /// An order.
@@ -162,7 +162,7 @@ impl Order {
         ]
     }
 
-    /// Reads a row of [`SELECT`].
+    /// Reads a row of [`SELECT_ORDER`].
     pub fn from_row(row: &Row) -> Result<Self, SqlError> {
         let odd = |column, expected| SqlError::Decode { column, expected, found: "other content".to_owned() };
         let state = i32::try_from(row.int(4)?).ok().and_then(|number| OrderState::try_from(number).ok());
@@ -187,8 +187,8 @@ impl Order {
 
     /// The order as gRPC shows it.
     #[must_use]
-    pub fn into_wire(self) -> WireOrder {
-        WireOrder {
+    pub fn into_wire(self) -> wire::Order {
+        wire::Order {
             name: name::of_order(self.number),
             state: self.state.into(),
             lines: self.content.lines,

@@ -2,7 +2,7 @@
 
 use crate::command::{self, CONFIRM, OPEN, Payload, REJECT};
 use crate::decide::decide;
-use crate::order::{COLUMNS, MIGRATIONS, Order, SELECT};
+use crate::order::{MIGRATIONS, ORDER_COLUMNS, Order, SELECT_ORDER};
 use async_trait::async_trait;
 use baton_participant_kit::clock::Clock;
 use baton_participant_kit::participant::{Answer, Command, Participant};
@@ -89,7 +89,7 @@ async fn lock(tx: &mut Tx, numbers: BTreeSet<OrderNumber>) -> Result<BTreeMap<Or
     // In key order, so that two batches never wait for each other in a circle.
     let keys = numbers.iter().map(|number| Value::from(number.bytes())).collect();
     let after = format!(" ORDER BY order_no{}", tx.for_update());
-    let rows = tx.select_in(&format!("{SELECT}order_no"), Vec::new(), keys, &after).await?;
+    let rows = tx.select_in(&format!("{SELECT_ORDER}order_no"), Vec::new(), keys, &after).await?;
     let mut held: BTreeMap<_, _> =
         numbers.into_iter().map(|number| (number, Held { before: None, now: None })).collect();
     for row in rows {
@@ -146,7 +146,7 @@ async fn write(tx: &mut Tx, held: Vec<Held>) -> Result<(), SqlError> {
         }
     }
     if !created.is_empty() {
-        tx.insert_many("orders", &COLUMNS, created).await?;
+        tx.insert_many("orders", &ORDER_COLUMNS, created).await?;
     }
     let expected = opened.len() as u64;
     expect(open(tx, opened).await?, expected)?;

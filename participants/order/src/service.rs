@@ -2,7 +2,7 @@
 
 use crate::command::given;
 use crate::create::{Created, Creation, create};
-use crate::order::{Content, Order, SELECT};
+use crate::order::{Content, Order, SELECT_ORDER};
 use baton_participant_kit::clock::Clock;
 use baton_rpc::errors::{self, Flaw, Violations};
 use baton_rpc::gather::Gather;
@@ -67,7 +67,7 @@ impl Orders {
     }
 
     async fn select(&self, condition: &str, args: Vec<Value>) -> Result<Vec<Order>, Status> {
-        let rows = self.database.query(&format!("{SELECT}{condition}"), args).await;
+        let rows = self.database.query(&format!("{SELECT_ORDER}{condition}"), args).await;
         let orders = rows.and_then(|rows| rows.iter().map(Order::from_row).collect());
         orders.map_err(|error| errors::store(&error))
     }

@@ -1,6 +1,7 @@
 //! The calls of the real API.
 
 use crate::amount::{exponent, to_json};
+use crate::app::App;
 use crate::envelope::{Refusal, success};
 use crate::faults::{Operation, Plan};
 use crate::fields::{Fields, is_id};
@@ -8,7 +9,6 @@ use crate::ledger::{Cancel, Reference, now_us};
 use crate::line::Line;
 use crate::payment::{Payment, Status};
 use crate::query::{Parameters, sorting_of, status_of};
-use crate::server::App;
 use axum::Router;
 use axum::extract::connect_info::ConnectInfo;
 use axum::extract::{DefaultBodyLimit, FromRequestParts, Path, Query, RawQuery, State};

@@ -1,13 +1,13 @@
 //! What the real API does not have: paying in place of a browser, faults, and the ledger for audits. All under `/_sandbox`.
 
 use crate::api::read_money;
+use crate::app::App;
 use crate::envelope::{Refusal, success};
 use crate::faults::Rule;
 use crate::fields::{Fields, is_id, json_body};
 use crate::guard;
 use crate::ledger::{NewPayment, PAGE_MAX, PAY_MAX};
 use crate::payment::{Details, Status};
-use crate::server::App;
 use axum::extract::{DefaultBodyLimit, FromRequest, Query, Request, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};

@@ -1,14 +1,16 @@
 //! The provider's own ledger. Every change is one durable transaction; a repeated payment changes nothing.
 
-use crate::amount::Decimal;
 use crate::envelope::Refusal;
-use crate::payment::{Cancellation, Details, Payment, Status};
+use crate::payment::{Payment, Status};
+pub use crate::record::NewPayment;
 use crate::record::record;
 use crate::refund::refund;
+pub use crate::refund::{CANCELLATIONS_MAX, Cancel, Reference};
+use crate::row::{COLUMNS, HISTORY, cancellation_of, payment_of};
 use crate::schema::MIGRATIONS;
 use baton_sql::database::{Database, DatabaseConfig, Verdict};
 use baton_sql::error::SqlError;
-use baton_sql::value::{Row, Value};
+use baton_sql::value::Value;
 use serde::Serialize;
 use std::collections::HashMap;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -18,56 +20,6 @@ pub const PAY_MAX: usize = 10_000;
 
 /// Rows of one page of the ledger at most.
 pub const PAGE_MAX: usize = 10_000;
-
-/// Refunds of one payment at most, so that an answer stays bounded.
-pub const CANCELLATIONS_MAX: i64 = 100;
-
-/// What [`payment_of`] reads, in its order.
-pub(crate) const COLUMNS: &str = "imp_uid, merchant_uid, currency, amount, cancelled, cancellations, status, details, \
-                       started_us, paid_us, failed_us, cancelled_us";
-
-/// What [`cancellation_of`] reads, of one payment.
-pub(crate) const HISTORY: &str =
-    "SELECT ordinal, amount, reason, cancelled_us FROM sandbox_cancellation WHERE imp_uid = ? ORDER BY ordinal";
-
-/// A payment to be recorded.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewPayment {
-    /// The provider's id; `None` makes one up.
-    pub imp_uid: Option<String>,
-    /// The merchant's number.
-    pub merchant_uid: String,
-    /// ISO 4217, one that the sandbox knows.
-    pub currency: String,
-    /// Minor units, positive.
-    pub amount: i64,
-    /// `Ready`, `Paid` or `Failed`.
-    pub status: Status,
-    /// What the browser sent.
-    pub details: Details,
-}
-
-/// Which payment a call is about.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reference {
-    /// The provider's id.
-    ImpUid(String),
-    /// The merchant's number: the captured payment of it.
-    MerchantUid(String),
-}
-
-/// A refund to be made.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cancel {
-    /// Which payment.
-    pub payment: Reference,
-    /// How much; `None` or 0 is all that is left.
-    pub amount: Option<Decimal>,
-    /// What the caller believes can still be refunded; if it differs, nothing happens.
-    pub checksum: Option<Decimal>,
-    /// Why.
-    pub reason: String,
-}
 
 /// One payment as an audit sees it; amounts in minor units.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
@@ -302,33 +254,6 @@ impl Ledger {
             })
             .collect()
     }
-}
-
-pub(crate) fn payment_of(row: &Row) -> Result<Payment, SqlError> {
-    Ok(Payment {
-        imp_uid: row.text(0)?.to_owned(),
-        merchant_uid: row.text(1)?.to_owned(),
-        currency: row.text(2)?.to_owned(),
-        amount: row.int(3)?,
-        cancelled: row.int(4)?,
-        cancellations: row.int(5)?,
-        status: Status::parse(row.text(6)?).ok_or_else(|| SqlError::Refused("unknown status in the ledger".into()))?,
-        details: serde_json::from_str(row.text(7)?).unwrap_or_default(),
-        started_us: row.int(8)?,
-        paid_us: row.int(9)?,
-        failed_us: row.int(10)?,
-        cancelled_us: row.int(11)?,
-        history: Vec::new(),
-    })
-}
-
-pub(crate) fn cancellation_of(row: &Row) -> Result<Cancellation, SqlError> {
-    Ok(Cancellation {
-        ordinal: row.int(0)?,
-        amount: row.int(1)?,
-        reason: row.text(2)?.to_owned(),
-        cancelled_us: row.int(3)?,
-    })
 }
 
 /// Microseconds since the epoch.

@@ -12,6 +12,7 @@
 
 pub mod amount;
 mod api;
+mod app;
 mod control;
 pub mod envelope;
 pub mod faults;
@@ -24,6 +25,7 @@ pub mod payment;
 mod query;
 mod record;
 mod refund;
+mod row;
 mod schema;
 pub mod search;
 pub mod server;

@@ -1,6 +1,7 @@
 //! The calls of the real API that answer with pages of payments.
 
 use crate::api::{Caller, run, shown_as};
+use crate::app::App;
 use crate::envelope::Refusal;
 use crate::faults::Operation;
 use crate::fields::is_id;
@@ -8,7 +9,6 @@ use crate::ledger::now_us;
 use crate::payment::{Payment, Status};
 use crate::query::{Parameters, number, sorting_of, status_of};
 use crate::search::{Search, Sorting};
-use crate::server::App;
 use axum::Router;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};

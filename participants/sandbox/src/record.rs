@@ -1,8 +1,8 @@
 //! Recording payments: the transaction body behind `/_sandbox/pay`.
 
 use crate::envelope::Refusal;
-use crate::ledger::{COLUMNS, NewPayment, payment_of};
 use crate::payment::{Details, Payment, Status};
+use crate::row::{COLUMNS, payment_of};
 use baton_sql::database::Tx;
 use baton_sql::error::SqlError;
 use baton_sql::value::Value;
@@ -23,6 +23,23 @@ const PAYMENT_COLUMNS: [&str; 13] = [
     "failed_us",
     "cancelled_us",
 ];
+
+/// A payment to be recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewPayment {
+    /// The provider's id; `None` makes one up.
+    pub imp_uid: Option<String>,
+    /// The merchant's number.
+    pub merchant_uid: String,
+    /// ISO 4217, one that the sandbox knows.
+    pub currency: String,
+    /// Minor units, positive.
+    pub amount: i64,
+    /// `Ready`, `Paid` or `Failed`.
+    pub status: Status,
+    /// What the browser sent.
+    pub details: Details,
+}
 
 /// Records payments under the ids they come with, all or none.
 pub(crate) async fn record(

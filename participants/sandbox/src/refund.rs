@@ -2,11 +2,36 @@
 
 use crate::amount::{Decimal, exponent};
 use crate::envelope::Refusal;
-use crate::ledger::{CANCELLATIONS_MAX, COLUMNS, Cancel, HISTORY, cancellation_of, payment_of};
 use crate::payment::{Payment, Status};
+use crate::row::{COLUMNS, HISTORY, cancellation_of, payment_of};
 use baton_sql::database::Tx;
 use baton_sql::error::SqlError;
 use baton_sql::value::Value;
+
+/// Refunds of one payment at most, so that an answer stays bounded.
+pub const CANCELLATIONS_MAX: i64 = 100;
+
+/// Which payment a call is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reference {
+    /// The provider's id.
+    ImpUid(String),
+    /// The merchant's number: the captured payment of it.
+    MerchantUid(String),
+}
+
+/// A refund to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cancel {
+    /// Which payment.
+    pub payment: Reference,
+    /// How much; `None` or 0 is all that is left.
+    pub amount: Option<Decimal>,
+    /// What the caller believes can still be refunded; if it differs, nothing happens.
+    pub checksum: Option<Decimal>,
+    /// Why.
+    pub reason: String,
+}
 
 /// Refunds inside a transaction: the row lock makes the comparison with the checksum and the change one step.
 pub(crate) async fn refund(

@@ -1,5 +1,6 @@
 //! Starting and stopping the provider.
 
+use crate::app::App;
 use crate::faults::Faults;
 use crate::ledger::Ledger;
 use crate::line::{Line, Lines};
@@ -54,16 +55,6 @@ pub enum SandboxError {
     /// The listener is unusable.
     #[error("the sandbox provider's listener: {0}")]
     Listener(#[from] std::io::Error),
-}
-
-/// What every handler sees.
-#[derive(Clone, Debug)]
-pub(crate) struct App {
-    pub(crate) ledger: Ledger,
-    pub(crate) faults: Arc<Faults>,
-    pub(crate) tokens: Arc<Tokens>,
-    pub(crate) imp_key: Arc<SecretString>,
-    pub(crate) imp_secret: Arc<SecretString>,
 }
 
 /// A running provider. Dropping it stops it without waiting; the ledger keeps what was committed.

@@ -1,6 +1,6 @@
 //! Creating and restocking items: idempotent writes of the business service.
 
-use crate::item::{COLUMNS, Item, SELECT};
+use crate::item::{ITEM_COLUMNS, Item, SELECT_ITEM};
 use baton_participant_kit::clock::Clock;
 use baton_sql::database::{Database, Tx, Verdict};
 use baton_sql::error::SqlError;
@@ -38,7 +38,7 @@ pub async fn create(database: &Database, item: Item) -> Result<Created, SqlError
     let inserted = database.transaction(move |tx| {
         let item = fresh.clone();
         async move {
-            tx.insert_many("item", &COLUMNS, vec![item.values()]).await?;
+            tx.insert_many("item", &ITEM_COLUMNS, vec![item.values()]).await?;
             Ok(Verdict::Commit(item))
         }
         .boxed()
@@ -46,7 +46,7 @@ pub async fn create(database: &Database, item: Item) -> Result<Created, SqlError
     match inserted.await {
         Ok(item) => Ok(Created::Item(item)),
         Err(SqlError::Duplicate(_)) => {
-            let rows = database.query(&format!("{SELECT}item_id = ?"), vec![item.id.as_str().into()]).await?;
+            let rows = database.query(&format!("{SELECT_ITEM}item_id = ?"), vec![item.id.as_str().into()]).await?;
             let there = rows.first().map(Item::from_row).transpose()?;
             Ok(there.filter(|there| same_content(there, &item)).map_or(Created::Exists, Created::Item))
         }
@@ -78,7 +78,7 @@ async fn add(
     now_us: i64,
 ) -> Result<Verdict<Restocked>, SqlError> {
     // The item's lock also keeps two requests of the same id apart, unless they name different items.
-    let sql = format!("{SELECT}item_id = ?{}", tx.for_update());
+    let sql = format!("{SELECT_ITEM}item_id = ?{}", tx.for_update());
     let rows = tx.query(&sql, vec![id.into()]).await?;
     let Some(mut item) = rows.first().map(Item::from_row).transpose()? else {
         return Ok(Verdict::Rollback(Restocked::NoSuchItem));

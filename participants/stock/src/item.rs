@@ -4,7 +4,7 @@ use baton_participant_kit::clock::timestamp;
 use baton_sql::error::SqlError;
 use baton_sql::migration::Migration;
 use baton_sql::value::{Row, Value};
-use shop_proto::stock::v1::Item as WireItem;
+use shop_proto::stock::v1 as wire;
 
 /// The stock participant's tables. The CHECKs are the last line: the code never relies on them.
 pub const MIGRATIONS: &[Migration] = &[
@@ -89,7 +89,7 @@ pub const MIGRATIONS: &[Migration] = &[
 ];
 
 /// Columns in the order of [`Item::values`].
-pub const COLUMNS: [&str; 10] = [
+pub const ITEM_COLUMNS: [&str; 10] = [
     "item_id",
     "display_name",
     "currency",
@@ -103,7 +103,7 @@ pub const COLUMNS: [&str; 10] = [
 ];
 
 /// Selects what [`Item::from_row`] reads.
-pub const SELECT: &str = "SELECT item_id, display_name, currency, unit_price, available, reserved, stocked, \
+pub const SELECT_ITEM: &str = "SELECT item_id, display_name, currency, unit_price, available, reserved, stocked, \
                           initial_stock, created_at, updated_at FROM item WHERE ";
 
 /// An item. `available + reserved = stocked`, none negative.
@@ -149,7 +149,7 @@ impl Item {
         ]
     }
 
-    /// Reads a row of [`SELECT`].
+    /// Reads a row of [`SELECT_ITEM`].
     pub fn from_row(row: &Row) -> Result<Self, SqlError> {
         let item = Self {
             id: row.text(0)?.to_owned(),
@@ -178,8 +178,8 @@ impl Item {
 
     /// The item as gRPC shows it.
     #[must_use]
-    pub fn into_wire(self) -> WireItem {
-        WireItem {
+    pub fn into_wire(self) -> wire::Item {
+        wire::Item {
             name: format!("items/{}", self.id),
             display_name: self.display_name,
             currency_code: self.currency,

@@ -1,8 +1,8 @@
 //! Batches of commands: lock the touched items once, decide in memory, write each item once.
 
 use crate::command::{self, Payload, RELEASE, RESERVE};
-use crate::item::{self, Item, MIGRATIONS};
-use crate::reservation::{self, Reservation};
+use crate::item::{Item, MIGRATIONS, SELECT_ITEM};
+use crate::reservation::{RESERVATION_COLUMNS, Reservation, SELECT_RESERVATION};
 use crate::shelf::{Changes, Shelf};
 use async_trait::async_trait;
 use baton_participant_kit::clock::Clock;
@@ -83,7 +83,7 @@ async fn reservations(tx: &mut Tx, parsed: &[([u8; 16], Result<Payload, Answer>)
     let releasing = parsed.iter().filter(|(_, payload)| matches!(payload, Ok(Payload::Release)));
     let sagas = releasing.map(|(saga, _)| *saga).collect::<BTreeSet<_>>();
     let keys = sagas.into_iter().map(Value::from).collect();
-    let rows = tx.select_in(&format!("{}saga_id", reservation::SELECT), Vec::new(), keys, "").await?;
+    let rows = tx.select_in(&format!("{SELECT_RESERVATION}saga_id"), Vec::new(), keys, "").await?;
     let mut held = Held::new();
     for row in rows {
         let one = Reservation::from_row(&row)?;
@@ -102,7 +102,7 @@ async fn lock(tx: &mut Tx, parsed: &[([u8; 16], Result<Payload, Answer>)], held:
     }
     let keys = ids.into_iter().map(Value::from).collect();
     let after = format!(" ORDER BY item_id{}", tx.for_update());
-    let rows = tx.select_in(&format!("{}item_id", item::SELECT), Vec::new(), keys, &after).await?;
+    let rows = tx.select_in(&format!("{SELECT_ITEM}item_id"), Vec::new(), keys, &after).await?;
     rows.iter().map(Item::from_row).collect::<Result<Vec<_>, _>>().map(Shelf::new)
 }
 
@@ -118,7 +118,7 @@ async fn write(tx: &mut Tx, changes: Changes, now_us: i64) -> Result<(), SqlErro
     }
     if !changes.made.is_empty() {
         let rows = changes.made.iter().map(Reservation::values).collect();
-        tx.insert_many("reservation", &reservation::COLUMNS, rows).await?;
+        tx.insert_many("reservation", &RESERVATION_COLUMNS, rows).await?;
     }
     let released = changes.released.into_iter().map(Value::from).collect();
     let states = [ReservationState::Released, ReservationState::Held].map(|state| Value::from(state as i32));

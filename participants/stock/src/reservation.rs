@@ -6,13 +6,14 @@ use baton_sql::error::SqlError;
 use baton_sql::value::{Row, Value};
 use shop_domain::identifier::OrderNumber;
 use shop_domain::name;
-use shop_proto::stock::v1::{Reservation as WireReservation, ReservationState};
+use shop_proto::stock::v1::{self as wire, ReservationState};
 
 /// Columns in the order of [`Reservation::values`].
-pub const COLUMNS: [&str; 6] = ["saga_id", "item_id", "order_no", "quantity", "state", "created_at"];
+pub const RESERVATION_COLUMNS: [&str; 6] = ["saga_id", "item_id", "order_no", "quantity", "state", "created_at"];
 
 /// Selects what [`Reservation::from_row`] reads.
-pub const SELECT: &str = "SELECT saga_id, item_id, order_no, quantity, state, created_at FROM reservation WHERE ";
+pub const SELECT_RESERVATION: &str =
+    "SELECT saga_id, item_id, order_no, quantity, state, created_at FROM reservation WHERE ";
 
 /// Stock held for one line of one order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +46,7 @@ impl Reservation {
         ]
     }
 
-    /// Reads a row of [`SELECT`].
+    /// Reads a row of [`SELECT_RESERVATION`].
     pub fn from_row(row: &Row) -> Result<Self, SqlError> {
         let state = match row.int(4)? {
             1 => ReservationState::Held,
@@ -67,8 +68,8 @@ impl Reservation {
 
     /// The reservation as gRPC shows it.
     #[must_use]
-    pub fn into_wire(self) -> WireReservation {
-        WireReservation {
+    pub fn into_wire(self) -> wire::Reservation {
+        wire::Reservation {
             name: format!("items/{}/reservations/{}", self.item, self.order),
             order: name::of_order(self.order),
             saga: of_saga(self.saga),

@@ -1,8 +1,8 @@
 //! `shop.stock.v1.ItemService`: items, restocks, reservations.
 
 use crate::catalogue::{self, Created, Restocked};
-use crate::item::{self, Item};
-use crate::reservation::{self, Reservation};
+use crate::item::{Item, SELECT_ITEM};
+use crate::reservation::{Reservation, SELECT_RESERVATION};
 use baton_participant_kit::clock::Clock;
 use baton_rpc::errors::{self, Flaw, Violations};
 use baton_rpc::page;
@@ -102,7 +102,7 @@ impl ItemService for Items {
     async fn get_item(&self, request: Request<GetItemRequest>) -> Result<Response<GetItemResponse>, Status> {
         let name = request.into_inner().name;
         let id = name::item(&name).map_err(|flaw| errors::invalid("name", flaw))?;
-        let sql = format!("{}item_id = ?", item::SELECT);
+        let sql = format!("{SELECT_ITEM}item_id = ?");
         let found = self.select(sql, vec![id.as_str().into()], Item::from_row).await?;
         let item = found.into_iter().next().ok_or_else(|| errors::not_found(reason::ITEM_NOT_FOUND, &name))?;
         Ok(Response::new(GetItemResponse { item: Some(item.into_wire()) }))
@@ -116,7 +116,7 @@ impl ItemService for Items {
         let after = violations.keep("page_token", page::key(QUERY, &page_token).and_then(text_key));
         let (Some(size), Some(after)) = (size, after) else { return Err(violations.into_status()) };
         // One more than asked for tells whether there is a next page. Every id is behind the empty one.
-        let sql = format!("{}item_id > ? ORDER BY item_id LIMIT ?", item::SELECT);
+        let sql = format!("{SELECT_ITEM}item_id > ? ORDER BY item_id LIMIT ?");
         let args = vec![after.unwrap_or_default().into(), (size + 1).into()];
         let mut items = self.select(sql, args, Item::from_row).await?;
         let next_page_token = page::cut(&mut items, size, QUERY, |last| last.id.clone());
@@ -178,7 +178,7 @@ impl ItemService for Items {
         args.push(Value::from(size + 1));
         // Saga ids are ordered by time, so this is newest first.
         let order = "ORDER BY saga_id DESC, item_id DESC LIMIT ?";
-        let sql = format!("{}{} {order}", reservation::SELECT, conditions.join(" AND "));
+        let sql = format!("{SELECT_RESERVATION}{} {order}", conditions.join(" AND "));
         let mut reservations = self.select(sql, args, Reservation::from_row).await?;
         let next_page_token = page::cut(&mut reservations, size, &query, join_key);
         let reservations = reservations.into_iter().map(Reservation::into_wire).collect();

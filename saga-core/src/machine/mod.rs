@@ -11,7 +11,7 @@ pub use invariant::{BrokenInvariant, check};
 pub use moves::timed_out;
 
 use crate::definition::Definition;
-use crate::event::{Event, Record};
+use crate::event::{Event, JournalRecord};
 use crate::saga::{Saga, SagaId, State};
 use crate::time::Micros;
 use crate::transition::{Applied, Ignored, Refused, Transition};
@@ -48,7 +48,7 @@ pub fn start(definition: &Definition, id: SagaId, input: Bytes, now: Micros) -> 
         input,
     };
     let context = Context { definition, saga: &unborn, now };
-    let record = Record::Started { definition: unborn.definition.clone(), input: unborn.input.clone() };
+    let record = JournalRecord::Started { definition: unborn.definition.clone(), input: unborn.input.clone() };
     context.commit(context.forward(0), record)
 }
 
@@ -65,7 +65,7 @@ pub fn start(definition: &Definition, id: SagaId, input: Bytes, now: Micros) -> 
 pub fn apply(definition: &Definition, saga: &Saga, event: &Event, now: Micros) -> Applied {
     let context = Context { definition, saga, now: now.max(saga.updated_at) };
     match decide(&context, event) {
-        Ok(next) => Applied::Moved(context.commit(next, Record::Moved(event.clone()))),
+        Ok(next) => Applied::Moved(context.commit(next, JournalRecord::Moved(event.clone()))),
         Err(NoMove::Ignored(why)) => Applied::Ignored(why),
         Err(NoMove::Refused(why)) => Applied::Refused(why),
     }

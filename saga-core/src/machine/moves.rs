@@ -2,7 +2,7 @@
 
 use super::{CANCELLED, SAGA_DEADLINE, TIMEOUT, check};
 use crate::definition::{Definition, Step};
-use crate::event::{Entry, OperatorAction, Outcome, Record, Reply};
+use crate::event::{Entry, JournalRecord, OperatorAction, Outcome, Reply};
 use crate::retry::RetryPolicy;
 use crate::saga::{Cause, CommandId, Direction, Saga, State, StepIndex, Wait};
 use crate::time::Micros;
@@ -128,7 +128,7 @@ impl Context<'_> {
     }
 
     /// The one place where a saga changes: version, time, journal entry, and the invariants checked.
-    pub(super) fn commit(&self, next: Next, record: Record) -> Transition {
+    pub(super) fn commit(&self, next: Next, record: JournalRecord) -> Transition {
         let mut saga = self.saga.clone();
         saga.version += 1;
         saga.updated_at = self.now;

@@ -4,7 +4,7 @@ use crate::definitions;
 use bytes::Bytes;
 use definitions::order_like;
 use saga_core::definition::Definition;
-use saga_core::event::{Event, Outcome, Record};
+use saga_core::event::{Event, JournalRecord, Outcome};
 use saga_core::machine;
 use saga_core::saga::{Saga, SagaId, State, Wait};
 use saga_core::time::Micros;
@@ -48,8 +48,8 @@ fn the_journal_entry_is_exactly_the_move() {
             moved.saga.updated_at.0 += 1;
         }),
         ("the event", |_, moved| {
-            if moved.entry.record != Record::Moved(Event::Wake) {
-                moved.entry.record = Record::Moved(Event::Wake);
+            if moved.entry.record != JournalRecord::Moved(Event::Wake) {
+                moved.entry.record = JournalRecord::Moved(Event::Wake);
             }
         }),
     ];

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use proptest::prelude::*;
 use saga_core::definition::{Definition, StepOptions};
-use saga_core::event::{Entry, Event, Record};
+use saga_core::event::{Entry, Event, JournalRecord};
 use saga_core::machine;
 use saga_core::replay::{ReplayError, replay};
 use saga_core::saga::{Saga, SagaId};
@@ -79,11 +79,11 @@ fn what_is_no_journal_is_named() {
     assert_eq!(replay(&definition, &[]), Err(ReplayError::Empty));
     let started = journal[0].record.clone();
     assert_eq!(with(1, &|e| e.record = started.clone()), ReplayError::WrongRecord { version: 2 });
-    assert_eq!(with(0, &|e| e.record = Record::Moved(Event::Wake)), ReplayError::WrongRecord { version: 1 });
+    assert_eq!(with(0, &|e| e.record = JournalRecord::Moved(Event::Wake)), ReplayError::WrongRecord { version: 1 });
     assert_eq!(with(1, &|e| e.at = Micros(0)), ReplayError::TimeWentBack { version: 2 });
     assert_eq!(with(1, &|e| e.saga = SagaId([1; 16])), ReplayError::OtherSaga { version: 2 });
     assert_eq!(
-        with(1, &|e| e.record = Record::Moved(Event::Wake)),
+        with(1, &|e| e.record = JournalRecord::Moved(Event::Wake)),
         ReplayError::Ignored { version: 2, why: Ignored::NotDue }
     );
     let other = Definition::builder("order", 2).pivot("go", "someone", "go", StepOptions::new()).build().unwrap();

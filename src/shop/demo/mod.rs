@@ -6,7 +6,7 @@ pub mod retry;
 pub mod tally;
 
 use crate::config::Config;
-use crate::embedded::Chaos;
+use crate::embedded::ChaosAccess;
 use crate::failure::Failure;
 use crate::shop::cli::Demo;
 use crate::shop::config::ShopConfig;
@@ -56,7 +56,7 @@ async fn embedded(args: &Demo, mut config: Config, mut shop: ShopConfig, printer
     let directory = tempfile::Builder::new().prefix("baton-demo-").tempdir()?;
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
     (config.server.listen, config.server.admin_listen, shop.provider.listen) = (any, any, any);
-    let embedded = EmbeddedShop::start(&config, &shop, directory.path(), Chaos::No).await?;
+    let embedded = EmbeddedShop::start(&config, &shop, directory.path(), ChaosAccess::No).await?;
     printer.say(&format!("one process, SQLite with synchronous=FULL, in {}", directory.path().display()));
     let done = run(args, &embedded.address().to_string(), &embedded.provider, printer).await;
     embedded.stop().await;

@@ -1,7 +1,7 @@
 //! A saga is one file and one line, a participant the same; trips then come to both of their ends.
 
 use baton::config::layers::Layers;
-use baton::embedded::{Chaos, Directory, Embedded};
+use baton::embedded::{ChaosAccess, Directory, Embedded};
 use baton::linked::{Linked, LinkedParticipant};
 use baton::shop::config::{SECTIONS, ShopConfig};
 use baton::wiring::made;
@@ -35,7 +35,7 @@ async fn start(directory: &Path) -> (Embedded, Channel) {
 
     let config = layers.config().expect("sound");
     let directory = Directory::lock(directory).expect("it is ours");
-    let embedded = Embedded::start(&config, &linked, directory, Chaos::OnLoopback).await.expect("it starts");
+    let embedded = Embedded::start(&config, &linked, directory, ChaosAccess::OnLoopback).await.expect("it starts");
     let endpoint = Endpoint::from_shared(format!("http://{}", embedded.address)).expect("an address");
     (embedded, endpoint.connect().await.expect("it listens"))
 }

@@ -2,7 +2,7 @@
 
 use crate::corpus::files;
 use baton_decoder_laws::{commands, replies};
-use baton_orchestrator::workers::inbox::{self, Decoded};
+use baton_orchestrator::workers::inbox::{self, DecodedReplies};
 use baton_participant_kit::codec::{self, Item};
 use baton_proto::baton::participant::v1 as wire;
 use bytes::Bytes;
@@ -17,7 +17,7 @@ fn noticed(law: &str, holds: impl Fn(&[u8])) -> bool {
 
 #[test]
 fn wrong_decoders_of_commands_are_noticed() {
-    let wrong: [(&str, commands::Decode); 5] = [
+    let wrong: [(&str, commands::DecodeCommands); 5] = [
         ("leaves bad items out", |body| {
             let items = codec::decode(body)?;
             Some(items.into_iter().filter(|item| matches!(item, Item::Command(_))).collect())
@@ -56,12 +56,12 @@ fn wrong_decoders_of_commands_are_noticed() {
 
 #[test]
 fn wrong_decoders_of_replies_are_noticed() {
-    fn with(body: &Bytes, change: impl Fn(&mut Outcome)) -> Result<Decoded, &'static str> {
+    fn with(body: &Bytes, change: impl Fn(&mut Outcome)) -> Result<DecodedReplies, &'static str> {
         let (mut replies, bad) = inbox::decode(body)?;
         replies.iter_mut().for_each(|(_, reply)| change(&mut reply.outcome));
         Ok((replies, bad))
     }
-    let wrong: [(&str, replies::Decode); 4] = [
+    let wrong: [(&str, replies::DecodeReplies); 4] = [
         ("counts no bad items", |body| inbox::decode(body).map(|(replies, _)| (replies, 0))),
         ("quarantines a message for one bad item", |body| {
             let (replies, bad) = inbox::decode(body)?;

@@ -1,10 +1,10 @@
 //! Processes that die at named points, each of which must be reached.
 
 use super::hostile;
-use crate::proxy::faults::{Faults, Gate, Side};
+use crate::proxy::faults::{DirectionFaults, Faults, Gate};
 use crate::storm::arena::{Arena, Fired};
 use crate::storm::links::Pair;
-use crate::storm::node::{Kind, Node};
+use crate::storm::node::{Node, ProcessKind};
 use anyhow::{Context as _, Result};
 use baton_courier::bus::Destination;
 use baton_crash_point::Point;
@@ -54,14 +54,14 @@ pub(super) async fn points(arena: &Arena, points: &[Point]) -> Result<Vec<Fired>
     Ok(fired)
 }
 
-fn kind_of(point: Point, turn: usize) -> Kind {
+fn kind_of(point: Point, turn: usize) -> ProcessKind {
     let name = point.name();
     if name.starts_with("orchestrator") {
-        Kind::Orchestrator
+        ProcessKind::Orchestrator
     } else if name.starts_with("payment") {
-        Kind::Payment
+        ProcessKind::Payment
     } else {
-        Kind::PARTICIPANTS[turn % Kind::PARTICIPANTS.len()]
+        ProcessKind::PARTICIPANTS[turn % ProcessKind::PARTICIPANTS.len()]
     }
 }
 
@@ -117,7 +117,7 @@ fn lines(node: &Node, wanted: &str) -> Result<usize> {
 
 /// Does what the point needs.
 async fn stirred(arena: &Arena, node: &Node, stir: Stir) -> Result<()> {
-    let lose = || Faults { down: Side::gate(Gate::Lose), ..Faults::default() };
+    let lose = || Faults { down: DirectionFaults::gate(Gate::Lose), ..Faults::default() };
     match stir {
         Stir::Nothing => {}
         Stir::LostConfirms => {
@@ -132,7 +132,7 @@ async fn stirred(arena: &Arena, node: &Node, stir: Stir) -> Result<()> {
         }
         Stir::Garbage => {
             let destination = match node.kind {
-                Kind::Orchestrator => Destination::Replies,
+                ProcessKind::Orchestrator => Destination::Replies,
                 kind => Destination::Commands(kind.name().to_owned()),
             };
             // To both instances, whichever takes it.
@@ -140,7 +140,7 @@ async fn stirred(arena: &Arena, node: &Node, stir: Stir) -> Result<()> {
         }
         Stir::HeldReplies => {
             // Commands still arrive, replies do not get through.
-            let held = Faults { up: Side::gate(Gate::Hold), ..Faults::default() };
+            let held = Faults { up: DirectionFaults::gate(Gate::Hold), ..Faults::default() };
             arena.cluster.links.from(Pair::ParticipantBroker, &node.name)?.proxy.set(held);
         }
     }

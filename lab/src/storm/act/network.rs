@@ -1,6 +1,6 @@
 //! Network faults, through the proxies of a pair.
 
-use crate::proxy::faults::{CommitCut, CommitFault, Faults, Flip, Gate, Side};
+use crate::proxy::faults::{CommitCut, CommitFault, DirectionFaults, Faults, Flip, Gate};
 use crate::storm::arena::{Arena, Fired};
 use crate::storm::links::{Link, Links, Pair};
 use crate::storm::nemesis::NetFault;
@@ -126,15 +126,15 @@ fn faults_of(fault: NetFault, pair: Pair) -> Faults {
         NetFault::Rate => Faults::rate(number(rate(pair))),
         NetFault::Reset | NetFault::Strand => Faults::default(),
         NetFault::HalfOpen => Faults::half_open(),
-        NetFault::OneWayUp => up(Side::gate(Gate::Hold)),
-        NetFault::OneWayDown => down(Side::gate(Gate::Hold)),
-        NetFault::LostAnswers => down(Side::gate(Gate::Lose)),
+        NetFault::OneWayUp => up(DirectionFaults::gate(Gate::Hold)),
+        NetFault::OneWayDown => down(DirectionFaults::gate(Gate::Hold)),
+        NetFault::LostAnswers => down(DirectionFaults::gate(Gate::Lose)),
         NetFault::Refuse => Faults { refuse: true, ..Faults::default() },
         NetFault::SlowClose => Faults { slow_close: Duration::from_secs(2), ..Faults::default() },
         NetFault::CutAfterBytes => Faults { cut_after: Some(number(cut_after(pair))), ..Faults::default() },
         NetFault::BitFlip => {
             let flip = Flip { one_in: NonZeroU32::new(40).unwrap_or(NonZeroU32::MIN), first: handshake(pair) };
-            Faults::both(Side { flip: Some(flip), ..Side::default() })
+            Faults::both(DirectionFaults { flip: Some(flip), ..DirectionFaults::default() })
         }
         NetFault::CommitUnsent => commit(CommitCut::Before),
         NetFault::CommitUnanswered => commit(CommitCut::Unanswered),

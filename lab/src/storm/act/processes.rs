@@ -1,7 +1,7 @@
 //! Baton's own processes: killed, frozen, stopped and started.
 
 use crate::storm::arena::{Arena, Fired, pause};
-use crate::storm::node::{Kind, Node};
+use crate::storm::node::{Node, ProcessKind};
 use anyhow::Result;
 use rand::RngExt as _;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 const FROZEN: Duration = Duration::from_secs(30);
 
 /// SIGKILL to an instance as the dice fall, back after a moment, until the time is over.
-pub(super) async fn kill(arena: &Arena, kind: Kind) -> Result<Vec<Fired>> {
+pub(super) async fn kill(arena: &Arena, kind: ProcessKind) -> Result<Vec<Fired>> {
     let mut dice = arena.dice();
     let nodes = arena.cluster.of(kind);
     let until = Instant::now() + arena.window;
@@ -30,7 +30,7 @@ pub(super) async fn kill(arena: &Arena, kind: Kind) -> Result<Vec<Fired>> {
 }
 
 /// SIGSTOP of one instance: it holds its messages and locks, and wakes up in another time.
-pub(super) async fn freeze(arena: &Arena, kind: Kind) -> Result<Vec<Fired>> {
+pub(super) async fn freeze(arena: &Arena, kind: ProcessKind) -> Result<Vec<Fired>> {
     let mut dice = arena.dice();
     let nodes = arena.cluster.of(kind);
     let node = nodes[dice.random_range(0..nodes.len())];
@@ -79,7 +79,7 @@ pub(super) async fn kill_all(arena: &Arena) -> Result<Vec<Fired>> {
 }
 
 /// Every instance of a kind dead for the whole window.
-pub(super) async fn outage(arena: &Arena, kind: Kind) -> Result<Vec<Fired>> {
+pub(super) async fn outage(arena: &Arena, kind: ProcessKind) -> Result<Vec<Fired>> {
     let nodes = arena.cluster.of(kind);
     arena.note(format!("every {} is dead", kind.name()));
     nodes.iter().try_for_each(|node| node.kill())?;

@@ -5,7 +5,7 @@ use super::expr::{Compare, Inequality, Term, TextTest, When};
 use super::facts::{StateKind, WaitKind};
 use super::field::{Field, NumberField, TextField, TimeField};
 use super::lexer::{Literal, Operator};
-use super::literal::Span;
+use super::literal::SignedDuration;
 use crate::moment::parse_rfc3339;
 use strsim::levenshtein;
 
@@ -33,7 +33,7 @@ impl Asked {
             }
             Field::Age => {
                 let inequality = self.inequality()?;
-                let span = Span::parse(&self.value.text).filter(|span| *span >= Span::ZERO);
+                let span = SignedDuration::parse(&self.value.text).filter(|span| *span >= SignedDuration::ZERO);
                 span.map(|span| Term::Age(inequality, span))
                     .ok_or_else(|| self.refused("a duration like 5m, 90s, 2h or 7d", None))
             }
@@ -113,14 +113,16 @@ impl Asked {
     fn time(self, field: TimeField) -> Result<Term, FilterError> {
         if field == TimeField::NextWake && self.value.text == "overdue" {
             return match self.operator {
-                Operator::Equal | Operator::Has => Ok(Term::Time(field, Inequality::AtMost, When::FromNow(Span::ZERO))),
+                Operator::Equal | Operator::Has => {
+                    Ok(Term::Time(field, Inequality::AtMost, When::FromNow(SignedDuration::ZERO)))
+                }
                 Operator::NotEqual | Operator::Less | Operator::AtMost | Operator::More | Operator::AtLeast => {
                     Err(self.operator("= or : where overdue follows"))
                 }
             };
         }
         let inequality = self.inequality()?;
-        let from_now = || Span::parse(&self.value.text).map(When::FromNow);
+        let from_now = || SignedDuration::parse(&self.value.text).map(When::FromNow);
         let when = parse_rfc3339(&self.value.text).map(When::At).or_else(from_now);
         let expected = "a time like 2026-11-27T09:00:00Z, or a duration from now like 5m or -5m";
         when.map(|when| Term::Time(field, inequality, when)).ok_or_else(|| self.refused(expected, None))

@@ -1,7 +1,7 @@
 //! What is wrong with a filter, said so that somebody who writes their first one can mend it.
 
 use super::field::Field;
-use super::parser::{MAX_BYTES, MAX_DEPTH, MAX_TERMS};
+use super::limits::{MAX_BYTES, MAX_DEPTH, MAX_TERMS};
 use crate::inert;
 
 /// Characters of what was found that an error repeats.

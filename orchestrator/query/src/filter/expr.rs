@@ -2,7 +2,7 @@
 
 use super::facts::{StateKind, WaitKind};
 use super::field::{Field, NumberField, TextField, TimeField};
-use super::literal::{Span, is_bare};
+use super::literal::{SignedDuration, is_bare};
 use crate::moment::rfc3339;
 use saga_core::time::Micros;
 use std::fmt;
@@ -32,7 +32,7 @@ pub enum Term {
     /// A number compared.
     Number(NumberField, Compare, u32),
     /// `age` compared.
-    Age(Inequality, Span),
+    Age(Inequality, SignedDuration),
     /// A moment compared.
     Time(TimeField, Inequality, When),
     /// `field:*`: the saga has one. Every saga has one of most fields; of those no filter can be written so.
@@ -80,7 +80,7 @@ pub enum When {
     /// A fixed one.
     At(Micros),
     /// So much after now, or before it if negative.
-    FromNow(Span),
+    FromNow(SignedDuration),
 }
 
 impl When {

@@ -10,16 +10,16 @@ const UNITS: [(&str, i64); 6] =
 /// A signed length of time in microseconds; at most a hundred years either way. Displayed in the largest unit that is
 /// exact: `5m`, `90s`, `-1500ms`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Span(i64);
+pub struct SignedDuration(i64);
 
-impl Span {
+impl SignedDuration {
     /// The longest.
     pub const MAX: Self = Self(36_525 * 86_400_000_000);
 
     /// Nothing.
     pub const ZERO: Self = Self(0);
 
-    /// A span of this many microseconds; `None` if it is longer than [`Span::MAX`].
+    /// A span of this many microseconds; `None` if it is longer than [`SignedDuration::MAX`].
     #[must_use]
     pub const fn micros(us: i64) -> Option<Self> {
         if us.unsigned_abs() <= Self::MAX.0.unsigned_abs() { Some(Self(us)) } else { None }
@@ -44,7 +44,7 @@ impl Span {
     }
 
     /// Reads `5m`, `1h30m`, `1.5s`, `-10s`: numbers with units, added up. `None` if it is anything else, finer than a
-    /// microsecond or longer than [`Span::MAX`].
+    /// microsecond or longer than [`SignedDuration::MAX`].
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (sign, mut rest) = text.strip_prefix('-').map_or((1, text), |rest| (-1, rest));
@@ -63,7 +63,7 @@ impl Span {
     }
 }
 
-impl fmt::Display for Span {
+impl fmt::Display for SignedDuration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let exact = |(_, us): &&(&str, i64)| self.0 != 0 && self.0 % us == 0;
         match UNITS.iter().find(exact) {
@@ -116,32 +116,32 @@ mod tests {
             ("-10s", -10_000_000),
             ("0s", 0),
         ] {
-            assert_eq!(Span::parse(text).map(Span::as_micros), Some(us), "{text}");
+            assert_eq!(SignedDuration::parse(text).map(SignedDuration::as_micros), Some(us), "{text}");
         }
         for wrong in
             ["", "-", "5", "m", "5 m", "5x", "5M", ".5s", "5.s", "--5s", "1.5us", "9999999d", "5m-1s", "1.2.3s"]
         {
-            assert_eq!(Span::parse(wrong), None, "{wrong}");
+            assert_eq!(SignedDuration::parse(wrong), None, "{wrong}");
         }
     }
 
     #[test]
     fn durations_are_written_short() {
         for text in ["5m", "90s", "2h", "7d", "1500ms", "-10s", "1us", "0s"] {
-            assert_eq!(Span::parse(text).unwrap().to_string(), text);
+            assert_eq!(SignedDuration::parse(text).unwrap().to_string(), text);
         }
     }
 
     proptest! {
         #[test]
-        fn durations_read_back(us in -Span::MAX.0..=Span::MAX.0) {
-            let span = Span::micros(us).unwrap();
-            prop_assert_eq!(Span::parse(&span.to_string()), Some(span));
+        fn durations_read_back(us in -SignedDuration::MAX.0..=SignedDuration::MAX.0) {
+            let span = SignedDuration::micros(us).unwrap();
+            prop_assert_eq!(SignedDuration::parse(&span.to_string()), Some(span));
         }
 
         #[test]
         fn no_text_panics(text in "[-0-9.dhmsu ]{0,40}") {
-            let _ = Span::parse(&text);
+            let _ = SignedDuration::parse(&text);
         }
     }
 }

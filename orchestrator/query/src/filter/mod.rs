@@ -27,12 +27,15 @@ mod expr;
 mod facts;
 mod field;
 mod lexer;
+mod limits;
 mod literal;
 mod matching;
 mod parser;
+mod piece;
 mod preset;
 mod sql;
 mod sql_terms;
+mod translation;
 
 pub use error::{FilterError, Flaw};
 pub use expr::{Compare, Expr, Inequality, Term, TextTest, When};
@@ -40,8 +43,11 @@ pub use facts::{Beside, Facts, StateKind, WaitKind};
 pub use field::{
     Attribute, Field, MAX_ATTRIBUTE_NAME, MAX_ATTRIBUTE_VALUE, NumberField, TextField, TimeField, is_attribute_name,
 };
-pub use literal::Span;
+pub use limits::{MAX_BYTES, MAX_DEPTH, MAX_TERMS};
+pub use literal::SignedDuration;
 pub use matching::matches;
-pub use parser::{MAX_BYTES, MAX_DEPTH, MAX_TERMS, parse};
+pub use parser::parse;
+pub use piece::Arg;
 pub use preset::Preset;
-pub use sql::{Arg, Dialect, Translated, Translation, to_sql};
+pub use sql::{Translated, to_sql};
+pub use translation::{SqlDialect, Translation};

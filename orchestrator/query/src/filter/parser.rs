@@ -13,15 +13,7 @@ use super::error::{FilterError, Flaw, found};
 use super::expr::{Expr, Term};
 use super::field::Field;
 use super::lexer::{Lexer, Operator, Token};
-
-/// Bytes a filter may have: as long as an address in a browser may safely be.
-pub const MAX_BYTES: usize = 2_048;
-
-/// Parentheses that may stand in one another; bounds the recursion here and in every evaluation.
-pub const MAX_DEPTH: usize = 16;
-
-/// Comparisons a filter may make; bounds the SQL.
-pub const MAX_TERMS: usize = 32;
+use super::limits::{MAX_BYTES, MAX_DEPTH, MAX_TERMS};
 
 /// Reads a filter, in which `attributes` can be named like the engine's own fields. The empty one selects every saga.
 ///

@@ -3,7 +3,8 @@
 use super::expr::{Compare, Inequality, Term, TextTest};
 use super::facts::StateKind;
 use super::field::{Field, NumberField, TextField, TimeField};
-use super::sql::{Arg, Dialect, Piece, States, Translation};
+use super::piece::{Arg, Piece, States};
+use super::translation::{SqlDialect, Translation};
 use saga_core::time::Micros;
 
 /// States that are at a step.
@@ -106,12 +107,12 @@ fn present(field: &TextField, positive: bool, translation: &Translation<'_>) -> 
     }
 }
 
-fn filled(column: &str, positive: bool, dialect: Dialect) -> Piece {
+fn filled(column: &str, positive: bool, dialect: SqlDialect) -> Piece {
     let sign = if positive { "<>" } else { "=" };
     let condition = match dialect {
         // Here a text of nothing but spaces equals the empty one.
-        Dialect::MariaDb => format!("LENGTH({column}) {sign} 0"),
-        Dialect::Sqlite => format!("{column} {sign} ''"),
+        SqlDialect::MariaDb => format!("LENGTH({column}) {sign} 0"),
+        SqlDialect::Sqlite => format!("{column} {sign} ''"),
     };
     Piece::sql(condition, Vec::new())
 }
@@ -138,23 +139,23 @@ impl Test<'_> {
     }
 
     /// Exactly the rows whose column passes, or those whose does not.
-    fn on(self, column: &str, positive: bool, dialect: Dialect) -> Piece {
+    fn on(self, column: &str, positive: bool, dialect: SqlDialect) -> Piece {
         let (condition, args) = match (self, dialect) {
             (Self::Begins(""), _) => ("1 = 1".to_owned(), Vec::new()),
-            (Self::Is(wanted), Dialect::Sqlite) => (format!("{column} = ?"), vec![Arg::Text(wanted.to_owned())]),
+            (Self::Is(wanted), SqlDialect::Sqlite) => (format!("{column} = ?"), vec![Arg::Text(wanted.to_owned())]),
             // `=` leaves trailing spaces out of account, so the length decides.
-            (Self::Is(wanted), Dialect::MariaDb) => {
+            (Self::Is(wanted), SqlDialect::MariaDb) => {
                 (format!("({column} = ? AND LENGTH({column}) = {})", wanted.len()), vec![Arg::Text(wanted.to_owned())])
             }
             // LIKE knows no difference between small and capital letters here; a range does, and uses the index.
-            (Self::Begins(wanted), Dialect::Sqlite) => match beyond(wanted) {
+            (Self::Begins(wanted), SqlDialect::Sqlite) => match beyond(wanted) {
                 Some(end) => {
                     let args = vec![Arg::Text(wanted.to_owned()), Arg::Text(end)];
                     (format!("({column} >= ? AND {column} < ?)"), args)
                 }
                 None => (format!("{column} >= ?"), vec![Arg::Text(wanted.to_owned())]),
             },
-            (Self::Begins(wanted), Dialect::MariaDb) => {
+            (Self::Begins(wanted), SqlDialect::MariaDb) => {
                 (format!("{column} LIKE ? ESCAPE '!'"), vec![Arg::Text(pattern(wanted))])
             }
         };

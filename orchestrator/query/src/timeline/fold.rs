@@ -2,14 +2,14 @@
 
 use crate::inert;
 use saga_core::definition::Definition;
-use saga_core::event::{Entry, Event, Outcome, Record, Verb};
+use saga_core::event::{Entry, Event, JournalRecord, Outcome, Verb};
 use saga_core::replay::{self, ReplayError};
 use saga_core::saga::{Direction, Saga, StepIndex};
 use saga_core::time::Micros;
 
 /// Why a journal could not be followed to its end.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Break {
+pub enum FoldError {
     /// This build does not know the definition.
     #[error("this build does not know its definition")]
     UnknownDefinition,
@@ -49,12 +49,12 @@ pub enum Said {
 impl Bare {
     fn of(entry: &Entry) -> Self {
         let said = match &entry.record {
-            Record::Started { .. } => Said::Started,
-            Record::Moved(Event::Wake) => Said::Woken,
-            Record::Moved(Event::Action(action)) => {
+            JournalRecord::Started { .. } => Said::Started,
+            JournalRecord::Moved(Event::Wake) => Said::Woken,
+            JournalRecord::Moved(Event::Action(action)) => {
                 Said::Action(action.verb, inert::words(&action.actor), inert::words(&action.reason))
             }
-            Record::Moved(Event::Reply(reply)) => {
+            JournalRecord::Moved(Event::Reply(reply)) => {
                 let (step, direction, attempt) = (reply.step, reply.direction, reply.attempt);
                 match &reply.outcome {
                     Outcome::Succeeded { output: _ } => Said::Succeeded(step, direction, attempt),
@@ -82,7 +82,7 @@ pub(super) struct Move<'a> {
 pub(super) struct Folded<'a> {
     pub(super) moves: Vec<Move<'a>>,
     pub(super) bare: Vec<Bare>,
-    pub(super) broken: Option<Break>,
+    pub(super) broken: Option<FoldError>,
 }
 
 pub(super) fn fold<'a>(definition: Option<&Definition>, entries: &'a [Entry]) -> Folded<'a> {
@@ -90,9 +90,9 @@ pub(super) fn fold<'a>(definition: Option<&Definition>, entries: &'a [Entry]) ->
     for (position, entry) in entries.iter().enumerate() {
         let before = moves.last().map(|last| last.after.clone());
         let after = match (definition, &before) {
-            (None, _) => Err(Break::UnknownDefinition),
-            (Some(definition), None) => replay::begin(definition, entry).map_err(Break::Replay),
-            (Some(definition), Some(saga)) => replay::follow(definition, saga, entry).map_err(Break::Replay),
+            (None, _) => Err(FoldError::UnknownDefinition),
+            (Some(definition), None) => replay::begin(definition, entry).map_err(FoldError::Replay),
+            (Some(definition), Some(saga)) => replay::follow(definition, saga, entry).map_err(FoldError::Replay),
         };
         match after {
             Ok(after) => moves.push(Move { before, entry, after }),

@@ -6,7 +6,7 @@ use crate::acts::End;
 use crate::half::{Half, position};
 use crate::inert;
 use saga_core::definition::Definition;
-use saga_core::event::{Event, Outcome, Record, Verb};
+use saga_core::event::{Event, JournalRecord, Outcome, Verb};
 use saga_core::machine::{SAGA_DEADLINE, TIMEOUT};
 use saga_core::saga::{Saga, State, Wait};
 use saga_core::time::Micros;
@@ -26,7 +26,7 @@ pub(super) fn draw(definition: Option<&Definition>, folded: Folded<'_>, now: Mic
     // Without a definition nothing was folded.
     let Some(definition) = definition else { return timeline };
     for step in &folded.moves {
-        if let (Some(before), Record::Moved(event)) = (&step.before, &step.entry.record) {
+        if let (Some(before), JournalRecord::Moved(event)) = (&step.before, &step.entry.record) {
             timeline.moved(definition, before, event, step);
         }
     }

@@ -7,7 +7,7 @@ mod fold;
 mod lanes;
 mod text;
 
-pub use fold::{Bare, Break, Said};
+pub use fold::{Bare, FoldError, Said};
 pub use text::text;
 
 use crate::acts::End;
@@ -32,7 +32,7 @@ pub struct Timeline {
     /// Entries of which it is unknown where they led, in order; empty for a whole journal.
     pub bare: Vec<Bare>,
     /// Why they are.
-    pub broken: Option<Break>,
+    pub broken: Option<FoldError>,
 }
 
 /// One half-step over time.

@@ -237,7 +237,7 @@ proptest! {
                 saga: lived.saga.id,
                 version: lived.saga.version + 1,
                 at: now,
-                record: saga_core::event::Record::Moved(action_of(refused.verb)),
+                record: saga_core::event::JournalRecord::Moved(action_of(refused.verb)),
             };
             let version = entry.version;
             let journal: Vec<_> = lived.journal.iter().cloned().chain([entry]).collect();

@@ -4,7 +4,7 @@ use crate::support;
 use baton_query::failure::of_journal;
 use baton_query::half::position;
 use saga_core::definition::Definition;
-use saga_core::event::{Event, Record, Verb};
+use saga_core::event::{Event, JournalRecord, Verb};
 use saga_core::machine::TIMEOUT;
 use saga_core::saga::{Cause, Saga, State, Wait};
 use support::{Lived, action_of, definitions, order, reachable, succeeded, transfer, unavailable};
@@ -67,7 +67,7 @@ fn whoever_backs_off_says_why_and_whoever_has_not_failed_says_nothing() {
             if let Some(failure) = &failure {
                 assert_eq!(position(&saga.state).map(|(step, ..)| step), Some(failure.step), "{:?}", saga.state);
             }
-            let paused = |record: &Record| matches!(record, Record::Moved(Event::Action(it)) if it.verb == Verb::Pause);
+            let paused = |record: &JournalRecord| matches!(record, JournalRecord::Moved(Event::Action(it)) if it.verb == Verb::Pause);
             let expected = match waits(saga) {
                 Some(Wait::Backoff { .. }) => Some(true),
                 Some(Wait::Reply { attempt: 1, .. }) => Some(false),

@@ -2,7 +2,7 @@
 
 use crate::support;
 use baton_query::filter::{
-    Arg, Attribute, Dialect, Expr, Facts, Field, NumberField, Preset, StateKind, TextField, Translated, Translation,
+    Arg, Attribute, Expr, Facts, Field, NumberField, Preset, SqlDialect, StateKind, TextField, Translated, Translation,
     WaitKind, matches, to_sql,
 };
 use proptest::prelude::*;
@@ -156,7 +156,7 @@ fn selected(db: &Connection, translated: &Translated) -> Vec<i64> {
     rows.collect::<Result<_, _>>().unwrap()
 }
 
-fn translate(expr: &Expr, dialect: Dialect, verbatim_input: bool) -> Translated {
+fn translate(expr: &Expr, dialect: SqlDialect, verbatim_input: bool) -> Translated {
     let known = known();
     let definitions: Vec<&Definition> = known.iter().collect();
     to_sql(expr, &Translation { dialect, now: START, definitions: &definitions, verbatim_input })
@@ -172,7 +172,7 @@ proptest! {
         verbatim: bool,
     ) {
         let db = table(&rows);
-        let translated = translate(&expr, Dialect::Sqlite, verbatim);
+        let translated = translate(&expr, SqlDialect::Sqlite, verbatim);
         let by_sql = selected(&db, &translated);
         let ids = (0_i64..).zip(&rows);
         let by_hand: Vec<i64> = ids.filter(|(_, row)| matches(&expr, &row.facts, START)).map(|(id, _)| id).collect();
@@ -187,7 +187,7 @@ proptest! {
     /// The other dialect asks for as many parameters, and nothing written in a filter gets into the text.
     #[test]
     fn nothing_written_in_a_filter_stands_in_the_sql(expr in expr()) {
-        for dialect in [Dialect::MariaDb, Dialect::Sqlite] {
+        for dialect in [SqlDialect::MariaDb, SqlDialect::Sqlite] {
             let translated = translate(&expr, dialect, true);
             prop_assert_eq!(translated.condition.matches('?').count(), translated.args.len());
             let ours = |c: char| c.is_ascii_alphanumeric() || "_ ().,?'!=<>".contains(c);
@@ -196,14 +196,14 @@ proptest! {
     }
 }
 
-fn condition(text: &str, dialect: Dialect) -> String {
+fn condition(text: &str, dialect: SqlDialect) -> String {
     translate(&parse(text), dialect, false).condition
 }
 
 /// What the indexes are found by.
 #[test]
 fn presets_go_by_their_indexes() {
-    let sql = |preset: Preset| condition(preset.filter(), Dialect::MariaDb);
+    let sql = |preset: Preset| condition(preset.filter(), SqlDialect::MariaDb);
     let active = "(wake_second IS NOT NULL AND state IN (1, 2))";
     assert_eq!(sql(Preset::InFlight), "((wake_second IS NOT NULL AND state = 1) OR unusual IN (2, 3, 4))");
     assert_eq!(sql(Preset::Retrying), format!("({active} AND attempt >= ?)"));
@@ -211,7 +211,7 @@ fn presets_go_by_their_indexes() {
     assert_eq!(sql(Preset::Stuck), "unusual IN (3)");
     assert_eq!(sql(Preset::Overdue), "(wake_second <= ? AND wake_at < ?)");
     for preset in Preset::ALL {
-        assert!(translate(&preset.expr(), Dialect::MariaDb, false).is_exact(), "{preset:?}");
+        assert!(translate(&preset.expr(), SqlDialect::MariaDb, false).is_exact(), "{preset:?}");
     }
 }
 
@@ -226,7 +226,7 @@ fn sqlite_uses_the_indexes() {
         ("key:ORD", "saga_business_key"),
         ("reason = OUT_OF_STOCK", "saga_by_unusual"),
     ] {
-        let translated = translate(&parse(text), Dialect::Sqlite, false);
+        let translated = translate(&parse(text), SqlDialect::Sqlite, false);
         let sql = format!("EXPLAIN QUERY PLAN SELECT id FROM saga WHERE {}", translated.condition);
         let nulls = vec![Value::Null; translated.args.len()];
         let mut statement = db.prepare(&sql).unwrap();
@@ -254,9 +254,9 @@ fn mariadb_is_asked_in_its_own_way() {
         ("state = stuck AND state = paused", "1 = 0"),
         ("", "1 = 1"),
     ] {
-        assert_eq!(condition(text, Dialect::MariaDb), sql, "{text}");
+        assert_eq!(condition(text, SqlDialect::MariaDb), sql, "{text}");
     }
-    let begins = translate(&parse("key:\"50%_!\""), Dialect::MariaDb, false);
+    let begins = translate(&parse("key:\"50%_!\""), SqlDialect::MariaDb, false);
     assert_eq!(begins.args, [Arg::Text("50!%!_!!%".to_owned())]);
 }
 
@@ -274,7 +274,7 @@ fn undecided_fields_are_named() {
             Field::Number(NumberField::DefinitionVersion | NumberField::Attempt) => format!("{name} = 1"),
             Field::Age | Field::Time(_) => format!("{name} > 1s"),
         };
-        let translated = translate(&parse(&text), Dialect::Sqlite, true);
+        let translated = translate(&parse(&text), SqlDialect::Sqlite, true);
         let open = matches!(field, Field::Text(TextField::Attribute(_) | TextField::Reason));
         assert_eq!(translated.undecided.len(), usize::from(open), "{text}");
     }
@@ -286,7 +286,7 @@ fn presets_and_what_is_narrowed_by_a_state_leave_few_rows() {
     let known = known();
     let definitions: Vec<&Definition> = known.iter().collect();
     let translation =
-        Translation { dialect: Dialect::Sqlite, now: START, definitions: &definitions, verbatim_input: true };
+        Translation { dialect: SqlDialect::Sqlite, now: START, definitions: &definitions, verbatim_input: true };
     let narrow = |expr: &Expr| to_sql(expr, &translation).narrow;
     for preset in Preset::ALL {
         assert!(narrow(&preset.expr()), "{}", preset.name());

@@ -1,7 +1,7 @@
 //! Actions: judged, handed to the engine, answered.
 
 use crate::api::Api;
-use crate::api::admin::audit::request_id;
+use crate::api::admin::fields::{MAX_ACTOR, MAX_REASON, request_id, words};
 use crate::api::admin::told;
 use crate::api::begin::{not_settled, rejection};
 use crate::api::reason::{SagaReason, of_store};
@@ -9,20 +9,16 @@ use crate::api::sagas::saga_id;
 use crate::api::view;
 use crate::engine::input::{Act, ActionOutcome, NotSettled};
 use crate::held::Barrier;
-pub(super) use crate::store::audit::MAX_REASON;
 use baton_proto::baton::saga::v1 as wire;
 use baton_rpc::errors::{Flaw, Violations, status_with};
 use baton_rpc::reason::Reason;
-use saga_core::event::{Event, OperatorAction, Record as Recorded, Verb};
+use saga_core::event::{Event, JournalRecord, OperatorAction, Verb};
 use saga_core::saga::SagaId;
 use saga_core::time::Micros;
 use saga_core::transition::Refused;
 use std::collections::HashMap;
 use tonic::Status;
 use tonic_types::PreconditionViolation;
-
-/// Longest actor, characters: a name or an address.
-pub(super) const MAX_ACTOR: usize = 128;
 
 impl Api {
     pub(super) async fn act(&self, request: wire::ActOnSagaRequest) -> Result<wire::ActOnSagaResponse, Status> {
@@ -102,7 +98,7 @@ impl Api {
         let next = self.store.journal(id, version, 1).await.map_err(|error| of_store(&error))?;
         let own = next.first().filter(|entry| {
             entry.version == version.saturating_add(1)
-                && matches!(&entry.record, Recorded::Moved(Event::Action(given)) if given == action)
+                && matches!(&entry.record, JournalRecord::Moved(Event::Action(given)) if given == action)
         });
         Ok(own.map(|entry| entry.at))
     }
@@ -148,12 +144,4 @@ pub(super) fn verb(code: i32) -> Result<Verb, Flaw> {
         Ok(wire::SagaVerb::Unspecified) => Err(Flaw::new(Reason::FIELD_REQUIRED, "must say what to do")),
         Err(_) => Err(Flaw::new(Reason::ENUM_UNKNOWN, "must be a SagaVerb")),
     }
-}
-
-/// What an operator writes is kept and shown for ever: no control characters.
-pub(super) fn words(text: String, most: usize, reason: Reason) -> Result<String, Flaw> {
-    if text.trim().is_empty() || text.chars().nth(most).is_some() || text.chars().any(char::is_control) {
-        return Err(Flaw::new(reason, format!("must be 1 to {most} characters, none of them a control character")));
-    }
-    Ok(text)
 }

@@ -1,7 +1,7 @@
 //! What operators did, and whether a request was carried out before.
 
 use crate::api::Api;
-use crate::api::admin::act::{MAX_ACTOR, words};
+use crate::api::admin::fields::{MAX_ACTOR, words};
 use crate::api::reason::{SagaReason, of_store};
 use crate::api::view;
 use crate::store::audit::{AuditRow, hex};
@@ -10,7 +10,6 @@ use baton_proto::baton::saga::v1 as wire;
 use baton_rpc::errors::{Flaw, Violations};
 use baton_rpc::page;
 use baton_rpc::reason::Reason;
-use baton_rpc::request_id::RequestId;
 use tonic::Status;
 use uuid::Uuid;
 
@@ -86,12 +85,4 @@ fn entry(row: AuditRow) -> wire::AuditEntry {
         request_id: audit.request.map(|request| request.to_string()).unwrap_or_default(),
         hash: hex(&hash),
     }
-}
-
-/// The optional id of a request.
-pub(super) fn request_id(text: &str) -> Result<Option<Uuid>, Flaw> {
-    if text.is_empty() {
-        return Ok(None);
-    }
-    RequestId::parse(text).map(|id| Some(Uuid::from_bytes(id.bytes())))
 }

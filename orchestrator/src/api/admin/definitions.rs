@@ -7,7 +7,7 @@ use crate::api::reason::{SagaReason, of_store};
 use crate::api::view;
 use crate::operations::gauges::Group;
 use baton_proto::baton::saga::v1 as wire;
-use baton_query::fit::{Break, Rule, Standing, changes, fit};
+use baton_query::fit::{Incompatibility, Rule, Standing, changes, fit};
 use baton_rpc::errors::{Flaw, invalid};
 use baton_rpc::reason::Reason;
 use saga_core::definition::Definition;
@@ -65,7 +65,7 @@ impl Api {
         let standing = Standing { step: group.step, direction: group.direction };
         let outcome = match old {
             Some(old) => fit(old, new, standing),
-            None => Err(Break { rule: Rule::VersionUnknown, step: String::new() }),
+            None => Err(Incompatibility { rule: Rule::VersionUnknown, step: String::new() }),
         };
         let step = old.and_then(|old| old.step(group.step)).map(|step| step.name.clone());
         let (rule, sentence) = match &outcome {

@@ -8,7 +8,7 @@ use crate::search::Search;
 use crate::store::query::SearchQuery;
 use baton_proto::baton::saga::v1 as wire;
 use baton_query::filter::{self, Expr, FilterError, Preset};
-use baton_query::sort::{OrderBy, Place, SortError};
+use baton_query::sort::{Cursor, OrderBy, SortError};
 use baton_rpc::errors::{Flaw, Violations};
 use baton_rpc::page;
 use baton_rpc::reason::Reason;
@@ -30,7 +30,7 @@ impl Api {
         let by = order.map(|order| (order.field.name(), order.descending));
         let query = format!("search {}\n{by:?}\n{}", request.preset, request.filter);
         let size = violations.keep("page_size", page::page_size(request.page_size));
-        let after = violations.keep("page_token", page::key(&query, &request.page_token).and_then(place));
+        let after = violations.keep("page_token", page::key(&query, &request.page_token).and_then(cursor));
         let filter = filter(&self.registry, &request.filter, &request.preset, &mut violations)?;
         let (Some(limit), Some(after), Some(filter), Some(order)) = (size, after, filter, order) else {
             return Err(violations.into_status());
@@ -40,7 +40,7 @@ impl Api {
         let found = self.query.search(asked).await.map_err(|error| of_store(&error))?;
         Ok(wire::SearchSagasResponse {
             sagas: found.records.iter().map(|record| view::saga(&self.registry, record)).collect(),
-            next_page_token: found.next.map(|place| page::token(&query, &place_key(place))).unwrap_or_default(),
+            next_page_token: found.next.map(|cursor| page::token(&query, &cursor_key(cursor))).unwrap_or_default(),
             unreadable: found.unreadable.into_iter().map(view::name_of).collect(),
             indexed_until: found.indexed_until.map(view::timestamp),
             attributes: self.registry.attribute_names().into_iter().map(str::to_owned).collect(),
@@ -58,16 +58,16 @@ impl Api {
     }
 }
 
-/// A place as a token carries it: its time, then its id.
-fn place_key(place: Place) -> Vec<u8> {
-    [place.at.to_be_bytes().as_slice(), &place.id.0].concat()
+/// A cursor as a token carries it: its time, then its id.
+fn cursor_key(cursor: Cursor) -> Vec<u8> {
+    [cursor.at.to_be_bytes().as_slice(), &cursor.id.0].concat()
 }
 
-fn place(key: Option<Vec<u8>>) -> Result<Option<Place>, Flaw> {
+fn cursor(key: Option<Vec<u8>>) -> Result<Option<Cursor>, Flaw> {
     let Some(key) = key else { return Ok(None) };
     let split = key.split_first_chunk::<8>().and_then(|(at, id)| Some((i64::from_be_bytes(*at), id.try_into().ok()?)));
-    let place = split.map(|(at, id)| Place { at, id: SagaId(id) });
-    place.map(Some).ok_or_else(|| Flaw::new(Reason::PAGE_TOKEN_INVALID, "must be a token of this list"))
+    let cursor = split.map(|(at, id)| Cursor { at, id: SagaId(id) });
+    cursor.map(Some).ok_or_else(|| Flaw::new(Reason::PAGE_TOKEN_INVALID, "must be a token of this list"))
 }
 
 fn order_flaw(error: SortError) -> Flaw {

@@ -1,9 +1,8 @@
 //! Definitions and participants that are halted; [`crate::workers::holds`] pauses and resumes their sagas.
 
 use crate::api::Api;
-use crate::api::admin::act::{MAX_ACTOR, MAX_REASON, words};
-use crate::api::admin::audit::request_id;
-use crate::api::begin::Asked;
+use crate::api::admin::fields::{MAX_ACTOR, MAX_REASON, request_id, words};
+use crate::api::begin::ParsedStart;
 use crate::api::reason::{SagaReason, of_store};
 use crate::api::view;
 use crate::held::Held;
@@ -70,7 +69,7 @@ impl Api {
     }
 
     /// Refuses a start of a definition that is held, unless it is the repetition of one that was let in.
-    pub(in crate::api) async fn not_held(&self, asked: &Asked, keys: &[StartKey]) -> Result<(), Status> {
+    pub(in crate::api) async fn not_held(&self, asked: &ParsedStart, keys: &[StartKey]) -> Result<(), Status> {
         let definition = &asked.saga_type.definition().id().name;
         let Some((actor, why)) = self.operations.as_ref().and_then(|operations| operations.held(definition)) else {
             return Ok(());

@@ -1,8 +1,8 @@
 //! One action for many sagas: jobs are judged, counted and kept here; [`crate::workers::jobs`] works on them.
 
 use crate::api::Api;
-use crate::api::admin::act::{MAX_ACTOR, MAX_REASON, verb, words};
-use crate::api::admin::audit::request_id;
+use crate::api::admin::act::verb;
+use crate::api::admin::fields::{MAX_ACTOR, MAX_REASON, request_id, words};
 use crate::api::admin::find::filter;
 use crate::api::admin::told;
 use crate::api::reason::{SagaReason, of_store};

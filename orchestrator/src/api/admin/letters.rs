@@ -1,37 +1,29 @@
 //! Dead letters: listed, decoded, replayed, dropped.
 
+mod decoded;
+
 use crate::api::Api;
-use crate::api::admin::act::{MAX_ACTOR, MAX_REASON, words};
-use crate::api::admin::audit::request_id;
+use crate::api::admin::fields::{MAX_ACTOR, MAX_REASON, request_id, words};
 use crate::api::reason::{SagaReason, of_store};
 use crate::api::view::{name_of, timestamp};
 use crate::operations::audit::{NewAudit, content};
 use crate::operations::letters::{Decided, Letter, LetterState, MAX_NOTED};
-use crate::sagas::{Part, Registry};
-use crate::shown::{self, Redactor};
 use crate::store::{Fingerprint, StoreError};
-use crate::workers::letters::{items, sagas};
+use crate::workers::letters::sagas;
 use baton_courier::bus::Destination;
-use baton_proto::baton::participant::v1::{Command, CommandKey, Direction as WireDirection, Reply};
 use baton_proto::baton::saga::v1 as wire;
-use baton_query::half::Half;
 use baton_rpc::errors::{Flaw, Violations};
 use baton_rpc::page;
 use baton_rpc::reason::Reason;
-use bytes::Bytes;
-use prost::Message as _;
-use saga_core::saga::{Direction, SagaId};
-use serde_json::{Value, json};
+use decoded::{DecodedLetter, decoded};
+use saga_core::saga::SagaId;
 use tonic::Status;
 use uuid::Uuid;
-
-/// Bytes of a message that does not decode that are shown.
-const MAX_HEX: usize = 256;
 
 const NAME: &str = "deadLetters/";
 
 /// A decision that was asked for.
-struct Asked {
+struct DecisionRequest {
     id: Uuid,
     request: Option<Uuid>,
     content: Fingerprint,
@@ -69,7 +61,7 @@ impl Api {
         };
         let found = operations.letter(id).await.map_err(|error| failed(&error))?;
         let (letter, body) = found.ok_or_else(|| missing(id))?;
-        let Decoded { json, flaw, hex } = decoded(&self.registry, &self.shown, &letter, &body);
+        let DecodedLetter { json, flaw, hex } = decoded(&self.registry, &self.shown, &letter, &body);
         let all = sagas(&letter.destination, &body);
         Ok(wire::GetDeadLetterResponse { dead_letter: Some(view(&letter, &all)), json, flaw, hex })
     }
@@ -101,7 +93,7 @@ impl Api {
         reason: String,
         actor: String,
         request: &str,
-    ) -> Result<Asked, Status> {
+    ) -> Result<DecisionRequest, Status> {
         let operations = self.operations()?;
         let mut violations = Violations::new();
         let id = violations.keep("name", letter_id(name));
@@ -126,11 +118,11 @@ impl Api {
             request,
             content,
         };
-        Ok(Asked { id, request, content, audit })
+        Ok(DecisionRequest { id, request, content, audit })
     }
 
-    async fn decide(&self, to: LetterState, asked: Asked) -> Result<wire::DeadLetter, Status> {
-        let Asked { id, request, content, audit } = asked;
+    async fn decide(&self, to: LetterState, asked: DecisionRequest) -> Result<wire::DeadLetter, Status> {
+        let DecisionRequest { id, request, content, audit } = asked;
         let operations = self.operations()?;
         // Asked first: by now the letter may have been decided by this very request.
         if self.repeated(request, content).await?.is_some() {
@@ -262,69 +254,4 @@ fn sentence(letter: &Letter) -> String {
         _ => "Its sagas go on by their deadlines.".to_owned(),
     };
     format!("{why} {then}")
-}
-
-struct Decoded {
-    json: String,
-    flaw: String,
-    hex: String,
-}
-
-/// The message item by item, so that one that does not decode hides no other. Only of a message in which nothing decodes the
-/// bytes are shown.
-fn decoded(registry: &Registry, shown: &Redactor, letter: &Letter, body: &Bytes) -> Decoded {
-    let (kind, list) = match letter.destination {
-        Destination::Commands(_) => ("baton.participant.v1.Command", "commands"),
-        Destination::Replies => ("baton.participant.v1.Reply", "replies"),
-    };
-    let whole = items(body).unwrap_or_default();
-    let readable = whole.iter().filter_map(|item| {
-        let mut value = shown.value(kind, item)?;
-        match &letter.destination {
-            Destination::Commands(_) => fill_command(registry, shown, &Command::decode(item.clone()).ok()?, &mut value),
-            Destination::Replies => fill_key(Reply::decode(item.clone()).ok()?.key.as_ref(), &mut value),
-        }
-        Some(value)
-    });
-    let readable: Vec<Value> = readable.collect();
-    let bad = whole.len() - readable.len();
-    if readable.is_empty() {
-        let flaw = match whole.len() {
-            0 => "It is no batch of messages.".to_owned(),
-            count => format!("None of its {count} items decodes."),
-        };
-        let hex = body.iter().take(MAX_HEX).map(|byte| format!("{byte:02x}")).collect();
-        return Decoded { json: String::new(), flaw, hex };
-    }
-    let flaw = if bad > 0 { format!("{bad} of its {} items do not decode.", whole.len()) } else { String::new() };
-    Decoded { json: shown::bounded(&json!({ list: readable })), flaw, hex: String::new() }
-}
-
-/// A payload as its message, without what is secret or personal. One of an unknown type stays taken out.
-fn fill_command(registry: &Registry, shown: &Redactor, command: &Command, value: &mut Value) {
-    fill_key(command.key.as_ref(), value);
-    let kind = command.key.as_ref().and_then(|key| payload_type(registry, command, key));
-    if let Some(payload) = kind.and_then(|kind| shown.value(kind, &command.payload)) {
-        value["payload"] = payload;
-    }
-}
-
-/// The saga's id as everybody writes it.
-fn fill_key(key: Option<&CommandKey>, value: &mut Value) {
-    if let Some(id) = key.and_then(|key| Uuid::from_slice(&key.saga_id).ok()) {
-        value["key"]["sagaId"] = json!(id.to_string());
-    }
-}
-
-/// What a command's payload is, by its saga's definition; nothing if its name is not what that step asks.
-fn payload_type(registry: &Registry, command: &Command, key: &CommandKey) -> Option<&'static str> {
-    let step = u8::try_from(key.step).ok()?;
-    let direction = match WireDirection::try_from(key.direction).ok()? {
-        WireDirection::Action => Direction::Action,
-        WireDirection::Undo => Direction::Undo,
-        WireDirection::Unspecified => return None,
-    };
-    let own = registry.iter().filter(|saga_type| saga_type.definition().id().to_string() == command.definition);
-    own.filter(|saga_type| Half::new(saga_type.definition(), step, direction).command == command.name)
-        .find_map(|saga_type| saga_type.message_type(Part::Command(step, direction)))
 }

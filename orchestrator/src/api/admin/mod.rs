@@ -6,6 +6,7 @@
 //! | [`explain`] | everything an explanation is made from, gathered |
 //! | [`timeline`] | a saga over time, and what its messages said |
 //! | [`act`] | actions: judged, handed to the engine, answered |
+//! | `fields` | fields that most requests have |
 //! | [`jobs`] | one action for many sagas |
 //! | [`holds`] | definitions and participants that are halted |
 //! | [`letters`] | dead letters: listed, decoded, replayed, dropped |
@@ -18,6 +19,7 @@ pub mod act;
 pub mod audit;
 pub mod definitions;
 pub mod explain;
+mod fields;
 pub mod find;
 pub mod holds;
 pub mod jobs;

@@ -1,21 +1,16 @@
 //! How the installation is doing. Asked by every page that is open, so an answer serves all who ask within a second.
 
 mod gathered;
+pub mod memo;
 
 use crate::api::Api;
 use baton_proto::baton::saga::v1 as wire;
-use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Mutex;
 use tokio::time::Instant;
 use tonic::Status;
 
 /// How long an answer is good enough.
 const FRESH: Duration = Duration::from_secs(1);
-
-/// The last answer. Cheap to clone.
-#[derive(Clone, Debug, Default)]
-pub struct Memo(Arc<Mutex<Option<(Instant, wire::GetOverviewResponse)>>>);
 
 impl Api {
     pub(super) async fn overview(

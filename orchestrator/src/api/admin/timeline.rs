@@ -5,15 +5,15 @@ use crate::api::admin::told;
 use crate::api::reason::of_store;
 use crate::api::sagas::saga_id;
 use crate::api::view::timestamp;
+use crate::redact::Redactor;
 use crate::sagas::{Part, SagaType};
-use crate::shown::Redactor;
 use crate::store::StoreError;
 use baton_proto::baton::saga::v1 as wire;
 use baton_query::half::Half;
 use baton_query::timeline::{
     ActionTaken, Bare, Doing, Ended, Lane, LaneOutcome, Said, Span, Timeline, timeline as drawn,
 };
-use saga_core::event::{Entry, Record};
+use saga_core::event::{Entry, JournalRecord};
 use saga_core::replay;
 use saga_core::saga::{DefinitionId, Direction, Saga, SagaId, StepIndex};
 use tonic::Status;
@@ -91,8 +91,8 @@ impl Api {
 /// The definition a saga is pinned to, by its row or by the first entry of its journal.
 fn pinned_by<'a>(row: Option<&'a Saga>, journal: &'a [Entry]) -> Option<&'a DefinitionId> {
     let first = journal.first().and_then(|entry| match &entry.record {
-        Record::Started { definition, input: _ } => Some(definition),
-        Record::Moved(_) => None,
+        JournalRecord::Started { definition, input: _ } => Some(definition),
+        JournalRecord::Moved(_) => None,
     });
     row.map(|saga| &saga.definition).or(first)
 }

@@ -7,7 +7,7 @@ use baton_query::filter::Attribute;
 use baton_rpc::errors::Violations;
 use bytes::Bytes;
 use saga_core::definition::{Definition, StepOptions};
-use saga_core::event::{Entry, Event, OperatorAction, Outcome, Record as Journaled, Reply, Verb};
+use saga_core::event::{Entry, Event, JournalRecord, OperatorAction, Outcome, Reply, Verb};
 use saga_core::saga::{Cause, DefinitionId, Direction, Resume, Saga, SagaId, State, StepIndex, Wait};
 use saga_core::time::Micros;
 use uuid::Uuid;
@@ -103,10 +103,11 @@ pub fn every_state() -> Vec<(&'static str, State)> {
 
 /// One journal record of each kind.
 #[must_use]
-pub fn every_journal_record() -> Vec<(&'static str, Journaled)> {
-    let reply = |direction, outcome| Journaled::Moved(Event::Reply(Reply { step: 2, direction, attempt: 7, outcome }));
+pub fn every_journal_record() -> Vec<(&'static str, JournalRecord)> {
+    let reply =
+        |direction, outcome| JournalRecord::Moved(Event::Reply(Reply { step: 2, direction, attempt: 7, outcome }));
     let action = |verb| {
-        Journaled::Moved(Event::Action(OperatorAction {
+        JournalRecord::Moved(Event::Action(OperatorAction {
             verb,
             actor: "ada".to_owned(),
             reason: "the customer called".to_owned(),
@@ -114,12 +115,12 @@ pub fn every_journal_record() -> Vec<(&'static str, Journaled)> {
     };
     let (reason, message) = ("OUT_OF_STOCK".to_owned(), "three left, naïve".to_owned());
     vec![
-        ("started", Journaled::Started { definition: definition(), input: Bytes::from_static(b"\x00input\xff") }),
+        ("started", JournalRecord::Started { definition: definition(), input: Bytes::from_static(b"\x00input\xff") }),
         ("succeeded", reply(Direction::Action, Outcome::Succeeded { output: Bytes::from_static(b"\x01out") })),
         ("succeeded with nothing", reply(Direction::Undo, Outcome::Succeeded { output: Bytes::new() })),
         ("rejected", reply(Direction::Action, Outcome::Rejected { reason: reason.clone(), message: message.clone() })),
         ("unavailable", reply(Direction::Undo, Outcome::Unavailable { reason, message })),
-        ("wake", Journaled::Moved(Event::Wake)),
+        ("wake", JournalRecord::Moved(Event::Wake)),
         ("cancel", action(Verb::Cancel)),
         ("retry", action(Verb::Retry)),
         ("skip", action(Verb::Skip)),
@@ -205,7 +206,7 @@ pub fn key(space: u8, number: u32) -> StartKey {
 /// The journal entry of a start.
 #[must_use]
 pub fn started(saga: &Saga) -> Entry {
-    let record = Journaled::Started { definition: saga.definition.clone(), input: saga.input.clone() };
+    let record = JournalRecord::Started { definition: saga.definition.clone(), input: saga.input.clone() };
     Entry { saga: saga.id, version: 1, at: saga.created_at, record }
 }
 
@@ -214,7 +215,7 @@ pub fn advance(changes: &mut Changes, loaded: &Record, state: State) {
     let before = &loaded.saga;
     let saga =
         Saga { version: before.version + 1, updated_at: Micros(before.updated_at.0 + 1), state, ..before.clone() };
-    let record = Journaled::Moved(Event::Wake);
+    let record = JournalRecord::Moved(Event::Wake);
     changes.journal.push(Entry { saga: saga.id, version: saga.version, at: saga.updated_at, record });
     let last_failure = loaded.last_failure.clone();
     changes.updates.push(Update { saga, last_failure, loaded_version: before.version, data_changed: true });

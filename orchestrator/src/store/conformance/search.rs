@@ -66,8 +66,8 @@ pub(super) async fn searches_find_what_the_filter_selects(store: &Store) {
         }
         for (field, descending) in SortField::ALL.into_iter().flat_map(|field| [(field, true), (field, false)]) {
             let order = OrderBy { field, descending };
-            let mut expected: Vec<_> = expected.iter().filter(|it| order.place(&it.saga).is_some()).cloned().collect();
-            expected.sort_by_key(|record| order.place(&record.saga));
+            let mut expected: Vec<_> = expected.iter().filter(|it| order.cursor(&it.saga).is_some()).cloned().collect();
+            expected.sort_by_key(|record| order.cursor(&record.saga));
             if descending {
                 expected.reverse();
             }

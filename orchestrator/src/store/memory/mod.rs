@@ -12,7 +12,7 @@ use crate::store::{
     Changes, Decide, Holder, Loaded, OutboxMessage, Record, SagaStore, StartKey, StoreError, row, wake_second,
 };
 use async_trait::async_trait;
-use baton_query::sort::Place;
+use baton_query::sort::Cursor;
 use saga_core::event::Entry;
 use saga_core::saga::{DefinitionId, Saga, SagaId};
 use saga_core::time::Micros;
@@ -155,23 +155,23 @@ impl SagaQuery for MemoryStore {
     async fn search(&self, query: SearchQuery) -> Result<Found, StoreError> {
         let tables = self.tables();
         let order = query.order;
-        let behind = |place: &Place| query.after.is_none_or(|after| order.is_before(after, *place));
-        let placed = tables.sagas.values().filter_map(|record| Some((order.place(&record.saga)?, record)));
-        let mut ordered: Vec<_> = placed.filter(|(place, _)| behind(place)).collect();
-        ordered.sort_by_key(|(place, _)| *place);
+        let behind = |cursor: &Cursor| query.after.is_none_or(|after| order.is_before(after, *cursor));
+        let placed = tables.sagas.values().filter_map(|record| Some((order.cursor(&record.saga)?, record)));
+        let mut ordered: Vec<_> = placed.filter(|(cursor, _)| behind(cursor)).collect();
+        ordered.sort_by_key(|(cursor, _)| *cursor);
         if order.descending {
             ordered.reverse();
         }
         let limit = query.limit.max(1) as usize;
         let mut found = Found::default();
         let mut last = query.after;
-        for (read, (place, record)) in ordered.into_iter().enumerate() {
+        for (read, (cursor, record)) in ordered.into_iter().enumerate() {
             let matches = query.search.matches(record);
             if read >= query.max_rows.max(1) as usize || matches && found.records.len() == limit {
                 found.next = last;
                 break;
             }
-            last = Some(place);
+            last = Some(cursor);
             found.records.extend(matches.then(|| record.clone()));
         }
         Ok(found)

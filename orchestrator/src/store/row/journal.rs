@@ -5,11 +5,10 @@ use baton_proto::baton::store::v1 as stored;
 use baton_sql::value::{Row, Value};
 use bytes::Bytes;
 use prost::Message;
-use saga_core::event::{Entry, Event, OperatorAction, Outcome, Record, Reply, Verb};
+use saga_core::event::{Entry, Event, JournalRecord, OperatorAction, Outcome, Reply, Verb};
 use saga_core::saga::{DefinitionId, Direction, SagaId};
 use saga_core::time::Micros;
-use stored::journal_event::Record as StoredRecord;
-use stored::reply_event::Outcome as StoredOutcome;
+use stored::{journal_event, reply_event};
 
 /// Columns of table `journal`, in the order [`journal_values`] writes and [`decode_entry`] reads them.
 pub const JOURNAL_COLUMNS: [&str; 4] = ["saga_id", "version", "at", "event"];
@@ -37,21 +36,21 @@ pub fn decode_entry(row: &Row, saga_input: &Bytes) -> Result<Entry, Undecodable>
 
 /// Column `journal.event`.
 #[must_use]
-pub fn encode(record: &Record, saga_input: &[u8]) -> Vec<u8> {
+pub fn encode(record: &JournalRecord, saga_input: &[u8]) -> Vec<u8> {
     let record = match record {
-        Record::Started { definition, input } => StoredRecord::Started(stored::Started {
+        JournalRecord::Started { definition, input } => journal_event::Record::Started(stored::Started {
             definition: definition.name.clone(),
             definition_version: definition.version,
             input: if input == saga_input { Bytes::new() } else { input.clone() },
         }),
-        Record::Moved(Event::Reply(reply)) => StoredRecord::Reply(stored::ReplyEvent {
+        JournalRecord::Moved(Event::Reply(reply)) => journal_event::Record::Reply(stored::ReplyEvent {
             step: u32::from(reply.step),
             undo: reply.direction == Direction::Undo,
             attempt: reply.attempt,
             outcome: Some(stored_outcome(reply)),
         }),
-        Record::Moved(Event::Wake) => StoredRecord::Wake(stored::WakeEvent {}),
-        Record::Moved(Event::Action(action)) => StoredRecord::Action(stored::ActionEvent {
+        JournalRecord::Moved(Event::Wake) => journal_event::Record::Wake(stored::WakeEvent {}),
+        JournalRecord::Moved(Event::Action(action)) => journal_event::Record::Action(stored::ActionEvent {
             verb: action.verb.as_str().to_owned(),
             actor: action.actor.clone(),
             reason: action.reason.clone(),
@@ -61,21 +60,21 @@ pub fn encode(record: &Record, saga_input: &[u8]) -> Vec<u8> {
 }
 
 /// Column `journal.event` read back.
-pub fn decode(blob: &[u8], saga_input: &Bytes) -> Result<Record, Undecodable> {
+pub fn decode(blob: &[u8], saga_input: &Bytes) -> Result<JournalRecord, Undecodable> {
     let record = stored::JournalEvent::decode(blob)?.record;
     Ok(match record.ok_or_else(|| Undecodable("a journal event of an unknown kind".to_owned()))? {
-        StoredRecord::Started(started) => Record::Started {
+        journal_event::Record::Started(started) => JournalRecord::Started {
             definition: DefinitionId { name: started.definition, version: started.definition_version },
             input: if started.input.is_empty() { saga_input.clone() } else { started.input },
         },
-        StoredRecord::Reply(reply) => Record::Moved(Event::Reply(Reply {
+        journal_event::Record::Reply(reply) => JournalRecord::Moved(Event::Reply(Reply {
             step: step_index(reply.step)?,
             direction: if reply.undo { Direction::Undo } else { Direction::Action },
             attempt: reply.attempt,
             outcome: read_outcome(reply.outcome)?,
         })),
-        StoredRecord::Wake(stored::WakeEvent {}) => Record::Moved(Event::Wake),
-        StoredRecord::Action(action) => Record::Moved(Event::Action(OperatorAction {
+        journal_event::Record::Wake(stored::WakeEvent {}) => JournalRecord::Moved(Event::Wake),
+        journal_event::Record::Action(action) => JournalRecord::Moved(Event::Action(OperatorAction {
             verb: read_verb(&action.verb)?,
             actor: action.actor,
             reason: action.reason,
@@ -83,27 +82,27 @@ pub fn decode(blob: &[u8], saga_input: &Bytes) -> Result<Record, Undecodable> {
     })
 }
 
-fn stored_outcome(reply: &Reply) -> StoredOutcome {
+fn stored_outcome(reply: &Reply) -> reply_event::Outcome {
     let cause = |reason: &str, message: &str| stored::Cause {
         step: u32::from(reply.step),
         reason: reason.to_owned(),
         message: message.to_owned(),
     };
     match &reply.outcome {
-        Outcome::Succeeded { output } => StoredOutcome::Succeeded(output.clone()),
-        Outcome::Rejected { reason, message } => StoredOutcome::Rejected(cause(reason, message)),
-        Outcome::Unavailable { reason, message } => StoredOutcome::Unavailable(cause(reason, message)),
+        Outcome::Succeeded { output } => reply_event::Outcome::Succeeded(output.clone()),
+        Outcome::Rejected { reason, message } => reply_event::Outcome::Rejected(cause(reason, message)),
+        Outcome::Unavailable { reason, message } => reply_event::Outcome::Unavailable(cause(reason, message)),
     }
 }
 
-fn read_outcome(outcome: Option<StoredOutcome>) -> Result<Outcome, Undecodable> {
+fn read_outcome(outcome: Option<reply_event::Outcome>) -> Result<Outcome, Undecodable> {
     Ok(match outcome.ok_or_else(|| Undecodable("a reply without an outcome".to_owned()))? {
-        StoredOutcome::Succeeded(output) => Outcome::Succeeded { output },
-        StoredOutcome::Rejected(cause) => {
+        reply_event::Outcome::Succeeded(output) => Outcome::Succeeded { output },
+        reply_event::Outcome::Rejected(cause) => {
             let cause = read_cause(cause)?;
             Outcome::Rejected { reason: cause.reason, message: cause.message }
         }
-        StoredOutcome::Unavailable(cause) => {
+        reply_event::Outcome::Unavailable(cause) => {
             let cause = read_cause(cause)?;
             Outcome::Unavailable { reason: cause.reason, message: cause.message }
         }

@@ -22,11 +22,11 @@ struct Sources {
 pub(super) struct DatabaseClock {
     given: Option<Arc<dyn Fn() -> Micros + Send + Sync>>,
     sources: Sources,
-    state: Mutex<State>,
+    state: Mutex<ClockState>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-struct State {
+struct ClockState {
     /// The database's time in microseconds, and when it was so.
     measured: Option<(i64, Instant)>,
     /// When a measurement was begun last.
@@ -112,7 +112,7 @@ impl DatabaseClock {
         is_stale
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, ClockState> {
         // Two plain values: a panic elsewhere leaves nothing half-changed.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

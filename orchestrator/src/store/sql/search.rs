@@ -5,8 +5,8 @@ use crate::store::query::{Counted, Found, SearchQuery};
 use crate::store::row::{self, SAGA_COLUMNS};
 use crate::store::sql::{index, store_error};
 use crate::store::{Record, StoreError};
-use baton_query::filter::{Arg, Dialect as FilterDialect, Translated};
-use baton_query::sort::{OrderBy, Place, SortField};
+use baton_query::filter::{Arg, SqlDialect, Translated};
+use baton_query::sort::{Cursor, OrderBy, SortField};
 use baton_sql::database::{Database, Dialect};
 use baton_sql::value::{Row, Value};
 use saga_core::saga::SagaId;
@@ -21,7 +21,7 @@ struct Walk<'a> {
     search: &'a Search,
     translated: Translated,
     order: OrderBy,
-    after: Option<Place>,
+    after: Option<Cursor>,
     /// Rows that may still be read.
     left: usize,
     /// Where the walk is, and where it goes on after.
@@ -64,7 +64,7 @@ impl<'a> Walk<'a> {
         db: &'a Database,
         search: &'a Search,
         order: OrderBy,
-        after: Option<Place>,
+        after: Option<Cursor>,
         max_rows: u32,
     ) -> Result<Self, StoreError> {
         let mut translated = translated(search, db);
@@ -130,8 +130,8 @@ impl<'a> Walk<'a> {
         };
         args.extend(values(&self.translated));
         let id = if matches!(part, Region::Led(_)) { "led.saga_id" } else { self.id() };
-        let (behind, place) = self.behind(id);
-        args.extend(place);
+        let (behind, cursor) = self.behind(id);
+        args.extend(cursor);
         let (columns, condition) = (SAGA_COLUMNS.join(", "), &self.translated.condition);
         let direction = if self.order.descending { "DESC" } else { "ASC" };
         let by = match time_column(self.order.field) {
@@ -161,19 +161,19 @@ impl<'a> Walk<'a> {
 
     /// What holds of rows behind the place that was reached.
     fn behind(&self, id: &str) -> (String, Vec<Value>) {
-        let Some(Place { at, id: place }) = self.after else { return (String::new(), Vec::new()) };
+        let Some(Cursor { at, id: cursor }) = self.after else { return (String::new(), Vec::new()) };
         let sign = if self.order.descending { "<" } else { ">" };
         match time_column(self.order.field) {
-            None => (format!(" AND {id} {sign} ?"), vec![place.0.into()]),
+            None => (format!(" AND {id} {sign} ?"), vec![cursor.0.into()]),
             Some(column) => {
                 let condition = format!(" AND ({column} {sign} ? OR ({column} = ? AND {id} {sign} ?))");
-                (condition, vec![at.into(), at.into(), place.0.into()])
+                (condition, vec![at.into(), at.into(), cursor.0.into()])
             }
         }
     }
 
     /// Where a row stands in the order, whether or not it decodes otherwise.
-    fn place(&self, row: &Row) -> Result<Place, StoreError> {
+    fn cursor(&self, row: &Row) -> Result<Cursor, StoreError> {
         let id = row::decode_id(row).map_err(store_error)?;
         let at = match time_column(self.order.field) {
             None => Some(0),
@@ -182,7 +182,7 @@ impl<'a> Walk<'a> {
                 None => None,
             },
         };
-        Ok(Place { at: at.unwrap_or(0), id })
+        Ok(Cursor { at: at.unwrap_or(0), id })
     }
 
     fn look(&self, id: SagaId, row: &Row) -> Seen {
@@ -205,17 +205,17 @@ pub(super) async fn search(db: &Database, query: SearchQuery) -> Result<Found, S
         // One more than fits tells whether the page is the last.
         let (rows, then) = walk.chunk(limit - found.records.len() + 1).await?;
         for row in &rows {
-            let place = walk.place(row)?;
-            match walk.look(place.id, row) {
+            let cursor = walk.cursor(row)?;
+            match walk.look(cursor.id, row) {
                 Seen::Matching(_) if found.records.len() == limit => {
                     found.next = walk.after;
                     return Ok(found);
                 }
                 Seen::Matching(record) => found.records.push(*record),
                 Seen::Other => {}
-                Seen::Unreadable => found.unreadable.push(place.id),
+                Seen::Unreadable => found.unreadable.push(cursor.id),
             }
-            walk.after = Some(place);
+            walk.after = Some(cursor);
         }
         match then {
             Then::End => return Ok(found),
@@ -238,13 +238,13 @@ pub(super) async fn count(db: &Database, search: &Search, limit: u32, max_rows: 
     loop {
         let (rows, then) = walk.chunk(CHUNK).await?;
         for row in &rows {
-            let place = walk.place(row)?;
-            match walk.look(place.id, row) {
+            let cursor = walk.cursor(row)?;
+            match walk.look(cursor.id, row) {
                 Seen::Matching(_) if count == u64::from(limit) => return Ok(Counted { count, exact: false }),
                 Seen::Matching(_) => count += 1,
                 Seen::Other | Seen::Unreadable => {}
             }
-            walk.after = Some(place);
+            walk.after = Some(cursor);
         }
         if then != Then::More {
             return Ok(Counted { count, exact: then == Then::End });
@@ -276,8 +276,8 @@ fn time_column(field: SortField) -> Option<&'static str> {
 
 fn translated(search: &Search, db: &Database) -> Translated {
     search.condition(match db.dialect() {
-        Dialect::MariaDb => FilterDialect::MariaDb,
-        Dialect::Sqlite => FilterDialect::Sqlite,
+        Dialect::MariaDb => SqlDialect::MariaDb,
+        Dialect::Sqlite => SqlDialect::Sqlite,
     })
 }
 

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
-use saga_core::event::{Entry, Event, Record as Journaled};
+use saga_core::event::{Entry, Event, JournalRecord};
 use saga_core::saga::{Cause, DefinitionId, SagaId, State, Wait};
 use saga_core::time::Micros;
 use std::time::Duration;
@@ -255,7 +255,7 @@ impl Batch {
             }
         }
         for (saga, version) in &self.strays {
-            let record = Journaled::Moved(Event::Wake);
+            let record = JournalRecord::Moved(Event::Wake);
             changes.journal.push(Entry { saga: id(*saga), version: *version, at: loaded.now, record });
         }
         let message = |(n, age): &(u32, i64)| sample::message(sample::message_id(1, *n), Micros(loaded.now.0 - age));
@@ -303,7 +303,7 @@ impl Move {
             saga.version += 1;
             saga.updated_at = saga.updated_at.max(loaded.now);
             saga.state = state_of(*state, loaded.now);
-            let record = Journaled::Moved(Event::Wake);
+            let record = JournalRecord::Moved(Event::Wake);
             changes.journal.push(Entry { saga: saga.id, version: saga.version, at: saga.updated_at, record });
         }
         if let Some(step) = self.output

@@ -7,9 +7,9 @@ use async_trait::async_trait;
 use baton_courier::bus::{CommandBus, Consumer, Delivery, Destination, Message, Settle};
 use baton_courier::error::BusError;
 use baton_orchestrator::api::Api;
-use baton_orchestrator::api::admin::overview::Memo;
+use baton_orchestrator::api::admin::overview::memo::Memo;
 use baton_orchestrator::coord::local::LocalCoord;
-use baton_orchestrator::engine::attempt::Committer;
+use baton_orchestrator::engine::committer::Committer;
 use baton_orchestrator::engine::driver::Engine;
 use baton_orchestrator::engine::handle::EngineHandle;
 use baton_orchestrator::engine::input::{NotSettled, Start, StartOutcome};
@@ -19,7 +19,7 @@ use baton_orchestrator::engine::under_way::UnderWay;
 use baton_orchestrator::metrics::Metrics;
 use baton_orchestrator::notify::Notifier;
 use baton_orchestrator::operations::Operations;
-use baton_orchestrator::shown::Redactor;
+use baton_orchestrator::redact::Redactor;
 use baton_orchestrator::store::sql::SqlStore;
 use baton_orchestrator::store::{Fingerprint, StartKey};
 use baton_orchestrator::workers::census::Census;
@@ -186,7 +186,7 @@ impl Bench {
             store: store.clone(),
             registry: registry(),
             new_id: Arc::new(Uuid::now_v7),
-            known: baton_orchestrator::engine::known::Known::default(),
+            known: baton_orchestrator::engine::saga_cache::SagaCache::default(),
             holds: operations.as_ref().map(Operations::known_holds).unwrap_or_default(),
             under_way: under_way.clone(),
             planted: planted(&sender),

@@ -7,7 +7,7 @@ use baton_orchestrator::store::SagaStore as _;
 use baton_orchestrator::store::sql::SqlStore;
 use baton_orchestrator::workers::probe::NoProbe;
 use baton_sql::database::DatabaseConfig;
-use saga_core::event::{Event, Record, Verb};
+use saga_core::event::{Event, JournalRecord, Verb};
 use saga_core::saga::SagaId;
 use std::sync::Arc;
 use tonic::Status;
@@ -29,7 +29,7 @@ impl Office {
     pub async fn actions(&self, saga: SagaId) -> Vec<(Verb, String, String)> {
         let journal = self.store.journal(saga, 0, 100).await.expect("a journal");
         let action = |record| match record {
-            Record::Moved(Event::Action(action)) => Some((action.verb, action.actor, action.reason)),
+            JournalRecord::Moved(Event::Action(action)) => Some((action.verb, action.actor, action.reason)),
             _ => None,
         };
         journal.into_iter().filter_map(|entry| action(entry.record)).collect()

@@ -10,7 +10,7 @@ use baton_orchestrator::store::sql::journal_digest::{Reader, journal_digests};
 use baton_sql::database::Database;
 use baton_sql::error::SqlError;
 use baton_sql::value::{Row, Value};
-use saga_core::event::{Event, OperatorAction, Record, Verb};
+use saga_core::event::{Event, JournalRecord, OperatorAction, Verb};
 use saga_core::saga::SagaId;
 use saga_core::time::Micros;
 use std::collections::{BTreeMap, BTreeSet};
@@ -154,7 +154,7 @@ fn entry(row: &Row, mark: Option<u8>) -> Result<(SagaId, i64, Micros, bool), Sql
 /// The byte that a stored order begins with: the number of its field.
 fn order_mark() -> Option<u8> {
     let order = OperatorAction { verb: Verb::Pause, actor: String::new(), reason: String::new() };
-    journal::encode(&Record::Moved(Event::Action(order)), &[]).first().copied()
+    journal::encode(&JournalRecord::Moved(Event::Action(order)), &[]).first().copied()
 }
 
 /// The versions of these sagas that entries speak of.

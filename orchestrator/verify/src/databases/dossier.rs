@@ -4,7 +4,7 @@ use crate::evidence::LedgerPayment;
 use baton_orchestrator::store::{Holder, Record as SagaRow};
 use baton_order::order::Order;
 use prost::Message as _;
-use saga_core::event::Record;
+use saga_core::event::JournalRecord;
 use saga_core::saga::{CommandId, Direction, SagaId};
 use shop_proto::order::v1::OrderSagaInput;
 use std::collections::BTreeMap;
@@ -40,7 +40,7 @@ pub struct JournalRow {
     /// The time of the move.
     pub at: i64,
     /// What happened, or why it cannot be read.
-    pub record: Result<Record, String>,
+    pub record: Result<JournalRecord, String>,
 }
 
 /// One row of a participant's ledger: a command answered for good.

@@ -204,7 +204,7 @@ pub(super) async fn orders(
         .filter_map(|(_, number, _)| OrderNumber::parse(number).ok())
         .map(|number| number.bytes())
         .collect();
-    let before = format!("{}order_no", order::SELECT);
+    let before = format!("{}order_no", order::SELECT_ORDER);
     let values = numbers.into_iter().map(Value::from).collect();
     let mut rows = BTreeMap::new();
     for row in database.query_in(&before, values, "").await.map_err(reading("orders"))? {

@@ -4,7 +4,7 @@ use super::{Case, Found, Law};
 use crate::databases::dossier::Found as Read;
 use crate::story::Half;
 use saga_core::definition::Definition;
-use saga_core::event::{Event, Outcome, Record};
+use saga_core::event::{Event, JournalRecord, Outcome};
 use saga_core::saga::{Direction, Saga, State, StepIndex};
 use std::collections::BTreeSet;
 
@@ -212,11 +212,11 @@ fn reply_matches_ledger(case: &Case<'_>, found: &mut Found) {
 /// must have undone it.
 fn doubt_is_no_answer(case: &Case<'_>, found: &mut Found) {
     let (Some(definition), Some(saga)) = (case.definition, case.saga()) else { return };
-    let in_doubt = |record: &Record| match record {
-        Record::Moved(Event::Reply(reply)) => {
+    let in_doubt = |record: &JournalRecord| match record {
+        JournalRecord::Moved(Event::Reply(reply)) => {
             matches!(reply.outcome, Outcome::Unavailable { .. }).then_some((reply.step, reply.direction))
         }
-        Record::Moved(Event::Wake | Event::Action(_)) | Record::Started { .. } => None,
+        JournalRecord::Moved(Event::Wake | Event::Action(_)) | JournalRecord::Started { .. } => None,
     };
     let doubts: Vec<Half> = case.dossier.journal.iter().filter_map(|row| in_doubt(row.record.as_ref().ok()?)).collect();
     found.looked += doubts.len();

@@ -388,7 +388,7 @@ fn doubt_taken_for_an_answer() {
         // The answer of the confirmation becomes a doubt, as if a timeout had completed the saga.
         let version = it.journal[4].version;
         let unknown = reply(4, Direction::Action, 1, doubt);
-        it.journal[4].record = Ok(saga_core::event::Record::Moved(unknown));
+        it.journal[4].record = Ok(saga_core::event::JournalRecord::Moved(unknown));
         assert_eq!(version, 5);
     };
     expect(completed(), lie, &["I10", "I12", "I22"]);

@@ -4,7 +4,7 @@ use crate::support;
 use baton_participant_kit::clock::Clock;
 use baton_participant_kit::codec::{batch_of, key_to_wire};
 use baton_participant_kit::ledger;
-use baton_participant_kit::metrics::Metrics;
+use baton_participant_kit::metrics::ParticipantMetrics;
 use baton_participant_kit::participant::Direction;
 use baton_participant_kit::plan::{PlantedBug, Rules};
 use baton_participant_kit::worker::{Worker, WorkerOptions};
@@ -77,8 +77,14 @@ async fn nothing_lost(planted: Option<PlantedBug>) -> bool {
     bus.send(batch_of(vec![encoded.encode_to_vec().into()]));
     let options = WorkerOptions { rules: rules(planted), ..WorkerOptions::default() };
     let clock = Clock::from_fn(|| NOW_US);
-    let worker =
-        Worker::new(Arc::clone(&toy), database.clone(), Arc::new(bus.clone()), clock, Metrics::default(), options);
+    let worker = Worker::new(
+        Arc::clone(&toy),
+        database.clone(),
+        Arc::new(bus.clone()),
+        clock,
+        ParticipantMetrics::default(),
+        options,
+    );
     let worker = Arc::new(worker);
     let dying = Arc::clone(&worker);
     let running = tokio::spawn(async move { dying.run(CancellationToken::new()).await });

@@ -4,7 +4,7 @@ use super::Apply;
 use super::events::at_half;
 use super::shadow::{Action, Shadow, Undo};
 use saga_core::definition::{Definition, Kind};
-use saga_core::event::{Event, Outcome, Record, Reply};
+use saga_core::event::{Event, JournalRecord, Outcome, Reply};
 use saga_core::machine::{self, BrokenInvariant};
 use saga_core::saga::{Direction, Resume, Saga, State, Wait};
 use saga_core::time::Micros;
@@ -191,7 +191,7 @@ pub(super) fn recorded(before: &Saga, event: &Event, now: Micros, transition: &T
         && entry.saga == saga.id
         && entry.at == at
         && saga.updated_at == at
-        && entry.record == Record::Moved(event.clone());
+        && entry.record == JournalRecord::Moved(event.clone());
     require(journalled, Law::Journal)?;
     let kept = saga.id == before.id
         && saga.definition == before.definition
@@ -274,8 +274,8 @@ pub(super) fn replays(
     apply: Apply<'_>,
 ) -> Result<(), Law> {
     let again = match &transition.entry.record {
-        Record::Moved(event) => apply(definition, before, event, transition.entry.at),
-        Record::Started { .. } => return Err(Law::Journal),
+        JournalRecord::Moved(event) => apply(definition, before, event, transition.entry.at),
+        JournalRecord::Started { .. } => return Err(Law::Journal),
     };
     match again {
         Applied::Moved(same) => require(same == *transition, Law::Replays),

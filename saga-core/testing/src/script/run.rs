@@ -6,7 +6,7 @@ use super::words::Words;
 use crate::exhaust::at_half;
 use bytes::Bytes;
 use saga_core::definition::Definition;
-use saga_core::event::{Entry, Event, OperatorAction, Outcome, Record, Reply};
+use saga_core::event::{Entry, Event, JournalRecord, OperatorAction, Outcome, Reply};
 use saga_core::machine;
 use saga_core::replay::replay;
 use saga_core::saga::{Direction, Saga, SagaId};
@@ -201,8 +201,8 @@ impl Stage<'_> {
         let (definition, saga) = (self.definition()?, self.saga()?);
         let line = |entry: &Entry| {
             let what = match &entry.record {
-                Record::Started { definition, input } => format!("started {definition} with {input:?}"),
-                Record::Moved(event) => text::event(definition, event, std::time::Duration::ZERO),
+                JournalRecord::Started { definition, input } => format!("started {definition} with {input:?}"),
+                JournalRecord::Moved(event) => text::event(definition, event, std::time::Duration::ZERO),
             };
             format!("v{} {} {what}", entry.version, text::moment(saga, entry.at))
         };

@@ -1,8 +1,8 @@
 //! Filters at random.
 
 use baton_query::filter::{
-    Compare, Expr, Field, Inequality, NumberField, Span, StateKind, Term, TextField, TextTest, TimeField, WaitKind,
-    When,
+    Compare, Expr, Field, Inequality, NumberField, SignedDuration, StateKind, Term, TextField, TextTest, TimeField,
+    WaitKind, When,
 };
 use proptest::prelude::*;
 use saga_core::time::Micros;
@@ -112,6 +112,6 @@ fn when() -> impl Strategy<Value = When> {
 }
 
 /// Half seconds, so that seconds and what lies between them meet.
-fn span(halves: i64) -> Span {
-    Span::micros(halves * 500_000).unwrap()
+fn span(halves: i64) -> SignedDuration {
+    SignedDuration::micros(halves * 500_000).unwrap()
 }

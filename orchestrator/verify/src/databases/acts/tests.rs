@@ -12,7 +12,7 @@ use baton_orchestrator::store::sql::SqlStore;
 use baton_orchestrator::store::{Changes, Record, SagaStore as _};
 use baton_sql::database::{Database, DatabaseConfig, Verdict};
 use baton_sql::value::Value;
-use saga_core::event::{Event, OperatorAction, Record as Recorded, Verb};
+use saga_core::event::{Event, JournalRecord, OperatorAction, Verb};
 use saga_core::saga::State;
 use saga_core::time::Micros;
 use std::sync::Arc;
@@ -45,7 +45,7 @@ async fn ordered(store: &SqlStore, record: &mut Record, request: Option<u128>, a
     let mut changes = Changes::default();
     sample::advance(&mut changes, record, State::Completed);
     let order = OperatorAction { verb: Verb::Pause, actor: "ada".into(), reason: "because".into() };
-    changes.journal[0].record = Recorded::Moved(Event::Action(order));
+    changes.journal[0].record = JournalRecord::Moved(Event::Action(order));
     if audited {
         changes.audits.push(sample::audit(&record.saga, request.map(Uuid::from_u128)));
     }

@@ -6,7 +6,7 @@ use super::toy::Toy;
 use baton_participant_kit::clock::Clock;
 use baton_participant_kit::codec::key_to_wire;
 use baton_participant_kit::ledger;
-use baton_participant_kit::metrics::Metrics;
+use baton_participant_kit::metrics::ParticipantMetrics;
 use baton_participant_kit::participant::Command;
 use baton_participant_kit::worker::{Worker, WorkerOptions};
 use baton_proto::baton::participant::v1 as wire;
@@ -41,7 +41,7 @@ impl Bench {
             database.clone(),
             Arc::new(bus.clone()),
             Clock::from_fn(|| NOW_US),
-            Metrics::default(),
+            ParticipantMetrics::default(),
             options,
         );
         Self { toy, bus, database, worker: Arc::new(worker), stop: CancellationToken::new() }

@@ -6,7 +6,7 @@ pub mod bus;
 pub mod toy;
 
 use baton_participant_kit::clock::Clock;
-use baton_participant_kit::metrics::Metrics;
+use baton_participant_kit::metrics::ParticipantMetrics;
 use baton_participant_kit::participant::Participant;
 use baton_participant_kit::plan::Rules;
 use baton_participant_kit::{batch::Batches, ledger};
@@ -48,5 +48,5 @@ pub fn batches<P: Participant>(participant: &Arc<P>, database: &Database) -> Bat
 /// Batches with these rules, at [`NOW_US`].
 pub fn batches_with<P: Participant>(participant: &Arc<P>, database: &Database, rules: Rules) -> Batches {
     let clock = Clock::from_fn(|| NOW_US);
-    Batches::new(Arc::clone(participant), database.clone(), clock, Metrics::default(), rules, 4096)
+    Batches::new(Arc::clone(participant), database.clone(), clock, ParticipantMetrics::default(), rules, 4096)
 }

@@ -6,7 +6,7 @@ use baton_order::service::Orders;
 use baton_participant_kit::batch::Batches;
 use baton_participant_kit::clock::Clock;
 use baton_participant_kit::ledger;
-use baton_participant_kit::metrics::Metrics;
+use baton_participant_kit::metrics::ParticipantMetrics;
 use baton_participant_kit::participant::{Answer, Command, CommandKey, Direction};
 use baton_participant_kit::plan::Rules;
 use baton_participant_kit::probe::routes;
@@ -47,7 +47,7 @@ pub async fn databases() -> Vec<(&'static str, Database, tempfile::TempDir)> {
 /// The order participant over `database`.
 pub fn orders(database: &Database) -> Batches {
     let participant = Arc::new(OrderParticipant::default());
-    Batches::new(participant, database.clone(), Clock::system(), Metrics::default(), Rules::default(), 4096)
+    Batches::new(participant, database.clone(), Clock::system(), ParticipantMetrics::default(), Rules::default(), 4096)
 }
 
 /// Lines of (item, quantity, price).

@@ -3,7 +3,7 @@
 use baton_participant_kit::batch::Batches;
 use baton_participant_kit::clock::Clock;
 use baton_participant_kit::ledger;
-use baton_participant_kit::metrics::Metrics;
+use baton_participant_kit::metrics::ParticipantMetrics;
 use baton_participant_kit::participant::{Answer, Command, CommandKey, Direction};
 use baton_participant_kit::plan::Rules;
 use baton_payment::command::{CANCEL, VERIFY};
@@ -108,7 +108,7 @@ impl Stage {
         let database = Database::open(config).await.expect("a database");
         let participant = PaymentParticipant::new(database.clone(), Arc::new(gateway), Clock::system());
         database.migrate(&ledger::migrations(&participant)).await.expect("tables");
-        let metrics = Metrics::register(&mut Registry::default());
+        let metrics = ParticipantMetrics::register(&mut Registry::default());
         let shared = Arc::new(participant.clone());
         let batches = Batches::new(shared, database.clone(), Clock::system(), metrics, Rules::default(), 256);
         Self { name, sandbox, database, participant, batches }

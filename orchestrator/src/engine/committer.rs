@@ -1,10 +1,10 @@
 //! One batch against the store, with every way it can fail: together first, one by one if it must be.
 
 use crate::engine::input::{ActionOutcome, Input, InputOutcome, NotSettled, Verdict};
-use crate::engine::known::Known;
 use crate::engine::plan::{Apply, Planning, plan};
+use crate::engine::saga_cache::SagaCache;
 use crate::engine::under_way::UnderWay;
-use crate::held::{Held, Known as Holds};
+use crate::held::{Held, HoldCache};
 use crate::sagas::Registry;
 use crate::store::{Holder, Loaded, OutboxMessage, Record, SagaStore, StartKey, StoreError, commit_with};
 use baton_crash_point::{Point, hit};
@@ -30,9 +30,9 @@ pub struct Committer {
     /// Makes message ids.
     pub new_id: NewId,
     /// Sagas that need not be read.
-    pub known: Known,
+    pub known: SagaCache,
     /// What operators hold.
-    pub holds: Arc<Holds>,
+    pub holds: Arc<HoldCache>,
     /// How many there are to drive.
     pub under_way: Arc<UnderWay>,
     /// A defect put in on purpose; see [`crate::engine::planted`].
@@ -42,7 +42,7 @@ pub struct Committer {
 
 /// What came of a batch.
 #[derive(Debug, Default)]
-pub struct Settled {
+pub struct BatchOutcome {
     /// One per input, in order.
     pub verdicts: Vec<Verdict>,
     /// Sagas that moved, with what they were before; committed.
@@ -57,14 +57,14 @@ pub struct Settled {
 
 impl Committer {
     /// Settles a batch: never fails as a whole, every input gets a verdict.
-    pub async fn settle(&self, inputs: Vec<Input>, confirmed: &[Uuid]) -> Settled {
+    pub async fn settle(&self, inputs: Vec<Input>, confirmed: &[Uuid]) -> BatchOutcome {
         let inputs = Arc::new(inputs);
         let mut settled = self.together(&inputs, confirmed).await;
         self.read_again(&inputs, &mut settled).await;
         settled
     }
 
-    async fn together(&self, inputs: &Arc<Vec<Input>>, confirmed: &[Uuid]) -> Settled {
+    async fn together(&self, inputs: &Arc<Vec<Input>>, confirmed: &[Uuid]) -> BatchOutcome {
         match self.commit(inputs.clone(), confirmed.to_vec()).await {
             Ok(committed) => committed,
             Err(
@@ -74,18 +74,18 @@ impl Committer {
                 | StoreError::DuplicateKey
                 | StoreError::RequestTaken,
             ) if inputs.len() > 1 => self.one_by_one(inputs, confirmed).await,
-            Err(error) => Settled {
+            Err(error) => BatchOutcome {
                 verdicts: inputs.iter().map(|_| verdict_of(&error)).collect(),
                 store_away: is_away(&error),
-                ..Settled::default()
+                ..BatchOutcome::default()
             },
         }
     }
 
     /// So that one poisoned saga never holds up its neighbours.
-    async fn one_by_one(&self, inputs: &[Input], confirmed: &[Uuid]) -> Settled {
+    async fn one_by_one(&self, inputs: &[Input], confirmed: &[Uuid]) -> BatchOutcome {
         tracing::warn!(inputs = inputs.len(), "batch failed as a whole; its members are tried one by one");
-        let mut all = Settled::default();
+        let mut all = BatchOutcome::default();
         for input in inputs {
             let confirmed = if all.confirmed_deleted { Vec::new() } else { confirmed.to_vec() };
             match self.commit(Arc::new(vec![input.clone()]), confirmed).await {
@@ -111,7 +111,7 @@ impl Committer {
 
     /// Before a reply is quarantined because its saga's row could not be read, the row is read once more: what was garbled on
     /// its way is whole in its table. Actions and wakes lose nothing by being unreadable.
-    async fn read_again(&self, inputs: &[Input], settled: &mut Settled) {
+    async fn read_again(&self, inputs: &[Input], settled: &mut BatchOutcome) {
         let is_lost = |at: &usize| {
             matches!((&inputs[*at], &settled.verdicts[*at]), (Input::Reply(..), Err(NotSettled::Unreadable(_))))
         };
@@ -131,7 +131,7 @@ impl Committer {
 
     /// All of them in one transaction, tried again where that may help. Once the outcome of one try is unknown every later
     /// failure is: whoever heard of that one only would take what may have been written for undone, and act again.
-    async fn commit(&self, inputs: Arc<Vec<Input>>, confirmed: Vec<Uuid>) -> Result<Settled, StoreError> {
+    async fn commit(&self, inputs: Arc<Vec<Input>>, confirmed: Vec<Uuid>) -> Result<BatchOutcome, StoreError> {
         let mut doubt = None;
         let tried = self.tries(inputs, confirmed, &mut doubt).await;
         tried.map_err(|error| doubt.unwrap_or(error))
@@ -142,7 +142,7 @@ impl Committer {
         inputs: Arc<Vec<Input>>,
         confirmed: Vec<Uuid>,
         doubt: &mut Option<StoreError>,
-    ) -> Result<Settled, StoreError> {
+    ) -> Result<BatchOutcome, StoreError> {
         let (mut taken, mut lifted) = (BTreeMap::new(), BTreeSet::new());
         let mut was_refused = false;
         let mut last = StoreError::Conflict("never tried".to_owned());
@@ -208,7 +208,7 @@ impl Committer {
         lifted: &BTreeSet<Held>,
         known: &BTreeMap<SagaId, Arc<Record>>,
         in_doubt: bool,
-    ) -> Result<Settled, StoreError> {
+    ) -> Result<BatchOutcome, StoreError> {
         let mut ids: BTreeSet<SagaId> = inputs.iter().filter_map(Input::loads).collect();
         ids.retain(|id| !known.contains_key(id));
         ids.extend(taken.values().map(|holder| holder.saga).filter(|id| is_own(inputs, *id)));
@@ -263,7 +263,7 @@ impl Committer {
             })
             .collect();
         let (moved, outbox) = (planned.moved, changes.outbox);
-        Ok(Settled { verdicts, moved, outbox, confirmed_deleted: true, store_away: false })
+        Ok(BatchOutcome { verdicts, moved, outbox, confirmed_deleted: true, store_away: false })
     }
 }
 

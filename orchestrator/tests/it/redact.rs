@@ -1,6 +1,6 @@
 //! What is secret or personal is not shown, at any depth.
 
-use baton_orchestrator::shown::{MAX_JSON, REDACTED, Redactor};
+use baton_orchestrator::redact::{MAX_JSON, REDACTED, Redactor};
 use baton_proto::baton::participant::v1::{Rejected, Reply, ReplyBatch, reply};
 use baton_shop::descriptors::descriptors;
 use prost::Message as _;

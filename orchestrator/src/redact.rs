@@ -1,8 +1,11 @@
 //! Encoded messages as JSON for people: decoded by their descriptors, and what a field's declaration says is secret or
 //! personal (`baton.annotations.v1.sensitive`) taken out.
 
+mod clear;
+
 use baton_rpc::descriptors::Descriptors;
-use prost_reflect::{DescriptorPool, DynamicMessage, FieldDescriptor, MapKey, MessageDescriptor, Value as Field};
+use clear::{Hole, clear};
+use prost_reflect::{DescriptorPool, DynamicMessage, FieldDescriptor};
 use serde_json::{Map, Value};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -48,7 +51,7 @@ impl Redactor {
     pub fn value(&self, name: &str, bytes: &[u8]) -> Option<Value> {
         let descriptor = self.pool.get_message_by_name(name)?;
         let mut message = DynamicMessage::decode(descriptor, bytes).ok()?;
-        let holes = self.take_out(&mut message);
+        let holes = clear(&mut message, &self.declared);
         let mut value = serde_json::to_value(&message).ok()?;
         mark(&mut value, &holes);
         Some(value)
@@ -58,39 +61,6 @@ impl Redactor {
     #[must_use]
     pub fn text(&self, name: &str, bytes: &[u8]) -> Option<String> {
         self.value(name, bytes).map(|value| bounded(&value))
-    }
-
-    /// Clears every declared field at any depth, so that nothing that comes after can show it.
-    fn take_out(&self, message: &mut DynamicMessage) -> Vec<Hole> {
-        let present: Vec<FieldDescriptor> = message.fields().map(|(field, _)| field).collect();
-        let mut holes = Vec::new();
-        for field in present {
-            let key = field.json_name().to_owned();
-            if self.declared.contains(field.full_name()) || is_undeclared(field.kind().as_message()) {
-                message.clear_field(&field);
-                holes.push(Hole::Here(key));
-                continue;
-            }
-            match message.get_field_mut(&field) {
-                Field::Message(inner) => holes.push(Hole::Field(key, self.take_out(inner))),
-                Field::List(elements) => {
-                    for (at, element) in elements.iter_mut().enumerate() {
-                        if let Field::Message(inner) = element {
-                            holes.push(Hole::Element(key.clone(), at, self.take_out(inner)));
-                        }
-                    }
-                }
-                Field::Map(entries) => {
-                    for (name, entry) in entries.iter_mut() {
-                        if let Field::Message(inner) = entry {
-                            holes.push(Hole::Entry(key.clone(), map_key(name), self.take_out(inner)));
-                        }
-                    }
-                }
-                _ => {}
-            }
-        }
-        holes
     }
 }
 
@@ -110,32 +80,6 @@ pub fn bounded(value: &Value) -> String {
         text.push_str(&format!("\n… cut here: the first {} of {whole} bytes", text.len()));
     }
     text
-}
-
-/// Where something was taken out: a path through a message's JSON.
-enum Hole {
-    Here(String),
-    Field(String, Vec<Hole>),
-    Element(String, usize, Vec<Hole>),
-    Entry(String, String, Vec<Hole>),
-}
-
-/// Messages that hold whatever somebody put in: no declaration says what of it may be shown.
-fn is_undeclared(message: Option<&MessageDescriptor>) -> bool {
-    const NAMES: [&str; 4] =
-        ["google.protobuf.Any", "google.protobuf.Struct", "google.protobuf.Value", "google.protobuf.ListValue"];
-    message.is_some_and(|message| NAMES.contains(&message.full_name()))
-}
-
-fn map_key(key: &MapKey) -> String {
-    match key {
-        MapKey::Bool(key) => key.to_string(),
-        MapKey::I32(key) => key.to_string(),
-        MapKey::I64(key) => key.to_string(),
-        MapKey::U32(key) => key.to_string(),
-        MapKey::U64(key) => key.to_string(),
-        MapKey::String(key) => key.clone(),
-    }
 }
 
 fn mark(value: &mut Value, holes: &[Hole]) {

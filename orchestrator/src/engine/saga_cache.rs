@@ -20,7 +20,7 @@ const MAX_SAGAS: usize = 16_384;
 
 /// Sagas under way, each as this process committed it last. Cheap to clone, shared by the clones.
 #[derive(Clone, Debug, Default)]
-pub struct Known(Arc<Mutex<Kept>>);
+pub struct SagaCache(Arc<Mutex<Kept>>);
 
 #[derive(Debug, Default)]
 struct Kept {
@@ -29,7 +29,7 @@ struct Kept {
     order: VecDeque<SagaId>,
 }
 
-impl Known {
+impl SagaCache {
     /// The sagas among the inputs' that need not be read: each has one input in this batch, a reply, and it moves the value
     /// kept here.
     pub(crate) fn that_move(
