@@ -194,7 +194,7 @@ async fn begin(api: &Api, saga: SagaId, request: Uuid, input: bytes::Bytes) -> A
         return Answered::Internal("no order saga, or no request id".to_owned());
     };
     let asked = ParsedStart { saga_type, request, input, traceparent: String::new() };
-    match api.begin(saga, asked).await {
+    match api.starter().begin(saga, asked).await {
         Ok(record) => {
             let ended = match &record.saga.state {
                 State::Completed => Some(OrderState::PaymentSuccess),

@@ -177,7 +177,7 @@ impl Trips {
             };
             let asked = ParsedStart { saga_type, request, input: Bytes::new(), traceparent: String::new() };
             // What a client hears is checked with the orders; here only a defect counts.
-            if let Err(refused) = api.begin(id, asked).await
+            if let Err(refused) = api.starter().begin(id, asked).await
                 && let Answered::Internal(why) = super::client::refusal(&refused.into())
             {
                 world.lock().seen.violation("I18", format!("trip {id}: {why}"));

@@ -1,10 +1,12 @@
 //! Starting a saga: what makes a request the same request, and what the verdict means to the caller.
 
-use crate::api::Api;
+use crate::api::admin::holds::not_held;
+use crate::api::lookup::Lookup;
 use crate::api::reason::{SagaReason, of_store};
 use crate::api::view::name_of;
-use crate::engine::handle::Rejected;
+use crate::engine::handle::{EngineHandle, Rejected};
 use crate::engine::input::{NotSettled, Start, StartOutcome};
+use crate::operations::Operations;
 use crate::sagas::{SagaType, attributes};
 use crate::store::{Fingerprint, Record, StartKey};
 use baton_rpc::request_id::RequestId;
@@ -61,7 +63,15 @@ impl std::fmt::Debug for dyn SagaType {
     }
 }
 
-impl Api {
+/// Starts sagas.
+pub struct Starter<'a> {
+    pub(super) engine: &'a EngineHandle,
+    pub(super) lookup: Lookup<'a>,
+    /// Knows which definitions are held, if this orchestrator keeps any operations.
+    pub(super) operations: Option<&'a Operations>,
+}
+
+impl Starter<'_> {
     /// Refuses a start that would not be let in anyway, before it is looked at.
     pub fn admit(&self) -> Result<(), Status> {
         self.engine.room().map_err(rejection)
@@ -81,7 +91,7 @@ impl Api {
         if accepted.exclusive {
             keys.push(business_start_key(&definition.name, &accepted.business_key));
         }
-        self.not_held(&asked, &keys).await?;
+        not_held(self.operations, self.lookup.store, &definition.name, &keys).await?;
         let fingerprint = fingerprint_of(&definition.name, &asked.input);
         let start = Start {
             id,
@@ -101,9 +111,9 @@ impl Api {
         let refused = match outcome {
             Ok(StartOutcome::Started(record)) => return Ok(record),
             Ok(StartOutcome::Taken { same: true, key: 0, holder }) => {
-                match self.store.get(holder).await.map_err(|error| of_store(&error))? {
+                match self.lookup.store.get(holder).await.map_err(|error| of_store(&error))? {
                     Some(record) => return Ok(Arc::new(record)),
-                    None => self.carried_out_before(holder).await,
+                    None => self.lookup.carried_out_before(holder).await,
                 }
             }
             Ok(StartOutcome::Taken { key: 0, .. }) => {

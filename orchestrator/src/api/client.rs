@@ -47,7 +47,7 @@ impl SagaClient {
     /// # Errors
     /// If there is no room, or the process stops.
     pub fn admit(&self) -> Result<(), Status> {
-        self.api.admit()
+        self.api.starter().admit()
     }
 
     /// Starts a saga, or finds the one that this very request started before.
@@ -64,7 +64,7 @@ impl SagaClient {
         let id = new_saga_id();
         // Subscribed before it is started: what happens in between is heard.
         let follower = wait_until.map(|deadline| (Follower::new(api, id, 1, Interest::Rest), deadline));
-        let mut record = api.begin(id, ParsedStart { saga_type, request, input, traceparent }).await?;
+        let mut record = api.starter().begin(id, ParsedStart { saga_type, request, input, traceparent }).await?;
         if let Some((mut follower, deadline)) = follower {
             if record.saga.id != id {
                 // A repeated request: follow the saga that the first one started.

@@ -6,8 +6,9 @@
 //! | [`begin`] | starting a saga: keys, fingerprint, verdict |
 //! | [`client`] | sagas for a service of one's own in the same process |
 //! | [`follow`] | waiting for a saga to move or end |
-//! | `gone` | sagas that are not there: forgotten, or never were |
+//! | [`lookup`] | sagas by their ids; those that are not there were forgotten, or never were |
 //! | [`view`] | sagas and journals as messages |
+//! | `services` | what each service works with: two to five of the parts of [`Api`] |
 //! | [`sagas`] | `baton.saga.v1.SagaService` |
 //! | [`admin`] | `baton.saga.v1.SagaAdminService` |
 //! | [`forward`] | services of other processes, passed on |
@@ -17,9 +18,10 @@ pub mod begin;
 pub mod client;
 pub mod follow;
 pub mod forward;
-mod gone;
+pub mod lookup;
 pub mod reason;
 pub mod sagas;
+mod services;
 pub mod view;
 
 use crate::api::admin::overview::memo::Memo;
@@ -34,9 +36,8 @@ use crate::workers::probe::Probe;
 use baton_courier::bus::CommandBus;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
-use tonic::Status;
 
-/// What every service works with. Cheap to clone.
+/// What the services are made of; each borrows the two to five parts that it works with. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Api {
     /// Puts events in.
@@ -61,11 +62,4 @@ pub struct Api {
     pub notifier: Arc<Notifier>,
     /// Cancelled when the process stops: what waits for a saga is let go.
     pub stop: CancellationToken,
-}
-
-impl Api {
-    /// Operators' own work, for calls that cannot do without.
-    fn operations(&self) -> Result<&Operations, Status> {
-        self.operations.as_ref().ok_or_else(|| Status::unimplemented("this orchestrator keeps no operations"))
-    }
 }

@@ -35,7 +35,7 @@ impl SagaService for Api {
         &self,
         request: Request<wire::StartSagaRequest>,
     ) -> Result<Response<wire::StartSagaResponse>, Status> {
-        self.admit()?;
+        self.starter().admit()?;
         let traceparent = trace::traceparent_of(request.metadata());
         let request = request.into_inner();
         let request_id = RequestId::parse(&request.request_id).map_err(|flaw| invalid("request_id", flaw))?;
@@ -43,7 +43,7 @@ impl SagaService for Api {
             SagaReason::DefinitionUnknown.status("definition: no saga of this name is registered in this build")
         })?;
         let asked = ParsedStart { saga_type, request: request_id, input: request.input, traceparent };
-        let record = self.begin(new_saga_id(), asked).await.map_err(Status::from)?;
+        let record = self.starter().begin(new_saga_id(), asked).await.map_err(Status::from)?;
         Ok(Response::new(wire::StartSagaResponse { saga: Some(view::saga(&self.registry, &record)) }))
     }
 
@@ -52,7 +52,7 @@ impl SagaService for Api {
         request: Request<wire::GetSagaRequest>,
     ) -> Result<Response<wire::GetSagaResponse>, Status> {
         let id = saga_id("name", &request.into_inner().name)?;
-        let record = self.existing(id).await?;
+        let record = self.lookup().existing(id).await?;
         Ok(Response::new(wire::GetSagaResponse { saga: Some(view::saga(&self.registry, &record)) }))
     }
 
@@ -75,7 +75,7 @@ impl SagaService for Api {
                 invalid("page_token", Flaw::new(Reason::PAGE_TOKEN_INVALID, "must be a token of this list"))
             })?),
         };
-        self.existing(id).await?;
+        self.lookup().existing(id).await?;
         let (events, more) = self.events(id, after, size as usize).await?;
         let last = events.last().map_or(after, |event| event.version);
         let next_page_token = if more { page::token(&query, &last.to_be_bytes()) } else { String::new() };
@@ -100,14 +100,6 @@ impl SagaService for Api {
 }
 
 impl Api {
-    /// The saga, or NOT_FOUND.
-    pub async fn existing(&self, id: SagaId) -> Result<Record, Status> {
-        match self.store.get(id).await.map_err(|error| of_store(&error))? {
-            Some(record) => Ok(record),
-            None => Err(self.not_found(id).await),
-        }
-    }
-
     /// At most `size` events behind version `after`, and whether there are more.
     async fn events(&self, id: SagaId, after: u64, size: usize) -> Result<(Vec<wire::SagaEvent>, bool), Status> {
         let mut timeline = Timeline::default();
@@ -137,7 +129,7 @@ impl Api {
     ) -> Result<BoxStream<'static, Result<Arc<Record>, Status>>, Status> {
         // Subscribe first, look second: what happens in between is heard.
         let mut follower = Follower::new(self, id, after, Interest::Moves);
-        let first = Arc::new(self.existing(id).await?);
+        let first = Arc::new(self.lookup().existing(id).await?);
         let ended = first.saga.has_ended();
         let newest = first.saga.version;
         let first = (newest > after).then_some(first);

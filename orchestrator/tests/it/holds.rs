@@ -67,7 +67,7 @@ impl Office {
             input: order_start(*request.as_bytes().last().expect("a digit")).input,
             traceparent: String::new(),
         };
-        self.api.begin(new_saga_id(), asked).await.map_err(Status::from).map(|record| record.saga.id)
+        self.api.starter().begin(new_saga_id(), asked).await.map_err(Status::from).map(|record| record.saga.id)
     }
 
     async fn hold(&self, name: &str) -> Result<wire::Hold, Status> {

@@ -180,7 +180,7 @@ async fn ask(bench: &mut Bench, api: &Api, id: SagaId, n: u8) -> Result<Arc<Reco
     let request = RequestId::parse(&Uuid::from_bytes([n; 16]).to_string()).expect("a UUID");
     let asked = ParsedStart { saga_type, request, input: order_start(n).input, traceparent: String::new() };
     let api = api.clone();
-    driven(bench, async move { api.begin(id, asked).await.map_err(Status::from) }).await
+    driven(bench, async move { api.starter().begin(id, asked).await.map_err(Status::from) }).await
 }
 
 /// Code and message; the reason must be among the details.

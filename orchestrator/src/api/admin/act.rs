@@ -1,12 +1,14 @@
 //! Actions: judged, handed to the engine, answered.
 
-use crate::api::Api;
+use crate::api::admin::audit::Audits;
 use crate::api::admin::fields::{MAX_ACTOR, MAX_REASON, request_id, words};
 use crate::api::admin::told;
 use crate::api::begin::{not_settled, rejection};
+use crate::api::lookup::Lookup;
 use crate::api::reason::{SagaReason, of_store};
 use crate::api::sagas::saga_id;
 use crate::api::view;
+use crate::engine::handle::EngineHandle;
 use crate::engine::input::{Act, ActionOutcome, NotSettled};
 use crate::held::Barrier;
 use baton_proto::baton::saga::v1 as wire;
@@ -20,7 +22,14 @@ use std::collections::HashMap;
 use tonic::Status;
 use tonic_types::PreconditionViolation;
 
-impl Api {
+/// Takes operators' actions to the engine.
+pub struct Actions<'a> {
+    pub(in crate::api) engine: &'a EngineHandle,
+    pub(in crate::api) lookup: Lookup<'a>,
+    pub(in crate::api) audits: Audits<'a>,
+}
+
+impl Actions<'_> {
     pub(super) async fn act(&self, request: wire::ActOnSagaRequest) -> Result<wire::ActOnSagaResponse, Status> {
         let id = saga_id("name", &request.name)?;
         let mut violations = Violations::new();
@@ -36,7 +45,7 @@ impl Api {
         let act = Act { version, request: request_id, ..Act::new(id, action) };
         // Asked first: by now the saga may be where the action would be refused.
         if let Some(at) = self.acted(&act).await? {
-            return Ok(answer(view::saga(&self.registry, &self.existing(id).await?), at));
+            return Ok(answer(view::saga(self.lookup.registry, &self.lookup.existing(id).await?), at));
         }
         let outcome = self.engine.action(act.clone()).await.map_err(rejection)?;
         self.answered(act, outcome).await
@@ -44,7 +53,7 @@ impl Api {
 
     /// When this very act was carried out under its request id, if it was.
     async fn acted(&self, act: &Act) -> Result<Option<Micros>, Status> {
-        let repeated = self.repeated(act.request, act.content()).await?;
+        let repeated = self.audits.repeated(act.request, act.content()).await?;
         Ok(repeated.map(|row| row.audit.at))
     }
 
@@ -62,20 +71,20 @@ impl Api {
         };
         let Act { saga: id, action, version, request: _, release: _, hold: _ } = act;
         if let Some(at) = repeated {
-            return Ok(answer(view::saga(&self.registry, &self.existing(id).await?), at));
+            return Ok(answer(view::saga(self.lookup.registry, &self.lookup.existing(id).await?), at));
         }
         match outcome {
             Ok(ActionOutcome::Moved(record)) => {
                 let at = record.saga.updated_at;
-                Ok(answer(view::saga(&self.registry, &record), at))
+                Ok(answer(view::saga(self.lookup.registry, &record), at))
             }
             Ok(ActionOutcome::OtherVersion { current }) => match self.carried_out(id, &action, version).await? {
-                Some(at) => Ok(answer(view::saga(&self.registry, &self.existing(id).await?), at)),
+                Some(at) => Ok(answer(view::saga(self.lookup.registry, &self.lookup.existing(id).await?), at)),
                 None => Err(other_version(id, version, current)),
             },
             Ok(ActionOutcome::Refused(rule)) => Err(refused(id, action.verb, rule)),
             Ok(ActionOutcome::Held(barrier)) => Err(kept_back(action.verb, &barrier)),
-            Ok(ActionOutcome::UnknownSaga) => Err(self.not_found(id).await),
+            Ok(ActionOutcome::UnknownSaga) => Err(self.lookup.not_found(id).await),
             Ok(ActionOutcome::RequestTaken) => {
                 tracing::error!(saga_id = %id, "a request id is taken, and nobody knows by whom");
                 Err(SagaReason::Internal.status("internal error"))
@@ -95,7 +104,7 @@ impl Api {
         version: Option<u64>,
     ) -> Result<Option<Micros>, Status> {
         let Some(version) = version else { return Ok(None) };
-        let next = self.store.journal(id, version, 1).await.map_err(|error| of_store(&error))?;
+        let next = self.lookup.store.journal(id, version, 1).await.map_err(|error| of_store(&error))?;
         let own = next.first().filter(|entry| {
             entry.version == version.saturating_add(1)
                 && matches!(&entry.record, JournalRecord::Moved(Event::Action(given)) if given == action)

@@ -1,9 +1,10 @@
 //! What operators did, and whether a request was carried out before.
 
-use crate::api::Api;
 use crate::api::admin::fields::{MAX_ACTOR, words};
+use crate::api::lookup::kept;
 use crate::api::reason::{SagaReason, of_store};
 use crate::api::view;
+use crate::operations::Operations;
 use crate::store::audit::{AuditRow, hex};
 use crate::store::{Fingerprint, StoreError};
 use baton_proto::baton::saga::v1 as wire;
@@ -13,7 +14,12 @@ use baton_rpc::reason::Reason;
 use tonic::Status;
 use uuid::Uuid;
 
-impl Api {
+/// What operators did.
+pub struct Audits<'a> {
+    pub(in crate::api) operations: Option<&'a Operations>,
+}
+
+impl Audits<'_> {
     /// The act that came with this request id, if one did and asked for the same; REQUEST_ID_REUSED if it asked for
     /// something else. To be asked before a request is judged, since by then it may be one that would be refused, and again
     /// if its transaction finds the id taken.
@@ -23,7 +29,7 @@ impl Api {
         content: Fingerprint,
     ) -> Result<Option<AuditRow>, Status> {
         let Some(request) = request else { return Ok(None) };
-        match self.operations()?.audited(request).await.map_err(|error| of_store(&error))? {
+        match kept(self.operations)?.audited(request).await.map_err(|error| of_store(&error))? {
             Some(row) if row.audit.content == content => Ok(Some(row)),
             Some(_) => Err(SagaReason::RequestIdReused.status("request_id: it was used before for another act")),
             None => Ok(None),
@@ -34,7 +40,7 @@ impl Api {
         &self,
         request: wire::ListAuditEntriesRequest,
     ) -> Result<wire::ListAuditEntriesResponse, Status> {
-        let operations = self.operations()?;
+        let operations = kept(self.operations)?;
         let mut violations = Violations::new();
         // Actors hold no line break, so that no two pairs make one text.
         let query = format!("audit {}\n{}", request.actor, request.subject);

@@ -2,10 +2,12 @@
 
 mod read;
 
-use crate::api::Api;
+use crate::api::lookup::kept;
 use crate::api::reason::{SagaReason, of_store};
 use crate::api::view;
+use crate::operations::Operations;
 use crate::operations::gauges::Group;
+use crate::sagas::Registry;
 use baton_proto::baton::saga::v1 as wire;
 use baton_query::fit::{Incompatibility, Rule, Standing, changes, fit};
 use baton_rpc::errors::{Flaw, invalid};
@@ -15,7 +17,13 @@ use saga_core::saga::DefinitionId;
 use std::collections::BTreeMap;
 use tonic::Status;
 
-impl Api {
+/// The definitions of this build, and whether another one fits what is under way.
+pub struct Definitions<'a> {
+    pub(in crate::api) registry: &'a Registry,
+    pub(in crate::api) operations: Option<&'a Operations>,
+}
+
+impl Definitions<'_> {
     pub(super) async fn list_definitions(
         &self,
         _request: &wire::ListDefinitionsRequest,
@@ -33,7 +41,7 @@ impl Api {
         &self,
         request: &wire::GetDefinitionRequest,
     ) -> Result<wire::GetDefinitionResponse, Status> {
-        let id = read::name(&request.name, &self.registry).map_err(|flaw| invalid("name", flaw))?;
+        let id = read::name(&request.name, self.registry).map_err(|flaw| invalid("name", flaw))?;
         let (unfinished, exact) = self.unfinished().await?;
         if self.registry.pinned(&id).is_none() && !unfinished.contains_key(&id) {
             let message = format!("there is no definition {id}, and no saga under way is pinned to one");
@@ -48,8 +56,8 @@ impl Api {
     ) -> Result<wire::CheckDefinitionResponse, Status> {
         let missing = || invalid("definition", Flaw::new(Reason::FIELD_REQUIRED, "must be given"));
         let asked = request.definition.as_ref().ok_or_else(missing)?;
-        let new = read::definition(asked, &self.registry)?;
-        let (groups, exact) = self.operations()?.standing().await.map_err(|error| of_store(&error))?;
+        let new = read::definition(asked, self.registry)?;
+        let (groups, exact) = kept(self.operations)?.standing().await.map_err(|error| of_store(&error))?;
         let own = groups.iter().filter(|group| group.definition.name == new.id().name);
         let fits: Vec<wire::DefinitionFit> = own.map(|group| self.fitted(group, &new)).collect();
         let changes = match self.registry.newest(&new.id().name) {
@@ -87,7 +95,7 @@ impl Api {
 
     /// Sagas that have not ended, by definition, and whether all were counted.
     async fn unfinished(&self) -> Result<(BTreeMap<DefinitionId, u64>, bool), Status> {
-        let (groups, exact) = self.operations()?.standing().await.map_err(|error| of_store(&error))?;
+        let (groups, exact) = kept(self.operations)?.standing().await.map_err(|error| of_store(&error))?;
         let mut counts = BTreeMap::new();
         for group in groups {
             *counts.entry(group.definition).or_insert(0) += group.count;

@@ -1,12 +1,14 @@
 //! Everything an explanation is made from, gathered: the row, the journal, the definition, the participant's ledger.
 
-use crate::api::Api;
 use crate::api::admin::told;
+use crate::api::lookup::Lookup;
 use crate::api::reason::of_store;
 use crate::api::sagas::saga_id;
 use crate::api::view;
 use crate::held::barrier;
+use crate::operations::Operations;
 use crate::store::{Record, StoreError};
+use crate::workers::probe::Probe;
 use baton_proto::baton::saga::v1 as wire;
 use baton_query::explain::{self, Answer, Case, Explanation, Hold, Knowledge};
 use baton_query::half::{Half, position};
@@ -27,15 +29,22 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Width of the timeline.
 const WIDTH: usize = 100;
 
-impl Api {
+/// Says where a saga is, why, and what can be done.
+pub struct Explainer<'a> {
+    pub(in crate::api) lookup: Lookup<'a>,
+    pub(in crate::api) operations: Option<&'a Operations>,
+    pub(in crate::api) probe: &'a dyn Probe,
+}
+
+impl Explainer<'_> {
     pub(super) async fn explain(
         &self,
         request: &wire::ExplainSagaRequest,
     ) -> Result<wire::ExplainSagaResponse, Status> {
         let id = saga_id("name", &request.name)?;
-        let record = match self.store.get(id).await {
+        let record = match self.lookup.store.get(id).await {
             Ok(Some(record)) => record,
-            Ok(None) => return Err(self.not_found(id).await),
+            Ok(None) => return Err(self.lookup.not_found(id).await),
             Err(StoreError::Unreadable(why)) => {
                 let explanation = told::explanation(&explain::unreadable(&why), None);
                 return Ok(wire::ExplainSagaResponse {
@@ -47,21 +56,21 @@ impl Api {
             Err(error) => return Err(of_store(&error)),
         };
         let (journal, lost) = self.journal_of(&record).await?;
-        let saga_type = self.registry.pinned(&record.saga.definition).cloned();
+        let saga_type = self.lookup.registry.pinned(&record.saga.definition).cloned();
         let definition = saga_type.as_ref().map(|saga_type| saga_type.definition());
         let open = definition.and_then(|definition| open(definition, &record));
         let ledger = match &open {
             Some((participant, command)) => Some(self.ledger(participant, *command).await),
             None => None,
         };
-        let now = self.store.now();
+        let now = self.lookup.store.now();
         let hold = definition.and_then(|definition| self.barrier(definition, &record));
         let case = Case { definition, saga: &record.saga, journal: &journal, ledger, hold, now };
         let explanation = explain::explain(&case);
         let explanation = Explanation { gap: lost.or(explanation.gap.clone()), ..explanation };
         let asked = open.as_ref().map(|(participant, _)| participant.as_str());
         Ok(wire::ExplainSagaResponse {
-            saga: Some(view::saga(&self.registry, &record)),
+            saga: Some(view::saga(self.lookup.registry, &record)),
             explanation: Some(told::explanation(&explanation, asked)),
             timeline: text(&timeline(definition, &journal, now.max(record.saga.updated_at)), WIDTH),
         })
@@ -69,7 +78,7 @@ impl Api {
 
     /// The hold that keeps the saga's command back, as far as this process knows.
     fn barrier(&self, definition: &Definition, record: &Record) -> Option<Hold> {
-        let standing = self.operations.as_ref()?.known_holds().standing();
+        let standing = self.operations?.known_holds().standing();
         let (step, ..) = position(&record.saga.state)?;
         barrier(&standing, definition, [step]).map(|barrier| told::as_told(&barrier))
     }
@@ -77,7 +86,7 @@ impl Api {
     /// The journal up to the saga's version, and what is missing if it cannot be read. A saga whose journal is damaged is
     /// explained all the same, without its past.
     async fn journal_of(&self, record: &Record) -> Result<(Vec<Entry>, Option<String>), Status> {
-        match self.store.journal(record.saga.id, 0, MAX_JOURNAL).await {
+        match self.lookup.store.journal(record.saga.id, 0, MAX_JOURNAL).await {
             Ok(mut journal) => {
                 // The saga may have moved since its row was read.
                 journal.retain(|entry| entry.version <= record.saga.version);

@@ -1,6 +1,6 @@
 //! Filter and preset parsed, pages, counts.
 
-use crate::api::Api;
+use crate::api::lookup::Lookup;
 use crate::api::reason::of_store;
 use crate::api::view;
 use crate::sagas::Registry;
@@ -22,7 +22,12 @@ const MAX_ROWS: u32 = 10_000;
 /// How far is counted. Beyond it nobody needs the number, and a database would be busy for long.
 const MAX_COUNT: u32 = 100_000;
 
-impl Api {
+/// Finds and counts sagas.
+pub struct Finder<'a> {
+    pub(in crate::api) lookup: Lookup<'a>,
+}
+
+impl Finder<'_> {
     pub(super) async fn search(&self, request: wire::SearchSagasRequest) -> Result<wire::SearchSagasResponse, Status> {
         let mut violations = Violations::new();
         let order = violations.keep("order_by", OrderBy::parse(&request.order_by).map_err(order_flaw));
@@ -31,29 +36,29 @@ impl Api {
         let query = format!("search {}\n{by:?}\n{}", request.preset, request.filter);
         let size = violations.keep("page_size", page::page_size(request.page_size));
         let after = violations.keep("page_token", page::key(&query, &request.page_token).and_then(cursor));
-        let filter = filter(&self.registry, &request.filter, &request.preset, &mut violations)?;
+        let filter = filter(self.lookup.registry, &request.filter, &request.preset, &mut violations)?;
         let (Some(limit), Some(after), Some(filter), Some(order)) = (size, after, filter, order) else {
             return Err(violations.into_status());
         };
-        let search = Search::new(filter, self.registry.clone(), self.store.now());
+        let search = Search::new(filter, self.lookup.registry.clone(), self.lookup.store.now());
         let asked = SearchQuery { search, order, after, limit, max_rows: MAX_ROWS };
-        let found = self.query.search(asked).await.map_err(|error| of_store(&error))?;
+        let found = self.lookup.query.search(asked).await.map_err(|error| of_store(&error))?;
         Ok(wire::SearchSagasResponse {
-            sagas: found.records.iter().map(|record| view::saga(&self.registry, record)).collect(),
+            sagas: found.records.iter().map(|record| view::saga(self.lookup.registry, record)).collect(),
             next_page_token: found.next.map(|cursor| page::token(&query, &cursor_key(cursor))).unwrap_or_default(),
             unreadable: found.unreadable.into_iter().map(view::name_of).collect(),
             indexed_until: found.indexed_until.map(view::timestamp),
-            attributes: self.registry.attribute_names().into_iter().map(str::to_owned).collect(),
+            attributes: self.lookup.registry.attribute_names().into_iter().map(str::to_owned).collect(),
         })
     }
 
     pub(super) async fn count(&self, request: &wire::CountSagasRequest) -> Result<wire::CountSagasResponse, Status> {
         let mut violations = Violations::new();
-        let Some(filter) = filter(&self.registry, &request.filter, &request.preset, &mut violations)? else {
+        let Some(filter) = filter(self.lookup.registry, &request.filter, &request.preset, &mut violations)? else {
             return Err(violations.into_status());
         };
-        let search = Search::new(filter, self.registry.clone(), self.store.now());
-        let counted = self.query.count(search, MAX_COUNT, MAX_ROWS).await.map_err(|error| of_store(&error))?;
+        let search = Search::new(filter, self.lookup.registry.clone(), self.lookup.store.now());
+        let counted = self.lookup.query.count(search, MAX_COUNT, MAX_ROWS).await.map_err(|error| of_store(&error))?;
         Ok(wire::CountSagasResponse { count: counted.count, exact: counted.exact })
     }
 }

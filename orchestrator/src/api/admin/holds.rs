@@ -1,14 +1,15 @@
 //! Definitions and participants that are halted; [`crate::workers::holds`] pauses and resumes their sagas.
 
-use crate::api::Api;
+use crate::api::admin::audit::Audits;
 use crate::api::admin::fields::{MAX_ACTOR, MAX_REASON, request_id, words};
-use crate::api::begin::ParsedStart;
+use crate::api::lookup::Lookup;
 use crate::api::reason::{SagaReason, of_store};
 use crate::api::view;
 use crate::held::Held;
+use crate::operations::Operations;
 use crate::operations::audit::{NewAudit, content};
 use crate::operations::holds::{Hold, Placed};
-use crate::store::{Fingerprint, StartKey};
+use crate::store::{Fingerprint, SagaStore, StartKey};
 use baton_proto::baton::saga::v1 as wire;
 use baton_rpc::errors::{Flaw, Violations, invalid, status_with};
 use baton_rpc::reason::Reason;
@@ -24,14 +25,21 @@ struct Judged {
     act: NewAudit,
 }
 
-impl Api {
+/// Holds, as operators see to them.
+pub struct HoldAdmin<'a> {
+    pub(in crate::api) operations: &'a Operations,
+    pub(in crate::api) lookup: Lookup<'a>,
+    pub(in crate::api) audits: Audits<'a>,
+}
+
+impl HoldAdmin<'_> {
     pub(super) async fn create_hold(
         &self,
         request: wire::CreateHoldRequest,
     ) -> Result<wire::CreateHoldResponse, Status> {
         let judged = self.judged("hold", &request.name, request.reason, request.actor, &request.request_id)?;
         self.known(&judged.held)?;
-        let operations = self.operations()?;
+        let operations = self.operations;
         let Judged { held, request, act } = judged;
         let content = act.content;
         if let Some(hold) = self.hold_of(request, content, &held).await? {
@@ -48,7 +56,7 @@ impl Api {
         &self,
         _request: &wire::ListHoldsRequest,
     ) -> Result<wire::ListHoldsResponse, Status> {
-        let holds = self.operations()?.holds().await.map_err(|error| of_store(&error))?;
+        let holds = self.operations.holds().await.map_err(|error| of_store(&error))?;
         Ok(wire::ListHoldsResponse { holds: holds.iter().map(as_wire).collect() })
     }
 
@@ -57,7 +65,7 @@ impl Api {
         request: wire::ReleaseHoldRequest,
     ) -> Result<wire::ReleaseHoldResponse, Status> {
         let judged = self.judged("release", &request.name, request.reason, request.actor, &request.request_id)?;
-        let operations = self.operations()?;
+        let operations = self.operations;
         let Judged { held, request, act } = judged;
         let content = act.content;
         if let Some(hold) = self.hold_of(request, content, &held).await? {
@@ -66,24 +74,6 @@ impl Api {
         let placed = operations.release(held.clone(), act).await.map_err(|error| of_store(&error))?;
         let hold = self.placed(placed, request, content, &held).await?;
         Ok(wire::ReleaseHoldResponse { hold: Some(hold) })
-    }
-
-    /// Refuses a start of a definition that is held, unless it is the repetition of one that was let in.
-    pub(in crate::api) async fn not_held(&self, asked: &ParsedStart, keys: &[StartKey]) -> Result<(), Status> {
-        let definition = &asked.saga_type.definition().id().name;
-        let Some((actor, why)) = self.operations.as_ref().and_then(|operations| operations.held(definition)) else {
-            return Ok(());
-        };
-        if !self.store.find_keys(keys.to_vec()).await.map_err(|error| of_store(&error))?.is_empty() {
-            return Ok(());
-        }
-        let name = Held::Definition(definition.clone()).name();
-        let message = format!("{definition} is held by {actor}: {why}");
-        let reason = SagaReason::DefinitionHeld;
-        let metadata =
-            HashMap::from([("hold".to_owned(), name.clone()), ("actor".to_owned(), actor), ("why".to_owned(), why)]);
-        let failed = PreconditionViolation::new("HELD", name, "the definition must not be held");
-        Err(status_with(reason.code(), reason.as_str(), message, metadata, Some(failed)))
     }
 
     fn judged(&self, act: &str, name: &str, reason: String, actor: String, request: &str) -> Result<Judged, Status> {
@@ -99,7 +89,7 @@ impl Api {
         };
         let content = content(&[act.as_bytes(), name.as_bytes(), reason.as_bytes(), actor.as_bytes()]);
         let act = NewAudit {
-            at: self.store.now(),
+            at: self.lookup.store.now(),
             actor,
             act: act.to_owned(),
             subject: held.name(),
@@ -116,8 +106,8 @@ impl Api {
 
     fn known(&self, held: &Held) -> Result<(), Status> {
         let (known, what) = match held {
-            Held::Definition(name) => (self.registry.newest(name).is_some(), "definition"),
-            Held::Participant(name) => (self.registry.participants().contains(name), "participant"),
+            Held::Definition(name) => (self.lookup.registry.newest(name).is_some(), "definition"),
+            Held::Participant(name) => (self.lookup.registry.participants().contains(name), "participant"),
         };
         let flaw = || Flaw::new(Reason::NAME_INVALID, format!("must name a {what} that this build knows"));
         if known { Ok(()) } else { Err(invalid("name", flaw())) }
@@ -147,10 +137,10 @@ impl Api {
         content: Fingerprint,
         held: &Held,
     ) -> Result<Option<wire::Hold>, Status> {
-        if self.repeated(request, content).await?.is_none() {
+        if self.audits.repeated(request, content).await?.is_none() {
             return Ok(None);
         }
-        let holds = self.operations()?.holds().await.map_err(|error| of_store(&error))?;
+        let holds = self.operations.holds().await.map_err(|error| of_store(&error))?;
         let hold = holds.iter().find(|hold| hold.held == *held).map(as_wire);
         Ok(Some(hold.unwrap_or_else(|| wire::Hold { name: held.name(), ..wire::Hold::default() })))
     }
@@ -165,4 +155,26 @@ fn as_wire(hold: &Hold) -> wire::Hold {
         paused: hold.paused,
         releasing: hold.release.is_some(),
     }
+}
+
+/// Refuses a start of a definition that is held, unless it is the repetition of one that was let in.
+pub(in crate::api) async fn not_held(
+    operations: Option<&Operations>,
+    store: &dyn SagaStore,
+    definition: &str,
+    keys: &[StartKey],
+) -> Result<(), Status> {
+    let Some((actor, why)) = operations.and_then(|operations| operations.held(definition)) else {
+        return Ok(());
+    };
+    if !store.find_keys(keys.to_vec()).await.map_err(|error| of_store(&error))?.is_empty() {
+        return Ok(());
+    }
+    let name = Held::Definition(definition.to_owned()).name();
+    let message = format!("{definition} is held by {actor}: {why}");
+    let reason = SagaReason::DefinitionHeld;
+    let metadata =
+        HashMap::from([("hold".to_owned(), name.clone()), ("actor".to_owned(), actor), ("why".to_owned(), why)]);
+    let failed = PreconditionViolation::new("HELD", name, "the definition must not be held");
+    Err(status_with(reason.code(), reason.as_str(), message, metadata, Some(failed)))
 }

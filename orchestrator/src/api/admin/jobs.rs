@@ -1,12 +1,14 @@
 //! One action for many sagas: jobs are judged, counted and kept here; [`crate::workers::jobs`] works on them.
 
-use crate::api::Api;
 use crate::api::admin::act::verb;
+use crate::api::admin::audit::Audits;
 use crate::api::admin::fields::{MAX_ACTOR, MAX_REASON, request_id, words};
 use crate::api::admin::find::filter;
 use crate::api::admin::told;
+use crate::api::lookup::Lookup;
 use crate::api::reason::{SagaReason, of_store};
 use crate::api::view;
+use crate::operations::Operations;
 use crate::operations::audit::{NewAudit, content};
 use crate::operations::jobs::{Control, Controlled, Created, Job, JobFailure, JobState};
 use crate::search::Search;
@@ -29,15 +31,22 @@ const MAX_RATE: u32 = 1_000;
 /// How far is counted, and how many rows are read where each must be looked at: a job may match more.
 const MAX_COUNT: u32 = 100_000;
 
-impl Api {
+/// Jobs, as operators see to them.
+pub struct JobAdmin<'a> {
+    pub(in crate::api) operations: &'a Operations,
+    pub(in crate::api) lookup: Lookup<'a>,
+    pub(in crate::api) audits: Audits<'a>,
+}
+
+impl JobAdmin<'_> {
     pub(super) async fn create_job(&self, request: wire::CreateJobRequest) -> Result<wire::CreateJobResponse, Status> {
-        let operations = self.operations()?;
+        let operations = self.operations;
         let mut violations = Violations::new();
         if request.filter.trim().is_empty() && request.preset.is_empty() {
             let every = "must say which sagas, unless the preset does";
             violations.add("filter", Flaw::new(Reason::FIELD_REQUIRED, every));
         }
-        let selected = filter(&self.registry, &request.filter, &request.preset, &mut violations)?;
+        let selected = filter(self.lookup.registry, &request.filter, &request.preset, &mut violations)?;
         let verb = violations.keep("verb", verb(request.verb));
         let reason = violations.keep("reason", words(request.reason, MAX_REASON, Reason::ACTION_REASON_INVALID));
         let actor = violations.keep("actor", words(request.actor, MAX_ACTOR, Reason::ACTOR_INVALID));
@@ -61,9 +70,9 @@ impl Api {
         if let Some(job) = self.job_of(asked, content).await? {
             return Ok(wire::CreateJobResponse { job: Some(job) });
         }
-        let (id, now) = (Uuid::now_v7(), self.store.now());
-        let search = Search::new(selected, self.registry.clone(), now);
-        let counted = self.query.count(search, MAX_COUNT, MAX_COUNT).await.map_err(|error| of_store(&error))?;
+        let (id, now) = (Uuid::now_v7(), self.lookup.store.now());
+        let search = Search::new(selected, self.lookup.registry.clone(), now);
+        let counted = self.lookup.query.count(search, MAX_COUNT, MAX_COUNT).await.map_err(|error| of_store(&error))?;
         let job = Job {
             id,
             filter: request.filter,
@@ -108,7 +117,7 @@ impl Api {
     }
 
     pub(super) async fn list_jobs(&self, request: &wire::ListJobsRequest) -> Result<wire::ListJobsResponse, Status> {
-        let operations = self.operations()?;
+        let operations = self.operations;
         let mut violations = Violations::new();
         let size = violations.keep("page_size", page::page_size(request.page_size));
         let before = violations.keep("page_token", page::key("jobs", &request.page_token));
@@ -123,7 +132,7 @@ impl Api {
         &self,
         request: wire::ControlJobRequest,
     ) -> Result<wire::ControlJobResponse, Status> {
-        let operations = self.operations()?;
+        let operations = self.operations;
         let id = job_id("name", &request.name)?;
         let mut violations = Violations::new();
         let control = violations.keep("control", control(request.control));
@@ -137,7 +146,7 @@ impl Api {
         if let Some(job) = self.job_of(asked, content).await? {
             return Ok(wire::ControlJobResponse { job: Some(job) });
         }
-        let act = audit(word, id, &actor, &reason, self.store.now(), asked, content);
+        let act = audit(word, id, &actor, &reason, self.lookup.store.now(), asked, content);
         let job = match operations.control_job(id, control, act).await.map_err(|error| of_store(&error))? {
             Controlled::Job(job) => as_wire(&job),
             Controlled::Unknown => return Err(unknown(id)),
@@ -164,7 +173,7 @@ impl Api {
         let (Some(size), Some(after)) = (size, after) else { return Err(violations.into_status()) };
         let number = |key: Vec<u8>| key.as_slice().try_into().map(u32::from_be_bytes).map_err(|_| foreign_token());
         let after = after.map(number).transpose()?.unwrap_or(0);
-        let operations = self.operations()?;
+        let operations = self.operations;
         let mut failures = operations.job_failures(job.id, after, size + 1).await.map_err(|error| of_store(&error))?;
         let next_page_token = page::cut(&mut failures, size, &query, |last| last.number.to_be_bytes());
         let failures = failures.into_iter().map(failure_as_wire).collect();
@@ -173,12 +182,12 @@ impl Api {
 
     async fn existing_job(&self, field: &str, name: &str) -> Result<Job, Status> {
         let id = job_id(field, name)?;
-        self.operations()?.job(id).await.map_err(|error| of_store(&error))?.ok_or_else(|| unknown(id))
+        self.operations.job(id).await.map_err(|error| of_store(&error))?.ok_or_else(|| unknown(id))
     }
 
     /// The job of a request that was carried out before, as it is now.
     async fn job_of(&self, request: Option<Uuid>, content: Fingerprint) -> Result<Option<wire::Job>, Status> {
-        let Some(row) = self.repeated(request, content).await? else { return Ok(None) };
+        let Some(row) = self.audits.repeated(request, content).await? else { return Ok(None) };
         self.existing_job("name", &row.audit.subject).await.map(|job| Some(as_wire(&job)))
     }
 }

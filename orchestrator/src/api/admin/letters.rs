@@ -2,12 +2,15 @@
 
 mod decoded;
 
-use crate::api::Api;
+use crate::api::admin::audit::Audits;
 use crate::api::admin::fields::{MAX_ACTOR, MAX_REASON, request_id, words};
 use crate::api::reason::{SagaReason, of_store};
 use crate::api::view::{name_of, timestamp};
+use crate::operations::Operations;
 use crate::operations::audit::{NewAudit, content};
 use crate::operations::letters::{Decided, Letter, LetterState, MAX_NOTED};
+use crate::redact::Redactor;
+use crate::sagas::Registry;
 use crate::store::{Fingerprint, StoreError};
 use crate::workers::letters::sagas;
 use baton_courier::bus::Destination;
@@ -30,12 +33,20 @@ struct DecisionRequest {
     audit: NewAudit,
 }
 
-impl Api {
+/// Dead letters, as operators decide on them.
+pub struct LetterAdmin<'a> {
+    pub(in crate::api) operations: &'a Operations,
+    pub(in crate::api) registry: &'a Registry,
+    pub(in crate::api) shown: &'a Redactor,
+    pub(in crate::api) audits: Audits<'a>,
+}
+
+impl LetterAdmin<'_> {
     pub(super) async fn list_dead_letters(
         &self,
         request: &wire::ListDeadLettersRequest,
     ) -> Result<wire::ListDeadLettersResponse, Status> {
-        let operations = self.operations()?;
+        let operations = self.operations;
         let mut violations = Violations::new();
         let state = violations.keep("state", state(request.state));
         let size = violations.keep("page_size", page::page_size(request.page_size));
@@ -54,14 +65,14 @@ impl Api {
         &self,
         request: &wire::GetDeadLetterRequest,
     ) -> Result<wire::GetDeadLetterResponse, Status> {
-        let operations = self.operations()?;
+        let operations = self.operations;
         let mut violations = Violations::new();
         let Some(id) = violations.keep("name", letter_id(&request.name)) else {
             return Err(violations.into_status());
         };
         let found = operations.letter(id).await.map_err(|error| failed(&error))?;
         let (letter, body) = found.ok_or_else(|| missing(id))?;
-        let DecodedLetter { json, flaw, hex } = decoded(&self.registry, &self.shown, &letter, &body);
+        let DecodedLetter { json, flaw, hex } = decoded(self.registry, self.shown, &letter, &body);
         let all = sagas(&letter.destination, &body);
         Ok(wire::GetDeadLetterResponse { dead_letter: Some(view(&letter, &all)), json, flaw, hex })
     }
@@ -94,7 +105,7 @@ impl Api {
         actor: String,
         request: &str,
     ) -> Result<DecisionRequest, Status> {
-        let operations = self.operations()?;
+        let operations = self.operations;
         let mut violations = Violations::new();
         let id = violations.keep("name", letter_id(name));
         let reason = violations.keep("reason", words(reason, MAX_REASON, Reason::ACTION_REASON_INVALID));
@@ -123,9 +134,9 @@ impl Api {
 
     async fn decide(&self, to: LetterState, asked: DecisionRequest) -> Result<wire::DeadLetter, Status> {
         let DecisionRequest { id, request, content, audit } = asked;
-        let operations = self.operations()?;
+        let operations = self.operations;
         // Asked first: by now the letter may have been decided by this very request.
-        if self.repeated(request, content).await?.is_some() {
+        if self.audits.repeated(request, content).await?.is_some() {
             return self.shown_letter(id).await;
         }
         let decided = match to {
@@ -135,7 +146,9 @@ impl Api {
         match decided {
             Ok(Decided::Done(letter)) => Ok(view(&letter, &letter.sagas)),
             // The same request may have come through another orchestrator meanwhile.
-            Ok(Decided::RequestTaken | Decided::Before(_)) if self.repeated(request, content).await?.is_some() => {
+            Ok(Decided::RequestTaken | Decided::Before(_))
+                if self.audits.repeated(request, content).await?.is_some() =>
+            {
                 self.shown_letter(id).await
             }
             Ok(Decided::RequestTaken) => Err(SagaReason::StoreUnavailable.status("nothing was changed; try again")),
@@ -156,7 +169,7 @@ impl Api {
     }
 
     async fn shown_letter(&self, id: Uuid) -> Result<wire::DeadLetter, Status> {
-        let found = self.operations()?.letter(id).await.map_err(|error| failed(&error))?;
+        let found = self.operations.letter(id).await.map_err(|error| failed(&error))?;
         found.map(|(letter, _)| view(&letter, &letter.sagas)).ok_or_else(|| missing(id))
     }
 }

@@ -39,150 +39,150 @@ impl SagaAdminService for Api {
         &self,
         request: Request<wire::SearchSagasRequest>,
     ) -> Result<Response<wire::SearchSagasResponse>, Status> {
-        self.search(request.into_inner()).await.map(Response::new)
+        self.finder().search(request.into_inner()).await.map(Response::new)
     }
 
     async fn count_sagas(
         &self,
         request: Request<wire::CountSagasRequest>,
     ) -> Result<Response<wire::CountSagasResponse>, Status> {
-        self.count(&request.into_inner()).await.map(Response::new)
+        self.finder().count(&request.into_inner()).await.map(Response::new)
     }
 
     async fn explain_saga(
         &self,
         request: Request<wire::ExplainSagaRequest>,
     ) -> Result<Response<wire::ExplainSagaResponse>, Status> {
-        self.explain(&request.into_inner()).await.map(Response::new)
+        self.explainer().explain(&request.into_inner()).await.map(Response::new)
     }
 
     async fn get_saga_timeline(
         &self,
         request: Request<wire::GetSagaTimelineRequest>,
     ) -> Result<Response<wire::GetSagaTimelineResponse>, Status> {
-        self.timeline(&request.into_inner()).await.map(Response::new)
+        self.timelines().timeline(&request.into_inner()).await.map(Response::new)
     }
 
     async fn act_on_saga(
         &self,
         request: Request<wire::ActOnSagaRequest>,
     ) -> Result<Response<wire::ActOnSagaResponse>, Status> {
-        self.act(request.into_inner()).await.map(Response::new)
+        self.actions().act(request.into_inner()).await.map(Response::new)
     }
 
     async fn create_job(
         &self,
         request: Request<wire::CreateJobRequest>,
     ) -> Result<Response<wire::CreateJobResponse>, Status> {
-        self.create_job(request.into_inner()).await.map(Response::new)
+        self.jobs()?.create_job(request.into_inner()).await.map(Response::new)
     }
 
     async fn get_job(&self, request: Request<wire::GetJobRequest>) -> Result<Response<wire::GetJobResponse>, Status> {
-        self.get_job(&request.into_inner()).await.map(Response::new)
+        self.jobs()?.get_job(&request.into_inner()).await.map(Response::new)
     }
 
     async fn list_jobs(
         &self,
         request: Request<wire::ListJobsRequest>,
     ) -> Result<Response<wire::ListJobsResponse>, Status> {
-        self.list_jobs(&request.into_inner()).await.map(Response::new)
+        self.jobs()?.list_jobs(&request.into_inner()).await.map(Response::new)
     }
 
     async fn control_job(
         &self,
         request: Request<wire::ControlJobRequest>,
     ) -> Result<Response<wire::ControlJobResponse>, Status> {
-        self.control_job(request.into_inner()).await.map(Response::new)
+        self.jobs()?.control_job(request.into_inner()).await.map(Response::new)
     }
 
     async fn list_job_failures(
         &self,
         request: Request<wire::ListJobFailuresRequest>,
     ) -> Result<Response<wire::ListJobFailuresResponse>, Status> {
-        self.list_job_failures(&request.into_inner()).await.map(Response::new)
+        self.jobs()?.list_job_failures(&request.into_inner()).await.map(Response::new)
     }
 
     async fn create_hold(
         &self,
         request: Request<wire::CreateHoldRequest>,
     ) -> Result<Response<wire::CreateHoldResponse>, Status> {
-        self.create_hold(request.into_inner()).await.map(Response::new)
+        self.holds()?.create_hold(request.into_inner()).await.map(Response::new)
     }
 
     async fn list_holds(
         &self,
         request: Request<wire::ListHoldsRequest>,
     ) -> Result<Response<wire::ListHoldsResponse>, Status> {
-        self.list_holds(&request.into_inner()).await.map(Response::new)
+        self.holds()?.list_holds(&request.into_inner()).await.map(Response::new)
     }
 
     async fn release_hold(
         &self,
         request: Request<wire::ReleaseHoldRequest>,
     ) -> Result<Response<wire::ReleaseHoldResponse>, Status> {
-        self.release_hold(request.into_inner()).await.map(Response::new)
+        self.holds()?.release_hold(request.into_inner()).await.map(Response::new)
     }
 
     async fn list_dead_letters(
         &self,
         request: Request<wire::ListDeadLettersRequest>,
     ) -> Result<Response<wire::ListDeadLettersResponse>, Status> {
-        self.list_dead_letters(&request.into_inner()).await.map(Response::new)
+        self.letters()?.list_dead_letters(&request.into_inner()).await.map(Response::new)
     }
 
     async fn get_dead_letter(
         &self,
         request: Request<wire::GetDeadLetterRequest>,
     ) -> Result<Response<wire::GetDeadLetterResponse>, Status> {
-        self.get_dead_letter(&request.into_inner()).await.map(Response::new)
+        self.letters()?.get_dead_letter(&request.into_inner()).await.map(Response::new)
     }
 
     async fn replay_dead_letter(
         &self,
         request: Request<wire::ReplayDeadLetterRequest>,
     ) -> Result<Response<wire::ReplayDeadLetterResponse>, Status> {
-        self.replay_dead_letter(request.into_inner()).await.map(Response::new)
+        self.letters()?.replay_dead_letter(request.into_inner()).await.map(Response::new)
     }
 
     async fn drop_dead_letter(
         &self,
         request: Request<wire::DropDeadLetterRequest>,
     ) -> Result<Response<wire::DropDeadLetterResponse>, Status> {
-        self.drop_dead_letter(request.into_inner()).await.map(Response::new)
+        self.letters()?.drop_dead_letter(request.into_inner()).await.map(Response::new)
     }
 
     async fn list_audit_entries(
         &self,
         request: Request<wire::ListAuditEntriesRequest>,
     ) -> Result<Response<wire::ListAuditEntriesResponse>, Status> {
-        self.list_audit_entries(request.into_inner()).await.map(Response::new)
+        self.audits().list_audit_entries(request.into_inner()).await.map(Response::new)
     }
 
     async fn get_overview(
         &self,
         request: Request<wire::GetOverviewRequest>,
     ) -> Result<Response<wire::GetOverviewResponse>, Status> {
-        self.overview(&request.into_inner()).await.map(Response::new)
+        self.overview().overview(&request.into_inner()).await.map(Response::new)
     }
 
     async fn list_definitions(
         &self,
         request: Request<wire::ListDefinitionsRequest>,
     ) -> Result<Response<wire::ListDefinitionsResponse>, Status> {
-        self.list_definitions(&request.into_inner()).await.map(Response::new)
+        self.definitions().list_definitions(&request.into_inner()).await.map(Response::new)
     }
 
     async fn get_definition(
         &self,
         request: Request<wire::GetDefinitionRequest>,
     ) -> Result<Response<wire::GetDefinitionResponse>, Status> {
-        self.get_definition(&request.into_inner()).await.map(Response::new)
+        self.definitions().get_definition(&request.into_inner()).await.map(Response::new)
     }
 
     async fn check_definition(
         &self,
         request: Request<wire::CheckDefinitionRequest>,
     ) -> Result<Response<wire::CheckDefinitionResponse>, Status> {
-        self.check_definition(&request.into_inner()).await.map(Response::new)
+        self.definitions().check_definition(&request.into_inner()).await.map(Response::new)
     }
 }

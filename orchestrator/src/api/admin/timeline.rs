@@ -1,7 +1,7 @@
 //! A saga over time, and what its messages said: gathered as an explanation is, and shown as far as it can be read.
 
-use crate::api::Api;
 use crate::api::admin::told;
+use crate::api::lookup::Lookup;
 use crate::api::reason::of_store;
 use crate::api::sagas::saga_id;
 use crate::api::view::timestamp;
@@ -24,16 +24,22 @@ const MAX_JOURNAL: u32 = 10_000;
 /// Actions, and entries that cannot be drawn, listed at most each: the newest.
 const MAX_LISTED: usize = 500;
 
-impl Api {
+/// Draws what a saga did over time.
+pub struct Timelines<'a> {
+    pub(in crate::api) lookup: Lookup<'a>,
+    pub(in crate::api) shown: &'a Redactor,
+}
+
+impl Timelines<'_> {
     pub(super) async fn timeline(
         &self,
         request: &wire::GetSagaTimelineRequest,
     ) -> Result<wire::GetSagaTimelineResponse, Status> {
         let id = saga_id("name", &request.name)?;
         let mut gaps = Vec::new();
-        let row = match self.store.get(id).await {
+        let row = match self.lookup.store.get(id).await {
             Ok(Some(record)) => Some(record.saga),
-            Ok(None) => return Err(self.not_found(id).await),
+            Ok(None) => return Err(self.lookup.not_found(id).await),
             Err(StoreError::Unreadable(why)) => {
                 tracing::error!(why, "a saga's row does not decode");
                 gaps.push("Its row cannot be read by this build: what is shown here is its journal's.".to_owned());
@@ -42,15 +48,15 @@ impl Api {
             Err(error) => return Err(of_store(&error)),
         };
         let journal = self.drawable(id, row.as_ref().map(|saga| saga.version), &mut gaps).await?;
-        let saga_type = pinned_by(row.as_ref(), &journal).and_then(|id| self.registry.pinned(id)).cloned();
+        let saga_type = pinned_by(row.as_ref(), &journal).and_then(|id| self.lookup.registry.pinned(id)).cloned();
         let saga_type = saga_type.as_deref();
         let definition = saga_type.map(SagaType::definition);
         // A row that does not decode is what its journal says it was.
         let saga = row.or_else(|| replay::replay(definition?, &journal).ok());
-        let now = self.store.now().max(saga.as_ref().map_or(self.store.now(), |saga| saga.updated_at));
+        let now = self.lookup.store.now().max(saga.as_ref().map_or(self.lookup.store.now(), |saga| saga.updated_at));
         let timeline = drawn(definition, &journal, now);
         gaps.extend(timeline.broken.as_ref().map(|why| format!("Its journal cannot be followed to its end: {why}.")));
-        let payloads = saga.as_ref().map(|saga| payloads(&self.shown, saga_type, saga, &timeline)).unwrap_or_default();
+        let payloads = saga.as_ref().map(|saga| payloads(self.shown, saga_type, saga, &timeline)).unwrap_or_default();
         let actions = newest(&timeline.actions, "actions", &mut gaps).iter().map(action).collect();
         let entries = newest(&timeline.bare, "entries", &mut gaps).iter().map(bare).collect();
         let newest = journal.last().map_or(0, |entry| entry.version);
@@ -68,7 +74,7 @@ impl Api {
 
     /// The journal up to `version`; a damaged one is empty, and a gap.
     async fn drawable(&self, id: SagaId, version: Option<u64>, gaps: &mut Vec<String>) -> Result<Vec<Entry>, Status> {
-        match self.store.journal(id, 0, MAX_JOURNAL).await {
+        match self.lookup.store.journal(id, 0, MAX_JOURNAL).await {
             Ok(mut journal) => {
                 // The saga may have moved since its row was read.
                 journal.retain(|entry| version.is_none_or(|version| entry.version <= version));

@@ -1,6 +1,6 @@
 //! The parts of an overview, each for itself: what cannot be found out is told, and hides nothing else.
 
-use crate::api::Api;
+use crate::api::admin::overview::Overview;
 use crate::api::view::{self, timestamp};
 use crate::operations::instances::{Instance, Sample};
 use crate::search::Search;
@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// An orchestrator that beats every [`STRETCH`] and was not heard of for so long is down, or cut off.
 const SILENT: Duration = Duration::from_secs(12);
 
-impl Api {
+impl Overview<'_> {
     pub(super) async fn gathered(&self) -> wire::GetOverviewResponse {
         let mut troubles = Vec::new();
         let (states, oldest, queues, lively) =
@@ -39,11 +39,11 @@ impl Api {
         troubles.extend(trouble);
         let (components, samples, trouble) = lively;
         troubles.extend(trouble);
-        let outbox = match &self.operations {
+        let outbox = match self.operations {
             Some(operations) => kept(operations.outbox(MOST).await, "the outbox could not be counted", &mut troubles),
             None => 0,
         };
-        let dead_letters = match &self.operations {
+        let dead_letters = match self.operations {
             Some(operations) => {
                 kept(operations.waiting_letters().await, "dead letters could not be counted", &mut troubles).into()
             }
@@ -69,7 +69,7 @@ impl Api {
         let mut counts = Vec::new();
         for state in StateKind::ALL {
             let search = self.searching(&format!("state = {}", state.as_str()));
-            let counted = self.query.count(search, MOST, MOST).await?;
+            let counted = self.lookup.query.count(search, MOST, MOST).await?;
             let state = view::kind(state).into();
             counts.push(wire::StateCount { state, count: counted.count, exact: counted.exact });
         }
@@ -82,8 +82,8 @@ impl Api {
             let order = OrderBy { field, descending: false };
             let search = self.searching(filter);
             let query = SearchQuery { search, order, after: None, limit: 1, max_rows: MAX_ROWS };
-            let found = self.query.search(query).await?;
-            Ok(found.records.first().map(|record| view::saga(&self.registry, record)))
+            let found = self.lookup.query.search(query).await?;
+            Ok(found.records.first().map(|record| view::saga(self.lookup.registry, record)))
         };
         let under_way = first("state = running OR state = compensating", SortField::CreateTime).await?;
         Ok((under_way, first("state = stuck", SortField::UpdateTime).await?))
@@ -92,11 +92,11 @@ impl Api {
     fn searching(&self, filter: &str) -> Search {
         // Written above and nowhere else.
         let expr = parse(filter, &[]).unwrap_or(Expr::All(Vec::new()));
-        Search::new(expr, self.registry.clone(), self.store.now())
+        Search::new(expr, self.lookup.registry.clone(), self.lookup.store.now())
     }
 
     async fn queues(&self) -> (Vec<wire::QueueDepth>, Option<String>) {
-        let destinations = self.registry.participants().into_iter().map(Destination::Commands);
+        let destinations = self.lookup.registry.participants().into_iter().map(Destination::Commands);
         let asked = destinations
             .chain([Destination::Replies])
             .map(|destination| async move { tokio::time::timeout(PATIENCE, self.bus.depths(&destination)).await });
@@ -118,17 +118,17 @@ impl Api {
 
     /// Participants and orchestrators, and what the latter did lately.
     async fn components(&self) -> (Vec<wire::Component>, Vec<wire::OverviewSample>, Vec<String>) {
-        let participants = self.registry.participants();
+        let participants = self.lookup.registry.participants();
         let asked = participants.iter().map(|name| async move {
             let answer = tokio::time::timeout(PATIENCE, self.probe.healthy(name)).await;
             answer.unwrap_or_else(|_| Err("it does not answer".to_owned()))
         });
         let answers = join_all(asked).await;
-        let now = self.store.now();
+        let now = self.lookup.store.now();
         let mut components: Vec<wire::Component> =
             participants.iter().zip(answers).map(|(name, answer)| participant(name, answer, now)).collect();
         let (mut samples, mut troubles) = (Vec::new(), Vec::new());
-        if let Some(operations) = &self.operations {
+        if let Some(operations) = self.operations {
             let instances = kept(operations.instances().await, "orchestrators could not be listed", &mut troubles);
             components.extend(instances.iter().map(|instance| orchestrator(instance, now)));
             let taken = kept(operations.samples().await, "rates could not be read", &mut troubles);

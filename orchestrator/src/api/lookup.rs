@@ -1,14 +1,39 @@
-//! Sagas that are asked for and not there: one that retention has forgotten is told from one that never was.
+//! Sagas by their ids; of those that are not there, one that retention has forgotten is told from one that never was.
 
-use crate::api::Api;
 use crate::api::reason::{SagaReason, of_store};
 use crate::api::view::name_of;
+use crate::operations::Operations;
+use crate::sagas::Registry;
 use crate::store::forgetting::Forgotten;
+use crate::store::query::SagaQuery;
 use crate::store::row::StateCode;
+use crate::store::{Record, SagaStore};
 use saga_core::saga::SagaId;
 use tonic::Status;
 
-impl Api {
+/// Where sagas are looked up, and what is needed to show them.
+#[derive(Clone, Copy)]
+pub struct Lookup<'a> {
+    /// What sagas are kept in.
+    pub store: &'a dyn SagaStore,
+    /// Answers questions about them.
+    pub query: &'a dyn SagaQuery,
+    /// The sagas this build knows.
+    pub registry: &'a Registry,
+}
+
+impl Lookup<'_> {
+    /// The saga, or NOT_FOUND.
+    ///
+    /// # Errors
+    /// There is none, or the store is away.
+    pub async fn existing(&self, id: SagaId) -> Result<Record, Status> {
+        match self.store.get(id).await.map_err(|error| of_store(&error))? {
+            Some(record) => Ok(record),
+            None => Err(self.not_found(id).await),
+        }
+    }
+
     /// What a reader is told of a saga without a row: NOT_FOUND, and whether it was there once.
     pub(super) async fn not_found(&self, id: SagaId) -> Status {
         match self.query.forgotten(id).await {
@@ -44,4 +69,9 @@ fn ended(id: SagaId, left: &Forgotten) -> String {
         StateCode::Running | StateCode::Compensating | StateCode::Stuck | StateCode::Paused => "ended",
     };
     format!("{} {how}", name_of(id))
+}
+
+/// Operators' own work, for calls that cannot do without.
+pub(super) fn kept(operations: Option<&Operations>) -> Result<&Operations, Status> {
+    operations.ok_or_else(|| Status::unimplemented("this orchestrator keeps no operations"))
 }
