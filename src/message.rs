@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use baton_console::http::write;
-use baton_query::inert::named;
+use baton_query::escape::named;
 use baton_rpc::descriptors::Descriptors;
 use baton_shop::descriptors::descriptors;
 use prost::{Message, Name};

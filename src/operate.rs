@@ -12,7 +12,7 @@ use baton_proto::baton::saga::v1::{
     ActOnSagaRequest, CountSagasRequest, ExplainSagaRequest, ExplainSagaResponse, Saga, SagaAct, SagaExplanation,
     SagaVerb, SearchSagasRequest, SearchSagasResponse,
 };
-use baton_query::moment::spoken;
+use baton_query::datetime::spoken;
 use prost_types::Timestamp;
 use std::time::Duration;
 

@@ -5,7 +5,7 @@
 //! What is printed for people can act neither on their terminal nor on the direction of writing, whoever wrote it.
 
 use crate::failure::Failure;
-use baton_query::inert::{acts, named};
+use baton_query::escape::{acts, named};
 use std::fmt::Write as _;
 use std::io::{self, ErrorKind, Write as _};
 use std::sync::{Mutex, PoisonError};

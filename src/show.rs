@@ -3,7 +3,7 @@
 use crate::cli::{Global, Output};
 use crate::failure::Failure;
 use crate::{message, output};
-use baton_query::inert::named;
+use baton_query::escape::named;
 use comfy_table::presets::ASCII_FULL_CONDENSED;
 use comfy_table::{ContentArrangement, Table};
 use prost::{Message, Name};

@@ -8,7 +8,7 @@ use baton_proto::baton::saga::v1::{
     GetSagaTimelineRequest, GetSagaTimelineResponse, LaneOutcome, SagaPayload, SpanActivity, SpanEnd, TimelineLane,
     TimelineSpan,
 };
-use baton_query::moment::spoken;
+use baton_query::datetime::spoken;
 use prost_types::Timestamp;
 use std::time::Duration;
 

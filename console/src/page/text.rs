@@ -1,7 +1,7 @@
 //! Text from outside, shown so that it can neither act nor mislead: escaped, isolated, cut, its invisible characters named.
 
 use askama::filters::HtmlSafe;
-use baton_query::inert::{acts, named};
+use baton_query::escape::{acts, named};
 use std::fmt;
 
 /// Characters of a value in a table.

@@ -1,7 +1,7 @@
 //! Why the newest settled attempt at the half-step that a saga is at came to nothing: what a list shows of a saga that
 //! tries again.
 
-use crate::half::position;
+use crate::step_position::position;
 use saga_core::definition::Definition;
 use saga_core::event::{Entry, Event, JournalRecord, Outcome};
 use saga_core::machine::timed_out;

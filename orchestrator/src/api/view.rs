@@ -6,7 +6,7 @@ use crate::store::row::StateCode;
 use crate::trace::trace_id;
 use baton_proto::baton::saga::v1 as wire;
 use baton_query::filter::StateKind;
-use baton_query::half::position;
+use baton_query::step_position::position;
 use saga_core::event::{Entry, Event, JournalRecord, Outcome};
 use saga_core::saga::{Direction, Saga, SagaId, State, StepIndex};
 use saga_core::time::Micros;

@@ -2,7 +2,7 @@
 
 use crate::engine::input::Act;
 use crate::store::audit::NewAudit;
-use baton_query::half::{Half, position};
+use baton_query::step_position::{StepPosition, position};
 use saga_core::definition::Definition;
 use saga_core::event::{Entry, OperatorAction};
 use saga_core::saga::State;
@@ -35,7 +35,7 @@ pub(super) fn audited(
 /// `stuck at the undo of hotel.book`, `completed`.
 fn described(definition: Option<&Definition>, state: &State) -> String {
     let half = definition.zip(position(state));
-    match half.map(|(definition, (step, direction, _))| Half::new(definition, step, direction)) {
+    match half.map(|(definition, (step, direction, _))| StepPosition::new(definition, step, direction)) {
         Some(half) => format!("{} at {half}", state.name()),
         None => state.name().to_owned(),
     }

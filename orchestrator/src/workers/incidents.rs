@@ -7,9 +7,9 @@ use crate::sagas::Registry;
 use crate::store::{SagaStore, StoreError};
 use crate::workers::repeat;
 use async_trait::async_trait;
+use baton_query::datetime::rfc3339;
 use baton_query::explain::{Case, explain};
-use baton_query::half::Half;
-use baton_query::moment::rfc3339;
+use baton_query::step_position::StepPosition;
 use futures_util::future::join_all;
 use saga_core::saga::State;
 use serde_json::{Value, json};
@@ -122,7 +122,7 @@ impl Incidents {
         };
         let now = self.operations.now();
         let pinned = self.registry.pinned(&saga.definition).map(|pinned| pinned.definition());
-        let half = pinned.and_then(|definition| Half::of(definition, saga)).map(|(half, _)| half);
+        let half = pinned.and_then(|definition| StepPosition::of(definition, saga)).map(|(half, _)| half);
         let case = Case { definition: pinned, saga, journal: &[], ledger: None, hold: None, now };
         let id = Uuid::from_bytes(saga.id.0);
         Ok(Some(json!({

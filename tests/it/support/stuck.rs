@@ -5,7 +5,7 @@ use baton_shop::saga::registry;
 
 use baton_orchestrator::store::sql::SqlStore;
 use baton_orchestrator::store::{Changes, Loaded, SagaStore as _, Update};
-use baton_query::half::position;
+use baton_query::step_position::position;
 use saga_core::event::{Event, Outcome, Reply};
 use saga_core::machine;
 use saga_core::saga::{Direction, SagaId, StepIndex};

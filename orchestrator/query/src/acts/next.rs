@@ -1,8 +1,8 @@
 //! What a saga does as soon as it stands somewhere.
 
 use super::walk::End;
-use crate::half::Half;
-use crate::inert;
+use crate::escape;
+use crate::step_position::StepPosition;
 use saga_core::definition::Definition;
 use saga_core::saga::{Direction, Resume, Saga, State, Wait};
 use saga_core::time::Micros;
@@ -13,7 +13,7 @@ pub enum Next {
     /// It sends a command and waits for the answer.
     Sends {
         /// What is asked.
-        half: Half,
+        half: StepPosition,
         /// The attempt.
         attempt: u32,
         /// The last attempt its budget allows.
@@ -24,7 +24,7 @@ pub enum Next {
     /// It pauses before the next attempt.
     BacksOff {
         /// What is asked again.
-        half: Half,
+        half: StepPosition,
         /// The attempt that brought no answer.
         attempt: u32,
         /// The last attempt its budget allows.
@@ -35,12 +35,12 @@ pub enum Next {
     /// It halts until it is resumed.
     Halts {
         /// What it will send then.
-        half: Half,
+        half: StepPosition,
     },
     /// It is parked until an operator acts or a late answer comes.
     Parks {
         /// What it is stuck at.
-        half: Half,
+        half: StepPosition,
         /// Stable reason.
         reason: String,
     },
@@ -52,12 +52,12 @@ impl Next {
     /// What `saga` does where it stands.
     #[must_use]
     pub fn of(definition: &Definition, saga: &Saga) -> Self {
-        let half = |position, direction| Half::new(definition, position, direction);
+        let half = |position, direction| StepPosition::new(definition, position, direction);
         match &saga.state {
             State::Running { step, wait } => Self::waiting(half(*step, Direction::Action), *wait),
             State::Compensating { step, wait, cause: _ } => Self::waiting(half(*step, Direction::Undo), *wait),
             State::Stuck { step, direction, attempt: _, why, unwinding: _ } => {
-                Self::Parks { half: half(*step, *direction), reason: inert::reason(&why.reason) }
+                Self::Parks { half: half(*step, *direction), reason: escape::reason(&why.reason) }
             }
             State::Paused { resume: Resume::Run { step, attempt: _ } } => {
                 Self::Halts { half: half(*step, Direction::Action) }
@@ -70,7 +70,7 @@ impl Next {
         }
     }
 
-    fn waiting(half: Half, wait: Wait) -> Self {
+    fn waiting(half: StepPosition, wait: Wait) -> Self {
         match wait {
             Wait::Reply { attempt, last, until } => Self::Sends { half, attempt, last, until },
             Wait::Backoff { attempt, last, until } => Self::BacksOff { half, attempt, last, until },
@@ -79,7 +79,7 @@ impl Next {
 
     /// The half-step it is about; `None` at an end.
     #[must_use]
-    pub fn half(&self) -> Option<&Half> {
+    pub fn half(&self) -> Option<&StepPosition> {
         match self {
             Self::Sends { half, .. }
             | Self::BacksOff { half, .. }

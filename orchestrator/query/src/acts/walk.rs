@@ -5,7 +5,7 @@
 //! each state is also tried with the deadline passed; so it may list an end that the clock, counted exactly, leaves no time
 //! for, and never misses one. And states that differ in words and in absolute time are the same.
 
-use crate::half::position;
+use crate::step_position::position;
 use saga_core::definition::{Definition, Step};
 use saga_core::event::{Event, OperatorAction, Outcome, Reply, Verb};
 use saga_core::machine;

@@ -14,7 +14,7 @@ pub use past::Past;
 pub use present::{Answer, Knowledge, LedgerSays, Outlook, Place, Upcoming, Waiting, WaitsFor};
 
 use crate::acts::{self, Acts};
-use crate::inert;
+use crate::escape;
 use crate::timeline::timeline;
 use saga_core::definition::Definition;
 use saga_core::event::{Entry, Verb};
@@ -54,7 +54,7 @@ pub struct Hold {
 
 impl fmt::Display for Hold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} holds: {}", inert::words(&self.actor), inert::words(&self.reason))
+        write!(f, "{} holds: {}", escape::words(&self.actor), escape::words(&self.reason))
     }
 }
 
@@ -142,7 +142,7 @@ pub fn explain(case: &Case<'_>) -> Explanation {
     let case = &Case { now: case.now.max(case.saga.updated_at), ..case.clone() };
     let drawn = timeline(case.definition, case.journal, case.now);
     let trouble = match case.definition {
-        None => Some(Trouble::UnknownDefinition(inert::words(&case.saga.definition.to_string()))),
+        None => Some(Trouble::UnknownDefinition(escape::words(&case.saga.definition.to_string()))),
         Some(definition) => machine::check(definition, case.saga).err().map(Trouble::Broken),
     };
     let mut explanation = Explanation {
@@ -176,7 +176,7 @@ pub fn explain(case: &Case<'_>) -> Explanation {
 /// A saga whose row cannot be read; `why` is what the decoder said.
 #[must_use]
 pub fn unreadable(why: &str) -> Explanation {
-    Explanation { trouble: Some(Trouble::Unreadable(inert::words(why))), ..nothing_known() }
+    Explanation { trouble: Some(Trouble::Unreadable(escape::words(why))), ..nothing_known() }
 }
 
 fn nothing_known() -> Explanation {

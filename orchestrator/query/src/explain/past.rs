@@ -1,8 +1,8 @@
 //! What happened, one sentence for each half-step and each action, from the timeline.
 
 use super::{Case, phrases};
-use crate::half::Half;
-use crate::moment::{rfc3339, spoken};
+use crate::datetime::{rfc3339, spoken};
+use crate::step_position::StepPosition;
 use crate::timeline::{ActionTaken, Bare, Ended, Lane, LaneOutcome, Said, Timeline};
 use saga_core::event::Verb;
 use saga_core::machine::TIMEOUT;
@@ -21,7 +21,7 @@ pub struct Past {
     /// When: the end of a half-step, the moment of an action.
     pub at: Micros,
     /// The half-step it is about, if it is about one.
-    pub half: Option<Half>,
+    pub half: Option<StepPosition>,
     /// Attempts it took; 0 if it is about none.
     pub attempts: u32,
     /// The same for people.

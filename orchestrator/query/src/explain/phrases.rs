@@ -1,8 +1,8 @@
 //! Pieces of sentences.
 
 use crate::acts::{End, Next};
-use crate::half::Half;
-use crate::moment::{rfc3339, spoken};
+use crate::datetime::{rfc3339, spoken};
+use crate::step_position::StepPosition;
 use saga_core::saga::Direction;
 use saga_core::time::Micros;
 
@@ -19,7 +19,7 @@ pub(super) fn attempts(count: u32) -> String {
 }
 
 /// A sentence that may begin with a half-step. Names stay as they are; only `the undo of …` begins with a capital.
-pub(super) fn capital(sentence: &str, half: &Half) -> String {
+pub(super) fn capital(sentence: &str, half: &StepPosition) -> String {
     match sentence.strip_prefix("the ").filter(|_| half.direction == Direction::Undo) {
         Some(rest) => format!("The {rest}"),
         None => sentence.to_owned(),

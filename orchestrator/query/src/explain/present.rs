@@ -2,8 +2,8 @@
 
 use super::{Case, phrases};
 use crate::acts::{self, Next, Prospect};
-use crate::half::{Half, position};
-use crate::inert;
+use crate::escape;
+use crate::step_position::{StepPosition, position};
 use crate::timeline::{Doing, Timeline};
 use saga_core::definition::Definition;
 use saga_core::event::{Event, Outcome, Reply};
@@ -18,7 +18,7 @@ pub struct Place {
     /// One word, as [`State::name`] has it.
     pub state: &'static str,
     /// The half-step it is at; `None` at an end.
-    pub half: Option<Half>,
+    pub half: Option<StepPosition>,
     /// The newest attempt at it; 0 if none was sent.
     pub attempt: u32,
     /// Stable reasons: why it is stuck, and why it unwinds or unwound.
@@ -112,8 +112,8 @@ pub(super) fn place(case: &Case<'_>) -> Place {
     let saga = case.saga;
     let at = position(&saga.state);
     let half = at.map(|(step, direction, _)| match case.definition {
-        Some(definition) => Half::new(definition, step, direction),
-        None => Half {
+        Some(definition) => StepPosition::new(definition, step, direction),
+        None => StepPosition {
             position: step,
             step: format!("step {step}"),
             direction,
@@ -124,7 +124,7 @@ pub(super) fn place(case: &Case<'_>) -> Place {
     let attempt = at.map_or(0, |(.., attempt)| attempt);
     let reasons = reasons(saga);
     let because = |reason: Option<&String>| reason.map(|reason| format!(" because of {reason}")).unwrap_or_default();
-    let named = half.as_ref().map(Half::to_string).unwrap_or_default();
+    let named = half.as_ref().map(StepPosition::to_string).unwrap_or_default();
     let sentence = match &saga.state {
         State::Running { .. } => format!("It is running and does {named}."),
         State::Compensating { .. } => format!("It unwinds{} and is at {named}.", because(reasons.first())),
@@ -156,15 +156,15 @@ fn reasons(saga: &Saga) -> Vec<String> {
         | State::Completed
         | State::Compensated { .. } => None,
     };
-    saga.cause().into_iter().chain(unwinding).map(|cause| inert::reason(&cause.reason)).collect()
+    saga.cause().into_iter().chain(unwinding).map(|cause| escape::reason(&cause.reason)).collect()
 }
 
 pub(super) fn waiting(definition: &Definition, case: &Case<'_>, timeline: &Timeline) -> Waiting {
     let (saga, now) = (case.saga, case.now);
     let began = began(saga, timeline);
     let since = phrases::moment(began, now);
-    let half = Half::of(definition, saga).map(|(half, _)| half);
-    let named = half.as_ref().map(Half::to_string).unwrap_or_default();
+    let half = StepPosition::of(definition, saga).map(|(half, _)| half);
+    let named = half.as_ref().map(StepPosition::to_string).unwrap_or_default();
     let participant = half.map(|half| half.participant).unwrap_or_default();
     let (waits_for, sentence) = match &saga.state {
         State::Running { step: _, wait } | State::Compensating { step: _, wait, cause: _ } => match wait {
@@ -245,7 +245,7 @@ pub(super) fn outlook(definition: &Definition, case: &Case<'_>) -> Option<Outloo
 
 pub(super) fn ledger(definition: &Definition, case: &Case<'_>) -> Option<LedgerSays> {
     let knowledge = case.ledger.clone()?;
-    let (half, attempt) = Half::of(definition, case.saga).filter(|(_, attempt)| *attempt > 0)?;
+    let (half, attempt) = StepPosition::of(definition, case.saga).filter(|(_, attempt)| *attempt > 0)?;
     let who = &half.participant;
     let (outcome, said) = match &knowledge {
         Knowledge::Unreachable => {
@@ -264,7 +264,7 @@ pub(super) fn ledger(definition: &Definition, case: &Case<'_>) -> Option<LedgerS
         }
         Knowledge::Known(Answer::Rejected(reason)) => (
             Outcome::Rejected { reason: reason.clone(), message: String::new() },
-            format!("refused, {}", inert::reason(reason)),
+            format!("refused, {}", escape::reason(reason)),
         ),
     };
     let reply = Reply { step: half.position, direction: half.direction, attempt, outcome };
@@ -277,7 +277,7 @@ pub(super) fn ledger(definition: &Definition, case: &Case<'_>) -> Option<LedgerS
         None => "that changes nothing here".to_owned(),
     };
     let knowledge = match knowledge {
-        Knowledge::Known(Answer::Rejected(reason)) => Knowledge::Known(Answer::Rejected(inert::reason(&reason))),
+        Knowledge::Known(Answer::Rejected(reason)) => Knowledge::Known(Answer::Rejected(escape::reason(&reason))),
         other @ (Knowledge::Known(Answer::Succeeded) | Knowledge::Unknown | Knowledge::Unreachable) => other,
     };
     Some(LedgerSays { knowledge, next, sentence: format!("The ledger of {who} says of {half}: {said}; {then}.") })

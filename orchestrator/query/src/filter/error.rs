@@ -2,7 +2,7 @@
 
 use super::field::Field;
 use super::limits::{MAX_BYTES, MAX_DEPTH, MAX_TERMS};
-use crate::inert;
+use crate::escape;
 
 /// Characters of what was found that an error repeats.
 const MAX_FOUND: usize = 40;
@@ -90,7 +90,7 @@ pub enum Flaw {
 
 /// Text of the filter for an error.
 pub(super) fn found(text: &str) -> String {
-    inert::cut(text, MAX_FOUND)
+    escape::cut(text, MAX_FOUND)
 }
 
 fn nearest_field(nearest: Option<&Field>, attributes: &[String]) -> String {

@@ -3,7 +3,7 @@
 use super::facts::{StateKind, WaitKind};
 use super::field::{Field, NumberField, TextField, TimeField};
 use super::literal::{SignedDuration, is_bare};
-use crate::moment::rfc3339;
+use crate::datetime::rfc3339;
 use saga_core::time::Micros;
 use std::fmt;
 

@@ -1,7 +1,7 @@
 //! What a filter can know of one saga.
 
 use super::field::Attribute;
-use crate::half::{self, Half};
+use crate::step_position::{self, StepPosition};
 use saga_core::definition::Definition;
 use saga_core::saga::{Cause, Direction, Resume, Saga, State, StepIndex, Wait};
 use saga_core::time::Micros;
@@ -163,9 +163,10 @@ impl Facts {
     /// What there is to know of `saga`. Without its definition, its step is known by number only.
     #[must_use]
     pub fn of(saga: &Saga, definition: Option<&Definition>, beside: Beside<'_>, attributes: Vec<Attribute>) -> Self {
-        let position = half::position(&saga.state);
+        let position = step_position::position(&saga.state);
         let name = |step: StepIndex, direction: Direction| {
-            definition.map_or_else(|| step.to_string(), |definition| Half::new(definition, step, direction).step)
+            definition
+                .map_or_else(|| step.to_string(), |definition| StepPosition::new(definition, step, direction).step)
         };
         let causes = match &saga.state {
             State::Compensating { cause, .. }

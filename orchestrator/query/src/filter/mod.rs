@@ -21,7 +21,7 @@
 //! Two evaluations agree with each other: [`matches()`] on what is known of one saga, and [`to_sql`], a condition over the
 //! columns of table `saga` that selects at least the same sagas, and names what it left undecided.
 
-mod asked;
+mod comparison;
 mod error;
 mod expr;
 mod facts;

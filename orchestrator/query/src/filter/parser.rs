@@ -8,7 +8,7 @@
 //! simple  = "(" all ")" | comparison
 //! ```
 
-use super::asked::Asked;
+use super::comparison::Comparison;
 use super::error::{FilterError, Flaw, found};
 use super::expr::{Expr, Term};
 use super::field::Field;
@@ -136,7 +136,7 @@ impl Parser<'_> {
             return Err(self.expected(operator_at, "one of = != < <= > >= : after the field"));
         };
         let value = self.lexer.value()?;
-        let asked = Asked { field, operator, operator_at, value };
+        let asked = Comparison { field, operator, operator_at, value };
         if operator == Operator::Has && asked.value.text == "*" && !asked.value.quoted {
             asked.present()
         } else {

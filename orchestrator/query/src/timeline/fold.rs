@@ -1,6 +1,6 @@
 //! A journal folded move by move, as far as it goes.
 
-use crate::inert;
+use crate::escape;
 use saga_core::definition::Definition;
 use saga_core::event::{Entry, Event, JournalRecord, Outcome, Verb};
 use saga_core::replay::{self, ReplayError};
@@ -52,17 +52,17 @@ impl Bare {
             JournalRecord::Started { .. } => Said::Started,
             JournalRecord::Moved(Event::Wake) => Said::Woken,
             JournalRecord::Moved(Event::Action(action)) => {
-                Said::Action(action.verb, inert::words(&action.actor), inert::words(&action.reason))
+                Said::Action(action.verb, escape::words(&action.actor), escape::words(&action.reason))
             }
             JournalRecord::Moved(Event::Reply(reply)) => {
                 let (step, direction, attempt) = (reply.step, reply.direction, reply.attempt);
                 match &reply.outcome {
                     Outcome::Succeeded { output: _ } => Said::Succeeded(step, direction, attempt),
                     Outcome::Rejected { reason, message: _ } => {
-                        Said::Rejected(step, direction, attempt, inert::reason(reason))
+                        Said::Rejected(step, direction, attempt, escape::reason(reason))
                     }
                     Outcome::Unavailable { reason, message: _ } => {
-                        Said::Unavailable(step, direction, attempt, inert::reason(reason))
+                        Said::Unavailable(step, direction, attempt, escape::reason(reason))
                     }
                 }
             }

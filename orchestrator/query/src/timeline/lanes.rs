@@ -3,8 +3,8 @@
 use super::fold::{Folded, Move};
 use super::{ActionTaken, Doing, Ended, Lane, LaneOutcome, Span, Timeline};
 use crate::acts::End;
-use crate::half::{Half, position};
-use crate::inert;
+use crate::escape;
+use crate::step_position::{StepPosition, position};
 use saga_core::definition::Definition;
 use saga_core::event::{Event, JournalRecord, Outcome, Verb};
 use saga_core::machine::{SAGA_DEADLINE, TIMEOUT};
@@ -38,13 +38,13 @@ pub(super) fn draw(definition: Option<&Definition>, folded: Folded<'_>, now: Mic
 
 impl Timeline {
     fn moved(&mut self, definition: &Definition, before: &Saga, event: &Event, step: &Move<'_>) {
-        let Some((half, attempt)) = Half::of(definition, before) else { return };
+        let Some((half, attempt)) = StepPosition::of(definition, before) else { return };
         if let Event::Action(action) = event {
             self.actions.push(ActionTaken {
                 at: step.entry.at,
                 verb: action.verb,
-                actor: inert::words(&action.actor),
-                why: inert::words(&action.reason),
+                actor: escape::words(&action.actor),
+                why: escape::words(&action.reason),
                 half: Some(half.clone()),
             });
         }
@@ -68,7 +68,7 @@ impl Timeline {
 
     /// Where the saga stands after its last move.
     fn stands(&mut self, definition: &Definition, saga: &Saga, now: Micros) {
-        match Half::of(definition, saga) {
+        match StepPosition::of(definition, saga) {
             Some((half, attempt)) => {
                 let to = now.max(saga.updated_at);
                 self.to = self.to.max(to);
@@ -85,7 +85,7 @@ impl Timeline {
     }
 
     /// The lane of a half-step: a saga never comes back to one that it has left, so it is the last or a new one.
-    fn lane(&mut self, half: Half, attempt: u32) -> &mut Lane {
+    fn lane(&mut self, half: StepPosition, attempt: u32) -> &mut Lane {
         let is_new = self.lanes.last().is_none_or(|lane| lane.half != half);
         if is_new {
             self.lanes.push(Lane { half, spans: Vec::new(), attempts: 0, outcome: LaneOutcome::Open });
@@ -117,8 +117,8 @@ fn ended(event: &Event, before: &Saga, is_late: bool) -> Ended {
     match event {
         Event::Reply(reply) => match &reply.outcome {
             Outcome::Succeeded { output: _ } => Ended::Succeeded(reply.attempt),
-            Outcome::Rejected { reason, message: _ } => Ended::Rejected(reply.attempt, inert::reason(reason)),
-            Outcome::Unavailable { reason, message: _ } => Ended::Unavailable(inert::reason(reason)),
+            Outcome::Rejected { reason, message: _ } => Ended::Rejected(reply.attempt, escape::reason(reason)),
+            Outcome::Unavailable { reason, message: _ } => Ended::Unavailable(escape::reason(reason)),
         },
         Event::Wake if is_late => Ended::Deadline,
         Event::Wake => match doing(&before.state) {
@@ -134,9 +134,9 @@ fn outcome(event: &Event, is_late: bool) -> LaneOutcome {
     match event {
         Event::Reply(reply) => match &reply.outcome {
             Outcome::Succeeded { output: _ } => LaneOutcome::Done,
-            Outcome::Rejected { reason, message: _ } => LaneOutcome::Refused(inert::reason(reason)),
+            Outcome::Rejected { reason, message: _ } => LaneOutcome::Refused(escape::reason(reason)),
             Outcome::Unavailable { .. } if is_late => LaneOutcome::Deadline,
-            Outcome::Unavailable { reason, message: _ } => LaneOutcome::GivenUp(inert::reason(reason)),
+            Outcome::Unavailable { reason, message: _ } => LaneOutcome::GivenUp(escape::reason(reason)),
         },
         Event::Wake if is_late => LaneOutcome::Deadline,
         Event::Wake => LaneOutcome::GivenUp(TIMEOUT.to_owned()),

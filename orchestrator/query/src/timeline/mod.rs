@@ -11,7 +11,7 @@ pub use fold::{Bare, FoldError, Said};
 pub use text::text;
 
 use crate::acts::End;
-use crate::half::Half;
+use crate::step_position::StepPosition;
 use saga_core::definition::Definition;
 use saga_core::event::{Entry, Verb};
 use saga_core::time::Micros;
@@ -39,7 +39,7 @@ pub struct Timeline {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lane {
     /// Which.
-    pub half: Half,
+    pub half: StepPosition,
     /// What went on, without gaps: each begins where the one before it ends.
     pub spans: Vec<Span>,
     /// The newest attempt; 0 if none was sent.
@@ -126,7 +126,7 @@ pub struct ActionTaken {
     /// Why, in the operator's words, made harmless.
     pub why: String,
     /// The half-step that was at work; `None` where it is unknown.
-    pub half: Option<Half>,
+    pub half: Option<StepPosition>,
 }
 
 /// The timeline of the saga whose journal `entries` is, at `now`. The journal may be cut off at its end; without its first

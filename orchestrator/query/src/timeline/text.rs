@@ -7,7 +7,7 @@
 //! ```
 
 use super::{ActionTaken, Bare, Doing, Ended, Lane, LaneOutcome, Said, Span, Timeline};
-use crate::moment::{rfc3339, spoken};
+use crate::datetime::{rfc3339, spoken};
 use saga_core::saga::Direction;
 use saga_core::time::Micros;
 

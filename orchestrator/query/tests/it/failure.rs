@@ -2,7 +2,7 @@
 
 use crate::support;
 use baton_query::failure::of_journal;
-use baton_query::half::position;
+use baton_query::step_position::position;
 use saga_core::definition::Definition;
 use saga_core::event::{Event, JournalRecord, Verb};
 use saga_core::machine::TIMEOUT;

@@ -9,7 +9,7 @@ use crate::operations::Operations;
 use crate::operations::gauges::Group;
 use crate::sagas::Registry;
 use baton_proto::baton::saga::v1 as wire;
-use baton_query::fit::{Incompatibility, Rule, Standing, changes, fit};
+use baton_query::compat::{Incompatibility, Rule, Standing, changes, fit};
 use baton_rpc::errors::{Flaw, invalid};
 use baton_rpc::reason::Reason;
 use saga_core::definition::Definition;

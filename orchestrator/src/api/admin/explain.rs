@@ -11,7 +11,7 @@ use crate::store::{Record, StoreError};
 use crate::workers::probe::Probe;
 use baton_proto::baton::saga::v1 as wire;
 use baton_query::explain::{self, Answer, Case, Explanation, Hold, Knowledge};
-use baton_query::half::{Half, position};
+use baton_query::step_position::{StepPosition, position};
 use baton_query::timeline::{text, timeline};
 use saga_core::definition::Definition;
 use saga_core::event::{Entry, Outcome};
@@ -121,6 +121,6 @@ fn open(definition: &Definition, record: &Record) -> Option<(String, CommandId)>
     let saga = &record.saga;
     machine::check(definition, saga).ok()?;
     let (half, _) =
-        Half::of(definition, saga).filter(|(half, attempt)| *attempt > 0 && !half.participant.is_empty())?;
+        StepPosition::of(definition, saga).filter(|(half, attempt)| *attempt > 0 && !half.participant.is_empty())?;
     Some((half.participant, CommandId { saga: saga.id, step: half.position, direction: half.direction }))
 }

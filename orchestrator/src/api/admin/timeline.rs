@@ -9,7 +9,7 @@ use crate::redact::Redactor;
 use crate::sagas::{Part, SagaType};
 use crate::store::StoreError;
 use baton_proto::baton::saga::v1 as wire;
-use baton_query::half::Half;
+use baton_query::step_position::StepPosition;
 use baton_query::timeline::{
     ActionTaken, Bare, Doing, Ended, Lane, LaneOutcome, Said, Span, Timeline, timeline as drawn,
 };
@@ -121,9 +121,9 @@ fn payloads(
     let input = message_type(saga_type, Part::Input);
     let mut shown = vec![payload(redactor, "input".to_owned(), String::new(), input, &saga.input)];
     if let Some(saga_type) = saga_type {
-        let at_work = Half::of(saga_type.definition(), saga);
+        let at_work = StepPosition::of(saga_type.definition(), saga);
         let drawn = timeline.lanes.iter().map(|lane| (lane.half.clone(), lane.attempts));
-        let mut sent: Vec<Half> = Vec::new();
+        let mut sent: Vec<StepPosition> = Vec::new();
         for (half, attempts) in drawn.chain(at_work) {
             if attempts > 0 && !sent.contains(&half) {
                 sent.push(half);
@@ -139,7 +139,7 @@ fn payloads(
 }
 
 /// Payloads are not stored; the same saga gives the same bytes again.
-fn command(redactor: &Redactor, saga_type: &dyn SagaType, saga: &Saga, half: &Half) -> wire::SagaPayload {
+fn command(redactor: &Redactor, saga_type: &dyn SagaType, saga: &Saga, half: &StepPosition) -> wire::SagaPayload {
     let kind = message_type(Some(saga_type), Part::Command(half.position, half.direction));
     let title = match half.direction {
         Direction::Action => format!("{}: command", half.step),

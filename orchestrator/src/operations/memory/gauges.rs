@@ -6,7 +6,7 @@ use crate::operations::gauges::{Gauges, Group, MOST};
 use crate::store::row::StateCode;
 use crate::store::{StoreError, wake_second};
 use async_trait::async_trait;
-use baton_query::half::position;
+use baton_query::step_position::position;
 use saga_core::saga::SagaId;
 use std::collections::BTreeMap;
 use std::time::Duration;

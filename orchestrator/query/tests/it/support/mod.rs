@@ -4,7 +4,7 @@ pub mod exprs;
 
 use baton_query::acts::VERBS;
 use baton_query::explain::{Case, Explanation, explain};
-use baton_query::half::position;
+use baton_query::step_position::position;
 use bytes::Bytes;
 use saga_core::definition::{Definition, StepOptions};
 use saga_core::event::{Entry, Event, OperatorAction, Outcome, Reply};

@@ -6,7 +6,7 @@ use crate::sagas::{Part, Registry};
 use crate::workers::letters::items;
 use baton_courier::bus::Destination;
 use baton_proto::baton::participant::v1::{self as wire, Command, CommandKey, Reply};
-use baton_query::half::Half;
+use baton_query::step_position::StepPosition;
 use bytes::Bytes;
 use prost::Message as _;
 use saga_core::saga::Direction;
@@ -81,6 +81,6 @@ fn payload_type(registry: &Registry, command: &Command, key: &CommandKey) -> Opt
         wire::Direction::Unspecified => return None,
     };
     let own = registry.iter().filter(|saga_type| saga_type.definition().id().to_string() == command.definition);
-    own.filter(|saga_type| Half::new(saga_type.definition(), step, direction).command == command.name)
+    own.filter(|saga_type| StepPosition::new(saga_type.definition(), step, direction).command == command.name)
         .find_map(|saga_type| saga_type.message_type(Part::Command(step, direction)))
 }

@@ -2,8 +2,8 @@
 //! what it goes on to is what the new definition says.
 
 use crate::support;
-use baton_query::fit::{Rule, Standing, changes, fit};
-use baton_query::half::position;
+use baton_query::compat::{Rule, Standing, changes, fit};
+use baton_query::step_position::position;
 use saga_core::definition::{Definition, Kind, Step};
 use saga_core::machine;
 use saga_core::saga::{DefinitionId, Direction, Saga};

@@ -6,7 +6,7 @@ use std::fmt;
 
 /// One half of a step, named. Displayed as `hotel.book` or `the undo of hotel.book`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Half {
+pub struct StepPosition {
     /// Position of the step in the definition.
     pub position: StepIndex,
     /// Name of the step, or its position as a number if the definition has no such step.
@@ -19,7 +19,7 @@ pub struct Half {
     pub command: String,
 }
 
-impl Half {
+impl StepPosition {
     /// The half of the step at `position`.
     #[must_use]
     pub fn new(definition: &Definition, position: StepIndex, direction: Direction) -> Self {
@@ -45,7 +45,7 @@ impl Half {
     }
 }
 
-impl fmt::Display for Half {
+impl fmt::Display for StepPosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.direction {
             Direction::Action => f.write_str(&self.step),

@@ -6,21 +6,21 @@ use super::facts::{StateKind, WaitKind};
 use super::field::{Field, NumberField, TextField, TimeField};
 use super::lexer::{Literal, Operator};
 use super::literal::SignedDuration;
-use crate::moment::parse_rfc3339;
+use crate::datetime::parse_rfc3339;
 use strsim::levenshtein;
 
 const INEQUALITIES: &str = "<, <=, > or >=";
 const STATES: &str = "running, compensating, stuck, paused, completed or compensated";
 
 /// One comparison as written.
-pub(super) struct Asked {
+pub(super) struct Comparison {
     pub(super) field: Field,
     pub(super) operator: Operator,
     pub(super) operator_at: usize,
     pub(super) value: Literal,
 }
 
-impl Asked {
+impl Comparison {
     pub(super) fn term(self) -> Result<Term, FilterError> {
         match self.field.clone() {
             Field::State => {

@@ -186,5 +186,5 @@ fn of_step(old: &Step, new: &Step) -> Vec<String> {
 }
 
 fn time(span: Option<std::time::Duration>) -> String {
-    span.map_or_else(|| "none".to_owned(), crate::moment::spoken)
+    span.map_or_else(|| "none".to_owned(), crate::datetime::spoken)
 }
