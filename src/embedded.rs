@@ -26,7 +26,7 @@ use baton_orchestrator::metrics::Metrics;
 use baton_orchestrator::operations::Operations;
 use baton_orchestrator::store::StoreError;
 use baton_orchestrator::store::sql::SqlStore;
-use baton_orchestrator::wiring::vital::Vital;
+use baton_orchestrator::wiring::critical_tasks::CriticalTasks;
 use baton_orchestrator::wiring::{Orchestrator, Parts, Settings};
 use baton_orchestrator::workers::probe::{GrpcProbe, Reached};
 use baton_participant_kit::metrics::ParticipantMetrics;
@@ -142,12 +142,12 @@ impl Embedded {
             mortal.work(work.clone()).await?;
         }
         let admin_stop = CancellationToken::new();
-        let ready = ready(store, bus, stop.clone(), orchestrator.vital().clone());
+        let ready = ready(store, bus, stop.clone(), orchestrator.critical_tasks().clone());
         let listen = config.server.admin_listen;
         let console = baton_console::routes(&routes.clone().into_axum_router(), linked.table()?, Guard::new(listen));
         let admin = admin::serve(listen, SERVICE, Arc::new(registry), ready, console, admin_stop.clone()).await?;
-        let (api, vital) = (orchestrator.api().clone(), orchestrator.vital().clone());
-        let serving = tokio::spawn(serve(listener, routes, health, (api, vital), stop.clone()));
+        let (api, critical_tasks) = (orchestrator.api().clone(), orchestrator.critical_tasks().clone());
+        let serving = tokio::spawn(serve(listener, routes, health, (api, critical_tasks), stop.clone()));
         Ok(Self {
             address,
             admin_address: admin.address,
@@ -241,11 +241,11 @@ async fn serve(
     listener: tokio::net::TcpListener,
     routes: Routes,
     health: Health,
-    (api, vital): (Api, Vital),
+    (api, critical_tasks): (Api, CriticalTasks),
     stop: CancellationToken,
 ) {
     let served = server::serve(listener, routes, async move {
-        serving(&health, &vital, &stop).await;
+        serving(&health, &critical_tasks, &stop).await;
         wind_down(&health, &api).await;
     });
     if let Err(error) = served.await {

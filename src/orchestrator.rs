@@ -15,7 +15,7 @@ use baton_orchestrator::operations::Operations;
 use baton_orchestrator::store::SagaStore;
 use baton_orchestrator::store::migrations::MIGRATIONS;
 use baton_orchestrator::store::sql::SqlStore;
-use baton_orchestrator::wiring::vital::Vital;
+use baton_orchestrator::wiring::critical_tasks::CriticalTasks;
 use baton_orchestrator::wiring::{Orchestrator, Parts, chaos, forwarded};
 use baton_orchestrator::workers::probe::{GrpcProbe, Reached};
 use baton_rpc::server::{self, Health};
@@ -66,13 +66,14 @@ pub async fn run(config: Config, linked: &Linked, colour: bool) -> Result<(), Fa
     let console = baton_console::routes(&routes.clone().into_axum_router(), linked.table()?, guard);
     let listener = wiring::listener(config.server.listen).await?;
     let admin_stop = CancellationToken::new();
-    let ready = ready(store, bus, stop.clone(), orchestrator.vital().clone());
+    let ready = ready(store, bus, stop.clone(), orchestrator.critical_tasks().clone());
     let listen = config.server.admin_listen;
     let admin = admin::serve(listen, SERVICE, Arc::new(registry), ready, console, admin_stop.clone()).await?;
     tracing::info!(listen = %listener.local_addr()?, admin = %admin.address, "orchestrator is up");
-    let (signal, api, vital) = (stop.clone(), orchestrator.api().clone(), orchestrator.vital().clone());
+    let (signal, api, critical_tasks) =
+        (stop.clone(), orchestrator.api().clone(), orchestrator.critical_tasks().clone());
     let served = server::serve(listener, routes, async move {
-        serving(&health, &vital, &signal).await;
+        serving(&health, &critical_tasks, &signal).await;
         wind_down(&health, &api).await;
     });
     let served = served.await;
@@ -106,10 +107,10 @@ fn participants(config: &Config, linked: &Linked) -> Result<BTreeMap<String, Rea
 }
 
 /// Serves until `stop`; without the tasks that drive sagas it is there, but not healthy.
-pub async fn serving(health: &Health, vital: &Vital, stop: &CancellationToken) {
+pub async fn serving(health: &Health, critical_tasks: &CriticalTasks, stop: &CancellationToken) {
     tokio::select! {
         () = stop.cancelled() => {}
-        () = vital.lost() => {
+        () = critical_tasks.lost() => {
             health.set(false).await;
             stop.cancelled().await;
         }
@@ -129,14 +130,19 @@ pub async fn wind_down(health: &Health, api: &Api) {
 }
 
 /// Ready while the store can commit, the bus can carry, and the tasks run that drive sagas.
-pub fn ready(store: Arc<dyn SagaStore>, bus: Arc<dyn CommandBus>, stop: CancellationToken, vital: Vital) -> Ready {
+pub fn ready(
+    store: Arc<dyn SagaStore>,
+    bus: Arc<dyn CommandBus>,
+    stop: CancellationToken,
+    critical_tasks: CriticalTasks,
+) -> Ready {
     Arc::new(move || {
-        let (store, bus, stop, vital) = (store.clone(), bus.clone(), stop.clone(), vital.clone());
+        let (store, bus, stop, critical_tasks) = (store.clone(), bus.clone(), stop.clone(), critical_tasks.clone());
         Box::pin(async move {
             if stop.is_cancelled() {
                 return Err("shutting down".to_owned());
             }
-            vital.check()?;
+            critical_tasks.check()?;
             store.ready().await.map_err(|error| error.to_string())?;
             bus.health().map_err(|error| error.to_string())
         })

@@ -5,7 +5,7 @@
 //! | [`sagas`] | the registry, and what the shell must know of a saga |
 //! | [`search`] | which sagas are meant: a filter against rows and records |
 //! | [`redact`] | encoded messages as JSON, without what is secret or personal |
-//! | [`held`] | what operators hold, and the pauses that follow from it |
+//! | [`hold_policy`] | what operators hold, and the pauses that follow from it |
 //! | [`engine`] | the loop: load, decide, commit together, send, acknowledge |
 //! | [`store`] | the seam to durable state, and its implementations |
 //! | [`workers`] | replies in, unconfirmed messages out, due sagas woken |
@@ -18,15 +18,15 @@
 pub mod api;
 pub mod coord;
 pub mod engine;
-pub mod held;
+pub mod hold_policy;
 pub mod metrics;
 pub mod notify;
 pub mod operations;
 pub mod redact;
 pub mod sagas;
 pub mod search;
+pub mod stats;
 pub mod store;
 pub mod trace;
-pub mod vitals;
 pub mod wiring;
 pub mod workers;

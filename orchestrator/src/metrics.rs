@@ -1,8 +1,8 @@
 //! Prometheus metrics of the orchestrator. Labels are bounded: definitions, states and outcomes, never ids.
 
 use crate::engine::input::{ActionOutcome, EventOutcome, InputOutcome, NotSettled, StartOutcome, Verdict};
+use crate::stats::Stats;
 use crate::store::Record;
-use crate::vitals::Vitals;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -35,7 +35,7 @@ pub struct Metrics {
     duration: Histogram,
     transitions: Counter,
     /// What is told of this process between two beats.
-    pub vitals: Vitals,
+    pub stats: Stats,
     unmoved: Family<ReasonLabels, Counter>,
     /// Inputs settled by one transaction.
     pub batch_inputs: Histogram,
@@ -75,7 +75,7 @@ impl Metrics {
             ended: Family::default(),
             duration: Histogram::new(exponential_buckets(0.001, 2.0, 18)),
             transitions: Counter::default(),
-            vitals: Vitals::default(),
+            stats: Stats::default(),
             unmoved: Family::default(),
             batch_inputs: Histogram::new(exponential_buckets(1.0, 2.0, 14)),
             relayed: Counter::default(),
@@ -130,14 +130,14 @@ impl Metrics {
         self.transitions.inc();
         if before.is_none() {
             self.started.inc();
-            self.vitals.started();
+            self.stats.started();
         }
         match &after.saga.state {
             State::Completed | State::Compensated { .. } | State::Stuck { .. } => {
                 let outcome = after.saga.state.name();
                 let labels = EndLabels { definition: after.saga.definition.name.clone(), outcome };
                 self.ended.get_or_create(&labels).inc();
-                self.vitals.ended(after.saga.created_at, after.saga.updated_at);
+                self.stats.ended(after.saga.created_at, after.saga.updated_at);
                 self.duration.observe(after.saga.updated_at.since(after.saga.created_at).as_secs_f64());
             }
             State::Running { .. } | State::Compensating { .. } | State::Paused { .. } => {}

@@ -1,11 +1,11 @@
 //! The one place that names concrete technologies and puts the parts together.
 
-pub mod vital;
+pub mod critical_tasks;
 
 use crate::api::Api;
 use crate::api::admin::overview::memo::Memo;
 use crate::api::client::SagaClient;
-use crate::api::forward::{Server, forward};
+use crate::api::proxy::{Server, forward};
 use crate::api::reason::SagaReason;
 use crate::coord::Coord;
 use crate::engine::committer::{Committer, NewId};
@@ -22,15 +22,15 @@ use crate::redact::Redactor;
 use crate::sagas::Registry;
 use crate::store::SagaStore;
 use crate::store::query::SagaQuery;
-use crate::workers::beat::Beating;
-use crate::workers::burden::Burden;
-use crate::workers::census::Census;
+use crate::workers::active_count::ActiveCount;
+use crate::workers::backlog_gauges::BacklogGauges;
+use crate::workers::dead_letters::Collector;
+use crate::workers::heartbeat::Heartbeat;
 use crate::workers::holds::Holds;
 use crate::workers::inbox::Inbox;
 use crate::workers::incidents::{Incidents, Webhook};
 use crate::workers::index::Index;
 use crate::workers::jobs::Jobs;
-use crate::workers::letters::Collector;
 use crate::workers::probe::{Probe, Reached};
 use crate::workers::relay::Relay;
 use crate::workers::retention::{Policy, Retention};
@@ -42,6 +42,7 @@ use baton_proto::baton::dev::v1::chaos_service_server;
 use baton_proto::baton::saga::v1::saga_admin_service_server::SagaAdminServiceServer;
 use baton_proto::baton::saga::v1::saga_service_server::SagaServiceServer;
 use baton_rpc::descriptors::Descriptors;
+use critical_tasks::CriticalTasks;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use std::collections::BTreeMap;
@@ -52,7 +53,6 @@ use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tonic::transport::Channel;
 use uuid::Uuid;
-use vital::Vital;
 
 /// How long a stopping orchestrator waits for the confirms of what it published last.
 const LAST_CONFIRMS: Duration = Duration::from_secs(1);
@@ -166,7 +166,7 @@ pub struct Orchestrator {
     sender: Arc<Sender>,
     stop: CancellationToken,
     closing: CancellationToken,
-    vital: Vital,
+    critical_tasks: CriticalTasks,
     workers: Vec<JoinHandle<()>>,
     engine: JoinHandle<()>,
 }
@@ -220,29 +220,29 @@ impl Orchestrator {
             metrics.clone(),
             settings.waker_pause,
         );
-        let beating = parts.operations.clone().map(|operations| {
+        let heartbeat = parts.operations.clone().map(|operations| {
             let (address, version) = (settings.address.clone(), env!("CARGO_PKG_VERSION"));
-            Beating::new(operations, metrics.clone(), Own { id: new_id(), address, version })
+            Heartbeat::new(operations, metrics.clone(), Own { id: new_id(), address, version })
         });
-        let burden = parts.operations.clone().map(|operations| Burden::new(operations, metrics.clone()));
+        let backlog_gauges = parts.operations.clone().map(|operations| BacklogGauges::new(operations, metrics.clone()));
         let incidents = parts.operations.clone().map(|operations| {
             let (store, registry) = (parts.store.clone(), parts.registry.clone());
             Incidents::new(operations, store, registry, metrics.clone(), parts.webhook.clone())
         });
         let index = Index::new(parts.store.clone(), parts.query.clone(), parts.registry.clone(), metrics.clone());
-        let census = Census::new(parts.store.clone(), under_way, metrics);
-        let vital = Vital::until(stop.clone());
+        let active_count = ActiveCount::new(parts.store.clone(), under_way, metrics);
+        let critical_tasks = CriticalTasks::until(stop.clone());
         let workers = vec![
-            vital.spawn("inbox", until(stop.clone(), inbox.run())),
-            vital.spawn("relay", relay.run(stop.clone())),
-            vital.spawn("waker", waker.run(stop.clone())),
-            spawn(census.run(stop.clone())),
+            critical_tasks.spawn("inbox", until(stop.clone(), inbox.run())),
+            critical_tasks.spawn("relay", relay.run(stop.clone())),
+            critical_tasks.spawn("waker", waker.run(stop.clone())),
+            spawn(active_count.run(stop.clone())),
             spawn(index.run(stop.clone())),
             spawn(until(stop.clone(), notifier.clone().listen())),
         ];
         let retention = retention.map(|retention| spawn(retention.run(stop.clone())));
-        let beating = beating.map(|beating| spawn(beating.run(stop.clone())));
-        let burden = burden.map(|burden| spawn(burden.run(stop.clone())));
+        let heartbeat = heartbeat.map(|heartbeat| spawn(heartbeat.run(stop.clone())));
+        let backlog_gauges = backlog_gauges.map(|backlog_gauges| spawn(backlog_gauges.run(stop.clone())));
         let incidents = incidents.map(|incidents| spawn(incidents.run(stop.clone())));
         let collectors = parts.operations.iter().flat_map(|operations| {
             let commands = parts.registry.participants().into_iter().map(Destination::Commands);
@@ -261,8 +261,8 @@ impl Orchestrator {
             .into_iter()
             .chain(retention)
             .chain(collectors)
-            .chain(beating)
-            .chain(burden)
+            .chain(heartbeat)
+            .chain(backlog_gauges)
             .chain(incidents)
             .chain(jobs.into_iter().flatten())
             .collect();
@@ -279,8 +279,8 @@ impl Orchestrator {
             notifier,
             stop: stop.clone(),
         };
-        let engine = vital.spawn("engine", engine.run());
-        Ok(Self { api, parts, sender, stop, closing, vital, workers, engine })
+        let engine = critical_tasks.spawn("engine", engine.run());
+        Ok(Self { api, parts, sender, stop, closing, critical_tasks, workers, engine })
     }
 
     /// Its gRPC services.
@@ -303,8 +303,8 @@ impl Orchestrator {
 
     /// Whether the tasks that drive sagas run.
     #[must_use]
-    pub fn vital(&self) -> &Vital {
-        &self.vital
+    pub fn critical_tasks(&self) -> &CriticalTasks {
+        &self.critical_tasks
     }
 
     /// Ok if sagas can be started and driven right now.
@@ -316,7 +316,7 @@ impl Orchestrator {
         if self.stop.is_cancelled() {
             return Err("shutting down".to_owned());
         }
-        self.vital.check()?;
+        self.critical_tasks.check()?;
         self.parts.store.ready().await.map_err(|error| error.to_string())?;
         self.parts.bus.health().map_err(|error| error.to_string())
     }
@@ -407,7 +407,7 @@ mod tests {
         let orchestrator = Orchestrator::start(parts, metrics).await.expect("started");
         orchestrator.ready().await.expect("ready");
         orchestrator.engine.abort();
-        orchestrator.vital().lost().await;
+        orchestrator.critical_tasks().lost().await;
         let why = orchestrator.ready().await.expect_err("nothing moves any more");
         assert!(why.contains("engine"), "{why}");
         orchestrator.shutdown().await;

@@ -6,7 +6,7 @@ use super::stage::Stage;
 use super::workload::Workload;
 use super::world::{Due, World};
 use baton_orchestrator::api::Api;
-use baton_orchestrator::api::begin::ParsedStart;
+use baton_orchestrator::api::start::ParsedStart;
 use baton_rpc::request_id::RequestId;
 use baton_shop::saga;
 use saga_core::saga::{SagaId, State};

@@ -10,7 +10,7 @@ use super::life::Us;
 use super::rng::Rng;
 use super::stage::Stage;
 use super::world::Due;
-use baton_orchestrator::api::begin::ParsedStart;
+use baton_orchestrator::api::start::ParsedStart;
 use baton_orchestrator::sagas::{Accepted, PayloadError, SagaType};
 use baton_participant_kit::participant::{Answer, Command, Direction};
 use baton_rpc::errors::Violations;

@@ -1,10 +1,10 @@
 //! Sagas for a service of one's own in the same process: started, found, watched, without the wire of `SagaService`.
 
 use crate::api::Api;
-use crate::api::begin::{NotBegun, ParsedStart, business_start_key, new_saga_id};
-use crate::api::follow::Follower;
 use crate::api::reason::{SagaReason, of_store};
+use crate::api::start::{NotBegun, ParsedStart, business_start_key, new_saga_id};
 use crate::api::view;
+use crate::api::watch::Follower;
 use crate::notify::Interest;
 use baton_proto::baton::saga::v1 as wire;
 use baton_rpc::request_id::RequestId;

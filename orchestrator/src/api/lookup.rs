@@ -4,7 +4,7 @@ use crate::api::reason::{SagaReason, of_store};
 use crate::api::view::name_of;
 use crate::operations::Operations;
 use crate::sagas::Registry;
-use crate::store::forgetting::Forgotten;
+use crate::store::purge::Forgotten;
 use crate::store::query::SagaQuery;
 use crate::store::row::StateCode;
 use crate::store::{Record, SagaStore};

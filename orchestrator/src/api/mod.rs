@@ -3,26 +3,26 @@
 //! | file | what it holds |
 //! |---|---|
 //! | [`reason`] | every stable reason the orchestrator's services give |
-//! | [`begin`] | starting a saga: keys, fingerprint, verdict |
+//! | [`start`] | starting a saga: keys, fingerprint, verdict |
 //! | [`client`] | sagas for a service of one's own in the same process |
-//! | [`follow`] | waiting for a saga to move or end |
+//! | [`watch`] | waiting for a saga to move or end |
 //! | [`lookup`] | sagas by their ids; those that are not there were forgotten, or never were |
 //! | [`view`] | sagas and journals as messages |
 //! | `services` | what each service works with: two to five of the parts of [`Api`] |
 //! | [`sagas`] | `baton.saga.v1.SagaService` |
 //! | [`admin`] | `baton.saga.v1.SagaAdminService` |
-//! | [`forward`] | services of other processes, passed on |
+//! | [`proxy`] | services of other processes, passed on |
 
 pub mod admin;
-pub mod begin;
 pub mod client;
-pub mod follow;
-pub mod forward;
 pub mod lookup;
+pub mod proxy;
 pub mod reason;
 pub mod sagas;
 mod services;
+pub mod start;
 pub mod view;
+pub mod watch;
 
 use crate::api::admin::overview::memo::Memo;
 use crate::engine::handle::EngineHandle;

@@ -1,10 +1,10 @@
 //! `baton.saga.v1.SagaService`: start, look, watch.
 
 use crate::api::Api;
-use crate::api::begin::{ParsedStart, new_saga_id};
-use crate::api::follow::Follower;
 use crate::api::reason::{SagaReason, of_store};
+use crate::api::start::{ParsedStart, new_saga_id};
 use crate::api::view;
+use crate::api::watch::Follower;
 use crate::notify::Interest;
 use crate::sagas::Registry;
 use crate::store::Record;

@@ -11,9 +11,9 @@ use crate::api::admin::jobs::JobAdmin;
 use crate::api::admin::letters::LetterAdmin;
 use crate::api::admin::overview::Overview;
 use crate::api::admin::timeline::Timelines;
-use crate::api::begin::Starter;
 use crate::api::lookup::Lookup;
 use crate::api::lookup::kept;
+use crate::api::start::Starter;
 use tonic::Status;
 
 impl Api {

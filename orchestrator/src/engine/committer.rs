@@ -4,7 +4,7 @@ use crate::engine::input::{ActionOutcome, Input, InputOutcome, NotSettled, Verdi
 use crate::engine::plan::{Apply, Planning, plan};
 use crate::engine::saga_cache::SagaCache;
 use crate::engine::under_way::UnderWay;
-use crate::held::{Held, HoldCache};
+use crate::hold_policy::{Held, HoldCache};
 use crate::sagas::Registry;
 use crate::store::{Holder, Loaded, OutboxMessage, Record, SagaStore, StartKey, StoreError, commit_with};
 use baton_crash_point::{Point, hit};

@@ -188,7 +188,7 @@ impl Engine {
     }
 }
 
-/// Answers who waits for a job of one input. The caller may have gone; what is committed is committed all the same.
+/// Answers who waits for an entry of one input. The caller may have gone; what is committed is committed all the same.
 fn tell<O>(answer: oneshot::Sender<Result<O, NotSettled>>, own: Vec<Verdict>, outcome: fn(InputOutcome) -> Option<O>) {
     let Some(verdict) = own.into_iter().next() else { return };
     let defect = || NotSettled::Poisoned("the outcome is of another kind of input".to_owned());

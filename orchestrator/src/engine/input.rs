@@ -1,6 +1,6 @@
 //! What can be handed to the engine, and what comes back.
 
-use crate::held::{Barrier, Held};
+use crate::hold_policy::{Barrier, Held};
 use crate::store::audit::content;
 use crate::store::{Fingerprint, Record, StartKey};
 use baton_courier::bus::Delivery;

@@ -3,12 +3,12 @@
 mod finish;
 mod holds;
 
-use crate::engine::audited::audited;
+use crate::engine::audit_entry::audited;
 use crate::engine::input::{
     Act, ActionOutcome, EventOutcome, Input, InputOutcome, NotSettled, Start, StartOutcome, Verdict,
 };
-use crate::engine::outgoing::Outgoing;
-use crate::held::{Barrier, Held, Mark, Standing};
+use crate::engine::packer::Outgoing;
+use crate::hold_policy::{Barrier, Held, Mark, Standing};
 use crate::sagas::{Registry, SagaType};
 use crate::store::{Changes, Holder, Loaded, Record, StartKey};
 use baton_query::failure::last_failure;

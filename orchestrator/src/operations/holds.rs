@@ -3,7 +3,7 @@
 //! A saga is marked before it is paused, with the version it was seen at: whoever releases the hold finds in the saga's
 //! journal whether the pause came, and whether it is still the hold's.
 
-use crate::held::Held;
+use crate::hold_policy::Held;
 use crate::operations::audit::NewAudit;
 use crate::store::StoreError;
 use async_trait::async_trait;

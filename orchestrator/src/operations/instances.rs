@@ -1,8 +1,8 @@
 //! Which orchestrators there are, and what they did lately: each beats into the database, and any can tell of all. One that
 //! stops in order leaves; one that was killed leaves nothing behind once another start has taken its place.
 
+use crate::stats::Beat;
 use crate::store::StoreError;
-use crate::vitals::Beat;
 use async_trait::async_trait;
 use saga_core::time::Micros;
 use std::fmt;

@@ -24,7 +24,7 @@ pub mod letters;
 pub mod memory;
 pub mod sql;
 
-use crate::held::{Held, HoldCache};
+use crate::hold_policy::{Held, HoldCache};
 use crate::store::StoreError;
 use audit::{AuditLog, NewAudit};
 use gauges::Gauges;

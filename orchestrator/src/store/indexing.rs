@@ -50,7 +50,7 @@ pub(super) fn time_of(id: SagaId) -> Micros {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::forgetting::first_id_at;
+    use crate::store::purge::first_id_at;
 
     #[test]
     fn an_id_tells_its_time() {

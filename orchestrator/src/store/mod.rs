@@ -4,21 +4,21 @@
 pub mod audit;
 pub mod conformance;
 pub mod fingerprint;
-pub mod forgetting;
 pub mod indexing;
 pub mod memory;
 pub mod migrations;
+pub mod purge;
 pub mod query;
 pub mod row;
 pub mod sql;
 
-use crate::held::{Held, Mark};
+use crate::hold_policy::{Held, Mark};
 use async_trait::async_trait;
 use audit::NewAudit;
 use baton_query::filter::Attribute;
 use bytes::Bytes;
 pub use fingerprint::Fingerprint;
-use forgetting::Sweep;
+use purge::Sweep;
 use saga_core::event::Entry;
 use saga_core::saga::{Cause, DefinitionId, Saga, SagaId};
 use saga_core::time::Micros;
@@ -241,7 +241,7 @@ pub trait SagaStore: Send + Sync + fmt::Debug + 'static {
 
     /// One step of forgetting: looks at the next at most `limit` sagas, in id order, that were created before `before` by
     /// their ids and come after `after`; deletes those of them that completed or were compensated before `before`, with
-    /// their journals, and keeps a [`forgetting::Forgotten`] for each. Start keys stay, so that no request is ever carried out twice.
+    /// their journals, and keeps a [`purge::Forgotten`] for each. Start keys stay, so that no request is ever carried out twice.
     /// One transaction, short: about 5,000 journal entries at most, so that a step may get less far than `limit`. Any
     /// number of callers may do this at once; rows that others hold are left for another time. After a crash a saga is there
     /// as a whole or forgotten as a whole.

@@ -2,8 +2,8 @@
 
 use crate::sagas::Registry;
 use crate::search::Search;
-use crate::store::forgetting::Forgotten;
 use crate::store::indexing::Indexed;
+use crate::store::purge::Forgotten;
 use crate::store::{Record, SagaStore, StoreError, row};
 use async_trait::async_trait;
 use baton_query::sort::{Cursor, OrderBy};

@@ -2,9 +2,9 @@
 
 pub mod audit;
 pub mod journal;
-mod moving;
+mod mutable_columns;
 
-pub use moving::{MOVING_SET, Moving};
+pub use mutable_columns::{MOVING_SET, Moving};
 
 use crate::store::{Insert, OutboxMessage, Record};
 use baton_proto::baton::store::v1 as stored;

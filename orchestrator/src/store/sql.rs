@@ -12,9 +12,9 @@ mod search;
 
 use crate::sagas::Registry;
 use crate::search::Search;
-use crate::store::forgetting::{Forgotten, Sweep};
 use crate::store::indexing::Indexed;
 use crate::store::migrations::MIGRATIONS;
+use crate::store::purge::{Forgotten, Sweep};
 use crate::store::query::{Counted, Found, ListQuery, SagaQuery, SearchQuery};
 use crate::store::{Changes, Decide, Holder, OutboxMessage, Record, SagaStore, StartKey, StoreError};
 use async_trait::async_trait;

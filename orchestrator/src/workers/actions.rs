@@ -1,6 +1,6 @@
 //! One action on behalf of an operator's larger work, given once however often it is repeated.
 
-use crate::api::admin::told;
+use crate::api::admin::explain_proto;
 use crate::api::reason::SagaReason;
 use crate::engine::handle::{EngineHandle, Rejected};
 use crate::engine::input::{Act, ActionOutcome, NotSettled};
@@ -80,10 +80,10 @@ fn judged(act: &Act, outcome: Result<ActionOutcome, NotSettled>) -> Given {
     match outcome {
         Ok(ActionOutcome::Moved(_)) => Given::Done,
         Ok(ActionOutcome::Refused(rule)) => {
-            Given::Failed { rule: told::rule(rule), message: told::sentence(act.action.verb, rule) }
+            Given::Failed { rule: explain_proto::rule(rule), message: explain_proto::sentence(act.action.verb, rule) }
         }
         Ok(ActionOutcome::Held(barrier)) => {
-            Given::Failed { rule: told::HELD, message: told::kept_back(act.action.verb, &barrier) }
+            Given::Failed { rule: explain_proto::HELD, message: explain_proto::kept_back(act.action.verb, &barrier) }
         }
         Ok(ActionOutcome::UnknownSaga) => {
             failed(SagaReason::SagaNotFound, "The saga has been forgotten since it ended.")

@@ -3,7 +3,7 @@
 
 use crate::engine::handle::EngineHandle;
 use crate::engine::input::Act;
-use crate::held::Held;
+use crate::hold_policy::Held;
 use crate::operations::Operations;
 use crate::operations::holds::Hold;
 use crate::sagas::Registry;

@@ -11,7 +11,7 @@ use crate::store::query::{SagaQuery, SearchQuery};
 use crate::store::{Record, StoreError};
 use crate::workers::actions::{Given, give, request_id};
 use crate::workers::ends_round;
-use crate::workers::pace::Pace;
+use crate::workers::rate_ramp::RateRamp;
 use baton_query::filter::{Expr, Preset, parse};
 use baton_query::sort::{Cursor, OrderBy};
 use futures_util::future::join_all;
@@ -70,7 +70,7 @@ pub struct Jobs {
 /// How one job is getting on.
 #[derive(Clone, Copy, Debug)]
 struct Turn {
-    pace: Pace,
+    pace: RateRamp,
     /// How often the page that is begun has been tried in vain.
     tries: u32,
 }
@@ -142,7 +142,7 @@ impl Jobs {
                 Err(error) if ends_round(&error) => return Err(error),
                 Err(error) => {
                     tracing::warn!(job = %id, %error, "a job could not be worked on");
-                    let turn = self.paces.entry(id).or_insert(Turn { pace: Pace::new(1, now), tries: 0 });
+                    let turn = self.paces.entry(id).or_insert(Turn { pace: RateRamp::new(1, now), tries: 0 });
                     turn.pace.held_up(Instant::now(), IDLE);
                     if let Err(error) = self.operations.job_waits(id, self.worker, FAILS).await {
                         tracing::debug!(job = %id, %error, "why it waits could not be written down");
@@ -156,7 +156,7 @@ impl Jobs {
     /// One page of a job, unless another worker has it; returns when its next one is due.
     async fn turn(&mut self, id: Uuid, now: Instant) -> Result<Option<Instant>, StoreError> {
         let Some(job) = self.operations.claim_job(id, self.worker, LEASE).await? else { return Ok(None) };
-        let turn = *self.paces.entry(id).or_insert(Turn { pace: Pace::new(job.max_rate, now), tries: 0 });
+        let turn = *self.paces.entry(id).or_insert(Turn { pace: RateRamp::new(job.max_rate, now), tries: 0 });
         let turn = self.page(job, turn).await?;
         self.paces.insert(id, turn);
         Ok(Some(turn.pace.due()))

@@ -2,17 +2,17 @@
 //! under way counted, dead letters collected and what waits for operators counted. Each is `run_once` and a short loop.
 
 pub mod actions;
-pub mod beat;
-pub mod burden;
-pub mod census;
+pub mod active_count;
+pub mod backlog_gauges;
+pub mod dead_letters;
+pub mod heartbeat;
 pub mod holds;
 pub mod inbox;
 pub mod incidents;
 pub mod index;
 pub mod jobs;
-pub mod letters;
-pub mod pace;
 pub mod probe;
+pub mod rate_ramp;
 pub mod relay;
 pub mod retention;
 pub mod waker;

@@ -1,7 +1,7 @@
 //! Retention: forgets finished sagas that are old enough, in small steps that give way to everything else.
 
 use crate::metrics::Metrics;
-use crate::store::forgetting::Sweep;
+use crate::store::purge::Sweep;
 use crate::store::{SagaStore, StoreError};
 use saga_core::saga::SagaId;
 use saga_core::time::Micros;

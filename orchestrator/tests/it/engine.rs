@@ -229,7 +229,7 @@ async fn no_more_sagas_are_started_than_may_be_under_way() {
         bench.store.end(SagaId([n; 16])).await;
     }
     assert_eq!(bench.handle.start(order_start(4)).await.unwrap_err(), Rejected::Overloaded);
-    bench.census.run_once().await.unwrap();
+    bench.active_count.run_once().await.unwrap();
     assert!(matches!(start(&mut bench, 4).await, Ok(StartOutcome::Started(_))));
     assert!(matches!(start(&mut bench, 5).await, Ok(StartOutcome::Started(_))));
     assert_eq!(bench.handle.start(order_start(6)).await.unwrap_err(), Rejected::Overloaded);

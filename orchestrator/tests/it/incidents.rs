@@ -9,7 +9,7 @@ use baton_orchestrator::operations::letters::NewLetter;
 use baton_orchestrator::store::conformance::sample;
 use baton_orchestrator::store::sql::SqlStore;
 use baton_orchestrator::store::{Changes, Record, SagaStore as _, Update};
-use baton_orchestrator::workers::burden::Burden;
+use baton_orchestrator::workers::backlog_gauges::BacklogGauges;
 use baton_orchestrator::workers::incidents::{Incidents, Webhook};
 use baton_shop::saga::registry;
 use baton_sql::database::{DatabaseConfig, Verdict};
@@ -184,9 +184,9 @@ async fn what_waits_for_somebody_is_counted() {
     for (name, store) in stores().await {
         let metrics = Arc::new(Metrics::register(&mut prometheus_client::registry::Registry::default()));
         let operations = Operations::new(store.clone());
-        let burden = Burden::new(operations.clone(), metrics.clone());
+        let backlog_gauges = BacklogGauges::new(operations.clone(), metrics.clone());
         let figures = async || {
-            burden.run_once().await.expect(name);
+            backlog_gauges.run_once().await.expect(name);
             (metrics.overdue_age.get(), metrics.dead_letters.get())
         };
         let put = async |n: u8, state: State| {

@@ -2,7 +2,7 @@
 
 use crate::support;
 use baton_orchestrator::store::conformance::sample;
-use baton_orchestrator::store::forgetting::first_id_at;
+use baton_orchestrator::store::purge::first_id_at;
 use baton_orchestrator::store::{Changes, Record};
 use baton_orchestrator::workers::jobs::Jobs;
 use baton_proto::baton::saga::v1 as wire;

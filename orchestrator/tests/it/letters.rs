@@ -9,7 +9,7 @@ use baton_orchestrator::operations::Operations;
 use baton_orchestrator::store::conformance::sample;
 use baton_orchestrator::store::sql::SqlStore;
 use baton_orchestrator::store::{Changes, Record, SagaStore as _};
-use baton_orchestrator::workers::letters::Collector;
+use baton_orchestrator::workers::dead_letters::Collector;
 use baton_orchestrator::workers::probe::NoProbe;
 use baton_proto::baton::participant::v1 as part;
 use baton_proto::baton::saga::v1 as wire;

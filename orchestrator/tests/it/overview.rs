@@ -5,11 +5,11 @@ use async_trait::async_trait;
 use baton_orchestrator::api::Api;
 use baton_orchestrator::operations::Operations;
 use baton_orchestrator::operations::instances::{Own, Sample};
+use baton_orchestrator::stats::Beat;
 use baton_orchestrator::store::conformance::sample;
 use baton_orchestrator::store::sql::SqlStore;
 use baton_orchestrator::store::{Changes, Record, SagaStore as _};
-use baton_orchestrator::vitals::Beat;
-use baton_orchestrator::workers::beat::Beating;
+use baton_orchestrator::workers::heartbeat::Heartbeat;
 use baton_orchestrator::workers::probe::Probe;
 use baton_proto::baton::saga::v1 as wire;
 use baton_proto::baton::saga::v1::saga_admin_service_server::SagaAdminService as _;
@@ -227,11 +227,11 @@ async fn the_overview_tells_what_there_is_and_what_it_could_not_find_out() {
         put(&store, states(store.now())).await;
         let api = api(&store);
         let metrics = Arc::new(baton_orchestrator::metrics::Metrics::register(&mut Registry::default()));
-        metrics.vitals.started();
-        metrics.vitals.ended(Micros(0), Micros(50_000));
+        metrics.stats.started();
+        metrics.stats.ended(Micros(0), Micros(50_000));
         let own = Uuid::now_v7();
         let operations = Operations::new(store.clone());
-        Beating::new(operations.clone(), metrics, named(own, "")).run_once().await.expect(name);
+        Heartbeat::new(operations.clone(), metrics, named(own, "")).run_once().await.expect(name);
         let silent = Sample { at: Micros(store.now().0 - 60_000_000), beat: Beat::default(), under_way: 3 };
         operations.beat(&named(Uuid::now_v7(), ""), silent).await.expect(name);
 
@@ -284,11 +284,11 @@ async fn who_stops_in_order_is_listed_no_more() {
     for (name, store) in stores().await {
         let metrics = Arc::new(baton_orchestrator::metrics::Metrics::register(&mut Registry::default()));
         let (operations, own, stop) = (Operations::new(store.clone()), Uuid::now_v7(), CancellationToken::new());
-        let beating = tokio::spawn(Beating::new(operations.clone(), metrics, named(own, "a")).run(stop.clone()));
+        let heartbeat = tokio::spawn(Heartbeat::new(operations.clone(), metrics, named(own, "a")).run(stop.clone()));
         wait_until("a beat", async || !operations.instances().await.expect(name).is_empty()).await;
         assert_eq!(orchestrators(&api(&store)).await, [(own.to_string(), true)], "{name}");
         stop.cancel();
-        beating.await.expect(name);
+        heartbeat.await.expect(name);
         assert_eq!(orchestrators(&api(&store)).await, [], "{name}");
         assert_eq!(operations.samples().await.expect(name).len(), 1, "{name}: what it did stays");
     }

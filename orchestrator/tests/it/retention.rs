@@ -2,12 +2,12 @@
 
 use crate::support;
 use baton_orchestrator::api::Api;
-use baton_orchestrator::api::begin::ParsedStart;
 use baton_orchestrator::api::client::SagaClient;
+use baton_orchestrator::api::start::ParsedStart;
 use baton_orchestrator::engine::input::{Input, Start, StartOutcome};
 use baton_orchestrator::metrics::Metrics;
 use baton_orchestrator::store::SagaStore as _;
-use baton_orchestrator::store::forgetting::{Sweep, first_id_at};
+use baton_orchestrator::store::purge::{Sweep, first_id_at};
 use baton_orchestrator::store::{Record, StoreError};
 use baton_orchestrator::workers::probe::NoProbe;
 use baton_orchestrator::workers::retention::{Policy, Retention};

@@ -1,9 +1,9 @@
 //! `shop.order.v1.OrderPlacementService`: placing an order starts its saga; watching an order watches it.
 
 use crate::saga::NAME;
-use baton_orchestrator::api::begin::NotBegun;
 use baton_orchestrator::api::client::{SagaClient, StartRequest};
 use baton_orchestrator::api::reason::SagaReason;
+use baton_orchestrator::api::start::NotBegun;
 use baton_orchestrator::trace;
 use baton_proto::baton::saga::v1::{Saga, SagaState};
 use baton_rpc::errors::{Violations, already_exists, invalid};

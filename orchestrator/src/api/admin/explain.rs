@@ -1,11 +1,11 @@
 //! Everything an explanation is made from, gathered: the row, the journal, the definition, the participant's ledger.
 
-use crate::api::admin::told;
+use crate::api::admin::explain_proto;
 use crate::api::lookup::Lookup;
 use crate::api::reason::of_store;
 use crate::api::sagas::saga_id;
 use crate::api::view;
-use crate::held::barrier;
+use crate::hold_policy::barrier;
 use crate::operations::Operations;
 use crate::store::{Record, StoreError};
 use crate::workers::probe::Probe;
@@ -46,7 +46,7 @@ impl Explainer<'_> {
             Ok(Some(record)) => record,
             Ok(None) => return Err(self.lookup.not_found(id).await),
             Err(StoreError::Unreadable(why)) => {
-                let explanation = told::explanation(&explain::unreadable(&why), None);
+                let explanation = explain_proto::explanation(&explain::unreadable(&why), None);
                 return Ok(wire::ExplainSagaResponse {
                     saga: None,
                     explanation: Some(explanation),
@@ -71,7 +71,7 @@ impl Explainer<'_> {
         let asked = open.as_ref().map(|(participant, _)| participant.as_str());
         Ok(wire::ExplainSagaResponse {
             saga: Some(view::saga(self.lookup.registry, &record)),
-            explanation: Some(told::explanation(&explanation, asked)),
+            explanation: Some(explain_proto::explanation(&explanation, asked)),
             timeline: text(&timeline(definition, &journal, now.max(record.saga.updated_at)), WIDTH),
         })
     }
@@ -80,7 +80,7 @@ impl Explainer<'_> {
     fn barrier(&self, definition: &Definition, record: &Record) -> Option<Hold> {
         let standing = self.operations?.known_holds().standing();
         let (step, ..) = position(&record.saga.state)?;
-        barrier(&standing, definition, [step]).map(|barrier| told::as_told(&barrier))
+        barrier(&standing, definition, [step]).map(|barrier| explain_proto::as_told(&barrier))
     }
 
     /// The journal up to the saga's version, and what is missing if it cannot be read. A saga whose journal is damaged is

@@ -5,7 +5,7 @@ use crate::api::admin::fields::{MAX_ACTOR, MAX_REASON, request_id, words};
 use crate::api::lookup::Lookup;
 use crate::api::reason::{SagaReason, of_store};
 use crate::api::view;
-use crate::held::Held;
+use crate::hold_policy::Held;
 use crate::operations::Operations;
 use crate::operations::audit::{NewAudit, content};
 use crate::operations::holds::{Hold, Placed};

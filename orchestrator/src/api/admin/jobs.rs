@@ -2,9 +2,9 @@
 
 use crate::api::admin::act::verb;
 use crate::api::admin::audit::Audits;
+use crate::api::admin::explain_proto;
 use crate::api::admin::fields::{MAX_ACTOR, MAX_REASON, request_id, words};
 use crate::api::admin::find::filter;
-use crate::api::admin::told;
 use crate::api::lookup::Lookup;
 use crate::api::reason::{SagaReason, of_store};
 use crate::api::view;
@@ -258,7 +258,7 @@ fn as_wire(job: &Job) -> wire::Job {
         name: format!("jobs/{}", job.id),
         filter: job.filter.clone(),
         preset: job.preset.clone(),
-        verb: told::verb(job.verb).into(),
+        verb: explain_proto::verb(job.verb).into(),
         reason: job.reason.clone(),
         actor: job.actor.clone(),
         max_rate: job.max_rate,

@@ -12,7 +12,7 @@ use crate::operations::letters::{Decided, Letter, LetterState, MAX_NOTED};
 use crate::redact::Redactor;
 use crate::sagas::Registry;
 use crate::store::{Fingerprint, StoreError};
-use crate::workers::letters::sagas;
+use crate::workers::dead_letters::sagas;
 use baton_courier::bus::Destination;
 use baton_proto::baton::saga::v1 as wire;
 use baton_rpc::errors::{Flaw, Violations};

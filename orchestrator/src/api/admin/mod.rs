@@ -13,12 +13,13 @@
 //! | [`audit`] | what operators did |
 //! | [`overview`] | how the installation is doing |
 //! | [`definitions`] | definitions, and how a new one fits the sagas under way |
-//! | [`told`] | explanations as messages |
+//! | [`explain_proto`] | explanations as messages |
 
 pub mod act;
 pub mod audit;
 pub mod definitions;
 pub mod explain;
+pub mod explain_proto;
 mod fields;
 pub mod find;
 pub mod holds;
@@ -26,7 +27,6 @@ pub mod jobs;
 pub mod letters;
 pub mod overview;
 pub mod timeline;
-pub mod told;
 
 use crate::api::Api;
 use baton_proto::baton::saga::v1 as wire;

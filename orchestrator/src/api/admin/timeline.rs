@@ -1,6 +1,6 @@
 //! A saga over time, and what its messages said: gathered as an explanation is, and shown as far as it can be read.
 
-use crate::api::admin::told;
+use crate::api::admin::explain_proto;
 use crate::api::lookup::Lookup;
 use crate::api::reason::of_store;
 use crate::api::sagas::saga_id;
@@ -230,7 +230,7 @@ fn action(action: &ActionTaken) -> wire::TimelineAction {
     let half = action.half.as_ref();
     wire::TimelineAction {
         event_time: Some(timestamp(action.at)),
-        verb: told::verb(action.verb).into(),
+        verb: explain_proto::verb(action.verb).into(),
         actor: action.actor.clone(),
         reason: action.why.clone(),
         step: half.map(|half| half.step.clone()).unwrap_or_default(),

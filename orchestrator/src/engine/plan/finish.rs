@@ -2,7 +2,7 @@
 
 use super::{Answer, Plan, Planner, Planning};
 use crate::engine::input::NotSettled;
-use crate::engine::outgoing::pack;
+use crate::engine::packer::pack;
 use crate::store::row::causes;
 use crate::store::{Insert, Record, Update};
 use std::collections::BTreeMap;

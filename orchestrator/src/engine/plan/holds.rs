@@ -2,9 +2,9 @@
 //! Why so: decision 12.
 
 use super::{Came, Planner};
-use crate::engine::audited::audited;
+use crate::engine::audit_entry::audited;
 use crate::engine::input::Act;
-use crate::held::{Barrier, Mark, barrier};
+use crate::hold_policy::{Barrier, Mark, barrier};
 use crate::sagas::SagaType;
 use saga_core::definition::Definition;
 use saga_core::event::{Event, OperatorAction, Verb};

@@ -3,10 +3,10 @@
 use super::Suite;
 use crate::operations::incidents::Incident;
 use crate::operations::instances::{Own, SAMPLES_KEPT, Sample};
+use crate::stats::Beat;
 use crate::store::Changes;
 use crate::store::conformance::sample::{self, advance, always, cause, record, running};
 use crate::store::row::StateCode;
-use crate::vitals::Beat;
 use saga_core::saga::{Direction, State};
 use std::time::Duration;
 use uuid::Uuid;

@@ -1,7 +1,7 @@
 //! Holds: one stands at a time, marks outlive workers, and a commit marks only what stands.
 
 use super::Suite;
-use crate::held::{Held, Mark};
+use crate::hold_policy::{Held, Mark};
 use crate::operations::holds::{Hold, Placed};
 use crate::store::conformance::sample::{self, advance, always, record, running};
 use crate::store::{Changes, StoreError};

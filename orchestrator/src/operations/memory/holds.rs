@@ -1,7 +1,7 @@
 //! Holds in memory.
 
 use super::{MemoryOperations, OperationTables, Tables};
-use crate::held::Held;
+use crate::hold_policy::Held;
 use crate::operations::OpsStore as _;
 use crate::operations::audit::NewAudit;
 use crate::operations::holds::{Hold, HoldStore, Placed};

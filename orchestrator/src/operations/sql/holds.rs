@@ -1,7 +1,7 @@
 //! Holds in SQL.
 
 use super::{append, until, update};
-use crate::held::Held;
+use crate::hold_policy::Held;
 use crate::operations::audit::{NewAudit, RequestTaken};
 use crate::operations::holds::{Hold, HoldStore, Placed};
 use crate::store::sql::{SqlStore, marks, store_error};

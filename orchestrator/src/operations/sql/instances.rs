@@ -3,9 +3,9 @@
 use crate::operations::instances::{
     INSTANCES_KEPT, Instance, InstanceStore, MOST, Own, REPLACED, SAMPLES_KEPT, Sample,
 };
+use crate::stats::Beat;
 use crate::store::sql::{SqlStore, store_error};
 use crate::store::{SagaStore as _, StoreError};
-use crate::vitals::Beat;
 use async_trait::async_trait;
 use baton_sql::database::{Dialect, Verdict};
 use baton_sql::error::SqlError;

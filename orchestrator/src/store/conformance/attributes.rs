@@ -5,7 +5,7 @@ use super::sample::{Labelled, always, id, record, started};
 use super::search::all_pages;
 use crate::sagas::Registry;
 use crate::search::Search;
-use crate::store::forgetting::first_id_at;
+use crate::store::purge::first_id_at;
 use crate::store::query::SearchQuery;
 use crate::store::{Changes, Insert, Record};
 use baton_query::filter::parse;

@@ -2,7 +2,7 @@
 
 use super::sample::{START, always, insert, key, message, message_id, record, running, started};
 use super::{Store, put, sample};
-use crate::store::forgetting::{Forgotten, Sweep, first_id_at};
+use crate::store::purge::{Forgotten, Sweep, first_id_at};
 use crate::store::row::StateCode;
 use crate::store::{Changes, Insert, StoreError};
 use saga_core::saga::{SagaId, State};

@@ -4,9 +4,9 @@ pub(crate) mod tables;
 
 use crate::sagas::Registry;
 use crate::search::Search;
-use crate::store::forgetting::{Candidate, Forgotten, Sweep, choose, first_id_at, is_finished};
 use crate::store::indexing::Indexed;
 use crate::store::memory::tables::Tables;
+use crate::store::purge::{Candidate, Forgotten, Sweep, choose, first_id_at, is_finished};
 use crate::store::query::{Counted, Found, ListQuery, SagaQuery, SearchQuery};
 use crate::store::{
     Changes, Decide, Holder, Loaded, OutboxMessage, Record, SagaStore, StartKey, StoreError, row, wake_second,

@@ -1,8 +1,8 @@
 //! What the store in memory keeps, and what a database's keys and versions would refuse.
 
-use crate::held::{Held, Mark};
+use crate::hold_policy::{Held, Mark};
 use crate::store::audit::{AuditRow, Digest, Head, JournalDigest, NOTHING_BEFORE, NewAudit, RequestTaken};
-use crate::store::forgetting::Forgotten;
+use crate::store::purge::Forgotten;
 use crate::store::row::journal::encode;
 use crate::store::{Changes, Holder, OutboxMessage, Record, StartKey, StoreError, row};
 use saga_core::event::Entry;

@@ -2,7 +2,7 @@
 //! transaction of its own.
 
 use crate::store::StoreError;
-use crate::store::forgetting::{Candidate, Forgotten, Sweep, choose, first_id_at, is_finished};
+use crate::store::purge::{Candidate, Forgotten, Sweep, choose, first_id_at, is_finished};
 use crate::store::row::StateCode;
 use crate::store::sql::store_error;
 use baton_sql::database::{Database, Dialect, Tx, Verdict};

@@ -6,8 +6,8 @@
 //! that is all there is.
 
 use crate::sagas::Registry;
-use crate::store::forgetting::{first_id_at, is_finished};
 use crate::store::indexing::{BEHIND, Indexed, found_by, time_of, with_trace};
+use crate::store::purge::{first_id_at, is_finished};
 use crate::store::row::StateCode;
 use crate::store::sql::store_error;
 use crate::store::{Insert, StoreError};

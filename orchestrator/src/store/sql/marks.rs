@@ -1,6 +1,6 @@
 //! Sagas that holds have paused or are about to.
 
-use crate::held::{Held, Mark};
+use crate::hold_policy::{Held, Mark};
 use baton_sql::database::Tx;
 use baton_sql::error::SqlError;
 use baton_sql::value::{Row, Value};

@@ -3,7 +3,7 @@
 use super::support::office::{Office, both, mariadb};
 use super::support::{Bench, order_start, wait_for};
 use super::{ORDER_SAGAS, STOCK};
-use baton_orchestrator::held::Held;
+use baton_orchestrator::hold_policy::Held;
 use baton_orchestrator::operations::Operations;
 use baton_orchestrator::operations::holds::Hold;
 use baton_orchestrator::sagas::Registry;

@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use baton_orchestrator::sagas::Registry;
 use baton_orchestrator::search::Search;
-use baton_orchestrator::store::forgetting::{Forgotten, Sweep};
 use baton_orchestrator::store::indexing::Indexed;
+use baton_orchestrator::store::purge::{Forgotten, Sweep};
 use baton_orchestrator::store::query::{Counted, Found, ListQuery, SagaQuery, SearchQuery, WholeStore};
 use baton_orchestrator::store::{
     Changes, Decide, Holder, Loaded, OutboxMessage, Record, SagaStore, StartKey, StoreError, commit_with,

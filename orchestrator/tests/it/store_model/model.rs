@@ -2,7 +2,7 @@
 
 use super::step;
 use baton_orchestrator::store::conformance::sample;
-use baton_orchestrator::store::forgetting::Forgotten;
+use baton_orchestrator::store::purge::Forgotten;
 use baton_orchestrator::store::query::ListQuery;
 use baton_orchestrator::store::row::StateCode;
 use baton_orchestrator::store::{Changes, Holder, Loaded, OutboxMessage, Record, StartKey};

@@ -22,7 +22,7 @@ use baton_orchestrator::operations::Operations;
 use baton_orchestrator::redact::Redactor;
 use baton_orchestrator::store::sql::SqlStore;
 use baton_orchestrator::store::{Fingerprint, StartKey};
-use baton_orchestrator::workers::census::Census;
+use baton_orchestrator::workers::active_count::ActiveCount;
 use baton_orchestrator::workers::probe::Probe;
 use baton_proto::baton::participant::v1 as wire;
 use baton_shop::saga::registry;
@@ -130,7 +130,7 @@ pub struct Bench {
     pub sender: Arc<Sender>,
     pub handle: EngineHandle,
     pub under_way: Arc<UnderWay>,
-    pub census: Census,
+    pub active_count: ActiveCount,
     pub closing: CancellationToken,
     pub notifier: Arc<Notifier>,
     pub engine: Engine,
@@ -179,7 +179,7 @@ impl Bench {
         let sender = Sender::new(bus.clone());
         let under_way = UnderWay::new(max_under_way);
         let metrics = Arc::new(Metrics::register(&mut prometheus_client::registry::Registry::default()));
-        let census = Census::new(store.clone(), under_way.clone(), metrics.clone());
+        let active_count = ActiveCount::new(store.clone(), under_way.clone(), metrics.clone());
         let notifier = Notifier::new(Arc::new(LocalCoord::new()), metrics);
         let (handle, jobs) = EngineHandle::new(1024, 1024, under_way.clone());
         let committer = Committer {
@@ -193,7 +193,20 @@ impl Bench {
         };
         let closing = CancellationToken::new();
         let engine = Engine::new(jobs, committer, sender.clone(), notifier.clone(), 4096, closing.clone());
-        Self { clock, store, operations, sql: None, bus, sender, handle, under_way, census, closing, notifier, engine }
+        Self {
+            clock,
+            store,
+            operations,
+            sql: None,
+            bus,
+            sender,
+            handle,
+            under_way,
+            active_count,
+            closing,
+            notifier,
+            engine,
+        }
     }
 
     /// What the services work with, over this bench; its engine is still the test's to run.

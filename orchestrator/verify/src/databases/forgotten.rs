@@ -5,7 +5,7 @@
 
 use super::tables::Range;
 use super::{Databases, ReadError, reading};
-use baton_orchestrator::api::begin::business_start_key;
+use baton_orchestrator::api::start::business_start_key;
 use baton_shop::saga;
 use baton_sql::database::Database;
 use baton_sql::error::SqlError;

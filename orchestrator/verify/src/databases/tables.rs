@@ -3,7 +3,7 @@
 use super::dossier::{Claim, Dossier, Effect, Found, Hold, JournalRow};
 use super::{ReadError, reading};
 use crate::evidence::LedgerPayment;
-use baton_orchestrator::api::begin::business_start_key;
+use baton_orchestrator::api::start::business_start_key;
 use baton_orchestrator::store::row::journal;
 use baton_orchestrator::store::{Fingerprint, Holder, StartKey};
 use baton_order::order::{self, Order};

@@ -3,7 +3,7 @@
 use super::{Case, Found, Law};
 use crate::databases::ORDER;
 use crate::databases::dossier::Found as Read;
-use baton_orchestrator::api::begin::fingerprint_of;
+use baton_orchestrator::api::start::fingerprint_of;
 use baton_orchestrator::store::row::StateCode;
 use saga_core::saga::Direction;
 

@@ -5,7 +5,7 @@ use crate::databases::dossier::{Claim, Dossier, Effect, Found as Read, Hold, Pen
 use crate::databases::pages::Coverage;
 use crate::evidence::LedgerPayment;
 use crate::story::{Story, journal_of};
-use baton_orchestrator::api::begin::{business_start_key, fingerprint_of};
+use baton_orchestrator::api::start::{business_start_key, fingerprint_of};
 use baton_orchestrator::sagas::SagaType as _;
 use baton_orchestrator::store::{Holder, Record};
 use baton_order::order::{Content, Order};

@@ -3,7 +3,7 @@
 use crate::operations::letters::Letter;
 use crate::redact::{self, Redactor};
 use crate::sagas::{Part, Registry};
-use crate::workers::letters::items;
+use crate::workers::dead_letters::items;
 use baton_courier::bus::Destination;
 use baton_proto::baton::participant::v1::{self as wire, Command, CommandKey, Reply};
 use baton_query::step_position::StepPosition;

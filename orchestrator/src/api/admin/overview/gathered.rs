@@ -6,7 +6,7 @@ use crate::operations::instances::{Instance, Sample};
 use crate::search::Search;
 use crate::store::StoreError;
 use crate::store::query::SearchQuery;
-use crate::workers::beat::STRETCH;
+use crate::workers::heartbeat::STRETCH;
 use baton_courier::bus::Destination;
 use baton_proto::baton::saga::v1 as wire;
 use baton_query::filter::{Expr, StateKind, parse};
@@ -206,7 +206,7 @@ fn span(span: Duration) -> prost_types::Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::vitals::Beat;
+    use crate::stats::Beat;
 
     #[test]
     fn rates_of_several_orchestrators_add_up() {

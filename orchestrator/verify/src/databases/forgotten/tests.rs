@@ -6,7 +6,7 @@ use crate::databases::outbox::outbox;
 use crate::databases::pages::Pages;
 use crate::laws::Mode;
 use crate::verify::{Extras, verify};
-use baton_orchestrator::api::begin::business_start_key;
+use baton_orchestrator::api::start::business_start_key;
 use baton_orchestrator::store::conformance::sample;
 use baton_orchestrator::store::sql::SqlStore;
 use baton_orchestrator::store::{Changes, Insert, SagaStore as _};

@@ -7,14 +7,14 @@ use tokio_util::sync::CancellationToken;
 
 /// Whether those tasks run. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Vital {
+pub struct CriticalTasks {
     stop: CancellationToken,
     /// Which ended first, before its time.
     ended: Arc<OnceLock<&'static str>>,
     lost: CancellationToken,
 }
 
-impl Vital {
+impl CriticalTasks {
     /// Tasks that are to run until `stop` is cancelled.
     #[must_use]
     pub fn until(stop: CancellationToken) -> Self {
@@ -23,7 +23,7 @@ impl Vital {
 
     /// Runs one of them.
     pub fn spawn(&self, name: &'static str, work: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
-        let watch = Watch { name, vital: self.clone() };
+        let watch = Watch { name, critical_tasks: self.clone() };
         let watched = async move {
             let _watch = watch;
             work.await;
@@ -48,15 +48,15 @@ impl Vital {
 /// Dropped when its task ends, however that comes about: by itself, by a panic, or aborted.
 struct Watch {
     name: &'static str,
-    vital: Vital,
+    critical_tasks: CriticalTasks,
 }
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        if !self.vital.stop.is_cancelled() {
+        if !self.critical_tasks.stop.is_cancelled() {
             tracing::error!(task = self.name, "a task that sagas need has ended; this process is not ready any more");
-            let _ = self.vital.ended.set(self.name);
-            self.vital.lost.cancel();
+            let _ = self.critical_tasks.ended.set(self.name);
+            self.critical_tasks.lost.cancel();
         }
     }
 }
@@ -67,16 +67,16 @@ mod tests {
 
     #[tokio::test]
     async fn a_task_that_ends_before_its_time_is_told_however_it_ends() {
-        let aborted = |vital: &Vital| vital.spawn("engine", std::future::pending()).abort();
-        let panics = |vital: &Vital| drop(vital.spawn("engine", async { panic!("planted") }));
-        let returns = |vital: &Vital| drop(vital.spawn("engine", async {}));
-        for end in [&aborted as &dyn Fn(&Vital), &panics, &returns] {
-            let vital = Vital::until(CancellationToken::new());
-            let other = vital.spawn("relay", std::future::pending());
-            vital.check().expect("all run");
-            end(&vital);
-            vital.lost().await;
-            assert!(vital.check().expect_err("one has ended").contains("engine"));
+        let aborted = |critical_tasks: &CriticalTasks| critical_tasks.spawn("engine", std::future::pending()).abort();
+        let panics = |critical_tasks: &CriticalTasks| drop(critical_tasks.spawn("engine", async { panic!("planted") }));
+        let returns = |critical_tasks: &CriticalTasks| drop(critical_tasks.spawn("engine", async {}));
+        for end in [&aborted as &dyn Fn(&CriticalTasks), &panics, &returns] {
+            let critical_tasks = CriticalTasks::until(CancellationToken::new());
+            let other = critical_tasks.spawn("relay", std::future::pending());
+            critical_tasks.check().expect("all run");
+            end(&critical_tasks);
+            critical_tasks.lost().await;
+            assert!(critical_tasks.check().expect_err("one has ended").contains("engine"));
             other.abort();
         }
     }
@@ -84,10 +84,10 @@ mod tests {
     #[tokio::test]
     async fn a_task_that_was_asked_to_end_is_no_loss() {
         let stop = CancellationToken::new();
-        let vital = Vital::until(stop.clone());
-        let task = vital.spawn("relay", stop.clone().cancelled_owned());
+        let critical_tasks = CriticalTasks::until(stop.clone());
+        let task = critical_tasks.spawn("relay", stop.clone().cancelled_owned());
         stop.cancel();
         task.await.expect("it ends");
-        vital.check().expect("nobody is missed");
+        critical_tasks.check().expect("nobody is missed");
     }
 }

@@ -14,14 +14,14 @@ const RISE: Duration = Duration::from_secs(1);
 
 /// The pace of one job.
 #[derive(Clone, Copy, Debug)]
-pub struct Pace {
+pub struct RateRamp {
     max: u32,
     rate: u32,
     rises_at: Instant,
     due: Instant,
 }
 
-impl Pace {
+impl RateRamp {
     /// At most `max` actions a second, at least one; the first page is due at once.
     #[must_use]
     pub fn new(max: u32, now: Instant) -> Self {
@@ -67,7 +67,7 @@ mod tests {
     #[test]
     fn it_begins_gently_rises_to_its_bound_and_begins_again_after_trouble() {
         let mut now = Instant::now();
-        let mut pace = Pace::new(160, now);
+        let mut pace = RateRamp::new(160, now);
         let mut given = Vec::new();
         for _ in 0..6 {
             let (second, mut actions) = (now + RISE, 0);
@@ -83,7 +83,7 @@ mod tests {
         assert!(given[5] >= 120 && given[5] <= 200, "{given:?}");
         pace.held_up(now, RISE);
         assert_eq!((pace.due(), pace.page()), (now + RISE, 2));
-        assert_eq!(Pace::new(1, now).page(), 1);
-        assert_eq!(Pace::new(100_000, now).page(), MAX_PAGE);
+        assert_eq!(RateRamp::new(1, now).page(), 1);
+        assert_eq!(RateRamp::new(100_000, now).page(), MAX_PAGE);
     }
 }

@@ -1,4 +1,4 @@
-//! The beat: an orchestrator tells the others, through the database, that it lives and what it did, and at last that it goes.
+//! An orchestrator tells the others, through the database, that it lives and what it did, and at last that it goes.
 
 use crate::metrics::Metrics;
 use crate::operations::Operations;
@@ -16,15 +16,15 @@ pub const STRETCH: Duration = Duration::from_secs(5);
 /// How long a stopping orchestrator tries to say that it goes. If it cannot, it looks like one that was killed.
 const LEAVING: Duration = Duration::from_secs(1);
 
-/// Beats.
+/// Tells the other orchestrators again and again that this one lives.
 #[derive(Debug)]
-pub struct Beating {
+pub struct Heartbeat {
     operations: Operations,
     metrics: Arc<Metrics>,
     own: Own,
 }
 
-impl Beating {
+impl Heartbeat {
     /// For a process that is called that for as long as it lives.
     #[must_use]
     pub fn new(operations: Operations, metrics: Arc<Metrics>, own: Own) -> Self {
@@ -49,7 +49,7 @@ impl Beating {
         let stretch = i64::try_from(STRETCH.as_micros()).unwrap_or(i64::MAX);
         let at = Micros(self.operations.now().0 / stretch * stretch);
         let under_way = u64::try_from(self.metrics.under_way.get()).unwrap_or(0);
-        let sample = Sample { at, beat: self.metrics.vitals.take(), under_way };
+        let sample = Sample { at, beat: self.metrics.stats.take(), under_way };
         self.operations.beat(&self.own, sample).await
     }
 }

@@ -1,7 +1,7 @@
 //! Explanations as messages.
 
 use crate::api::view::timestamp;
-use crate::held;
+use crate::hold_policy;
 use baton_proto::baton::saga::v1 as wire;
 use baton_query::acts::End;
 use baton_query::explain::{
@@ -139,13 +139,13 @@ pub const HELD: &str = "HELD";
 
 /// Why an action may not be given while something is held, in a sentence.
 #[must_use]
-pub fn kept_back(verb: Verb, hold: &held::Barrier) -> String {
+pub fn kept_back(verb: Verb, hold: &hold_policy::Barrier) -> String {
     format!("{} is refused: {}.", verb.as_str(), Obstacle::Held(as_told(hold)))
 }
 
 /// A hold as explanations tell of it.
 #[must_use]
-pub fn as_told(hold: &held::Barrier) -> Hold {
+pub fn as_told(hold: &hold_policy::Barrier) -> Hold {
     Hold { name: hold.held.name(), actor: hold.actor.clone(), reason: hold.reason.clone() }
 }
 

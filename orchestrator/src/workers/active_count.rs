@@ -1,4 +1,4 @@
-//! The census: counts the sagas under way in the store, since other orchestrators start and end them too.
+//! Counts the sagas under way in the store, since other orchestrators start and end them too.
 
 use crate::engine::under_way::UnderWay;
 use crate::metrics::Metrics;
@@ -14,16 +14,16 @@ const PAUSE: Duration = Duration::from_millis(250);
 /// How many times the bound are counted at most.
 const BEYOND: usize = 4;
 
-/// Counts.
+/// Keeps the number of sagas under way.
 #[derive(Debug)]
-pub struct Census {
+pub struct ActiveCount {
     store: Arc<dyn SagaStore>,
     under_way: Arc<UnderWay>,
     metrics: Arc<Metrics>,
 }
 
-impl Census {
-    /// A census of what this store holds.
+impl ActiveCount {
+    /// A count of what this store holds.
     #[must_use]
     pub fn new(store: Arc<dyn SagaStore>, under_way: Arc<UnderWay>, metrics: Arc<Metrics>) -> Self {
         Self { store, under_way, metrics }

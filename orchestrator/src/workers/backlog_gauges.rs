@@ -1,4 +1,4 @@
-//! The burden: what lies about and waits for somebody, as gauges: dead letters, and sagas that nobody wakes.
+//! What lies about and waits for somebody, as gauges: dead letters, and sagas that nobody wakes.
 //!
 //! Every orchestrator counts the whole installation's, so that one that is left tells of all.
 
@@ -13,14 +13,14 @@ use tokio_util::sync::CancellationToken;
 /// Between two looks.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// Looks.
+/// Counts what waits for operators.
 #[derive(Debug)]
-pub struct Burden {
+pub struct BacklogGauges {
     operations: Operations,
     metrics: Arc<Metrics>,
 }
 
-impl Burden {
+impl BacklogGauges {
     /// Of what this database holds.
     #[must_use]
     pub fn new(operations: Operations, metrics: Arc<Metrics>) -> Self {

@@ -10,7 +10,7 @@ const LONGEST_US: u64 = 24 * 60 * 60 * 1_000_000;
 
 /// Counts since the last beat. Recording is a lock that nobody holds for long, and a few adds.
 #[derive(Debug)]
-pub struct Vitals(Mutex<Counts>);
+pub struct Stats(Mutex<Counts>);
 
 #[derive(Debug)]
 struct Counts {
@@ -32,7 +32,7 @@ pub struct Beat {
     pub p99: Duration,
 }
 
-impl Default for Vitals {
+impl Default for Stats {
     fn default() -> Self {
         // The bounds are constants that the histogram takes: two digits up to a day.
         let times = Histogram::new_with_max(LONGEST_US, 2).or_else(|_| Histogram::new(2));
@@ -41,7 +41,7 @@ impl Default for Vitals {
     }
 }
 
-impl Vitals {
+impl Stats {
     /// A saga was started.
     pub fn started(&self) {
         self.counts().started += 1;
@@ -78,16 +78,16 @@ mod tests {
 
     #[test]
     fn a_beat_is_what_happened_since_the_last() {
-        let vitals = Vitals::default();
-        assert_eq!(vitals.take(), Beat::default());
+        let stats = Stats::default();
+        assert_eq!(stats.take(), Beat::default());
         for n in 1..=100 {
-            vitals.started();
-            vitals.ended(Micros(0), Micros(n * 1_000));
+            stats.started();
+            stats.ended(Micros(0), Micros(n * 1_000));
         }
-        vitals.ended(Micros(5), Micros(0));
-        let beat = vitals.take();
+        stats.ended(Micros(5), Micros(0));
+        let beat = stats.take();
         assert_eq!((beat.started, beat.ended), (100, 101));
         assert!((49..=51).contains(&beat.p50.as_millis()) && (98..=100).contains(&beat.p99.as_millis()), "{beat:?}");
-        assert_eq!(vitals.take(), Beat::default());
+        assert_eq!(stats.take(), Beat::default());
     }
 }
