@@ -61,7 +61,7 @@ async fn create(args: CreateJob, client: &Client, printer: Printer) -> Result<()
         return Err(Failure::Usage(why.to_owned()));
     }
     // The command line takes no other words than these.
-    let verb = word::verb_of(&args.verb).unwrap_or_default();
+    let verb = verb_names::verb_of(&args.verb).unwrap_or_default();
     let request = CreateJobRequest {
         filter: args.filter,
         preset: args.preset.unwrap_or_default(),

@@ -22,5 +22,5 @@ pub fn saga_state(number: i32) -> String {
 /// The word for an action, as on the command line; nothing for one that this build does not know.
 #[must_use]
 pub fn saga_verb(verb: SagaVerb) -> &'static str {
-    word::verb(verb).unwrap_or_default()
+    verb_names::verb(verb).unwrap_or_default()
 }

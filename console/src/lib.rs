@@ -3,19 +3,19 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`equal`] | for each deed the equal command line and curl line |
+//! | [`command_hints`] | for each action the equal command line and curl line |
 //! | [`guard`] | who may ask, and what every answer carries |
 //! | [`http`] | HTTP/JSON: transcoded from the services' own descriptors |
 //! | [`page`] | the page: server-rendered, readable without scripts |
-//! | [`word`] | the words for actions |
+//! | [`verb_names`] | the words for actions |
 
 #![warn(missing_docs)]
 
-pub mod equal;
+pub mod command_hints;
 pub mod guard;
 pub mod http;
 pub mod page;
-pub mod word;
+pub mod verb_names;
 
 use crate::guard::Guard;
 use crate::http::table::Table;

@@ -4,8 +4,8 @@
 use baton::cli::Cli;
 use baton::config::layers::Layers;
 use baton::shop::config::{SECTIONS, ShopConfig};
-use baton_console::equal::{Deed, Given, Which};
-use baton_console::word::{CONTROLS, VERBS};
+use baton_console::command_hints::{CommandHint, Given, Which};
+use baton_console::verb_names::{CONTROLS, VERBS};
 use baton_query::filter::Preset;
 use clap::Parser as _;
 use std::path::{Path, PathBuf};
@@ -143,74 +143,79 @@ const GIVENS: [Given<'static>; 2] = [
     Given { reason: "-it's \"back\" $(x)", actor: "-ada", request_id: "01a22071-4a04-774d-a44b-a4bca86a5165" },
 ];
 
-/// Every deed there is, with every word and with as much said of it as can be.
-fn deeds() -> Vec<Deed<'static>> {
+/// Every hint there is, with every word and with as much said of it as can be.
+fn hints() -> Vec<CommandHint<'static>> {
     let (saga, job, letter) = ("sagas/01a22071", "jobs/01a22071", "deadLetters/01a22071");
     let filter = "state = stuck AND age > 1h";
     let presets = Preset::ALL.map(|preset| Which { filter: "-step:stock", preset: preset.name() });
     let whiches: Vec<_> = presets.into_iter().chain([Which::default(), Which { filter, preset: "" }]).collect();
-    let mut deeds =
-        vec![Deed::Get("sagas/-x"), Deed::Get(saga), Deed::Explain(saga), Deed::Events(saga), Deed::Watch(saga)];
+    let mut hints = vec![
+        CommandHint::Get("sagas/-x"),
+        CommandHint::Get(saga),
+        CommandHint::Explain(saga),
+        CommandHint::Events(saga),
+        CommandHint::Watch(saga),
+    ];
     for which in whiches.iter().copied() {
-        deeds.push(Deed::Count(which));
-        deeds.extend(["", "update_time desc"].map(|order_by| Deed::Search { which, order_by }));
+        hints.push(CommandHint::Count(which));
+        hints.extend(["", "update_time desc"].map(|order_by| CommandHint::Search { which, order_by }));
     }
     for given in GIVENS {
         for (verb, _) in VERBS {
-            deeds.extend([0, 7].map(|version| Deed::Act { saga, verb, version, given }));
-            deeds.push(Deed::Act { saga: "sagas/-x", verb, version: 7, given });
+            hints.extend([0, 7].map(|version| CommandHint::Act { saga, verb, version, given }));
+            hints.push(CommandHint::Act { saga: "sagas/-x", verb, version: 7, given });
             for which in whiches.iter().copied() {
                 let (max_rate, validate_only) = (if given.reason.is_empty() { 0 } else { 7 }, given.reason.is_empty());
-                deeds.push(Deed::CreateJob { which, verb, max_rate, validate_only, given });
+                hints.push(CommandHint::CreateJob { which, verb, max_rate, validate_only, given });
             }
         }
-        deeds.extend(CONTROLS.map(|(control, _)| Deed::ControlJob { job, control, given }));
+        hints.extend(CONTROLS.map(|(control, _)| CommandHint::ControlJob { job, control, given }));
         for hold in ["holds/definitions/order", "holds/participants/stock"] {
-            deeds.extend([Deed::CreateHold { hold, given }, Deed::ReleaseHold { hold, given }]);
+            hints.extend([CommandHint::CreateHold { hold, given }, CommandHint::ReleaseHold { hold, given }]);
         }
-        deeds.extend([Deed::ReplayDeadLetter { letter, given }, Deed::DropDeadLetter { letter, given }]);
+        hints.extend([CommandHint::ReplayDeadLetter { letter, given }, CommandHint::DropDeadLetter { letter, given }]);
     }
-    deeds
+    hints
 }
 
-/// The kind of a deed; one that is new does not compile here until it is among [`deeds`].
-fn kind(deed: &Deed<'_>) -> usize {
-    match deed {
-        Deed::Search { .. } => 0,
-        Deed::Count(_) => 1,
-        Deed::Get(_) => 2,
-        Deed::Explain(_) => 3,
-        Deed::Events(_) => 4,
-        Deed::Watch(_) => 5,
-        Deed::Act { .. } => 6,
-        Deed::CreateJob { .. } => 7,
-        Deed::ControlJob { .. } => 8,
-        Deed::CreateHold { .. } => 9,
-        Deed::ReleaseHold { .. } => 10,
-        Deed::ReplayDeadLetter { .. } => 11,
-        Deed::DropDeadLetter { .. } => 12,
+/// The kind of a hint; one that is new does not compile here until it is among [`hints`].
+fn kind(hint: &CommandHint<'_>) -> usize {
+    match hint {
+        CommandHint::Search { .. } => 0,
+        CommandHint::Count(_) => 1,
+        CommandHint::Get(_) => 2,
+        CommandHint::Explain(_) => 3,
+        CommandHint::Events(_) => 4,
+        CommandHint::Watch(_) => 5,
+        CommandHint::Act { .. } => 6,
+        CommandHint::CreateJob { .. } => 7,
+        CommandHint::ControlJob { .. } => 8,
+        CommandHint::CreateHold { .. } => 9,
+        CommandHint::ReleaseHold { .. } => 10,
+        CommandHint::ReplayDeadLetter { .. } => 11,
+        CommandHint::DropDeadLetter { .. } => 12,
     }
 }
 
 #[test]
 fn commands_beside_the_forms_of_the_page_are_commands() {
-    let deeds = deeds();
+    let hints = hints();
     for expected in 0..=12 {
-        assert!(deeds.iter().any(|deed| kind(deed) == expected), "no deed of kind {expected}");
+        assert!(hints.iter().any(|hint| kind(hint) == expected), "no hint of kind {expected}");
     }
     // One shell takes all lines apart, as it would those that are pasted into it; each ends with an empty word.
-    let script: String = deeds.iter().map(|deed| format!("printf '%s\\0' {} ''\n", deed.command())).collect();
+    let script: String = hints.iter().map(|hint| format!("printf '%s\\0' {} ''\n", hint.command())).collect();
     let taken_apart = Command::new("sh").args(["-c", &script]).output().expect("a shell");
     assert!(taken_apart.status.success(), "{}", String::from_utf8_lossy(&taken_apart.stderr));
     let words = String::from_utf8(taken_apart.stdout).expect("UTF-8");
     let lines: Vec<_> = words.split_terminator("\0\0").collect();
-    assert_eq!(lines.len(), deeds.len(), "a line lost its end");
-    for (deed, line) in deeds.iter().zip(lines) {
+    assert_eq!(lines.len(), hints.len(), "a line lost its end");
+    for (hint, line) in hints.iter().zip(lines) {
         let outcome = Cli::try_parse_from(line.split('\0'));
         assert!(
             outcome.is_ok(),
             "{}\n{}",
-            deed.command(),
+            hint.command(),
             outcome.err().map(|error| error.to_string()).unwrap_or_default()
         );
     }

@@ -1,6 +1,6 @@
 //! /api/docs: every route with what it does, what it takes, and the curl line to try it.
 
-use crate::equal::quoted;
+use crate::command_hints::quoted;
 use crate::http::openapi::operation::{description, id};
 use crate::http::openapi::{ABOUT, comment, text};
 use crate::http::route::Route;

@@ -1,6 +1,6 @@
 //! Fields of a call's message that the path and the headers of a request hold.
 
-use crate::http::condition::{idempotency_key, if_match, last_event_id};
+use crate::http::preconditions::{idempotency_key, if_match, last_event_id};
 use crate::http::problem::{Problem, Violation};
 use crate::http::reason::HttpReason;
 use crate::http::table::takes_version;

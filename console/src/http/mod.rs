@@ -9,7 +9,7 @@
 //! | `fields` | fields that the path and the headers hold |
 //! | [`strict`] | JSON without fields that come twice |
 //! | [`shape`] | what is wrong with JSON as a message |
-//! | [`condition`] | If-Match, If-None-Match, Idempotency-Key, Last-Event-ID |
+//! | [`preconditions`] | If-Match, If-None-Match, Idempotency-Key, Last-Event-ID |
 //! | [`call`] | calls to the services |
 //! | [`mod@write`] | answers written |
 //! | [`stream`] | server-sent events |
@@ -19,11 +19,11 @@
 //! | [`reason`] | why HTTP itself refuses |
 
 pub mod call;
-pub mod condition;
 pub mod docs;
 mod fields;
 pub mod openapi;
 pub mod path;
+pub mod preconditions;
 pub mod problem;
 pub mod read;
 pub mod reason;

@@ -1,6 +1,6 @@
 //! Answers written: proto3 JSON with every field there, and the version as ETag.
 
-use crate::http::condition::{is_known, tag};
+use crate::http::preconditions::{is_known, tag};
 use crate::http::problem::Problem;
 use crate::http::route::{Answer, Route};
 use crate::http::table::version;

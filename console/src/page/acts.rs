@@ -3,9 +3,9 @@
 //! A form is taken as [`ActionForm`]. What came of it is told by the page that it was on: the address of that page says
 //! what was [`Done`]; a form that was [`Refused`] is shown again as it was sent, with what is wrong.
 
-use crate::equal::Deed;
+use crate::command_hints::CommandHint;
+use crate::page::error_view::Trouble;
 use crate::page::text::{Text, words};
-use crate::page::trouble::Trouble;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
@@ -23,10 +23,10 @@ pub struct Equal {
 }
 
 impl Equal {
-    /// The lines of a deed, for whoever reached this page as `host`.
+    /// The lines of an action, for whoever reached this page as `host`.
     #[must_use]
-    pub fn new(deed: &Deed<'_>, host: &str) -> Self {
-        Self { cli: words(deed.command()), curl: words(deed.curl(&format!("http://{host}"))) }
+    pub fn new(hint: &CommandHint<'_>, host: &str) -> Self {
+        Self { cli: words(hint.command()), curl: words(hint.curl(&format!("http://{host}"))) }
     }
 }
 
@@ -47,7 +47,7 @@ impl<S: Sync> FromRequestParts<S> for Host {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Done {
-    /// Its word, for [`Frame::noticed`](crate::page::frame::Frame::noticed).
+    /// Its word, for [`Frame::noticed`](crate::page::layout::Frame::noticed).
     pub did: String,
 }
 

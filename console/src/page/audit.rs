@@ -1,11 +1,11 @@
 //! `/audit`: who did what, when and why.
 
-use crate::page::frame::{Frame, Part, html};
+use crate::page::datetime::Moment;
+use crate::page::error_view::Trouble;
+use crate::page::layout::{Frame, Part, html};
 use crate::page::link;
-use crate::page::moment::Moment;
 use crate::page::services::{Services, call};
 use crate::page::text::{Text, cell, words};
-use crate::page::trouble::Trouble;
 use askama::Template;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;

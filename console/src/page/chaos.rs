@@ -1,10 +1,10 @@
 //! `/chaos`: kill a participant, watch sagas wait, revive it. Served only where the service is.
 
-use crate::page::frame::{Frame, Part, html, see};
+use crate::page::error_view::Trouble;
+use crate::page::layout::{Frame, Part, html, see};
 use crate::page::sagas::Row;
 use crate::page::services::{Services, call};
 use crate::page::text::{Text, words};
-use crate::page::trouble::Trouble;
 use askama::Template;
 use axum::Form;
 use axum::extract::{Query, State};

@@ -73,7 +73,7 @@ pub fn chart(title: &'static str, series: &[Series], unit: fn(f64) -> String) ->
         lines: series.iter().map(line).collect(),
         levels: [0.0, 0.5, 1.0].map(|share| (y(share * top), unit(share * top))).to_vec(),
         moments: vec![
-            (LEFT, format!("−{}", crate::page::moment::span(seconds * 1_000_000))),
+            (LEFT, format!("−{}", crate::page::datetime::span(seconds * 1_000_000))),
             (WIDTH - 4.0, "now".to_owned()),
         ],
         empty: points().filter(|(_, value)| value.is_some()).count() < 2,
@@ -95,7 +95,7 @@ pub fn plain(value: f64) -> String {
 /// A length of time in microseconds.
 #[must_use]
 pub fn time(value: f64) -> String {
-    crate::page::moment::span(value as i64)
+    crate::page::datetime::span(value as i64)
 }
 
 #[cfg(test)]

@@ -1,13 +1,13 @@
 //! `/definitions`: what sagas are made of, and how a new version would fit those under way.
 
-use crate::page::frame::{Frame, Part, html, instead};
+use crate::page::datetime::length;
+use crate::page::error_view::Trouble;
 use crate::page::graph::{self, Graph};
 use crate::page::label::{self, Label};
+use crate::page::layout::{Frame, Part, html, instead};
 use crate::page::link;
-use crate::page::moment::length;
 use crate::page::services::{Services, call};
 use crate::page::text::{Text, cell, words};
-use crate::page::trouble::Trouble;
 use askama::Template;
 use axum::Form;
 use axum::extract::{Path, State};

@@ -1,7 +1,7 @@
 //! A saga over time, as numbers for a template: a lane for each step and undo, a bar for each span, a mark for each action.
 
+use crate::page::datetime::{exact, micros, span};
 use crate::page::label;
-use crate::page::moment::{exact, micros, span};
 use crate::page::text::cut;
 use baton_proto::baton::saga::v1::{
     GetSagaTimelineResponse, LaneOutcome, SpanActivity, SpanEnd, TimelineLane, TimelineSpan,

@@ -1,14 +1,14 @@
 //! `/holds`: definitions and participants that are halted.
 
-use crate::equal::{Deed, Given};
+use crate::command_hints::{CommandHint, Given};
 use crate::page::acts::{ActionForm, Done, Equal, Fields, Host, Refused, Signed};
-use crate::page::frame::{Frame, Part, html, see};
+use crate::page::datetime::Moment;
+use crate::page::error_view::Trouble;
 use crate::page::label;
+use crate::page::layout::{Frame, Part, html, see};
 use crate::page::link;
-use crate::page::moment::Moment;
 use crate::page::services::{Services, call};
 use crate::page::text::{Text, words};
-use crate::page::trouble::Trouble;
 use askama::Template;
 use axum::Form;
 use axum::extract::{Query, State};
@@ -120,7 +120,7 @@ async fn shown(services: &Services, host: &str, did: &str, refused: Option<(Act,
             created: Moment::new(hold.create_time.as_ref(), now),
             paused: label::grouped(hold.paused),
             releasing: hold.releasing,
-            equal: Equal::new(&Deed::ReleaseHold { hold: &hold.name, given: Given::default() }, host),
+            equal: Equal::new(&CommandHint::ReleaseHold { hold: &hold.name, given: Given::default() }, host),
             open: refused.is_some(),
             fields: Fields::of(format!("release-{index}"), refused),
         }
@@ -128,8 +128,8 @@ async fn shown(services: &Services, host: &str, did: &str, refused: Option<(Act,
     let told = creates.or(releases).map(|it| &it.trouble).or(trouble.as_ref());
     let status = told.map_or(StatusCode::OK, Trouble::status);
     let holds = holds.iter().enumerate().map(hold).collect();
-    let deed = Deed::CreateHold { hold: "holds/participants/NAME", given: Given::default() };
-    let equal = Equal::new(&deed, host);
+    let hint = CommandHint::CreateHold { hold: "holds/participants/NAME", given: Given::default() };
+    let equal = Equal::new(&hint, host);
     let fields = Fields::of("hold", creates);
     html(status, &HoldsPage { holds, choices: choices.collect(), fields, equal, trouble, frame })
 }

@@ -1,13 +1,13 @@
 //! `/jobs/new`: one action for many sagas is counted first, then created.
 
-use crate::equal::{Deed, Given, Which};
+use crate::command_hints::{CommandHint, Given, Which};
 use crate::page::acts::{ActionForm, Equal, Fields, Host};
-use crate::page::frame::{Frame, Part, html, see};
+use crate::page::error_view::Trouble;
 use crate::page::label;
+use crate::page::layout::{Frame, Part, html, see};
 use crate::page::link;
 use crate::page::services::{Services, call};
-use crate::page::trouble::Trouble;
-use crate::word;
+use crate::verb_names;
 use askama::Template;
 use axum::Form;
 use axum::extract::{Query, State};
@@ -87,7 +87,7 @@ fn request(ActionForm { what, signed }: &ActionForm<Draft>, validate_only: bool)
     Ok(CreateJobRequest {
         filter: what.filter.clone(),
         preset: what.preset.clone(),
-        verb: word::verb_of(&what.verb).unwrap_or_default().into(),
+        verb: verb_names::verb_of(&what.verb).unwrap_or_default().into(),
         reason: signed.reason.clone(),
         actor: signed.actor.clone(),
         max_rate: if rate.is_empty() { 0 } else { rate.parse().map_err(wrong)? },
@@ -105,14 +105,14 @@ async fn form(
 ) -> Response {
     let frame = Frame::new(services, Part::Jobs, "New job").await;
     let status = fields.trouble.as_ref().map_or(StatusCode::OK, Trouble::status);
-    let deed = Deed::CreateJob {
+    let hint = CommandHint::CreateJob {
         which: Which { filter: &draft.filter, preset: &draft.preset },
-        verb: word::verb_of(&draft.verb).unwrap_or_default(),
+        verb: verb_names::verb_of(&draft.verb).unwrap_or_default(),
         max_rate: draft.max_rate.trim().parse().unwrap_or_default(),
         validate_only: counted.is_none(),
         given: Given { reason: &signed.reason, actor: &signed.actor, request_id: "" },
     };
-    let equal = Equal::new(&deed, host);
+    let equal = Equal::new(&hint, host);
     let verbs = label::BUTTONS.into_iter().map(|(verb, button)| {
         let word = label::verb(verb.into());
         (word, button, word == draft.verb)

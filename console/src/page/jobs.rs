@@ -1,16 +1,16 @@
 //! `/jobs`: one action for many sagas, as it goes on without anybody watching. How it begins is in
 //! [`job_new`](crate::page::job_new).
 
-use crate::equal::{Deed, Given};
+use crate::command_hints::{CommandHint, Given};
 use crate::page::acts::{ActionForm, Equal, Fields, Host};
-use crate::page::frame::{Frame, Part, html, instead, see};
+use crate::page::datetime::Moment;
+use crate::page::error_view::Trouble;
 use crate::page::label::{self, Label};
+use crate::page::layout::{Frame, Part, html, instead, see};
 use crate::page::link;
-use crate::page::moment::Moment;
 use crate::page::services::{Services, call};
 use crate::page::text::{Text, cell, words};
-use crate::page::trouble::Trouble;
-use crate::word;
+use crate::verb_names;
 use askama::Template;
 use axum::Form;
 use axum::extract::{Path, Query, State};
@@ -160,7 +160,7 @@ pub async fn control(
     let ActionForm { what, signed } = sent;
     let request = ControlJobRequest {
         name: format!("jobs/{id}"),
-        control: word::control_of(&what.control).unwrap_or_default().into(),
+        control: verb_names::control_of(&what.control).unwrap_or_default().into(),
         reason: signed.reason.clone(),
         actor: signed.actor.clone(),
         request_id: signed.request_id.clone(),
@@ -196,8 +196,8 @@ async fn one(services: &Services, id: &str, host: &str, asked: JobsQuery, fields
         _ => Vec::new(),
     };
     let controls = controls.into_iter().map(|(control, button)| {
-        let deed = Deed::ControlJob { job: &name, control, given: Given::default() };
-        (word::control(control).unwrap_or_default(), button, Equal::new(&deed, host))
+        let hint = CommandHint::ControlJob { job: &name, control, given: Given::default() };
+        (verb_names::control(control).unwrap_or_default(), button, Equal::new(&hint, host))
     });
     let controls: Vec<_> = controls.collect();
     let frame = if controls.is_empty() { frame } else { frame.every(REFRESH_MS) };

@@ -1,6 +1,6 @@
 //! Enums of the services as words, and as classes that the style sheet colours.
 
-use crate::word;
+use crate::verb_names;
 use baton_proto::baton::saga::v1 as wire;
 use wire::{SagaState, SagaVerb};
 
@@ -45,7 +45,7 @@ pub const BUTTONS: [(SagaVerb, &str); 7] = [
 /// A verb's word.
 #[must_use]
 pub fn verb(code: i32) -> &'static str {
-    SagaVerb::try_from(code).ok().and_then(word::verb).unwrap_or("unknown")
+    SagaVerb::try_from(code).ok().and_then(verb_names::verb).unwrap_or("unknown")
 }
 
 /// What its button says.
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn every_verb_has_a_word_and_a_button() {
-        for (verb, word) in word::VERBS {
+        for (verb, word) in verb_names::VERBS {
             assert_eq!(self::verb(verb.into()), word);
             assert_ne!(button(verb.into()), "Act", "{word}");
         }

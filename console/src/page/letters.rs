@@ -1,14 +1,14 @@
 //! `/dead-letters`: messages that could not be processed: why, whose, and what shall become of them.
 
-use crate::equal::{Deed, Given};
+use crate::command_hints::{CommandHint, Given};
 use crate::page::acts::{ActionForm, Done, Equal, Fields, Host, Refused, Signed};
-use crate::page::frame::{Frame, Part, html, instead, see};
+use crate::page::datetime::Moment;
+use crate::page::error_view::Trouble;
 use crate::page::label::{self, Label};
+use crate::page::layout::{Frame, Part, html, instead, see};
 use crate::page::link;
-use crate::page::moment::Moment;
 use crate::page::services::{Services, call};
 use crate::page::text::{Text, cell, words};
-use crate::page::trouble::Trouble;
 use askama::Template;
 use axum::Form;
 use axum::extract::{Path, Query, State};
@@ -207,9 +207,9 @@ async fn one(services: &Services, id: &str, host: &str, did: &str, refused: Opti
     let offers = choices.into_iter().filter(|_| waits).map(|(word, button, sentence)| {
         let refused = refused.as_ref().filter(|it| it.what == word);
         let given = Given::default();
-        let deed = match word {
-            "replay" => Deed::ReplayDeadLetter { letter: &name, given },
-            _ => Deed::DropDeadLetter { letter: &name, given },
+        let hint = match word {
+            "replay" => CommandHint::ReplayDeadLetter { letter: &name, given },
+            _ => CommandHint::DropDeadLetter { letter: &name, given },
         };
         LetterAction {
             word,
@@ -218,7 +218,7 @@ async fn one(services: &Services, id: &str, host: &str, did: &str, refused: Opti
             action: format!("{}/{word}", address(id)),
             open: refused.is_some(),
             fields: Fields::of(word, refused),
-            equal: Equal::new(&deed, host),
+            equal: Equal::new(&hint, host),
         }
     });
     let offers: Vec<LetterAction> = offers.collect();

@@ -34,6 +34,6 @@ pub async fn stream(State(services): State<Services>, Path(id): Path<String>) ->
             let ended = futures_util::stream::iter([Ok(Event::default().event("ended").data("ended"))]);
             Sse::new(moved.chain(ended)).keep_alive(KeepAlive::default()).into_response()
         }
-        Err(status) => crate::page::trouble::Trouble::from(status).status().into_response(),
+        Err(status) => crate::page::error_view::Trouble::from(status).status().into_response(),
     }
 }

@@ -3,23 +3,24 @@
 //! | file | what it holds |
 //! |---|---|
 //! | [`services`] | the services in this process |
-//! | [`frame`] | what every page has, answers, redirects |
+//! | [`layout`] | what every page has, answers, redirects |
 //! | [`guard`] | who may be answered, and with which headers |
 //! | [`assets`] | style sheet, script, mark |
 //! | [`overview`], [`sagas`], [`saga`] with its [`offers`], [`jobs`], [`job_new`], [`holds`], [`letters`], [`audit`], [`definitions`], [`chaos`] | the pages |
 //! | [`acts`] | what every form that changes something has |
 //! | [`live`] | tells an open page that its saga moved |
 //! | [`chart`], [`gantt`], [`graph`] | drawings, as numbers for the templates |
-//! | [`text`], [`moment`], [`label`], [`link`] | texts, times, enums, addresses |
-//! | [`trouble`] | what a service answered instead of an answer |
+//! | [`text`], [`datetime`], [`label`], [`link`] | texts, times, enums, addresses |
+//! | [`error_view`] | what a service answered instead of an answer |
 
 pub mod acts;
 pub mod assets;
 pub mod audit;
 pub mod chaos;
 pub mod chart;
+pub mod datetime;
 pub mod definitions;
-pub mod frame;
+pub mod error_view;
 pub mod gantt;
 pub mod graph;
 pub mod guard;
@@ -27,17 +28,16 @@ pub mod holds;
 pub mod job_new;
 pub mod jobs;
 pub mod label;
+pub mod layout;
 pub mod letters;
 pub mod link;
 pub mod live;
-pub mod moment;
 pub mod offers;
 pub mod overview;
 pub mod saga;
 pub mod sagas;
 pub mod services;
 pub mod text;
-pub mod trouble;
 
 use crate::page::services::Services;
 use axum::extract::DefaultBodyLimit;
@@ -75,7 +75,7 @@ pub fn routes(grpc: Router) -> Router {
         .route("/chaos/kill", post(chaos::kill))
         .route("/chaos/revive", post(chaos::revive))
         .route("/assets/{hash}/{name}", get(async |uri: Uri| assets::serve(uri.path())))
-        .fallback(frame::nowhere)
+        .fallback(layout::nowhere)
         .layer(DefaultBodyLimit::max(MAX_FORM))
         .layer(middleware::from_fn(guard::check))
         .with_state(Services::new(grpc))

@@ -1,11 +1,11 @@
 //! What can be done with one saga: the actions with their forms, and why the others are refused.
 
-use crate::equal::{Deed, Given};
+use crate::command_hints::{CommandHint, Given};
 use crate::page::acts::{ActionForm, Equal, Fields, Refused};
+use crate::page::error_view::Trouble;
 use crate::page::label::{self, Label};
 use crate::page::text::{Text, cell, words};
-use crate::page::trouble::Trouble;
-use crate::word;
+use crate::verb_names;
 use baton_proto::baton::saga::v1::{ActOnSagaRequest, Saga, SagaAct, SagaExplanation};
 use serde::Deserialize;
 
@@ -64,7 +64,7 @@ pub fn request(id: &str, ActionForm { what, signed }: &ActionForm<ActionFields>)
     };
     Ok(ActOnSagaRequest {
         name: format!("sagas/{id}"),
-        verb: word::verb_of(&what.verb).unwrap_or_default().into(),
+        verb: verb_names::verb_of(&what.verb).unwrap_or_default().into(),
         reason: signed.reason.clone(),
         actor: signed.actor.clone(),
         version,
@@ -109,7 +109,7 @@ fn offer(
 
 fn equal(act: &SagaAct, bound: Option<&Saga>, name: &str, host: &str) -> Equal {
     let version = bound.map(|saga| saga.version).unwrap_or_default();
-    Equal::new(&Deed::Act { saga: name, verb: act.verb(), version, given: Given::default() }, host)
+    Equal::new(&CommandHint::Act { saga: name, verb: act.verb(), version, given: Given::default() }, host)
 }
 
 /// The actions that cannot.

@@ -1,14 +1,14 @@
 //! `/`: how the installation is doing, at a glance.
 
 use crate::page::chart::{self, Chart, Series};
-use crate::page::frame::{Frame, Part, html};
+use crate::page::datetime::{self, Moment, micros, of_duration};
+use crate::page::error_view::Trouble;
 use crate::page::label::{self, Label};
+use crate::page::layout::{Frame, Part, html};
 use crate::page::link;
-use crate::page::moment::{self, Moment, micros, of_duration};
 use crate::page::sagas::Row;
 use crate::page::services::{Services, call};
 use crate::page::text::{Text, cell, words};
-use crate::page::trouble::Trouble;
 use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -69,7 +69,7 @@ pub async fn page(State(services): State<Services>) -> Response {
     let frame = Frame::new(&services, Part::Overview, "Overview").await.every(REFRESH_MS);
     let (shown, trouble) = match call(services.admin().get_overview(GetOverviewRequest {})).await {
         // Read after the answer: who was asked for it was heard of just now, not in the future.
-        Ok(overview) => (Some(shown(&overview, moment::now())), None),
+        Ok(overview) => (Some(shown(&overview, datetime::now())), None),
         Err(trouble) => (None, Some(trouble)),
     };
     let status = trouble.as_ref().map_or(StatusCode::OK, Trouble::status);

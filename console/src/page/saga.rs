@@ -1,16 +1,16 @@
 //! `/sagas/{id}`: where it is, why it is there, what can be done ([`offers`]); and the actions.
 
 use crate::page::acts::{ActionForm, Done, Host, Refused};
-use crate::page::frame::{Frame, Part, html, instead, see};
+use crate::page::datetime::Moment;
+use crate::page::error_view::Trouble;
 use crate::page::gantt::{self, Gantt};
 use crate::page::graph::{self, Graph};
+use crate::page::layout::{Frame, Part, html, instead, see};
 use crate::page::link;
-use crate::page::moment::Moment;
 use crate::page::offers::{self, ActionFields, AllowedAction, Refusal};
 use crate::page::sagas::Row;
 use crate::page::services::{Services, call};
 use crate::page::text::{Text, cell, words};
-use crate::page::trouble::Trouble;
 use askama::Template;
 use axum::Form;
 use axum::extract::{Path, Query, State};

@@ -1,14 +1,14 @@
 //! `/sagas`: find, with everything that was asked in the address.
 
-use crate::equal::{Deed, Which};
+use crate::command_hints::{CommandHint, Which};
 use crate::page::acts::{Equal, Host};
-use crate::page::frame::{Frame, Part, html};
+use crate::page::datetime::{self, Moment};
+use crate::page::error_view::Trouble;
 use crate::page::label::{self, Label};
+use crate::page::layout::{Frame, Part, html};
 use crate::page::link;
-use crate::page::moment::{self, Moment};
 use crate::page::services::{Services, call};
 use crate::page::text::{Text, cell};
-use crate::page::trouble::Trouble;
 use askama::Template;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
@@ -212,7 +212,7 @@ pub async fn page(State(services): State<Services>, Query(asked): Query<SagasQue
         Chip { name: preset.name(), meaning: preset.meaning(), link, open }
     });
     let which = Which { filter: &asked.filter, preset: &asked.preset };
-    let deed = Deed::Search { which, order_by: &asked.order_by };
+    let hint = CommandHint::Search { which, order_by: &asked.order_by };
     let mut page = SagasPage {
         chips: chips.collect(),
         sorts: SORTS.into_iter().map(|(value, word)| (value, word, value == asked.order_by)).collect(),
@@ -227,7 +227,7 @@ pub async fn page(State(services): State<Services>, Query(asked): Query<SagasQue
         newer: asked.newer(),
         older: String::new(),
         bulk: String::new(),
-        equal: Equal::new(&deed, &host),
+        equal: Equal::new(&hint, &host),
         frame,
         asked,
     };
@@ -236,7 +236,7 @@ pub async fn page(State(services): State<Services>, Query(asked): Query<SagasQue
         Ok(found) => {
             let now = page.frame.now;
             page.rows = found.sagas.iter().map(|saga| Row::new(saga, now)).collect();
-            let far_behind = |until: &&Timestamp| now.saturating_sub(moment::micros(until)) > FAR_BEHIND;
+            let far_behind = |until: &&Timestamp| now.saturating_sub(datetime::micros(until)) > FAR_BEHIND;
             let behind = found.indexed_until.as_ref().filter(far_behind);
             page.indexed = behind.map(|until| Moment::new(Some(until), now));
             page.fields = fields(&found.attributes);

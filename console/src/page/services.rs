@@ -1,6 +1,6 @@
 //! The services in this process, and nothing else: what the page can do is what they can.
 
-use crate::page::trouble::Trouble;
+use crate::page::error_view::Trouble;
 use axum::Router;
 use baton_proto::baton::dev::v1::ListChaosTargetsRequest;
 use baton_proto::baton::dev::v1::chaos_service_client::ChaosServiceClient;

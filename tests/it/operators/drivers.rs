@@ -3,7 +3,7 @@
 use super::cli::{cli, exit, parsed, text};
 use super::http::Http;
 use super::page::Page;
-use baton_console::word;
+use baton_console::verb_names;
 use baton_proto::baton::saga::v1::saga_admin_service_client::SagaAdminServiceClient;
 use baton_proto::baton::saga::v1::{
     ActOnSagaRequest, CountSagasRequest, ExplainSagaRequest, SagaVerb, SearchSagasRequest,
@@ -156,11 +156,11 @@ impl Driver {
 }
 
 fn verb_of(word: &str) -> SagaVerb {
-    word::verb_of(word).expect("a verb")
+    verb_names::verb_of(word).expect("a verb")
 }
 
 fn word_of(verb: SagaVerb) -> String {
-    word::verb(verb).expect("a word").to_owned()
+    verb_names::verb(verb).expect("a word").to_owned()
 }
 
 /// The words of what may be ordered, by an explanation in proto3 JSON.

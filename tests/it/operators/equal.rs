@@ -3,7 +3,7 @@
 use super::cli::cli;
 use super::shop::Shop;
 use crate::support::BATON;
-use baton_console::equal::{Deed, Given, Which};
+use baton_console::command_hints::{CommandHint, Given, Which};
 use baton_proto::baton::saga::v1::SagaVerb;
 use std::process::Command;
 
@@ -14,8 +14,8 @@ async fn the_equal_lines_do_what_they_say() {
     let http = format!("http://127.0.0.1:{}", shop.dev.admin);
     let given = Given { reason: "it's $(done) \"by hand\"", actor: "ada & bob", request_id: "" };
     for ((_, saga), curl) in placed.iter().zip([false, true]) {
-        let deed = Deed::Act { saga, verb: SagaVerb::ResolveUndone, version: shop.saga(saga).1, given };
-        let line = if curl { deed.curl(&http).replace("curl ", "curl --fail --noproxy '*' ") } else { deed.command() };
+        let hint = CommandHint::Act { saga, verb: SagaVerb::ResolveUndone, version: shop.saga(saga).1, given };
+        let line = if curl { hint.curl(&http).replace("curl ", "curl --fail --noproxy '*' ") } else { hint.command() };
         let line = line.replacen("baton ", &format!("'{BATON}' --server {} ", shop.dev.address()), 1);
         let done = Command::new("sh").args(["-c", &line]).output().expect("a shell");
         assert!(done.status.success(), "{line}: {}", String::from_utf8_lossy(&done.stderr));
@@ -24,8 +24,9 @@ async fn the_equal_lines_do_what_they_say() {
         assert!(explained.contains(given.reason) && explained.contains(given.actor), "{explained}");
     }
     let which = Which { filter: "state = compensated AND customer = \"customer-1\"", preset: "" };
-    for deed in [Deed::Search { which, order_by: "" }, Deed::Count(which), Deed::Get(&placed[0].1)] {
-        for line in [deed.curl(&http).replace("curl ", "curl --fail --noproxy '*' "), deed.command()] {
+    for hint in [CommandHint::Search { which, order_by: "" }, CommandHint::Count(which), CommandHint::Get(&placed[0].1)]
+    {
+        for line in [hint.curl(&http).replace("curl ", "curl --fail --noproxy '*' "), hint.command()] {
             let line = line.replacen("baton ", &format!("'{BATON}' --server {} ", shop.dev.address()), 1);
             let done = Command::new("sh").args(["-c", &line]).output().expect("a shell");
             assert!(done.status.success(), "{line}: {}", String::from_utf8_lossy(&done.stderr));

@@ -1,19 +1,19 @@
-//! The same thing said in another face: for a deed, the `baton …` command line and the curl line that do it.
+//! What an operator does on a page as the `baton …` command line and the curl line that do the same.
 
 mod arguments;
 mod line;
 
-pub use crate::equal::arguments::{Given, Which};
-pub use crate::equal::line::quoted;
-use crate::equal::line::{ShellLine, url};
-use crate::word;
+pub use crate::command_hints::arguments::{Given, Which};
+pub use crate::command_hints::line::quoted;
+use crate::command_hints::line::{ShellLine, url};
+use crate::verb_names;
 use baton_proto::baton::saga::v1::{JobControl, SagaVerb};
 use serde_json::{Map, Value, json};
 
 /// Something an operator does, as the page knows it. Names are resource names: `sagas/{uuid}`, `jobs/{uuid}`,
 /// `holds/participants/hotel`, `deadLetters/{uuid}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Deed<'a> {
+pub enum CommandHint<'a> {
     /// Lists sagas.
     Search {
         /// Which ones.
@@ -94,8 +94,8 @@ pub enum Deed<'a> {
     },
 }
 
-impl Deed<'_> {
-    /// The command line, quoted for a POSIX shell; one line, without control characters whatever the deed holds.
+impl CommandHint<'_> {
+    /// The command line, quoted for a POSIX shell; one line, without control characters whatever it holds.
     #[must_use]
     pub fn command(&self) -> String {
         match *self {
@@ -108,16 +108,17 @@ impl Deed<'_> {
             Self::Events(saga) => ShellLine::of("baton sagas events").id(saga).done(),
             Self::Watch(saga) => ShellLine::of("baton sagas watch").id(saga).done(),
             Self::Act { saga, verb, version, given } => {
-                let line = ShellLine::of("baton sagas").word(or_open(word::verb(verb))).id(saga);
+                let line = ShellLine::of("baton sagas").word(or_open(verb_names::verb(verb))).id(saga);
                 line.number("--version", version).given(given).done()
             }
             Self::CreateJob { which, verb, max_rate, validate_only, given } => {
-                let line = ShellLine::of("baton jobs create").some("--verb", or_open(word::verb(verb))).which(which);
+                let line =
+                    ShellLine::of("baton jobs create").some("--verb", or_open(verb_names::verb(verb))).which(which);
                 let line = line.number("--max-rate", max_rate.into()).given(given);
                 if validate_only { line.word("--dry-run").done() } else { line.done() }
             }
             Self::ControlJob { job, control, given } => {
-                ShellLine::of("baton jobs").word(or_open(word::control(control))).id(job).given(given).done()
+                ShellLine::of("baton jobs").word(or_open(verb_names::control(control))).id(job).given(given).done()
             }
             Self::CreateHold { hold, given } => ShellLine::of("baton holds create").id(hold).given(given).done(),
             Self::ReleaseHold { hold, given } => ShellLine::of("baton holds release").id(hold).given(given).done(),
@@ -152,7 +153,7 @@ impl Deed<'_> {
             Self::Act { saga, verb, version, given } => {
                 let line = ShellLine::of("curl -sS").text(&url(base, saga, ":act"));
                 let line = if version == 0 { line } else { line.header("if-match", &format!("\"{version}\"")) };
-                line.post(given, json!({ "verb": or_open(word::verb(verb).map(|_| verb.as_str_name())) }))
+                line.post(given, json!({ "verb": or_open(verb_names::verb(verb).map(|_| verb.as_str_name())) }))
             }
             Self::CreateJob { which, verb, max_rate, validate_only, given } => {
                 let mut body = Map::new();
@@ -161,7 +162,7 @@ impl Deed<'_> {
                         body.insert(name.to_owned(), value.into());
                     }
                 }
-                let known = word::verb(verb).map(|_| verb.as_str_name());
+                let known = verb_names::verb(verb).map(|_| verb.as_str_name());
                 body.insert("verb".to_owned(), or_open(known).into());
                 if max_rate != 0 {
                     body.insert("maxRate".to_owned(), max_rate.into());
@@ -171,9 +172,12 @@ impl Deed<'_> {
                 }
                 get("jobs").post(given, Value::Object(body))
             }
-            Self::ControlJob { job, control, given } => ShellLine::of("curl -sS")
-                .text(&url(base, job, ":control"))
-                .post(given, json!({ "control": or_open(word::control(control).map(|_| control.as_str_name())) })),
+            Self::ControlJob { job, control, given } => {
+                ShellLine::of("curl -sS").text(&url(base, job, ":control")).post(
+                    given,
+                    json!({ "control": or_open(verb_names::control(control).map(|_| control.as_str_name())) }),
+                )
+            }
             Self::CreateHold { hold, given } => get("holds").post(given, json!({ "name": hold })),
             Self::ReleaseHold { hold, given } => {
                 ShellLine::of("curl -sS").text(&url(base, hold, ":release")).post(given, json!({}))
@@ -207,13 +211,13 @@ mod tests {
     #[test]
     fn an_order_reads_the_same_in_both_faces() {
         let given = Given { reason: "it's back", actor: "ada", request_id: "" };
-        let deed = Deed::Act { saga: SAGA, verb: SagaVerb::ResolveDone, version: 7, given };
+        let hint = CommandHint::Act { saga: SAGA, verb: SagaVerb::ResolveDone, version: 7, given };
         assert_eq!(
-            deed.command(),
+            hint.command(),
             r"baton sagas resolve-done 0197f0c8-0000-7000-8000-000000000001 --version 7 --reason 'it'\''s back' --actor ada"
         );
         assert_eq!(
-            deed.curl("http://127.0.0.1:8081/"),
+            hint.curl("http://127.0.0.1:8081/"),
             "curl -sS http://127.0.0.1:8081/api/v1/sagas/0197f0c8-0000-7000-8000-000000000001:act -H 'if-match: \"7\"' \
              --json '{\"actor\":\"ada\",\"reason\":\"it'\\''s back\",\"verb\":\"SAGA_VERB_RESOLVE_DONE\"}'"
         );
@@ -221,10 +225,10 @@ mod tests {
 
     #[test]
     fn what_is_not_known_yet_is_left_open() {
-        let deed = Deed::ReleaseHold { hold: "holds/participants/stock", given: Given::default() };
-        assert_eq!(deed.command(), "baton holds release participants/stock --reason WHY");
+        let hint = CommandHint::ReleaseHold { hold: "holds/participants/stock", given: Given::default() };
+        assert_eq!(hint.command(), "baton holds release participants/stock --reason WHY");
         assert_eq!(
-            deed.curl("http://h"),
+            hint.curl("http://h"),
             r#"curl -sS http://h/api/v1/holds/participants/stock:release --json '{"actor":"WHO","reason":"WHY"}'"#
         );
     }
@@ -233,53 +237,53 @@ mod tests {
     fn an_order_that_is_not_chosen_yet_is_left_open() {
         let (which, given) = (Which { filter: "state = stuck", preset: "" }, Given::default());
         let verb = SagaVerb::Unspecified;
-        let deed = Deed::CreateJob { which, verb, max_rate: 0, validate_only: false, given };
-        assert_eq!(deed.command(), "baton jobs create --verb ORDER --filter 'state = stuck' --reason WHY");
-        assert!(deed.curl("http://h").contains("\"verb\":\"ORDER\""));
+        let hint = CommandHint::CreateJob { which, verb, max_rate: 0, validate_only: false, given };
+        assert_eq!(hint.command(), "baton jobs create --verb ORDER --filter 'state = stuck' --reason WHY");
+        assert!(hint.curl("http://h").contains("\"verb\":\"ORDER\""));
     }
 
     #[test]
     fn a_search_carries_its_filter_to_be_encoded_by_curl() {
         let which = Which { filter: "state = stuck AND age > 1h", preset: "overdue" };
-        let deed = Deed::Search { which, order_by: "update_time desc" };
+        let hint = CommandHint::Search { which, order_by: "update_time desc" };
         assert_eq!(
-            deed.curl("http://h"),
+            hint.curl("http://h"),
             "curl -sSG http://h/api/v1/sagas --data-urlencode 'filter=state = stuck AND age > 1h' --data-urlencode \
              'preset=overdue' --data-urlencode 'orderBy=update_time desc'"
         );
-        assert_eq!(Deed::Count(Which::default()).curl("http://h"), "curl -sS http://h/api/v1/sagas:count");
+        assert_eq!(CommandHint::Count(Which::default()).curl("http://h"), "curl -sS http://h/api/v1/sagas:count");
         assert_eq!(
-            Deed::Count(which).command(),
+            CommandHint::Count(which).command(),
             "baton sagas count --filter 'state = stuck AND age > 1h' --preset overdue"
         );
     }
 
-    /// Every deed there is, on something.
-    fn deeds() -> Vec<Deed<'static>> {
+    /// Every one there is, on something.
+    fn hints() -> Vec<CommandHint<'static>> {
         let (which, given) = (Which::default(), Given::default());
         let (job, hold, letter) = ("jobs/7", "holds/participants/stock", "deadLetters/7");
         vec![
-            Deed::Search { which, order_by: "" },
-            Deed::Count(which),
-            Deed::Get(SAGA),
-            Deed::Explain(SAGA),
-            Deed::Events(SAGA),
-            Deed::Watch(SAGA),
-            Deed::Act { saga: SAGA, verb: SagaVerb::Pause, version: 0, given },
-            Deed::CreateJob { which, verb: SagaVerb::Pause, max_rate: 7, validate_only: true, given },
-            Deed::ControlJob { job, control: JobControl::Pause, given },
-            Deed::CreateHold { hold, given },
-            Deed::ReleaseHold { hold, given },
-            Deed::ReplayDeadLetter { letter, given },
-            Deed::DropDeadLetter { letter, given },
+            CommandHint::Search { which, order_by: "" },
+            CommandHint::Count(which),
+            CommandHint::Get(SAGA),
+            CommandHint::Explain(SAGA),
+            CommandHint::Events(SAGA),
+            CommandHint::Watch(SAGA),
+            CommandHint::Act { saga: SAGA, verb: SagaVerb::Pause, version: 0, given },
+            CommandHint::CreateJob { which, verb: SagaVerb::Pause, max_rate: 7, validate_only: true, given },
+            CommandHint::ControlJob { job, control: JobControl::Pause, given },
+            CommandHint::CreateHold { hold, given },
+            CommandHint::ReleaseHold { hold, given },
+            CommandHint::ReplayDeadLetter { letter, given },
+            CommandHint::DropDeadLetter { letter, given },
         ]
     }
 
     #[test]
     fn every_curl_line_asks_for_what_is_served() {
         let table = shipped();
-        for deed in deeds() {
-            let line = deed.curl("http://h");
+        for hint in hints() {
+            let line = hint.curl("http://h");
             let start = line.find("http://h/api/v1").expect("an address") + "http://h/api/v1".len();
             let path = line[start..].split_whitespace().next().expect("a path").trim_end_matches('\'');
             let posts = line.split_once(" --json ").map(|(_, body)| body.trim_matches('\''));

@@ -1,6 +1,6 @@
 //! A line for a shell, in the making: every word is quoted as it is put in.
 
-use crate::equal::arguments::{Given, Which};
+use crate::command_hints::arguments::{Given, Which};
 use serde_json::Value;
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -124,7 +124,7 @@ pub fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::equal::Deed;
+    use crate::command_hints::CommandHint;
     use baton_proto::baton::saga::v1::SagaVerb;
 
     #[test]
@@ -133,10 +133,10 @@ mod tests {
         assert_eq!(quoted("a\u{1b}]0;x\u{7}\nb\u{202e}c"), "'a\u{fffd}]0;x\u{fffd}\u{fffd}b\u{fffd}c'");
         assert_eq!(quoted(""), "''");
         let given = Given { reason: "-rf", actor: "", request_id: "" };
-        let deed = Deed::Act { saga: "sagas/ü x/../y?", verb: SagaVerb::Skip, version: 0, given };
-        assert_eq!(deed.command(), "baton sagas skip 'ü x/../y?' --reason=-rf");
-        let dashed = Deed::Act { saga: "sagas/-x", verb: SagaVerb::Skip, version: 7, given };
+        let hint = CommandHint::Act { saga: "sagas/ü x/../y?", verb: SagaVerb::Skip, version: 0, given };
+        assert_eq!(hint.command(), "baton sagas skip 'ü x/../y?' --reason=-rf");
+        let dashed = CommandHint::Act { saga: "sagas/-x", verb: SagaVerb::Skip, version: 7, given };
         assert_eq!(dashed.command(), "baton sagas skip --version 7 --reason=-rf -- -x");
-        assert!(deed.curl("http://h").starts_with("curl -sS http://h/api/v1/sagas/%C3%BC%20x/../y%3F:act --json "));
+        assert!(hint.curl("http://h").starts_with("curl -sS http://h/api/v1/sagas/%C3%BC%20x/../y%3F:act --json "));
     }
 }

@@ -1,9 +1,9 @@
 //! What every page has around its content, and how pages become answers.
 
 use crate::page::assets::{ADDRESSES, Addresses};
-use crate::page::moment;
+use crate::page::datetime;
+use crate::page::error_view::Trouble;
 use crate::page::services::Services;
-use crate::page::trouble::Trouble;
 use askama::Template;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -79,7 +79,7 @@ impl Frame {
             (Part::Chaos, "/chaos", "Chaos"),
         ];
         let tabs = tabs.into_iter().filter(|(tab, ..)| chaos || *tab != Part::Chaos);
-        let now = moment::now();
+        let now = datetime::now();
         Self {
             title: title.into(),
             tabs: tabs.map(|(tab, path, title)| Tab { path, title, open: tab == part }).collect(),
@@ -87,7 +87,7 @@ impl Frame {
             refresh_ms: 0,
             stream: String::new(),
             now,
-            made: moment::exact(now),
+            made: datetime::exact(now),
             notice: String::new(),
         }
     }

@@ -1,4 +1,4 @@
-//! What several deeds are given beside what they are done to.
+//! What several actions are given beside what they are done to.
 
 /// Why, who, and what makes a repetition harmless. Empty parts are left out of a command line, and stand as `WHY` and `WHO`
 /// where the interface demands them; so does `ORDER` for one that is not chosen yet.
