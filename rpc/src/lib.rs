@@ -5,7 +5,7 @@
 //! | [`chaos`] | killing and reviving on purpose, over whatever can be killed |
 //! | [`errors`], [`reason`] | how a call is refused: code, stable reason, fields at fault |
 //! | [`descriptors`] | the messages and services that an installation knows |
-//! | [`explain`] | the same shape for what tonic refuses by itself; the time a call may take |
+//! | [`error_details`] | the same shape for what tonic refuses by itself; the time a call may take |
 //! | [`name`], [`request_id`] | resource names, and the ids of requests |
 //! | [`page`] | page sizes and page tokens |
 //! | [`gather`] | group commit for a service's own writes |
@@ -14,8 +14,8 @@
 
 pub mod chaos;
 pub mod descriptors;
+pub mod error_details;
 pub mod errors;
-pub mod explain;
 pub mod gather;
 pub mod http1;
 pub mod name;

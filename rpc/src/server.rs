@@ -1,7 +1,7 @@
 //! One gRPC port: its services, health and reflection, and the bounds of every call.
 
 use crate::descriptors::Descriptors;
-use crate::explain::Explain;
+use crate::error_details::Explain;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use std::future::Future;

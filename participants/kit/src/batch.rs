@@ -1,8 +1,8 @@
 //! Answers a batch of commands in one transaction, and in halves when the batch fails as a whole.
 
-use crate::carry_out::{Ended, Work, carry_out, handler_failed};
 use crate::clock::Clock;
 use crate::erased::{Erased, Prepared, Typed};
+use crate::execute::{Ended, Work, execute, handler_failed};
 use crate::ledger;
 use crate::metrics::ParticipantMetrics;
 use crate::participant::{Answer, Command, CommandKey, Participant};
@@ -156,7 +156,7 @@ impl Batches {
             hit(Point::PARTICIPANT_BEFORE_COMMIT);
             let ended = self.database.transaction(move |tx| {
                 let work = Arc::clone(&shared);
-                async move { carry_out(&work, tx).await }.boxed()
+                async move { execute(&work, tx).await }.boxed()
             });
             let failure = match ended.await {
                 Ok(Ended::Answered(answers, repeated)) => {

@@ -15,20 +15,20 @@
 //! | [`clock`], [`ids`], [`metrics`] | time, message ids and numbers |
 
 pub mod batch;
-mod carry_out;
 pub mod clock;
 pub mod codec;
+mod decoded;
 mod erased;
+mod execute;
 pub mod ids;
 pub mod ledger;
 mod malformed;
 pub mod metrics;
-mod opened;
 pub mod participant;
 pub mod plan;
 pub mod probe;
 pub mod reason;
-mod settle;
+mod reply_publisher;
 pub mod single;
 mod trace;
 mod under_way;

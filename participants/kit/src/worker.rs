@@ -3,14 +3,14 @@
 use crate::batch::Batches;
 use crate::clock::Clock;
 use crate::codec;
+use crate::decoded::DecodedDelivery;
 use crate::erased::{Erased, Typed};
 use crate::ids::NewId;
 use crate::malformed::Malformed;
 use crate::metrics::ParticipantMetrics;
-use crate::opened::Opened;
 use crate::participant::{Answer, Command, Participant};
 use crate::plan::{Rules, Stored};
-use crate::settle::{self, Answered};
+use crate::reply_publisher::{self, Answered};
 use crate::trace;
 use crate::under_way::UnderWay;
 use baton_courier::bus::{CommandBus, Consumer, Delivery, Destination};
@@ -204,8 +204,8 @@ impl Worker {
 
     /// Splits a delivery; one in which nothing can be read is quarantined, in a task since the quarantine may be away. The bus
     /// hands out only so many deliveries that are not settled.
-    fn open(&self, delivery: Delivery) -> Option<Opened> {
-        match Opened::of(delivery) {
+    fn open(&self, delivery: Delivery) -> Option<DecodedDelivery> {
+        match DecodedDelivery::of(delivery) {
             Ok(one) => {
                 self.metrics.quarantined(self.participant.name(), one.unreadable.len());
                 Some(one)
@@ -213,7 +213,7 @@ impl Worker {
             Err(delivery) => {
                 self.metrics.quarantined(self.participant.name(), 1);
                 tracing::error!(bytes = delivery.body.len(), "message quarantined");
-                self.tasks.spawn(settle::quarantine(delivery, settle::NO_BATCH));
+                self.tasks.spawn(reply_publisher::quarantine(delivery, reply_publisher::NO_BATCH));
                 None
             }
         }
@@ -233,7 +233,7 @@ impl Worker {
     }
 
     /// Publishes and acknowledges in a task, so that the next batch commits meanwhile; waits if too many are at it.
-    async fn reply(&self, opened: Vec<Opened>, answers: Vec<Answer>, known: &Result<Stored, SqlError>) {
+    async fn reply(&self, opened: Vec<DecodedDelivery>, answers: Vec<Answer>, known: &Result<Stored, SqlError>) {
         let mut answers = answers.into_iter();
         let answered = opened.into_iter().map(|one| {
             let replies = one.commands.into_iter().zip(answers.by_ref());
@@ -247,7 +247,7 @@ impl Worker {
         let (bus, tasks, new_id) = (Arc::clone(&self.bus), self.tasks.clone(), self.options.new_id.clone());
         let killed = self.killed.clone();
         self.tasks.spawn(async move {
-            killed.run_until_cancelled(settle::settle(bus.as_ref(), answered, &tasks, &new_id)).await;
+            killed.run_until_cancelled(reply_publisher::settle(bus.as_ref(), answered, &tasks, &new_id)).await;
             drop(permit);
         });
     }

@@ -37,7 +37,7 @@ pub(crate) struct Work {
 }
 
 /// The transaction's body: read the ledger, decide, handle, store.
-pub(crate) async fn carry_out(work: &Work, tx: &mut Tx) -> Result<Verdict<Ended>, SqlError> {
+pub(crate) async fn execute(work: &Work, tx: &mut Tx) -> Result<Verdict<Ended>, SqlError> {
     let stored = if work.trusting {
         Stored::new()
     } else {

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 /// The items of a delivery by what can be done with them.
 #[derive(Debug)]
-pub(crate) struct Opened {
+pub(crate) struct DecodedDelivery {
     /// None once it is acknowledged.
     pub delivery: Option<Delivery>,
     pub commands: Vec<Command>,
@@ -16,7 +16,7 @@ pub(crate) struct Opened {
     pub unreadable: Vec<Bytes>,
 }
 
-impl Opened {
+impl DecodedDelivery {
     /// Splits a delivery; gives back one in which nothing can be read.
     pub(crate) fn of(delivery: Delivery) -> Result<Self, Delivery> {
         let items = codec::decode(delivery.body.clone());
