@@ -3,16 +3,16 @@
 //! | file | what it holds |
 //! |---|---|
 //! | here | everything started and stopped in order |
-//! | [`mortal`] | a participant that can be killed and started again |
+//! | [`restartable`] | a participant that can be killed and started again |
 //! | [`chaos`] | how it is done, and what the port says of it |
 
 pub mod chaos;
-pub mod mortal;
+pub mod restartable;
 
 use crate::admin::{self, Admin};
 use crate::config::Config;
 use crate::embedded::chaos::Cast;
-use crate::embedded::mortal::Mortal;
+use crate::embedded::restartable::Restartable;
 use crate::failure::Failure;
 use crate::linked::Linked;
 use crate::orchestrator::{ready, serving, wind_down};
@@ -117,7 +117,7 @@ impl Embedded {
         chaos: ChaosAccess,
     ) -> Result<Self, Failure> {
         let stop = CancellationToken::new();
-        let cast = Cast::new(Mortal::all(linked, &directory.path).await?);
+        let cast = Cast::new(Restartable::all(linked, &directory.path).await?);
         let listener = wiring::listener(config.server.listen).await?;
         let address = listener.local_addr()?;
         let bus = Arc::new(LocalBus::new(LocalConfig {
@@ -138,8 +138,8 @@ impl Embedded {
             max_commands: config.engine.max_batch,
             stop: CancellationToken::new(),
         };
-        for mortal in &cast.mortals {
-            mortal.work(work.clone()).await?;
+        for participant in &cast.participants {
+            participant.work(work.clone()).await?;
         }
         let admin_stop = CancellationToken::new();
         let ready = ready(store, bus, stop.clone(), orchestrator.critical_tasks().clone());
@@ -168,8 +168,8 @@ impl Embedded {
         let _ = self.serving.await;
         // Closes the bus at the end, and with it the workers.
         self.orchestrator.shutdown().await;
-        for mortal in &self.cast.mortals {
-            mortal.ended().await;
+        for participant in &self.cast.participants {
+            participant.ended().await;
         }
         self.admin_stop.cancel();
         self.admin.ended().await;
@@ -185,9 +185,9 @@ async fn store(path: &Path) -> Result<Arc<SqlStore>, Failure> {
 
 /// Probes ask each participant's own services, so that one who is dead is not answered for by the others.
 fn parts(config: &Config, linked: &Linked, cast: &Cast, store: Arc<SqlStore>, bus: Arc<dyn CommandBus>) -> Parts {
-    let own = cast.mortals.iter().map(|mortal| {
-        let service = mortal.services.first().map_or_else(String::new, |service| (*service).to_owned());
-        (mortal.name.to_owned(), Reached { channel: mortal.own(), service })
+    let own = cast.participants.iter().map(|participant| {
+        let service = participant.services.first().map_or_else(String::new, |service| (*service).to_owned());
+        (participant.name.to_owned(), Reached { channel: participant.own(), service })
     });
     Parts {
         operations: Some(Operations::new(store.clone())),
@@ -214,9 +214,9 @@ async fn one_port(
 ) -> (Routes, Health) {
     let mut router = linked.routes(orchestrator).into_axum_router();
     let mut names = probe::service_names(&linked.orchestrator_services());
-    for mortal in &cast.mortals {
-        router = router.merge(mortal.business());
-        names.extend(mortal.services);
+    for participant in &cast.participants {
+        router = router.merge(participant.business());
+        names.extend(participant.services);
     }
     let mut routes = Routes::from(router).add_service(ParticipantServiceServer::new(cast.clone()));
     if chaos {

@@ -7,7 +7,7 @@ use crate::operate::actor;
 use crate::paging::paged;
 use crate::progress::Progress;
 use crate::show::Printer;
-use baton_console::word;
+use baton_console::verb_names;
 use baton_proto::baton::saga::v1::{
     ControlJobRequest, CreateJobRequest, CreateJobResponse, GetJobRequest, Job, JobControl, JobState,
     ListJobFailuresRequest, ListJobsRequest,

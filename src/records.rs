@@ -1,6 +1,6 @@
 //! Words for what the services answer: times, states, verbs.
 
-use baton_console::word;
+use baton_console::verb_names;
 use baton_proto::baton::saga::v1::{SagaState, SagaVerb};
 use prost_types::Timestamp;
 

@@ -1,7 +1,7 @@
 //! `baton jobs` and `baton holds`.
 
 use crate::cli::Page;
-use baton_console::word::VERBS;
+use baton_console::verb_names::VERBS;
 use baton_query::filter::Preset;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};

@@ -1,6 +1,6 @@
 //! Killing and reviving, and the shared Probe, of the embedded shape: who is alive, and who is not.
 
-use crate::embedded::mortal::Mortal;
+use crate::embedded::restartable::Restartable;
 use baton_orchestrator::api::reason::SagaReason;
 use baton_participant_kit::probe::Probe;
 use baton_proto::baton::dev::v1 as wire;
@@ -17,15 +17,15 @@ use tonic::{Request, Response, Status};
 #[derive(Clone, Debug)]
 pub struct Cast {
     /// By name.
-    pub mortals: Vec<Arc<Mortal>>,
+    pub participants: Vec<Arc<Restartable>>,
     port: Arc<OnceLock<(Health, CancellationToken)>>,
 }
 
 impl Cast {
     /// Of these.
     #[must_use]
-    pub fn new(mortals: Vec<Arc<Mortal>>) -> Self {
-        Self { mortals, port: Arc::default() }
+    pub fn new(participants: Vec<Arc<Restartable>>) -> Self {
+        Self { participants, port: Arc::default() }
     }
 
     /// From now on the port's health says who is alive, until the port is told to `stop`. It is known only once all services
@@ -37,25 +37,28 @@ impl Cast {
     /// A participant's services take calls while it is alive, Probe while all are.
     async fn tell(&self) {
         let Some((health, _)) = self.port.get().filter(|(_, stop)| !stop.is_cancelled()) else { return };
-        for mortal in &self.mortals {
-            for service in mortal.services {
-                health.set_service(service, mortal.alive()).await;
+        for participant in &self.participants {
+            for service in participant.services {
+                health.set_service(service, participant.alive()).await;
             }
         }
-        let all = self.mortals.iter().all(|mortal| mortal.alive());
+        let all = self.participants.iter().all(|participant| participant.alive());
         health.set_service(ParticipantServiceServer::<Self>::NAME, all).await;
     }
 
-    fn find(&self, name: &str) -> Result<&Arc<Mortal>, String> {
-        self.mortals.iter().find(|mortal| mortal.name == name).ok_or_else(|| format!("there is no {name}"))
+    fn find(&self, name: &str) -> Result<&Arc<Restartable>, String> {
+        self.participants
+            .iter()
+            .find(|participant| participant.name == name)
+            .ok_or_else(|| format!("there is no {name}"))
     }
 }
 
 #[tonic::async_trait]
 impl Mortals for Cast {
     fn list(&self) -> Result<Vec<wire::ChaosTarget>, String> {
-        let told = |it: &Arc<Mortal>| wire::ChaosTarget { target: it.name.to_owned(), alive: it.alive() };
-        Ok(self.mortals.iter().map(told).collect())
+        let told = |it: &Arc<Restartable>| wire::ChaosTarget { target: it.name.to_owned(), alive: it.alive() };
+        Ok(self.participants.iter().map(told).collect())
     }
 
     async fn kill(&self, name: &str) -> Result<(), String> {
@@ -75,7 +78,7 @@ impl Mortals for Cast {
 #[tonic::async_trait]
 impl ParticipantService for Cast {
     async fn probe(&self, request: Request<ProbeRequest>) -> Result<Response<ProbeResponse>, Status> {
-        let ledgers: Option<Vec<_>> = self.mortals.iter().map(|mortal| mortal.ledger()).collect();
+        let ledgers: Option<Vec<_>> = self.participants.iter().map(|participant| participant.ledger()).collect();
         match ledgers {
             Some(ledgers) => Probe::new(ledgers).probe(request).await,
             None => Err(SagaReason::ParticipantUnavailable.status("a participant of this process is killed")),

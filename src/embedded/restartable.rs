@@ -32,7 +32,7 @@ struct Life {
 }
 
 /// A participant, alive or not. While it is dead its services answer UNAVAILABLE and its queue fills.
-pub struct Mortal {
+pub struct Restartable {
     /// Its name.
     pub name: &'static str,
     /// The names of its business services.
@@ -55,13 +55,13 @@ struct Working {
     work: Option<Work>,
 }
 
-impl std::fmt::Debug for Mortal {
+impl std::fmt::Debug for Restartable {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Mortal").field("name", &self.name).field("alive", &self.alive()).finish_non_exhaustive()
+        f.debug_struct("Restartable").field("name", &self.name).field("alive", &self.alive()).finish_non_exhaustive()
     }
 }
 
-impl Mortal {
+impl Restartable {
     /// The participants on files in `directory`, schemas up to date, services answering. Their workers do not work yet.
     ///
     /// # Errors
@@ -191,12 +191,12 @@ async fn made(linked: &LinkedParticipant, path: &Path) -> Result<Made, Failure> 
     Ok(made)
 }
 
-async fn answer(State(mortal): State<Arc<Mortal>>, request: Request) -> Response {
-    let Some(life) = mortal.life() else { return dead(mortal.name) };
+async fn answer(State(participant): State<Arc<Restartable>>, request: Request) -> Response {
+    let Some(life) = participant.life() else { return dead(participant.name) };
     match life.over.run_until_cancelled(life.routes.oneshot(request)).await {
         Some(Ok(answer)) => answer,
         Some(Err(never)) => match never {},
-        None => dead(mortal.name),
+        None => dead(participant.name),
     }
 }
 
