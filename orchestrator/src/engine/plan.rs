@@ -47,7 +47,7 @@ pub type Apply = fn(&Definition, &Saga, &Event, Micros) -> Applied;
 pub struct Planning<'a> {
     /// The sagas this build knows.
     pub registry: &'a Registry,
-    /// Sagas that are not loaded, because this process knows them; see [`crate::engine::known`].
+    /// Sagas that are not loaded, because this process knows them; see [`crate::engine::saga_cache`].
     pub known: &'a BTreeMap<SagaId, Arc<Record>>,
     /// What operators hold.
     pub holds: &'a Standing,
