@@ -14,13 +14,14 @@ use baton_sql::database::{Database, DatabaseConfig};
 use baton_sql::error::SqlError;
 use baton_verify::acts::Acts;
 use baton_verify::broker::{self, Held};
+use baton_verify::coverage::Mode;
 use baton_verify::databases::acts;
 use baton_verify::databases::{Databases, ReadError};
 use baton_verify::history;
-use baton_verify::laws::Mode;
 use baton_verify::logs;
-use baton_verify::provider::copy;
 use baton_verify::report::Report;
+use baton_verify::shop::databases::Shop;
+use baton_verify::shop::provider::copy;
 use baton_verify::verify::{Extras, verify};
 use secrecy::ExposeSecret as _;
 use std::io::BufReader;
@@ -56,11 +57,12 @@ pub async fn run(
             let found = acts::acts(&store, args.head).await.map_err(failed)?;
             return show_acts(&found, printer);
         }
-        let databases = open(args, config, (linked, provider), &stop, printer).await?;
+        let (databases, shop) = open(args, config, (linked, provider), &stop, printer).await?;
         let extras = with_broker(extras(args, config, provider)?, args, config, &linked.sagas).await?;
         let mode = if args.live { Mode::Live } else { Mode::AtRest };
         let mut progress = ProgressLine::new(printer.quiet());
-        let report = verify(&databases, &linked.sagas, mode, &extras, &mut |sagas| progress.reached(sagas)).await;
+        let mut reached = |sagas| progress.reached(sagas);
+        let report = verify(&databases, &[&shop], &linked.sagas, mode, extras, &mut reached).await;
         show(&report.map_err(failed)?, mode, printer)
     };
     tokio::select! {
@@ -76,17 +78,18 @@ async fn open(
     (linked, provider): (&Linked, &Provider),
     stop: &CancellationToken,
     printer: Printer,
-) -> Result<Databases, Failure> {
-    let mut found = match &args.data_dir {
+) -> Result<(Databases, Shop), Failure> {
+    let (found, mut ledger) = match &args.data_dir {
         Some(directory) => data_directory(directory, linked).await?,
         None => configured(config, (linked, provider), stop, printer).await?,
     };
     if let Some(url) = &args.provider {
         let http = reqwest::Client::builder().timeout(CALL).build().map_err(|error| Failure::other(&error))?;
         let copied = copy(&http, url).await.map_err(|error| Failure::Unreachable(error.to_string()))?;
-        found.provider = Some(copied);
+        ledger = Some(copied);
     }
-    Ok(found)
+    let shop = Shop::of(&found, ledger);
+    Ok((found, shop))
 }
 
 /// The orchestrator's alone.
@@ -103,14 +106,14 @@ async fn orchestrators(
 }
 
 /// What `baton dev` keeps in its directory.
-async fn data_directory(directory: &Path, linked: &Linked) -> Result<Databases, Failure> {
+async fn data_directory(directory: &Path, linked: &Linked) -> Result<(Databases, Option<Database>), Failure> {
     let file = async |name: &str| existing(&directory.join(format!("{name}.db"))).await;
     let mut found = Databases { orchestrator: Some(file("orchestrator").await?), ..Databases::default() };
     for participant in &linked.participants {
         found.participants.insert(participant.name.to_owned(), file(participant.name).await?);
     }
-    found.provider = Some(file("sandbox").await?);
-    Ok(found)
+    let ledger = file("sandbox").await?;
+    Ok((found, Some(ledger)))
 }
 
 async fn configured(
@@ -118,7 +121,7 @@ async fn configured(
     (linked, provider): (&Linked, &Provider),
     stop: &CancellationToken,
     printer: Printer,
-) -> Result<Databases, Failure> {
+) -> Result<(Databases, Option<Database>), Failure> {
     let mut found =
         Databases { orchestrator: Some(store(&config.store, "store", stop, printer).await?), ..Databases::default() };
     for LinkedParticipant { name, .. } in &linked.participants {
@@ -127,10 +130,8 @@ async fn configured(
     }
     // The sandbox's ledger is a file of this machine, if it is one at all: a real provider has none.
     let ledger = &provider.ledger;
-    if ledger.is_file() {
-        found.provider = Some(existing(ledger).await?);
-    }
-    Ok(found)
+    let ledger = if ledger.is_file() { Some(existing(ledger).await?) } else { None };
+    Ok((found, ledger))
 }
 
 async fn store(
@@ -214,7 +215,7 @@ fn failed(error: ReadError) -> Failure {
 fn show(report: &Report, mode: Mode, printer: Printer) -> Result<(), Failure> {
     let (checked, all) = (report.checked(), report.findings.len());
     let how = match mode {
-        Mode::AtRest => "at rest",
+        Mode::AtRest | Mode::Finished => "at rest",
         Mode::Live => "live",
     };
     if printer.json() {

@@ -4,8 +4,10 @@ use anyhow::{Result, bail, ensure};
 use baton_shop::saga::registry;
 use baton_sql::database::{Database, DatabaseConfig};
 use baton_supervisor::stack::Stack;
-use baton_verify::databases::{Databases, ORDER, PAYMENT, STOCK};
-use baton_verify::laws::Mode;
+use baton_verify::coverage::Mode;
+use baton_verify::databases::Databases;
+use baton_verify::shop::databases::Shop;
+use baton_verify::shop::{ORDER, PAYMENT, STOCK};
 use baton_verify::verify::{Extras, verify};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -16,33 +18,40 @@ const REST_WITHIN: Duration = Duration::from_secs(60);
 /// Between two looks; nothing is measured any more.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// Every database of an installation.
+#[derive(Clone, Debug)]
+pub struct Installation {
+    engine: Databases,
+    shop: Shop,
+}
+
 /// The databases of a real shape.
-pub async fn of_stack(dir: &Path, stack: &Stack) -> Result<Databases> {
+pub async fn of_stack(dir: &Path, stack: &Stack) -> Result<Installation> {
     let open = async |name: &str| {
         Database::open(DatabaseConfig::mariadb(stack.mariadb.root_url(&format!("baton_{name}")))).await
     };
-    let mut found = Databases { orchestrator: Some(open("orchestrator").await?), ..Databases::default() };
+    let mut engine = Databases { orchestrator: Some(open("orchestrator").await?), ..Databases::default() };
     for name in [ORDER, PAYMENT, STOCK] {
-        found.participants.insert(name.to_owned(), open(name).await?);
+        engine.participants.insert(name.to_owned(), open(name).await?);
     }
-    found.provider = Some(file(&dir.join("sandbox-ledger.db")).await?);
-    Ok(found)
+    let shop = Shop::of(&engine, Some(file(&dir.join("sandbox-ledger.db")).await?));
+    Ok(Installation { engine, shop })
 }
 
 /// The databases of an embedded Baton.
-pub async fn of_directory(data: &Path) -> Result<Databases> {
+pub async fn of_directory(data: &Path) -> Result<Installation> {
     let open = async |name: &str| file(&data.join(format!("{name}.db"))).await;
-    let mut found = Databases { orchestrator: Some(open("orchestrator").await?), ..Databases::default() };
+    let mut engine = Databases { orchestrator: Some(open("orchestrator").await?), ..Databases::default() };
     for name in [ORDER, PAYMENT, STOCK] {
-        found.participants.insert(name.to_owned(), open(name).await?);
+        engine.participants.insert(name.to_owned(), open(name).await?);
     }
-    found.provider = Some(open("sandbox").await?);
-    Ok(found)
+    let shop = Shop::of(&engine, Some(open("sandbox").await?));
+    Ok(Installation { engine, shop })
 }
 
 /// Waits until nothing moves any more.
-pub async fn rest(databases: &Databases) -> Result<()> {
-    let Some(store) = &databases.orchestrator else { return Ok(()) };
+pub async fn rest(installation: &Installation) -> Result<()> {
+    let Some(store) = &installation.engine.orchestrator else { return Ok(()) };
     let until = Instant::now() + REST_WITHIN;
     loop {
         let moving = count(store, "SELECT COUNT(*) FROM saga WHERE wake_at IS NOT NULL").await?;
@@ -56,9 +65,11 @@ pub async fn rest(databases: &Databases) -> Result<()> {
 }
 
 /// Audits everything that was ever written; returns how many checks looked at something.
-pub async fn pass(databases: &Databases) -> Result<usize> {
-    rest(databases).await?;
-    let report = verify(databases, &registry(), Mode::AtRest, &Extras::default(), &mut |_| {}).await?;
+pub async fn pass(installation: &Installation) -> Result<usize> {
+    rest(installation).await?;
+    let Installation { engine, shop } = installation;
+    let (registry, extras) = (registry(), Extras::default());
+    let report = verify(engine, &[shop], &registry, Mode::AtRest, extras, &mut |_| {}).await?;
     if !report.passed() {
         bail!("the audit failed, so this run reports no figure:\n{}", report.table());
     }

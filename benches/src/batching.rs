@@ -3,7 +3,7 @@
 //! Both sides run all the time and are loaded in turns, so that a machine whose speed changes changes both alike. The figure
 //! is the ratio of their medians.
 
-use crate::audit;
+use crate::audit::{self, Installation};
 use crate::cli::Batching;
 use crate::measure::{self, Run};
 use crate::report::table::ms;
@@ -11,7 +11,6 @@ use crate::site::Site;
 use crate::workload::Workload;
 use anyhow::{Context, Result};
 use baton_supervisor::stack::{Stack, StackOptions};
-use baton_verify::databases::Databases;
 use indicatif::ProgressBar;
 use std::path::Path;
 use std::time::Duration;
@@ -82,7 +81,7 @@ impl Side {
         Ok(Self { name, paid_per_second, stack, dir, rates: Vec::new() })
     }
 
-    async fn databases(&self) -> Result<Databases> {
+    async fn databases(&self) -> Result<Installation> {
         audit::of_stack(self.dir.path(), &self.stack).await
     }
 

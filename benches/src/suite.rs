@@ -1,8 +1,10 @@
 //! `baton-bench all`, `run` and `weather`: installations, workloads, and what is told of them.
 
+use crate::audit::{self, Installation};
 use crate::cli::{All, RunOne, Shape, WeatherArguments};
 use crate::load::call::Follow;
 use crate::machine::raw::Raw;
+use crate::measure;
 use crate::measure::Run;
 use crate::report::plot::{Bar, bars};
 use crate::report::{self, table};
@@ -11,10 +13,8 @@ use crate::site::{Embedded, Site};
 use crate::targets::{self, Judged, name};
 use crate::weather::Weather;
 use crate::workload::{Load, Workload};
-use crate::{audit, measure};
 use anyhow::{Result, ensure};
 use baton_supervisor::stack::{Stack, StackOptions};
-use baton_verify::databases::Databases;
 use serde::Serialize;
 use std::path::Path;
 use std::time::Duration;
@@ -50,7 +50,7 @@ struct Series {
 
 impl Series {
     /// Runs and audits workloads, one line each.
-    async fn add(&mut self, site: &Site<'_>, databases: &Databases, workloads: &[Workload]) {
+    async fn add(&mut self, site: &Site<'_>, databases: &Installation, workloads: &[Workload]) {
         for workload in workloads {
             let workload = &self.paid(workload);
             match audited(site, databases, workload).await {
@@ -79,7 +79,7 @@ impl Series {
     }
 
     /// The same workload several times; the run with the median of the means stands for all.
-    async fn add_median(&mut self, site: &Site<'_>, databases: &Databases, workload: &Workload) {
+    async fn add_median(&mut self, site: &Site<'_>, databases: &Installation, workload: &Workload) {
         let mut all = Self::default();
         let same = vec![workload.clone(); BURSTS];
         all.add(site, databases, &same).await;
@@ -90,7 +90,7 @@ impl Series {
     }
 }
 
-async fn audited(site: &Site<'_>, databases: &Databases, workload: &Workload) -> Result<Run> {
+async fn audited(site: &Site<'_>, databases: &Installation, workload: &Workload) -> Result<Run> {
     let mut run = measure::run(site, workload).await?;
     run.audited = Some(audit::pass(databases).await?);
     Ok(run)
@@ -154,7 +154,7 @@ fn real(seconds: u64) -> Vec<Workload> {
 
 async fn storm(
     site: &Site<'_>,
-    databases: &Databases,
+    databases: &Installation,
     capacity: f64,
     storm: u64,
     calm: u64,

@@ -42,7 +42,7 @@ fn written(calls: &[Call]) -> String {
             kind: call.kind,
             client: call.client.clone(),
             request: call.request.clone(),
-            order: call.order.clone(),
+            key: call.key.clone(),
         };
         lines.push((call.begun, Line { call: number, phase: begun }));
         if let Some(at) = call.ended {

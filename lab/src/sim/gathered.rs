@@ -1,114 +1,192 @@
-//! The evidence of a run for the shared audit: read straight from the databases in memory and the provider's ledger.
+//! The simulator's source of evidence: rows, journals and messages straight from the stage, the shop's tables from the
+//! databases in memory, money from the provider's ledger, and what clients were told from the clients.
 
-use super::client::Answered as Told;
-use super::provider::Payment;
+use super::client::{self, Answered, Purpose};
+use super::provider;
 use super::stage::Stage;
 use super::verdict::Ground;
-use baton_orchestrator::store::Record;
-use baton_order::order::{Order, SELECT_ORDER};
-use baton_proto::baton::saga::v1::SagaState;
-use baton_rpc::name::of_saga;
-use baton_shop::saga;
-use baton_sql::value::Row;
-use baton_stock::item::{Item, SELECT_ITEM};
-use baton_verify::evidence::{
-    Acknowledged, Evidence, ItemRecord, LedgerPayment, OrderRecord, ReservationRecord, SagaRecord,
+use baton_orchestrator::api::start::business_start_key;
+use baton_orchestrator::store::{Holder, Record};
+use baton_verify::coverage::Coverage;
+use baton_verify::coverage::{DEAD_LETTERS, HISTORY, JOURNALS, Mode, OUTBOX, Part, QUEUES, SAGAS, START_KEYS};
+use baton_verify::databases::domain::Domain as _;
+use baton_verify::databases::outbox::add_message;
+use baton_verify::databases::tables::{Range, ledger};
+use baton_verify::databases::{Databases, Sagas};
+use baton_verify::evidence::{DeadLetter, Evidence, Outbox, Queue, Reference};
+use baton_verify::history::{Call, Kind, Outcome};
+use baton_verify::memory::Memory;
+use baton_verify::own::Own;
+use baton_verify::saga_evidence::{Read, SagaEvidence};
+use baton_verify::shop::databases::Shop;
+use baton_verify::shop::evidence::{
+    BYSTANDERS, Bystander, CLAIMS, ITEMS, ORDERS, OrderStates, PAYMENTS, Payment, ShopAtLarge, ShopSaga,
 };
+use baton_verify::story::JournalRow;
 use futures_util::FutureExt as _;
-use saga_core::saga::State;
 use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
 
-/// What the shared audit looks at, read from the databases and the provider.
-pub fn evidence(ground: &Ground<'_>) -> Result<Evidence, String> {
-    let placed: BTreeSet<&str> = ground.records.iter().map(|record| record.business_key.as_str()).collect();
-    let acknowledged: Vec<Acknowledged> = promises(ground).into_values().collect();
-    let known: BTreeSet<String> = acknowledged
-        .iter()
-        .map(|promise| promise.order.clone())
-        .chain(placed.iter().map(|order| (*order).to_owned()))
-        .collect();
-    let mut orders = Vec::new();
-    for row in query(ground.stage, "order", &format!("{SELECT_ORDER}1 = 1"))? {
-        let order = Order::from_row(&row).map_err(|error| error.to_string())?;
-        if known.contains(&order.number.to_string()) {
-            orders.push(order_record(order));
+/// Journal entries and outbox rows read at most; no run comes near.
+const MOST: u32 = 100_000;
+
+/// What the engine can give.
+const OF_ENGINE: [Part; 6] = [SAGAS, JOURNALS, START_KEYS, OUTBOX, QUEUES, DEAD_LETTERS];
+
+/// What is done at the first poll, as everything in memory is.
+fn now<T, E: ToString>(future: impl Future<Output = Result<T, E>>) -> Result<T, String> {
+    future.now_or_never().ok_or("a database in memory waits")?.map_err(|error| error.to_string())
+}
+
+/// What the engine and its participants' ledgers say, of any saga.
+pub fn of_engine(stage: &Stage, records: &[Record], mode: Mode) -> Result<Evidence, String> {
+    let (sagas, evidence) = engine(stage, records, mode)?;
+    Ok(Evidence { sagas: sagas.into_values().collect(), ..evidence })
+}
+
+fn engine(stage: &Stage, records: &[Record], mode: Mode) -> Result<(Sagas, Evidence), String> {
+    let coverage = Coverage::of(&OF_ENGINE, stage.databases.keys().cloned());
+    let mut evidence = Evidence::new(mode, &Arc::new(coverage));
+    let mut outbox = Outbox::default();
+    for message in now(stage.store.unconfirmed(Duration::ZERO, None, MOST))? {
+        add_message(&mut outbox, message.id, &message.participant, &message.body);
+    }
+    let mut sagas = Sagas::new();
+    for record in records {
+        let id = record.saga.id;
+        let journal = now(stage.store.journal(id, 0, MOST))?.into_iter().map(|entry| JournalRow {
+            version: i64::try_from(entry.version).unwrap_or(i64::MAX),
+            at: entry.at.0,
+            record: Ok(entry.record),
+        });
+        let (saga, journal) = (Read::Row(record.clone()), journal.collect());
+        sagas.insert(id, SagaEvidence { saga, journal, ..SagaEvidence::new(id) });
+    }
+    for (id, pending) in &outbox.commands {
+        sagas.entry(*id).or_insert_with(|| SagaEvidence::new(*id)).pending = pending.clone();
+    }
+    start_keys(stage, &mut sagas, &mut evidence)?;
+    for (name, database) in &stage.databases {
+        now(ledger(database, name, &Range::default(), &mut sagas))?;
+    }
+    let inner = stage.world.lock();
+    evidence.outbox = Some(outbox);
+    evidence.queues = vec![Queue { name: "all".to_owned(), messages: inner.broker.len() as u64 }];
+    let letters = inner.broker.dead.iter().map(|(_, reason)| DeadLetter {
+        queue: "quarantine".to_owned(),
+        message: String::new(),
+        reason: Some(reason.clone()),
+    });
+    evidence.dead_letters = letters.collect();
+    drop(inner);
+    Ok((sagas, evidence))
+}
+
+/// Who holds the business keys that sagas have.
+fn start_keys(stage: &Stage, sagas: &mut Sagas, evidence: &mut Evidence) -> Result<(), String> {
+    let mut keys: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for saga in sagas.values().filter(|saga| !saga.business_key().is_empty()) {
+        let Some(record) = saga.saga.row() else { continue };
+        let key = business_start_key(&record.saga.definition.name, &record.business_key);
+        keys.entry(key).or_default().push(saga.id);
+    }
+    for holder in now(stage.store.find_keys(keys.keys().copied().collect()))? {
+        let Holder { key, saga, .. } = holder;
+        evidence.start_keys += 1;
+        if !sagas.contains_key(&saga) {
+            evidence.references.push(Reference { by: "a start key".to_owned(), saga, is_there: false });
+        }
+        for id in &keys[&key] {
+            if let Some(saga) = sagas.get_mut(id) {
+                saga.start_key = Some(holder);
+            }
+        }
+        if let [first, _, ..] = keys[&key].as_slice() {
+            let count = i64::try_from(keys[&key].len()).unwrap_or(i64::MAX);
+            evidence.shared_keys.push((sagas[first].business_key().to_owned(), count));
         }
     }
-    let mut items = Vec::new();
-    for row in query(ground.stage, "stock", &format!("{SELECT_ITEM}1 = 1"))? {
-        let Item { id, stocked, available, reserved, .. } = Item::from_row(&row).map_err(|error| error.to_string())?;
-        items.push(ItemRecord { id, stocked, available, reserved });
-    }
-    let sql = "SELECT item_id, order_no, quantity, state FROM reservation";
-    let reservations: Result<Vec<_>, String> = query(ground.stage, "stock", sql)?
-        .iter()
-        .map(|row| reservation(row).map_err(|error| error.to_string()))
-        .collect();
+    Ok(())
+}
+
+/// The whole of it, the shop included.
+pub fn evidence(ground: &Ground<'_>) -> Result<Evidence, String> {
+    let stage = ground.stage;
+    let (mut sagas, evidence) = engine(stage, ground.records, Mode::Finished)?;
+    let database = |name: &str| stage.databases.get(name).cloned();
+    let shop =
+        Shop { order: database("order"), payment: database("payment"), stock: database("stock"), provider: None };
+    now(shop.of_sagas(&Range::default(), &mut sagas))?;
+    let mut at_large = ShopAtLarge::default();
+    let collect = &mut |page: Evidence| {
+        if let Some(own) = page.own.get::<ShopAtLarge>() {
+            at_large.shelves.extend(own.shelves.iter().cloned());
+            at_large.homeless.extend(own.homeless.iter().cloned());
+            at_large.claims.extend(own.claims.iter().cloned());
+        }
+    };
+    now(shop.at_large(&Databases::default(), collect))?;
+    money(ground, &mut sagas, &mut at_large);
+    let history: Vec<Call> = ground.clients.calls.iter().map(|asked| call(ground, asked)).collect();
+    let keys: BTreeSet<&str> = history.iter().map(|call| call.key.as_str()).collect();
+    let mut own = Own::default().with(at_large).with(OrderStates::default());
+    now(shop.of_keys(&keys, &mut own))?;
+    let mut coverage = Coverage::clone(&evidence.coverage);
+    coverage.parts.extend([HISTORY, ORDERS, ITEMS, CLAIMS, PAYMENTS, BYSTANDERS]);
+    let sagas: Vec<SagaEvidence> = sagas.into_values().collect();
+    let (memory, coverage) = (Memory::of(&sagas), Arc::new(coverage));
+    Ok(Evidence { sagas, history, memory, own, coverage, ..evidence })
+}
+
+/// What the provider's ledger holds, beside what it is about.
+fn money(ground: &Ground<'_>, sagas: &mut Sagas, at_large: &mut ShopAtLarge) {
     let inner = ground.stage.world.lock();
-    let of = |ours: bool| {
-        let paid = inner.provider.payments.iter().filter(move |(_, payment)| known.contains(&payment.merchant) == ours);
-        paid.map(|(id, payment)| ledger_payment(id, payment)).collect::<Vec<_>>()
-    };
-    let (ours, others) = (of.clone()(true), of(false));
-    let bystanders = others.into_iter().filter(|payment| payment.paid > 0).map(|payment| (payment, 0)).collect();
-    let of_orders = ground.records.iter().filter(|record| record.saga.definition.name == saga::NAME);
-    let sagas = of_orders.map(saga_record).collect();
-    Ok(Evidence { acknowledged, orders, sagas, items, reservations: reservations?, payments: ours, bystanders })
-}
-
-fn promises(ground: &Ground<'_>) -> BTreeMap<usize, Acknowledged> {
-    let mut promises: BTreeMap<usize, Acknowledged> = BTreeMap::new();
-    for call in &ground.clients.calls {
-        let Some(Told::Ok(saga, end)) = &call.outcome else { continue };
-        let order = ground.workload.orders[call.order].number.to_string();
-        let promise = promises.entry(call.order).or_insert_with(|| Acknowledged { order, ..Acknowledged::default() });
-        promise.sagas.insert(of_saga(saga.0));
-        promise.told = end.or(promise.told);
+    let payments = inner.provider.payments.iter().map(|(id, paid)| payment(id, paid));
+    let mut by_order: BTreeMap<String, Vec<Payment>> = BTreeMap::new();
+    for payment in payments {
+        if payment.refunds > 0 || payment.refunded > 0 {
+            let claim = at_large.claims.iter().map(|(claim, _)| claim).find(|claim| claim.payment == payment.imp_uid);
+            at_large.refunds.push((payment.clone(), claim.cloned()));
+        }
+        by_order.entry(payment.merchant_uid.clone()).or_default().push(payment);
     }
-    promises
-}
-
-fn query(stage: &Stage, name: &str, sql: &str) -> Result<Vec<Row>, String> {
-    let rows = stage.databases[name].query(sql, Vec::new()).now_or_never();
-    rows.ok_or("a database in memory waits")?.map_err(|error| error.to_string())
-}
-
-fn order_record(order: Order) -> OrderRecord {
-    OrderRecord {
-        number: order.number.to_string(),
-        state: order.state,
-        currency: order.content.currency,
-        total: order.total,
-        saga: order.saga.map(of_saga).unwrap_or_default(),
-        lines: order.content.lines.into_iter().map(|line| (line.item_id, line.quantity)).collect(),
+    for (claim, on) in &mut at_large.claims {
+        *on = inner.provider.payments.get(&claim.payment).map(|paid| payment(&claim.payment, paid));
     }
+    for saga in sagas.values_mut().filter(|saga| saga.own.get::<ShopSaga>().is_some()) {
+        let payments = by_order.remove(saga.business_key()).unwrap_or_default();
+        saga.own.entry::<ShopSaga>().payments = payments;
+    }
+    // What is left was paid for orders that no saga is about.
+    let others = by_order.into_values().flatten().filter(|payment| payment.paid > 0);
+    at_large.bystanders = others.map(|payment| Bystander { payment, refunded: 0 }).collect();
 }
 
-fn reservation(row: &Row) -> Result<ReservationRecord, baton_sql::error::SqlError> {
-    let order = shop_domain::identifier::OrderNumber::from_bytes(row.array(1)?).to_string();
-    let held = row.int(3)? == shop_proto::stock::v1::ReservationState::Held as i64;
-    Ok(ReservationRecord { item: row.text(0)?.to_owned(), order, quantity: row.int(2)?, held })
-}
-
-fn ledger_payment(id: &str, payment: &Payment) -> LedgerPayment {
-    LedgerPayment {
+fn payment(id: &str, paid: &provider::Payment) -> Payment {
+    Payment {
         imp_uid: id.to_owned(),
-        merchant_uid: payment.merchant.clone(),
-        currency: payment.currency.to_string(),
-        paid: payment.paid,
-        refunded: payment.refunded,
-        refunds: payment.refunds,
+        merchant_uid: paid.merchant.clone(),
+        currency: paid.currency.to_string(),
+        paid: paid.paid,
+        refunded: paid.refunded,
+        refunds: paid.refunds,
     }
 }
 
-fn saga_record(record: &Record) -> SagaRecord {
-    let state = match record.saga.state {
-        State::Running { .. } => SagaState::Running,
-        State::Compensating { .. } => SagaState::Compensating,
-        State::Stuck { .. } => SagaState::Stuck,
-        State::Paused { .. } => SagaState::Paused,
-        State::Completed => SagaState::Completed,
-        State::Compensated { .. } => SagaState::Compensated,
+/// A call in the auditor's words. The other request's id is the order's number with another end.
+fn call(ground: &Ground<'_>, asked: &client::Call) -> Call {
+    let key = ground.workload.orders[asked.order].number.to_string();
+    let request = format!("{key}{}", if asked.purpose == Purpose::OtherRequest { " again" } else { "" });
+    let refused = |code: &str| Outcome::Fail { code: code.to_owned() };
+    let outcome = match &asked.outcome {
+        Some(Answered::Ok(saga, end)) => {
+            let state = end.map(|end| end.as_str_name());
+            return Call::started(&request, &key, &saga.to_string(), state);
+        }
+        Some(Answered::NotStarted(reason) | Answered::Conflict(reason)) => refused(reason),
+        Some(Answered::Unknown | Answered::Internal(_)) | None => Outcome::Unknown,
     };
-    SagaRecord { name: of_saga(record.saga.id.0), state, order: record.business_key.clone() }
+    Call { kind: Kind::Place, client: String::new(), request, key, begun: 0, ended: Some(1), outcome }
 }

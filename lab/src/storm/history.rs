@@ -1,6 +1,5 @@
 //! What the clients did and heard: every call with invoke, ok, fail or unknown, and each order's end.
 
-use baton_verify::evidence::Acknowledged;
 use baton_verify::report::{Finding, Offenders};
 use serde::Serialize;
 use shop_proto::order::v1::OrderState;
@@ -158,18 +157,6 @@ impl History {
         // Only pushed to.
         self.orders.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// What was promised: orders of which any answer named a saga.
-#[must_use]
-pub fn promises(orders: &[ClientOrder]) -> Vec<Acknowledged> {
-    let promised = orders.iter().filter(|order| !order.sagas.is_empty());
-    promised
-        .filter_map(|order| {
-            let number = order.number.clone()?;
-            Some(Acknowledged { order: number, sagas: order.sagas.clone(), told: order.told })
-        })
-        .collect()
 }
 
 /// What the history says by itself.

@@ -9,11 +9,12 @@ use baton_courier::bus::CommandBus as _;
 use baton_courier::rabbitmq::{RabbitBus, RabbitConfig};
 use baton_shop::saga::registry;
 use baton_verify::broker;
+use baton_verify::coverage::Mode;
 use baton_verify::databases::Databases;
 use baton_verify::history as written;
-use baton_verify::laws::Mode;
-use baton_verify::provider;
 use baton_verify::report::Finding;
+use baton_verify::shop::databases::Shop;
+use baton_verify::shop::provider;
 use baton_verify::verify::{Extras, verify};
 
 /// Everything that was ever ordered on this cluster, not only by this nemesis: a late effect on an older order counts.
@@ -27,8 +28,8 @@ pub async fn findings(cluster: &Cluster, orders: &[ClientOrder], http: &reqwest:
             .iter()
             .map(|kind| (kind.name().to_owned(), cluster.schemas[kind.name()].clone()))
             .collect(),
-        provider: Some(provider::copy(http, &cluster.provider_url()).await?),
     };
+    let shop = Shop::of(&databases, Some(provider::copy(http, &cluster.provider_url()).await?));
     let registry = registry();
     let bus = RabbitBus::start(&RabbitConfig::new(cluster.rabbitmq.amqp_url()))?;
     let letters = broker::held(&bus, &registry.participants()).await?.letters;
@@ -39,9 +40,19 @@ pub async fn findings(cluster: &Cluster, orders: &[ClientOrder], http: &reqwest:
         dead_letters: Some(letters),
         ..Extras::default()
     };
-    let report = verify(&databases, &registry, Mode::AtRest, &extras, &mut |_| {}).await?;
+    let report = verify(&databases, &[&shop], &registry, Mode::AtRest, extras, &mut |_| {}).await?;
     // Logs are judged from outside, and a check that looked at nothing has found nothing.
     Ok(report.findings.into_iter().filter(|finding| finding.unchecked.is_none()).collect())
+}
+
+/// The answers that named a saga: one call for each saga that any answer to an order named.
+pub fn promises(orders: &[ClientOrder]) -> Vec<written::Call> {
+    let promised = orders.iter().filter_map(|order| Some((order, order.number.as_deref()?)));
+    let calls = promised.flat_map(|(order, number)| {
+        let told = order.told.map(|state| state.as_str_name());
+        order.sagas.iter().map(move |saga| written::Call::started(&order.request_id, number, saga, told))
+    });
+    calls.collect()
 }
 
 /// The clients' history in the auditor's words. Each call has a place for its beginning and one for its end in one order
@@ -75,7 +86,7 @@ fn calls(orders: &[ClientOrder]) -> Vec<written::Call> {
                 kind: written::Kind::Place,
                 client: client.to_string(),
                 request: order.request_id.clone(),
-                order: number,
+                key: number,
                 begun,
                 ended: Some(ended),
                 outcome,

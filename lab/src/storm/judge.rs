@@ -8,10 +8,12 @@ use super::load::Goods;
 use super::logs::Logs;
 use super::quiesce::Left;
 use super::shop::ShopClient;
-use baton_verify::checks::audit;
-use baton_verify::gather::{Scope, Sources};
+use baton_orchestrator::sagas::Registry;
 use baton_verify::laws::existence::SAGA_EXISTS;
 use baton_verify::report::{Finding, Offenders};
+use baton_verify::shop::laws;
+use baton_verify::shop::outside::{Scope, Services};
+use baton_verify::tally::audit;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -53,28 +55,35 @@ pub async fn judge(case: &JudgeInput<'_>, logs: &mut Logs) -> Vec<Finding> {
         Ok(finding) => findings.push(finding),
         Err(error) => findings.push(unread("I20", "logs hold no panic and no secret", &error.to_string())),
     }
-    findings.extend(books(case).await);
+    findings.extend(outside(case).await);
     match inside::findings(case.cluster, case.orders, &case.shop.http()).await {
         // Answers to forged commands are stored like any others; what they must not have is an effect, which the other
         // laws look for.
-        Ok(inside) => findings.extend(inside.into_iter().filter(|law| !case.forged || law.name != SAGA_EXISTS.name)),
+        Ok(inside) => findings.extend(inside.into_iter().filter(|law| !case.forged || law.name != SAGA_EXISTS.what)),
         Err(error) => findings.push(unread("I1", "the databases can be read", &format!("{error:#}"))),
     }
     findings
 }
 
-async fn books(case: &JudgeInput<'_>) -> Vec<Finding> {
+/// What services and provider tell any client, of the orders of this nemesis.
+async fn outside(case: &JudgeInput<'_>) -> Vec<Finding> {
     let mut last = String::new();
     for turn in 0..TRIES {
         let channel = case.shop.channel(turn as usize);
-        let sources = Sources::new(channel, &case.cluster.provider_url(), case.shop.http());
+        let services = Services::new(channel, &case.cluster.provider_url(), case.shop.http());
         let scope = Scope {
-            acknowledged: history::promises(case.orders),
+            history: inside::promises(case.orders),
             items: case.goods.items(),
             bystanders: BTreeMap::from([(case.goods.bystander.clone(), 0)]),
         };
-        match sources.gather(scope).await {
-            Ok(evidence) => return audit(&evidence).findings,
+        match services.gather(scope).await {
+            Ok(evidence) => {
+                let found = audit(evidence, &Registry::default(), &laws::invariants()).findings;
+                let checked = found.into_iter().filter(|finding| finding.unchecked.is_none());
+                return checked
+                    .map(|finding| Finding { counted: finding.counted + " from outside", ..finding })
+                    .collect();
+            }
             Err(error) => last = error.to_string(),
         }
         tokio::time::sleep(Duration::from_millis(500)).await;

@@ -4,8 +4,8 @@ use super::cluster::Cluster;
 use anyhow::{Context as _, Result};
 use baton_sql::database::Database;
 use baton_supervisor::rabbitmq::COUNTED_EVERY;
-use baton_verify::books::Queue;
 use baton_verify::broker::{is_quarantine, listed};
+use baton_verify::evidence::Queue;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 

@@ -1,5 +1,6 @@
 //! docs/invariants.md lists every check there is, as the code has them. `BATON_REWRITE=1` writes it.
 
+use baton_verify::shop::laws::invariants;
 use baton_verify::tally::catalogue;
 use saga_testing::script::check_block;
 use std::collections::BTreeSet;
@@ -11,11 +12,15 @@ fn page() -> std::path::PathBuf {
 
 #[test]
 fn every_check_is_listed() {
-    let rows = catalogue().into_iter().map(|(id, name, live)| {
-        let when = if live { "live and at rest" } else { "at rest" };
-        format!("| {id} | {name} | {when} |\n")
+    let further = invariants();
+    let rows = catalogue(&further).into_iter().map(|invariant| {
+        let (id, what) = (invariant.id(), invariant.what());
+        let when = if invariant.is_live() { "live and at rest" } else { "at rest" };
+        let needs: Vec<&str> = invariant.needs().iter().map(|part| part.0).collect();
+        format!("| {id} | {what} | {when} | {} |\n", needs.join(", "))
     });
-    let table = format!("| id | promise, as the report words it | when |\n|---|---|---|\n{}", rows.collect::<String>());
+    let head = "| id | promise, as the report words it | when | needs |\n|---|---|---|---|\n";
+    let table = format!("{head}{}", rows.collect::<String>());
     check_block(&page(), "checks", &table).unwrap_or_else(|error| panic!("{error}"));
 }
 
@@ -25,6 +30,7 @@ fn every_invariant_has_its_line_and_every_promise_is_worded_once() {
     for number in 1..=22 {
         assert!(text.contains(&format!("\n| **I{number}** |")), "I{number} has no line");
     }
-    let names: Vec<&str> = catalogue().into_iter().map(|(_, name, _)| name).collect();
+    let further = invariants();
+    let names: Vec<&str> = catalogue(&further).into_iter().map(|invariant| invariant.what()).collect();
     assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len());
 }

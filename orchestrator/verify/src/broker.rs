@@ -1,6 +1,6 @@
 //! What the broker holds, by its own count: depths of queues, and the dead letters with their reasons.
 
-use super::books::{DeadLetter, Queue};
+use crate::evidence::{DeadLetter, Queue};
 use baton_courier::bus::Destination;
 use baton_courier::error::BusError;
 use baton_courier::rabbitmq::RabbitBus;

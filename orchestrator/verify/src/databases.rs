@@ -1,41 +1,36 @@
 //! Evidence straight from the databases: the same statements for MariaDB and SQLite, a page at a time.
 //!
-//! Nothing here judges: rows that no correct Baton could have written are read as they are. What is read for one saga is
-//! its [`dossier::Dossier`]; [`shop`] reads what belongs to no single saga. Reading changes nothing.
+//! Nothing here judges: rows that no correct Baton could have written are read as they are. Reading changes nothing.
 //!
-//! While the installation runs, a page is read in this order: saga rows, journals, ledgers, business rows, the provider.
-//! Journals and ledgers only grow, and each is written before the next step of the order's path, so that what a saga row
+//! While the installation runs, a page is read in this order: saga rows, journals, ledgers, then what a [`domain`]
+//! adds. Journals and ledgers only grow, and each is written before the next step of a saga's path, so that what a saga row
 //! claims can always be found in what is read after it.
 
 pub mod acts;
-pub mod dossier;
+pub mod domain;
 pub mod forgotten;
+pub mod keys;
 pub mod letters;
 pub mod outbox;
 pub mod pages;
-pub mod shop;
-mod tables;
+pub mod tables;
 
+use crate::saga_evidence::SagaEvidence;
 use baton_sql::database::Database;
 use baton_sql::error::SqlError;
+use saga_core::saga::SagaId;
 use std::collections::BTreeMap;
 
-/// The participant whose table `orders` is read.
-pub const ORDER: &str = "order";
-/// The participant whose tables `payment` and `payment_closed` are read.
-pub const PAYMENT: &str = "payment";
-/// The participant whose tables `item`, `reservation` and `restock` are read.
-pub const STOCK: &str = "stock";
+/// What is known of the sagas of a page.
+pub type Sagas = BTreeMap<SagaId, SagaEvidence>;
 
-/// Where the evidence is. What is missing is left out, and the checks that need it say so.
+/// Where the evidence is. What is missing is left out, and the invariants that need it say so.
 #[derive(Clone, Debug, Default)]
 pub struct Databases {
     /// The orchestrator's schema.
     pub orchestrator: Option<Database>,
-    /// Participants by name; each has a ledger, and `order`, `payment` and `stock` their business tables too.
+    /// Participants by name; each has a ledger.
     pub participants: BTreeMap<String, Database>,
-    /// The sandbox provider's own ledger.
-    pub provider: Option<Database>,
 }
 
 impl Databases {
@@ -68,7 +63,7 @@ pub enum ReadError {
 }
 
 /// Adds what was read to a database's error.
-fn reading(what: impl Into<String>) -> impl FnOnce(SqlError) -> ReadError {
+pub fn reading(what: impl Into<String>) -> impl FnOnce(SqlError) -> ReadError {
     let what = what.into();
     move |error| ReadError::Database { what, error }
 }

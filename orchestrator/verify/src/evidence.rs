@@ -1,123 +1,176 @@
 //! What an audit looks at: plain values, no sockets, so that a test can plant any lie.
+//!
+//! A source reads as much as it can and says in its [`Coverage`] what that is. What belongs to one saga is its
+//! [`SagaEvidence`]; a saga's owner puts what its own services hold beside it, as [`Own`] values.
 
-use baton_proto::baton::saga::v1::SagaState;
-use shop_proto::order::v1::OrderState;
-use std::collections::{BTreeMap, BTreeSet};
+use crate::coverage::{Coverage, Mode};
+use crate::history::Call;
+use crate::logs::Scan;
+use crate::memory::Memory;
+use crate::own::Own;
+use crate::saga_evidence::{Pending, SagaEvidence};
+use crate::story::Story;
+use baton_orchestrator::sagas::Registry;
+use baton_query::filter::StateKind;
+use saga_core::definition::Definition;
+use saga_core::saga::{Saga, SagaId};
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
-/// What the client was promised for one order.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Acknowledged {
-    /// The order number, without `orders/`.
-    pub order: String,
-    /// Every saga (`sagas/{uuid}`) that any answer to this order's one request id named.
-    pub sagas: BTreeSet<String>,
-    /// The end the client was told of, if it was told one.
-    pub told: Option<OrderState>,
-}
-
-/// An order as the order participant has it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OrderRecord {
-    /// The order number.
-    pub number: String,
-    /// Where it stands.
-    pub state: OrderState,
-    /// ISO 4217.
-    pub currency: String,
-    /// Minor units.
-    pub total: i64,
-    /// `sagas/{uuid}`, or empty.
-    pub saga: String,
-    /// Quantity by item id.
-    pub lines: BTreeMap<String, i64>,
-}
-
-/// A saga as the orchestrator has it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SagaRecord {
-    /// `sagas/{uuid}`.
-    pub name: String,
-    /// Where it stands.
-    pub state: SagaState,
-    /// The order number.
-    pub order: String,
-}
-
-impl SagaRecord {
-    /// True once nothing can happen to it without an operator.
-    #[must_use]
-    pub fn at_rest(&self) -> bool {
-        self.ended() || matches!(self.state, SagaState::Stuck | SagaState::Paused)
-    }
-
-    /// True at one of the two ends.
-    #[must_use]
-    pub fn ended(&self) -> bool {
-        matches!(self.state, SagaState::Completed | SagaState::Compensated)
-    }
-}
-
-/// An item as the stock participant has it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ItemRecord {
-    /// Item id.
-    pub id: String,
-    /// Ever put in.
-    pub stocked: i64,
-    /// Can be reserved.
-    pub available: i64,
-    /// Held.
-    pub reserved: i64,
-}
-
-/// A reservation as the stock participant has it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReservationRecord {
-    /// Item id.
-    pub item: String,
-    /// The order number.
-    pub order: String,
-    /// Units.
-    pub quantity: i64,
-    /// Whether it holds them.
-    pub held: bool,
-}
-
-/// A payment as the provider's own ledger has it; amounts in minor units.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
-pub struct LedgerPayment {
-    /// The provider's id.
-    pub imp_uid: String,
-    /// The order number it was paid under.
-    pub merchant_uid: String,
-    /// ISO 4217.
-    pub currency: String,
-    /// Captured; 0 unless money was taken.
-    #[serde(rename = "paid_minor_units")]
-    pub paid: i64,
-    /// Refunded.
-    #[serde(rename = "cancelled_minor_units")]
-    pub refunded: i64,
-    /// How many refunds that took.
-    #[serde(rename = "cancellations")]
-    pub refunds: i64,
-}
-
-/// Everything an audit looks at. Its scope is the run: the orders it placed, the items it made, the payments it paid.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// Evidence, whole or a page of it.
+#[derive(Debug, Default)]
 pub struct Evidence {
-    /// The promises, one for each order.
-    pub acknowledged: Vec<Acknowledged>,
-    /// Orders of the run.
-    pub orders: Vec<OrderRecord>,
-    /// Sagas whose business key is an order of the run.
-    pub sagas: Vec<SagaRecord>,
-    /// Items of the run; nobody else orders them.
-    pub items: Vec<ItemRecord>,
-    /// Reservations of those items.
-    pub reservations: Vec<ReservationRecord>,
-    /// Payments made under the numbers of the run's orders.
-    pub payments: Vec<LedgerPayment>,
-    /// Payments of orders that were never placed, with what must have been refunded of them (nothing, as a rule).
-    pub bystanders: Vec<(LedgerPayment, i64)>,
+    /// When.
+    pub mode: Mode,
+    /// What its source gives.
+    pub coverage: Arc<Coverage>,
+    /// The orchestrators' clock when it was read, microseconds; `None` where no clock can be trusted.
+    pub now_us: Option<i64>,
+    /// Sagas.
+    pub sagas: Vec<SagaEvidence>,
+    /// Business keys of which at most one saga may be, and that more than one has, with how many.
+    pub shared_keys: Vec<(String, i64)>,
+    /// Start keys that were looked at for that, and for the sagas they name.
+    pub start_keys: usize,
+    /// Where sagas are named elsewhere; of start keys, only those whose saga is not there.
+    pub references: Vec<Reference>,
+    /// The outbox.
+    pub outbox: Option<Outbox>,
+    /// Depths of the broker's queues.
+    pub queues: Vec<Queue>,
+    /// Messages in quarantine.
+    pub dead_letters: Vec<DeadLetter>,
+    /// Logs, scanned.
+    pub logs: Option<Scan>,
+    /// What clients asked and were told.
+    pub history: Vec<Call>,
+    /// What is stored of what they asked for.
+    pub memory: Memory,
+    /// What owners of sagas know beside.
+    pub own: Own,
+}
+
+impl Evidence {
+    /// Nothing yet.
+    #[must_use]
+    pub fn new(mode: Mode, coverage: &Arc<Coverage>) -> Self {
+        Self { mode, coverage: coverage.clone(), ..Self::default() }
+    }
+
+    /// Replays each saga's journal against the definition that `registry` has for it.
+    #[must_use]
+    pub fn replayed(mut self, registry: &Registry) -> Self {
+        self.sagas.iter_mut().for_each(|saga| saga.replay(registry));
+        self
+    }
+
+    /// One case for each saga.
+    pub fn cases(&self) -> impl Iterator<Item = Case<'_>> {
+        self.sagas.iter().map(|saga| Case {
+            evidence: saga,
+            definition: saga.saga_type.as_ref().map(|known| known.definition()),
+            story: &saga.story,
+            coverage: &self.coverage,
+            mode: self.mode,
+            now_us: self.now_us,
+        })
+    }
+}
+
+/// One saga with all that is known of it.
+#[derive(Debug)]
+pub struct Case<'a> {
+    /// What was read.
+    pub evidence: &'a SagaEvidence,
+    /// Its definition, if the registry knows it.
+    pub definition: Option<&'a Definition>,
+    /// What its journal tells.
+    pub story: &'a Story,
+    /// What the source gives.
+    pub coverage: &'a Coverage,
+    /// When.
+    pub mode: Mode,
+    /// The orchestrators' clock when it was read, microseconds.
+    pub now_us: Option<i64>,
+}
+
+impl<'a> Case<'a> {
+    /// The row, if it was read and can be.
+    #[must_use]
+    pub fn saga(&self) -> Option<&'a Saga> {
+        self.evidence.saga.row().map(|record| &record.saga)
+    }
+
+    /// Where it stands.
+    #[must_use]
+    pub fn state(&self) -> Option<StateKind> {
+        let outline = || self.evidence.outline.as_ref().map(|outline| outline.state);
+        self.saga().map(|saga| StateKind::of(&saga.state)).or_else(outline)
+    }
+
+    /// Which of the two ends it has come to.
+    #[must_use]
+    pub fn ended(&self) -> Option<StateKind> {
+        self.state().filter(|state| matches!(state, StateKind::Completed | StateKind::Compensated))
+    }
+
+    /// What the owner of this saga knows of it.
+    #[must_use]
+    pub fn own<T: Any>(&self) -> Option<&'a T> {
+        self.evidence.own.get()
+    }
+
+    /// How findings name it: saga, and its business key if it has one.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self.evidence.business_key() {
+            "" => format!("saga {}", self.evidence.id),
+            key => format!("saga {} ({key})", self.evidence.id),
+        }
+    }
+}
+
+/// A place outside the sagas that names one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reference {
+    /// What names it, for example "a start key".
+    pub by: String,
+    /// Which saga.
+    pub saga: SagaId,
+    /// True if that saga exists or was forgotten.
+    pub is_there: bool,
+}
+
+/// The messages that wait in the outbox.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outbox {
+    /// Rows found, up to the bound.
+    pub rows: usize,
+    /// True if there are more than the bound.
+    pub more: bool,
+    /// Rows that are no command batch, by id.
+    pub damaged: Vec<String>,
+    /// Commands by saga.
+    pub commands: BTreeMap<SagaId, Vec<Pending>>,
+}
+
+/// A queue of the broker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Queue {
+    /// Its name.
+    pub name: String,
+    /// Messages in it, ready or unacknowledged.
+    pub messages: u64,
+}
+
+/// A message in quarantine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// Which queue it stands in.
+    pub queue: String,
+    /// Its message id, or empty.
+    pub message: String,
+    /// Why, if it says so.
+    pub reason: Option<String>,
 }

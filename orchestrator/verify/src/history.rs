@@ -1,7 +1,7 @@
 //! What clients asked and were told: one line of JSON for the beginning of a call and one for its end.
 //!
 //! ```text
-//! {"call":7,"phase":"invoke","kind":"place","client":"c1","request":"…","order":"…"}
+//! {"call":7,"phase":"invoke","kind":"place","client":"c1","request":"…","key":"…"}
 //! {"call":7,"phase":"ok","saga":"sagas/…","state":"PAYMENT_SUCCESS","version":6}
 //! {"call":8,"phase":"fail","code":"RESOURCE_EXHAUSTED"}
 //! {"call":9,"phase":"unknown"}
@@ -21,9 +21,9 @@ pub const MOST_CALLS: usize = 2_000_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
-    /// Places an order, or starts a saga.
+    /// Starts a saga.
     Place,
-    /// Reads a saga or an order, alone or in a list.
+    /// Reads a saga, alone or in a list.
     Read,
 }
 
@@ -34,7 +34,7 @@ pub enum Outcome {
     Ok {
         /// The saga it names, as UUID.
         saga: Option<String>,
-        /// The state of order or saga it told.
+        /// The state it told, in the words of who answered.
         state: Option<String>,
         /// The saga's version it told.
         version: Option<u64>,
@@ -57,14 +57,31 @@ pub struct Call {
     pub client: String,
     /// Its request id, or empty.
     pub request: String,
-    /// The order's number (the saga's business key), or empty.
-    pub order: String,
+    /// The saga's business key, or empty. Starts of one key are tries of one.
+    pub key: String,
     /// Position of its beginning.
     pub begun: u64,
     /// Position of its end.
     pub ended: Option<u64>,
     /// How it ended.
     pub outcome: Outcome,
+}
+
+impl Call {
+    /// A start that was answered with a saga and, if it told one, a state.
+    #[must_use]
+    pub fn started(request: &str, key: &str, saga: &str, state: Option<&str>) -> Self {
+        let saga = Some(saga.trim_start_matches("sagas/").to_owned());
+        Self {
+            kind: Kind::Place,
+            client: String::new(),
+            request: request.to_owned(),
+            key: key.to_owned(),
+            begun: 0,
+            ended: Some(1),
+            outcome: Outcome::Ok { saga, state: state.map(str::to_owned), version: None },
+        }
+    }
 }
 
 /// A line of a history.
@@ -90,9 +107,9 @@ pub enum Phase {
         /// Request id.
         #[serde(default)]
         request: String,
-        /// Order number.
-        #[serde(default)]
-        order: String,
+        /// Business key; histories that were written before it had this name say `order`.
+        #[serde(default, alias = "order")]
+        key: String,
     },
     /// It is answered.
     Ok {
@@ -165,13 +182,13 @@ pub fn read(mut lines: impl BufRead) -> Result<Vec<Call>, HistoryError> {
 
 fn add(history: &mut Vec<Call>, open: &mut BTreeMap<u64, usize>, line: Line, number: u64) -> Result<(), HistoryError> {
     let outcome = match line.phase {
-        Phase::Invoke { kind, client, request, order } => {
+        Phase::Invoke { kind, client, request, key } => {
             if open.insert(line.call, history.len()).is_some() {
                 let why = format!("call {} begins twice", line.call);
                 return Err(HistoryError::Line { line: number, why });
             }
             let outcome = Outcome::Unknown;
-            history.push(Call { kind, client, request, order, begun: number, ended: None, outcome });
+            history.push(Call { kind, client, request, key, begun: number, ended: None, outcome });
             return Ok(());
         }
         Phase::Ok { saga, state, version } => {
@@ -193,10 +210,10 @@ fn add(history: &mut Vec<Call>, open: &mut BTreeMap<u64, usize>, line: Line, num
 mod tests {
     use super::*;
 
-    const TEXT: &str = r#"{"call":1,"phase":"invoke","kind":"place","client":"a","request":"r","order":"o"}
-{"call":2,"phase":"invoke","kind":"read","client":"b","order":"o"}
+    const TEXT: &str = r#"{"call":1,"phase":"invoke","kind":"place","client":"a","request":"r","key":"o"}
+{"call":2,"phase":"invoke","kind":"read","client":"b","key":"o"}
 {"call":1,"phase":"ok","saga":"sagas/s","state":"PAYMENT_SUCCESS","version":6}
-{"call":3,"phase":"invoke","kind":"place","client":"a","request":"q","order":"p"}
+{"call":3,"phase":"invoke","kind":"place","client":"a","request":"q","key":"p"}
 {"call":3,"phase":"fail","code":"RESOURCE_EXHAUSTED"}
 {"call":4,"phase":"inv"#;
 
@@ -206,6 +223,7 @@ mod tests {
         let outcome = Outcome::Ok { saga: Some("s".into()), state: Some("PAYMENT_SUCCESS".into()), version: Some(6) };
         assert_eq!((calls.len(), calls[0].begun, calls[0].ended), (3, 1, Some(3)));
         assert_eq!((&calls[0].outcome, &calls[1].outcome), (&outcome, &Outcome::Unknown));
+        assert_eq!(calls, read(TEXT.replace("\"key\"", "\"order\"").as_bytes()).unwrap(), "as it was written before");
     }
 
     #[test]

@@ -1,29 +1,31 @@
-//! The audit of a run: gather what everybody says, then check it against the promises.
+//! The audit: gather what everybody says, then hold it up to the promises.
 //!
-//! Two ways to look, one report:
-//!
-//! - From outside, as a client can: [`evidence`] is what was promised to the client, and what the services and the
-//!   provider's ledger say afterwards; [`gather`] reads it over gRPC and HTTP, [`checks`] are pure functions over it.
-//! - From inside, as only the owner of the databases can: [`databases`] reads a [`databases::dossier::Dossier`] for each
-//!   saga, [`story`] folds its journal, [`laws`] judge it; [`books`] judge what belongs to no single saga, [`history`] and
-//!   [`logs`] are what clients and processes wrote down. [`provider`] fetches
-//!   a copy of the provider's ledger, [`broker`] reads the broker's own figures. [`verify`] is the whole of it, [`tally`]
-//!   its list of checks. [`acts`] judges what operators did, which [`databases::acts`] reads.
+//! - An [`invariant`] is a promise with the evidence it needs. [`laws`] are the engine's, for any saga; whoever owns a saga
+//!   adds its own, and what they look at, as a domain ([`databases::domain`]). [`shop`] is the first.
+//! - [`evidence`] is what they look at: plain values, [`saga_evidence`] for each saga, whose journal [`story`] replays;
+//!   [`history`] and [`logs`] are what clients and processes wrote down, [`memory`] what is stored of what clients asked for.
+//! - Sources gather it: [`databases`] read those of an installation, and [`broker`] the broker's own figures; [`shop::outside`]
+//!   asks services as any client can; the simulator has a source of its own. Each says what it can give, and a promise that
+//!   needs more is reported as not checked.
+//! - [`tally`] applies invariants and makes the [`report`]; [`verify`] does it to databases, page by page.
+//! - [`acts`] judges what operators did, which [`databases::acts`] reads.
 //!
 //! docs/invariants.md says for each invariant how it is checked, and what is not.
 
 pub mod acts;
-pub mod books;
 pub mod broker;
-pub mod checks;
+pub mod coverage;
 pub mod databases;
 pub mod evidence;
-pub mod gather;
 pub mod history;
+pub mod invariant;
 pub mod laws;
 pub mod logs;
-pub mod provider;
+pub mod memory;
+pub mod own;
 pub mod report;
+pub mod saga_evidence;
+pub mod shop;
 pub mod story;
 pub mod tally;
 pub mod verify;

@@ -1,6 +1,5 @@
 //! What a journal tells: the saga it folds to, every command it ordered, what it knows to be done and undone.
 
-use crate::databases::dossier::JournalRow;
 use bytes::Bytes;
 use saga_core::definition::Definition;
 use saga_core::event::{Entry, Event, JournalRecord, Outcome, Verb};
@@ -8,6 +7,17 @@ use saga_core::replay;
 use saga_core::saga::{Direction, Saga, SagaId, State, StepIndex, Wait};
 use saga_core::time::Micros;
 use std::collections::{BTreeMap, BTreeSet};
+
+/// One journal entry; `version` and `at` (microseconds) as stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JournalRow {
+    /// The saga's version after it.
+    pub version: i64,
+    /// The time of the move.
+    pub at: i64,
+    /// What happened, or why it cannot be read.
+    pub record: Result<JournalRecord, String>,
+}
 
 /// Half a step.
 pub type Half = (StepIndex, Direction);

@@ -1,22 +1,20 @@
-//! What every check found so far, and the report it becomes: one line for each check there is, looked or not.
+//! Invariants applied to evidence, page by page, and the report they become: one line for each, looked or not.
 
-use super::books::{self, BOOKS, Book};
-use super::databases::pages::Coverage;
-use super::databases::{ORDER, PAYMENT, STOCK};
-use super::laws::history::HISTORY_LAWS;
-use super::laws::{Found, LAWS, Mode};
-use super::report::{Finding, Offenders, Report};
-use super::verify::Extras;
-use std::collections::{BTreeMap, BTreeSet};
+use crate::coverage::Coverage;
+use crate::coverage::{Mode, Part};
+use crate::evidence::Evidence;
+use crate::invariant::{Findings, Invariant};
+use crate::laws::LAWS;
+use crate::report::{Finding, Offenders, Report};
+use baton_orchestrator::sagas::Registry;
+use std::collections::BTreeSet;
 
-/// Every check: id, promise, whether it holds while orders move. In the order of a report.
+/// The engine's invariants and these, in the order of a report.
 #[must_use]
-pub fn catalogue() -> Vec<(&'static str, &'static str, bool)> {
-    let laws = LAWS.iter().map(|law| (law.id, law.name, law.live));
-    let told = HISTORY_LAWS.iter().map(|law| (law.id, law.name, law.live));
-    let books = BOOKS.iter().map(|book| (book.id, book.name, book.live));
-    let mut all: Vec<_> = laws.chain(told).chain(books).collect();
-    all.sort_by_key(|(id, ..)| number(id));
+pub fn catalogue<'a>(further: &[&'a dyn Invariant]) -> Vec<&'a dyn Invariant> {
+    let mut all: Vec<&'a dyn Invariant> = LAWS.iter().map(|law| law as &dyn Invariant).collect();
+    all.extend(further);
+    all.sort_by_key(|invariant| number(invariant.id()));
     all
 }
 
@@ -24,88 +22,94 @@ fn number(id: &str) -> u32 {
     id.trim_start_matches('I').parse().unwrap_or(u32::MAX)
 }
 
-/// What every check found so far, by its name.
-#[derive(Debug)]
-pub(crate) struct Tally {
-    mode: Mode,
-    found: BTreeMap<&'static str, (usize, Offenders)>,
+/// Audits evidence that is there as a whole.
+#[must_use]
+pub fn audit(evidence: Evidence, registry: &Registry, further: &[&dyn Invariant]) -> Report {
+    let mut tally = Tally::new(catalogue(further), evidence.mode);
+    let coverage = evidence.coverage.clone();
+    tally.look(&evidence.replayed(registry));
+    tally.report(&coverage)
 }
 
-impl Tally {
-    pub(crate) fn new(mode: Mode) -> Self {
-        Self { mode, found: BTreeMap::new() }
+/// What every invariant found so far.
+#[derive(Debug)]
+pub(crate) struct Tally<'a> {
+    mode: Mode,
+    invariants: Vec<&'a dyn Invariant>,
+    found: Vec<(Findings, Offenders)>,
+    strangers: BTreeSet<String>,
+}
+
+impl<'a> Tally<'a> {
+    pub(crate) fn new(invariants: Vec<&'a dyn Invariant>, mode: Mode) -> Self {
+        let found = invariants.iter().map(|_| (Findings::default(), Offenders::default())).collect();
+        Self { mode, invariants, found, strangers: BTreeSet::new() }
     }
 
-    pub(crate) fn add(&mut self, all: impl IntoIterator<Item = (&'static str, Found)>) {
-        for (name, found) in all {
-            let (looked, offenders) = self.found.entry(name).or_default();
-            *looked += found.looked;
-            found.broken.into_iter().for_each(|broken| offenders.add(broken));
+    /// Judges, and adds what was found.
+    pub(crate) fn look(&mut self, evidence: &Evidence) {
+        let found = self.judge(evidence);
+        self.add(found);
+    }
+
+    /// What each invariant finds. Sagas of definitions that the registry does not know are noted.
+    pub(crate) fn judge(&mut self, evidence: &Evidence) -> Vec<Findings> {
+        for case in evidence.cases().filter(|case| case.definition.is_none()) {
+            self.strangers.extend(case.saga().map(|saga| saga.definition.to_string()));
         }
-    }
-
-    pub(crate) fn book(&mut self, book: Book, look: impl FnOnce(&mut Found)) {
-        if book.live || self.mode == Mode::AtRest {
-            let mut found = Found::default();
-            look(&mut found);
-            self.add([(book.name, found)]);
-        }
-    }
-
-    pub(crate) fn report(mut self, coverage: &Coverage, extras: &Extras, strangers: &BTreeSet<String>) -> Report {
-        let laws = LAWS.iter().map(|law| (law.id, law.name, law.unit, law.live));
-        let told = HISTORY_LAWS.iter().map(|law| (law.id, law.name, law.unit, law.live));
-        let books = BOOKS.iter().map(|book| (book.id, book.name, book.unit, book.live));
-        let mut all: Vec<_> = laws.chain(told).chain(books).collect();
-        all.sort_by_key(|(id, ..)| number(id));
-        let findings = all.into_iter().map(|(id, name, unit, live)| {
-            let (looked, offenders) = self.found.remove(name).unwrap_or_default();
-            let finding = offenders.finding(id, name, format!("{looked} {unit}"));
-            if looked > 0 || !finding.passed() {
-                return finding;
-            }
-            Finding::unchecked(id, name, why_unchecked(id, name, live || self.mode == Mode::AtRest, coverage, extras))
+        let judged = self.invariants.iter().map(|invariant| {
+            let asked = self.holds(*invariant) && missing(*invariant, &evidence.coverage).is_empty();
+            if asked { invariant.judge(evidence) } else { Findings::default() }
         });
-        let mut findings: Vec<Finding> = findings.collect();
-        if !strangers.is_empty() {
-            let names: Vec<&str> = strangers.iter().map(String::as_str).collect();
+        judged.collect()
+    }
+
+    pub(crate) fn add(&mut self, found: Vec<Findings>) {
+        for ((sum, offenders), mut one) in self.found.iter_mut().zip(found) {
+            one.broken.drain(..).for_each(|broken| offenders.add(broken));
+            sum.add(one);
+        }
+    }
+
+    fn holds(&self, invariant: &dyn Invariant) -> bool {
+        invariant.is_live() || self.mode != Mode::Live
+    }
+
+    pub(crate) fn report(self, coverage: &Coverage) -> Report {
+        let mut findings = Vec::new();
+        for (invariant, (found, offenders)) in self.invariants.iter().zip(&self.found) {
+            let (id, what, mut offenders) = (invariant.id(), invariant.what(), offenders.clone());
+            for (account, (left, right)) in found.sums.iter().filter(|(_, (left, right))| left != right) {
+                offenders.add(format!("{account}: {left} is not {right}"));
+            }
+            let looked = found.looked + found.sums.len();
+            let finding = offenders.finding(id, what, format!("{looked} {}", invariant.unit()));
+            findings.push(if looked > 0 || !finding.passed() {
+                finding
+            } else {
+                Finding::unchecked(id, what, self.why_unchecked(*invariant, coverage))
+            });
+        }
+        if !self.strangers.is_empty() {
+            let names: Vec<&str> = self.strangers.iter().map(String::as_str).collect();
             let why = format!("this build does not know {}; their journals were not replayed", names.join(", "));
             findings.push(Finding::unchecked("I12", "sagas of unknown definitions", why));
         }
         Report { findings }
     }
+
+    fn why_unchecked(&self, invariant: &dyn Invariant, coverage: &Coverage) -> String {
+        let missing: Vec<&str> = missing(invariant, coverage).iter().map(|part| part.0).collect();
+        if !missing.is_empty() {
+            format!("needs {}", missing.join(" and "))
+        } else if !self.holds(invariant) {
+            "holds only at rest".to_owned()
+        } else {
+            "there was nothing to look at".to_owned()
+        }
+    }
 }
 
-/// Why a check looked at nothing.
-fn why_unchecked(id: &str, name: &str, now: bool, coverage: &Coverage, extras: &Extras) -> String {
-    let missing = [
-        (coverage.orchestrator, "the orchestrator's database"),
-        (coverage.has(ORDER), "the order participant's database"),
-        (coverage.has(PAYMENT), "the payment participant's database"),
-        (coverage.has(STOCK), "the stock participant's database"),
-        (coverage.provider, "the provider's ledger"),
-    ];
-    let missing: Vec<&str> = missing.iter().filter(|(there, _)| !there).map(|(_, name)| *name).collect();
-    let of_history = HISTORY_LAWS.iter().any(|law| law.name == name);
-    if name == books::CHAIN.name {
-        "journals are not hash-chained: whoever can write to the database can rewrite one".to_owned()
-    } else if name == books::UPGRADE.name {
-        "needs two builds; one installation cannot tell".to_owned()
-    } else if !now {
-        "holds only at rest".to_owned()
-    } else if of_history && extras.history.is_none() {
-        "needs a history of what clients were told".to_owned()
-    } else if name == books::QUEUES_EMPTY.name && extras.queues.is_none() {
-        "needs the depths of the broker's queues".to_owned()
-    } else if id == "I19" && extras.dead_letters.is_none() {
-        "needs the dead letters".to_owned()
-    } else if id == "I20" && extras.logs.is_none() {
-        "needs logs".to_owned()
-    } else if name == super::laws::rest::NOT_OVERDUE.name {
-        "at rest another check says more; live there was no active saga".to_owned()
-    } else if missing.is_empty() {
-        "there was nothing to look at".to_owned()
-    } else {
-        format!("there was nothing to look at without {}", missing.join(", "))
-    }
+fn missing(invariant: &dyn Invariant, coverage: &Coverage) -> Vec<Part> {
+    invariant.needs().iter().copied().filter(|part| !coverage.has(*part)).collect()
 }

@@ -1,25 +1,27 @@
-//! The whole audit: reads page by page, applies every law, counts what each looked at.
+//! The audit of databases: reads page by page, applies every invariant, counts what each looked at.
 
-use super::books::{self, DeadLetter, Queue, Sums};
-use super::databases::dossier::Dossier;
-use super::databases::letters::letters;
-use super::databases::outbox::{Outbox, outbox};
-use super::databases::pages::{Coverage, Pages, of_sagas};
-use super::databases::shop::{self, Walk};
-use super::databases::{Databases, PAYMENT, ReadError};
-use super::history::Call;
-use super::laws::history::{HISTORY_LAWS, Memory};
-use super::laws::{Case, Found, LAWS, Mode, money};
-use super::logs::Scan;
-use super::report::Report;
-use super::story::Story;
-use super::tally::Tally;
+use crate::coverage::Coverage;
+use crate::coverage::{DEAD_LETTERS, HISTORY, JOURNALS, LOGS, Mode, OUTBOX, QUEUES, SAGAS, START_KEYS};
+use crate::databases::domain::Domain;
+use crate::databases::keys::{memory, start_keys};
+use crate::databases::letters::letters;
+use crate::databases::outbox::outbox;
+use crate::databases::pages::{Pages, of_sagas};
+use crate::databases::{Databases, ReadError};
+use crate::evidence::{DeadLetter, Evidence, Outbox, Queue};
+use crate::history::Call;
+use crate::invariant::{Findings, Invariant};
+use crate::logs::Scan;
+use crate::report::Report;
+use crate::saga_evidence::SagaEvidence;
+use crate::tally::{Tally, catalogue};
 use baton_orchestrator::sagas::Registry;
-use saga_core::saga::{SagaId, State};
+use saga_core::saga::SagaId;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
-/// How often what looks broken is read again while orders move.
+/// How often what looks broken is read again while sagas move.
 const READINGS: usize = 3;
 
 /// Pause between two readings: longer than any statement of a healthy installation.
@@ -47,224 +49,151 @@ pub struct Extras {
 /// If anything cannot be read: half an audit would be worse than none.
 pub async fn verify(
     databases: &Databases,
+    domains: &[&dyn Domain],
     registry: &Registry,
     mode: Mode,
-    extras: &Extras,
+    extras: Extras,
     progress: &mut (dyn FnMut(u64) + Send),
 ) -> Result<Report, ReadError> {
-    let coverage = Coverage::of(databases);
-    let mut tally = Tally::new(mode);
-    let mut sums = Sums::new();
-    let mut strangers = BTreeSet::new();
-    let waiting = outbox(databases).await?;
-    let mut pages = Pages::new(databases);
-    let mut done = 0;
-    loop {
-        let now_us = match (&databases.orchestrator, mode) {
-            (Some(store), Mode::Live) => store.now_us().await.ok(),
-            _ => None,
-        };
-        let Some(page) = pages.next(&waiting).await? else { break };
-        let view = View { registry, coverage: &coverage, mode, now_us };
-        let mut suspects = Vec::new();
-        for dossier in &page {
-            let seen = view.judge(dossier, &mut strangers);
-            view.add_money(dossier, &mut sums);
-            if mode == Mode::Live && seen.iter().any(|found| !found.broken.is_empty()) {
-                suspects.push((dossier.id, seen));
-            } else {
-                tally.add(LAWS.iter().map(|law| law.name).zip(seen));
-            }
-        }
-        confirm(databases, &view, suspects, &mut tally).await?;
-        done += page.len() as u64;
-        progress(done);
-    }
-    tally.book(books::MONEY, |found| books::money(&sums, found));
-    read_books(databases, &waiting, &mut tally).await?;
-    read_history(databases, extras, mode, &mut tally).await?;
+    let further: Vec<&dyn Invariant> = domains.iter().flat_map(|domain| domain.invariants()).collect();
     let letters = letters(databases).await?;
-    surroundings(extras, letters, &mut tally);
-    Ok(tally.report(&coverage, extras, &strangers))
+    let coverage = Arc::new(coverage(databases, domains, &extras, !letters.is_empty()));
+    let mut tally = Tally::new(catalogue(&further), mode);
+    let look = Look { databases, domains, registry, coverage, mode };
+    look.sagas(&mut tally, progress).await?;
+    look.at_large(&mut tally).await?;
+    look.around(extras, letters, &mut tally).await?;
+    Ok(tally.report(&look.coverage))
 }
 
-/// What laws are applied with.
-#[derive(Debug)]
-struct View<'a> {
+fn coverage(databases: &Databases, domains: &[&dyn Domain], extras: &Extras, has_letters: bool) -> Coverage {
+    let mut coverage = Coverage::of(&[], databases.participants.keys().cloned());
+    if databases.orchestrator.is_some() {
+        coverage.parts.extend([SAGAS, JOURNALS, START_KEYS, OUTBOX]);
+    }
+    let given = [
+        (HISTORY, extras.history.is_some() && databases.orchestrator.is_some()),
+        (QUEUES, extras.queues.is_some()),
+        (DEAD_LETTERS, extras.dead_letters.is_some() || has_letters),
+        (LOGS, extras.logs.is_some()),
+    ];
+    coverage.parts.extend(given.into_iter().filter_map(|(part, given)| given.then_some(part)));
+    coverage.parts.extend(domains.iter().flat_map(|domain| domain.parts()));
+    coverage
+}
+
+/// One audit under way.
+struct Look<'a> {
+    databases: &'a Databases,
+    domains: &'a [&'a dyn Domain],
     registry: &'a Registry,
-    coverage: &'a Coverage,
+    coverage: Arc<Coverage>,
     mode: Mode,
-    now_us: Option<i64>,
 }
 
-impl View<'_> {
-    /// What each law of [`LAWS`] finds. Sagas of definitions this build does not know are noted.
-    fn judge(&self, dossier: &Dossier, strangers: &mut BTreeSet<String>) -> Vec<Found> {
-        self.with_case(dossier, |case| {
-            if let (Some(saga), None) = (case.saga(), case.definition) {
-                strangers.insert(saga.definition.to_string());
-            }
-            let found = LAWS.iter().map(|law| {
-                let mut found = Found::default();
-                if law.live || self.mode == Mode::AtRest {
-                    (law.check)(case, &mut found);
-                }
-                found
-            });
-            found.collect()
-        })
+impl Look<'_> {
+    fn evidence(&self) -> Evidence {
+        Evidence::new(self.mode, &self.coverage)
     }
 
-    fn add_money(&self, dossier: &Dossier, sums: &mut Sums) {
-        self.with_case(dossier, |case| {
-            let (Some(saga), Some(input)) = (case.ended(), dossier.order_input()) else { return };
-            if !self.coverage.provider || super::laws::end::payment_by_hand(case) {
-                return;
-            }
-            if let Some(payment) = money::named(case, &input) {
-                let kept = i128::from(payment.paid) - i128::from(payment.refunded);
-                sums.entry(payment.currency.clone()).or_default().0 += kept;
-            }
-            if saga.state == State::Completed {
-                let total = dossier.order.row().map(|order| i128::from(order.total));
-                sums.entry(input.currency_code.clone()).or_default().1 += total.unwrap_or_else(|| money::worth(&input));
-            }
-        });
+    fn of(&self, saga: SagaEvidence, now_us: Option<i64>) -> Evidence {
+        Evidence { sagas: vec![saga], now_us, ..self.evidence() }.replayed(self.registry)
     }
 
-    fn with_case<T>(&self, dossier: &Dossier, look: impl FnOnce(&Case<'_>) -> T) -> T {
-        let saga = dossier.saga.row().map(|record| &record.saga);
-        let known = saga.and_then(|saga| self.registry.pinned(&saga.definition));
-        let definition = known.map(|known| known.definition());
-        let story = match (definition, saga) {
-            (Some(definition), Some(saga)) => Story::of(definition, dossier.id, &dossier.journal, saga.version),
-            _ => Story::default(),
-        };
-        let (coverage, mode, now_us) = (self.coverage, self.mode, self.now_us);
-        look(&Case { dossier, definition, story: &story, coverage, mode, now_us })
-    }
-}
-
-/// Reads suspects again and keeps what is broken in every reading.
-async fn confirm(
-    databases: &Databases,
-    view: &View<'_>,
-    suspects: Vec<(SagaId, Vec<Found>)>,
-    tally: &mut Tally,
-) -> Result<(), ReadError> {
-    let mut suspects: BTreeMap<SagaId, Vec<Found>> = suspects.into_iter().collect();
-    for _ in 1..READINGS {
-        let doubtful = |found: &Found| !found.broken.is_empty();
-        let ids: Vec<SagaId> =
-            suspects.iter().filter(|(_, seen)| seen.iter().any(doubtful)).map(|(id, _)| *id).collect();
-        if ids.is_empty() {
-            break;
-        }
-        tokio::time::sleep(PAUSE).await;
-        let waiting = outbox(databases).await?;
-        let again: BTreeMap<SagaId, Vec<Found>> = of_sagas(databases, &ids, &waiting)
-            .await?
-            .iter()
-            .map(|dossier| (dossier.id, view.judge(dossier, &mut BTreeSet::new())))
-            .collect();
-        for (id, seen) in suspects.iter_mut().filter(|(id, _)| ids.contains(id)) {
-            for (index, found) in seen.iter_mut().enumerate() {
-                let now = again.get(id).map(|again| &again[index].broken);
-                found.broken.retain(|broken| now.is_some_and(|now| now.contains(broken)));
-            }
-        }
-    }
-    for seen in suspects.into_values() {
-        tally.add(LAWS.iter().map(|law| law.name).zip(seen));
-    }
-    Ok(())
-}
-
-/// What belongs to no single saga. Each side is read before the one that must hold it: see [`super::databases`].
-async fn read_books(databases: &Databases, waiting: &Outbox, tally: &mut Tally) -> Result<(), ReadError> {
-    let covered = |walk: &Walk<'_>| walk.is_covered();
-    let mut items = shop::items(databases);
-    if covered(&items) {
-        let homeless = shop::homeless_holds(databases).await?;
-        tally.book(books::STOCK, |found| books::stock(&[], &homeless, found));
+    async fn sagas(&self, tally: &mut Tally<'_>, progress: &mut (dyn FnMut(u64) + Send)) -> Result<(), ReadError> {
+        let waiting = outbox(self.databases).await?;
+        let mut pages = Pages::new(self.databases, self.domains);
+        let mut done = 0;
         loop {
-            let page = items.next_items().await?;
-            if page.is_empty() {
+            let now_us = match (&self.databases.orchestrator, self.mode) {
+                (Some(store), Mode::Live) => store.now_us().await.ok(),
+                _ => None,
+            };
+            let Some(page) = pages.next(&waiting).await? else { break };
+            done += page.len() as u64;
+            let mut suspects = BTreeMap::new();
+            for saga in page {
+                let id = saga.id;
+                let found = tally.judge(&self.of(saga, now_us));
+                if self.mode == Mode::Live && found.iter().any(|found| !found.broken.is_empty()) {
+                    suspects.insert(id, found);
+                } else {
+                    tally.add(found);
+                }
+            }
+            self.confirm(suspects, now_us, tally).await?;
+            progress(done);
+        }
+        let outbox = Some(Outbox { commands: BTreeMap::new(), ..waiting });
+        tally.look(&Evidence { outbox, ..self.evidence() });
+        Ok(())
+    }
+
+    /// Reads suspects again and keeps what is broken in every reading.
+    async fn confirm(
+        &self,
+        mut suspects: BTreeMap<SagaId, Vec<Findings>>,
+        now_us: Option<i64>,
+        tally: &mut Tally<'_>,
+    ) -> Result<(), ReadError> {
+        for _ in 1..READINGS {
+            let doubtful = |found: &Findings| !found.broken.is_empty();
+            let ids: Vec<SagaId> =
+                suspects.iter().filter(|(_, seen)| seen.iter().any(doubtful)).map(|(id, _)| *id).collect();
+            if ids.is_empty() {
                 break;
             }
-            tally.book(books::STOCK, |found| books::stock(&page, &[], found));
+            tokio::time::sleep(PAUSE).await;
+            let waiting = outbox(self.databases).await?;
+            let again = of_sagas(self.databases, self.domains, &ids, &waiting).await?.into_iter();
+            let again: BTreeMap<SagaId, Vec<Findings>> =
+                again.map(|saga| (saga.id, tally.judge(&self.of(saga, now_us)))).collect();
+            for (id, seen) in suspects.iter_mut().filter(|(id, _)| ids.contains(id)) {
+                for (index, found) in seen.iter_mut().enumerate() {
+                    let now = again.get(id).map(|again| &again[index].broken);
+                    found.broken.retain(|broken| now.is_some_and(|now| now.contains(broken)));
+                }
+            }
         }
+        suspects.into_values().for_each(|found| tally.add(found));
+        Ok(())
     }
-    let store = databases.orchestrator.is_some();
-    let mut orders = shop::orders(databases);
-    while store && covered(&orders) {
-        let page = orders.next_orders().await?;
-        if page.is_empty() {
-            break;
-        }
-        let sagas: Vec<SagaId> = page.iter().filter_map(|order| order.saga).collect();
-        let existing = shop::existing(databases, &sagas).await?;
-        tally.book(books::NAMED_SAGAS, |found| books::orders(&page, &existing, found));
-    }
-    let mut claims = shop::claims(databases);
-    while covered(&claims) {
-        let page = claims.next_claims().await?;
-        if page.is_empty() {
-            break;
-        }
-        if store {
-            let sagas: Vec<SagaId> = page.iter().map(|claim| claim.saga).collect();
-            let existing = shop::existing(databases, &sagas).await?;
-            tally.book(books::NAMED_SAGAS, |found| books::claimants(&page, &existing, found));
-        }
-        if databases.provider.is_some() {
-            let ids: Vec<&str> = page.iter().map(|claim| claim.payment.as_str()).collect();
-            let payments = shop::payments_of(databases, &ids).await?;
-            tally.book(books::CLAIMS, |found| books::claims(&page, &payments, found));
-        }
-    }
-    let mut payments = shop::payments(databases);
-    while covered(&payments) && databases.participant(PAYMENT).is_some() {
-        let page = payments.next_payments().await?;
-        if page.is_empty() {
-            break;
-        }
-        let ids: Vec<&str> = page.iter().filter(|paid| paid.refunds > 0).map(|paid| paid.imp_uid.as_str()).collect();
-        let taken = shop::claims_on(databases, &ids).await?;
-        tally.book(books::REFUNDS, |found| books::refunds(&page, &taken, found));
-    }
-    if store {
-        let keys = shop::keys(databases).await?;
-        tally.book(books::NAMED_SAGAS, |found| books::keys_exist(&keys, found));
-        tally.book(books::ONE_SAGA, |found| books::one_saga(&keys, found));
-        tally.book(books::OUTBOX, |found| books::outbox(waiting, found));
-        tally.book(books::OUTBOX_EMPTY, |found| books::outbox_empty(waiting, found));
-    }
-    Ok(())
-}
 
-async fn read_history(databases: &Databases, extras: &Extras, mode: Mode, tally: &mut Tally) -> Result<(), ReadError> {
-    let Some(history) = extras.history.as_ref().filter(|_| databases.orchestrator.is_some()) else { return Ok(()) };
-    let orders: BTreeSet<&str> = history.iter().map(|call| call.order.as_str()).filter(|it| !it.is_empty()).collect();
-    let memory: Memory = shop::memory(databases, &orders).await?;
-    for law in HISTORY_LAWS.iter().filter(|law| law.live || mode == Mode::AtRest) {
-        let mut found = Found::default();
-        (law.check)(history, &memory, mode, &mut found);
-        tally.add([(law.name, found)]);
+    /// What belongs to no single saga. Each side is read before the one that must hold it: see [`crate::databases`].
+    async fn at_large(&self, tally: &mut Tally<'_>) -> Result<(), ReadError> {
+        for domain in self.domains {
+            let mut take = |page| tally.look(&Evidence { mode: self.mode, coverage: self.coverage.clone(), ..page });
+            domain.at_large(self.databases, &mut take).await?;
+        }
+        let Some(store) = &self.databases.orchestrator else { return Ok(()) };
+        let mut keys = self.evidence();
+        start_keys(store, &mut keys).await?;
+        tally.look(&keys);
+        Ok(())
     }
-    Ok(())
-}
 
-/// Beside the sagas: queues, dead letters that were collected and those that were not, logs.
-fn surroundings(extras: &Extras, mut letters: Vec<DeadLetter>, tally: &mut Tally) {
-    if let Some(queues) = &extras.queues {
-        tally.book(books::QUEUES_EMPTY, |found| books::queues_empty(queues, found));
-    }
-    letters.extend(extras.dead_letters.iter().flatten().cloned());
-    if extras.dead_letters.is_some() || !letters.is_empty() {
-        tally.book(books::QUARANTINE, |found| books::quarantine(&letters, found));
-    }
-    if let Some(logs) = &extras.logs {
-        tally.book(books::LEAKS, |found| books::leaks(logs, found));
+    /// Beside the sagas: queues, dead letters that were collected and those that were not, logs, histories.
+    async fn around(
+        &self,
+        extras: Extras,
+        mut letters: Vec<DeadLetter>,
+        tally: &mut Tally<'_>,
+    ) -> Result<(), ReadError> {
+        let Extras { history, queues, dead_letters, logs } = extras;
+        letters.extend(dead_letters.into_iter().flatten());
+        let mut evidence =
+            Evidence { queues: queues.unwrap_or_default(), dead_letters: letters, logs, ..self.evidence() };
+        if let (Some(history), Some(store)) = (history, &self.databases.orchestrator) {
+            let keys: BTreeSet<&str> =
+                history.iter().map(|call| call.key.as_str()).filter(|key| !key.is_empty()).collect();
+            let definitions: BTreeSet<String> = self.registry.ids().into_iter().map(|id| id.name).collect();
+            evidence.memory = memory(store, &definitions, &keys).await?;
+            for domain in self.domains {
+                domain.of_keys(&keys, &mut evidence.own).await?;
+            }
+            evidence.history = history;
+        }
+        tally.look(&evidence);
+        Ok(())
     }
 }

@@ -6,12 +6,14 @@ use crate::client::endpoint;
 use crate::config::key;
 use crate::failure::Failure;
 use crate::progress::Progress;
-use baton_verify::evidence::Acknowledged;
-use baton_verify::gather::{Scope, Sources};
+use baton_query::filter::StateKind;
+use baton_verify::history::Call;
+use baton_verify::saga_evidence::SagaEvidence;
+use baton_verify::shop::outside::{Scope, Services};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use shop_proto::order::v1::order_placement_service_client::OrderPlacementServiceClient;
 use shop_proto::order::v1::order_service_client::OrderServiceClient;
-use shop_proto::order::v1::{CreateOrderRequest, OrderLine, OrderProgress, PlaceOrderRequest};
+use shop_proto::order::v1::{CreateOrderRequest, OrderLine, OrderProgress, OrderState, PlaceOrderRequest};
 use shop_proto::stock::v1::CreateItemRequest;
 use shop_proto::stock::v1::item_service_client::ItemServiceClient;
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,8 +43,10 @@ const CUSTOMER: &str = "demo";
 /// One order as placed, with what became of it.
 #[derive(Debug)]
 pub struct Placed {
-    /// What the client was promised; `None` if no call was ever answered.
-    pub promise: Option<Acknowledged>,
+    /// Every answer that named a saga.
+    pub answers: Vec<Call>,
+    /// The end the client was told of, if it was told one.
+    pub told: Option<OrderState>,
     /// From the first call to the answer that told the end.
     pub latency: Duration,
     /// Why there was no answer.
@@ -198,7 +202,7 @@ impl Driver {
     /// Repeats the call with the same request id until it tells the end. Remembers every saga that any answer named.
     async fn place_one(&self, number: usize, item: &str, order: &Numbered) -> Placed {
         let begun = Instant::now();
-        let mut sagas = BTreeSet::new();
+        let mut answers = Vec::new();
         let mut told = None;
         let mut trouble = None;
         // One try per connection in turn: the first may lead to a process that is dead for good.
@@ -212,7 +216,9 @@ impl Driver {
                 Ok(answer) => {
                     let progress = answer.into_inner().progress.unwrap_or_default();
                     told = end(&progress);
-                    sagas.insert(progress.saga);
+                    let state = told.map(|state| state.as_str_name());
+                    let request = order.planned.place_id.to_string();
+                    answers.push(Call::started(&request, &order.number, &progress.saga, state));
                 }
                 Err(failure) => {
                     trouble = Some(failure.to_string());
@@ -220,28 +226,27 @@ impl Driver {
                 }
             }
         }
-        let promise = (!sagas.is_empty()).then(|| Acknowledged { order: order.number.clone(), sagas, told });
-        Placed { promise, latency: begun.elapsed(), trouble }
+        Placed { answers, told, latency: begun.elapsed(), trouble }
     }
 
     /// Waits until every saga of the run is at rest, or the time is over; the audit tells what is not.
     ///
     /// # Errors
     /// If the list of sagas cannot be read even at the end.
-    pub async fn settle(&self, promises: &[Acknowledged]) -> Result<(), Failure> {
-        let orders: BTreeSet<String> = promises.iter().map(|promise| promise.order.clone()).collect();
-        let sources = self.sources();
+    pub async fn settle(&self, answers: &[Call]) -> Result<(), Failure> {
+        let orders: BTreeSet<String> = answers.iter().map(|call| call.key.clone()).collect();
+        let services = self.services();
         let progress = Progress::begin("waiting for the end", orders.len(), self.quiet);
         let mut at_rest = 0;
         loop {
-            let sagas = sources.sagas(&orders).await;
+            let sagas = services.sagas(&orders).await;
             let over = Instant::now() >= self.until;
             match sagas {
                 Ok(sagas) => {
-                    let now = sagas.iter().filter(|saga| saga.at_rest()).count().max(at_rest);
+                    let now = sagas.iter().filter(|saga| rests(saga)).count().max(at_rest);
                     progress.add((now - at_rest) as u64);
                     at_rest = now;
-                    if over || (sagas.len() >= orders.len() && sagas.iter().all(|saga| saga.at_rest())) {
+                    if over || (sagas.len() >= orders.len() && sagas.iter().all(rests)) {
                         progress.end();
                         return Ok(());
                     }
@@ -255,19 +260,15 @@ impl Driver {
 
     /// Where the audit reads.
     #[must_use]
-    pub fn sources(&self) -> Sources {
-        Sources::new(self.channel(0), &self.provider, self.http.clone())
+    pub fn services(&self) -> Services {
+        Services::new(self.channel(0), &self.provider, self.http.clone())
     }
 }
 
 /// What the audit is about.
 #[must_use]
-pub fn scope(plan: &Plan, promises: Vec<Acknowledged>) -> Scope {
-    Scope {
-        acknowledged: promises,
-        items: vec![plan.item.clone()],
-        bystanders: BTreeMap::from([(plan.bystander.payment.clone(), 0)]),
-    }
+pub fn scope(plan: &Plan, history: Vec<Call>) -> Scope {
+    Scope { history, items: vec![plan.item.clone()], bystanders: BTreeMap::from([(plan.bystander.payment.clone(), 0)]) }
 }
 
 fn lines(item: &str) -> Vec<OrderLine> {
@@ -287,7 +288,12 @@ fn placing(item: &str, order: &Numbered) -> PlaceOrderRequest {
     }
 }
 
-fn end(progress: &OrderProgress) -> Option<shop_proto::order::v1::OrderState> {
+/// True once nothing can happen to it without an operator.
+fn rests(saga: &SagaEvidence) -> bool {
+    !matches!(saga.state(), Some(StateKind::Running | StateKind::Compensating))
+}
+
+fn end(progress: &OrderProgress) -> Option<OrderState> {
     progress.done.then(|| progress.state())
 }
 

@@ -31,7 +31,7 @@ impl Tally {
     pub fn of(placed: &[Placed], elapsed: Duration) -> Self {
         let mut outcomes: BTreeMap<String, Vec<Duration>> = BTreeMap::new();
         for order in placed {
-            let told = order.promise.as_ref().map(|promise| promise.told);
+            let told = (!order.answers.is_empty()).then_some(order.told);
             let outcome = match told {
                 Some(Some(state)) => name(state),
                 Some(None) => "accepted, end not told".to_owned(),
@@ -175,11 +175,11 @@ fn drawn(latencies: &[Duration]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use baton_verify::evidence::Acknowledged;
+    use baton_verify::history::Call;
 
-    fn placed(state: Option<OrderState>, ms: u64) -> Placed {
-        let promise = Acknowledged { told: state, ..Acknowledged::default() };
-        Placed { promise: Some(promise), latency: Duration::from_millis(ms), trouble: None }
+    fn placed(told: Option<OrderState>, ms: u64) -> Placed {
+        let answers = vec![Call::started("r", "o", "sagas/s", told.map(|state| state.as_str_name()))];
+        Placed { answers, told, latency: Duration::from_millis(ms), trouble: None }
     }
 
     const EXPECTED: Expected = Expected { completed: 2, out_of_stock: 1, payment_failed: 0 };

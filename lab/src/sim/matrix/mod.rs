@@ -9,6 +9,7 @@ pub mod script;
 
 use super::cast::{Actor, Stand};
 use super::effects;
+use super::gathered::of_engine;
 use super::seen::Violation;
 use super::stage::{Cast, Stage};
 use super::trace::Trace;
@@ -21,6 +22,7 @@ use baton_orchestrator::store::{Fingerprint, Record, StartKey};
 use baton_orchestrator::wiring::Settings;
 use baton_participant_kit::plan::Rules;
 use baton_rpc::errors::Violations;
+use baton_verify::coverage::Mode;
 use bytes::Bytes;
 use cases::{Boundary, Case, End, cases};
 use futures_util::FutureExt as _;
@@ -256,10 +258,7 @@ fn judge(stage: &Stage, definition: &Definition, case: &Case, rested: bool, viol
     } else if end != Some(case.end(definition)) {
         add("I10", format!("the saga is {:?}, it should be {:?}", record.saga.state, case.end(definition)));
     }
-    if !stage.world.lock().broker.is_empty() {
-        add("I17", "messages are left in the queues".to_owned());
-    }
     effects::judge(stage, &records, violations);
     verdict::histories(stage, &records, violations);
-    verdict::ledgers(stage, &records, violations);
+    verdict::audited(stage, of_engine(stage, &records, Mode::AtRest), &[], violations);
 }

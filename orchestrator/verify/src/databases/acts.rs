@@ -51,9 +51,9 @@ async fn head(store: &Database) -> Result<Option<Head>, ReadError> {
 }
 
 /// An entry with its number, or why it does not decode.
-type Read = (i64, Result<AuditRow, String>);
+type Numbered = (i64, Result<AuditRow, String>);
 
-async fn page(store: &Database, after: i64) -> Result<Vec<Read>, ReadError> {
+async fn page(store: &Database, after: i64) -> Result<Vec<Numbered>, ReadError> {
     let columns = AUDIT_COLUMNS.join(", ");
     let from = format!("FROM audit WHERE number > ? ORDER BY number LIMIT {ENTRIES}");
     match store.query(&format!("SELECT {columns} {from}"), vec![after.into()]).await {
@@ -77,11 +77,11 @@ async fn page(store: &Database, after: i64) -> Result<Vec<Read>, ReadError> {
     }
 }
 
-fn read(row: &Row) -> Result<Read, SqlError> {
+fn read(row: &Row) -> Result<Numbered, SqlError> {
     Ok((row.int(0)?, decode_audit(row).map_err(|error| error.to_string())))
 }
 
-async fn judge_page(store: &Database, page: &[Read], judge: &mut Judge) -> Result<(), ReadError> {
+async fn judge_page(store: &Database, page: &[Numbered], judge: &mut Judge) -> Result<(), ReadError> {
     let rows = page.iter().filter_map(|(_, row)| row.as_ref().ok());
     let bound: Vec<(&AuditRow, SagaId)> = rows.filter_map(|row| row.audit.saga.map(|saga| (row, saga))).collect();
     let wanted = bound.iter().map(|(row, saga)| (*saga, row.audit.version));

@@ -4,9 +4,8 @@
 //! their size however many sagas were forgotten between two that are there.
 
 use super::tables::Range;
-use super::{Databases, ReadError, reading};
+use super::{ReadError, reading};
 use baton_orchestrator::api::start::business_start_key;
-use baton_shop::saga;
 use baton_sql::database::Database;
 use baton_sql::error::SqlError;
 use baton_sql::value::{Row, Value};
@@ -31,23 +30,28 @@ pub(super) async fn among(store: &Database, ids: Vec<Value>) -> Result<BTreeSet<
     rows.iter().map(id).collect::<Result<_, _>>().map_err(reading("forgotten sagas"))
 }
 
-/// The forgotten sagas of these orders, as their start keys tell.
+/// The forgotten sagas of these business keys of these definitions, as their start keys tell: of exclusive ones only.
 ///
 /// # Errors
 /// If the database refuses or is away.
-pub async fn of_orders(databases: &Databases, orders: &BTreeSet<&str>) -> Result<BTreeMap<String, SagaId>, ReadError> {
-    let Some(store) = &databases.orchestrator else { return Ok(BTreeMap::new()) };
-    let keys: BTreeMap<[u8; 32], &str> =
-        orders.iter().map(|number| (business_start_key(saga::NAME, number).0, *number)).collect();
-    let values = keys.keys().map(|key| Value::from(*key)).collect();
+pub async fn of_keys(
+    store: &Database,
+    definitions: &BTreeSet<String>,
+    keys: &BTreeSet<&str>,
+) -> Result<BTreeMap<String, SagaId>, ReadError> {
+    let mut digests: BTreeMap<[u8; 32], &str> = BTreeMap::new();
+    for definition in definitions {
+        digests.extend(keys.iter().map(|key| (business_start_key(definition, key).0, *key)));
+    }
+    let values = digests.keys().map(|digest| Value::from(*digest)).collect();
     let sql = "SELECT key_digest, saga_id FROM saga_key WHERE key_digest";
     let rows = store.query_in(sql, values, "").await.map_err(reading("start keys"))?;
     let mut holders = BTreeMap::new();
     for row in &rows {
-        let key: [u8; 32] = row.array(0).map_err(reading("start keys"))?;
+        let digest: [u8; 32] = row.array(0).map_err(reading("start keys"))?;
         let id = row.array(1).map(SagaId).map_err(reading("start keys"))?;
-        if let Some(number) = keys.get(&key) {
-            holders.insert((*number).to_owned(), id);
+        if let Some(key) = digests.get(&digest) {
+            holders.insert((*key).to_owned(), id);
         }
     }
     let forgotten = among(store, holders.values().map(|id| id.0.into()).collect()).await?;

@@ -1,7 +1,7 @@
 //! Dead letters that the orchestrator has taken out of their queues.
 
 use super::{Databases, ReadError, reading};
-use crate::books::DeadLetter;
+use crate::evidence::DeadLetter;
 use baton_orchestrator::store::REPLIES;
 use baton_sql::error::SqlError;
 use baton_sql::value::Row;

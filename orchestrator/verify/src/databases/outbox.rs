@@ -1,29 +1,16 @@
 //! The messages that wait in the outbox, command by command.
 
-use super::dossier::Pending;
 use super::{Databases, ReadError, reading};
+use crate::evidence::Outbox;
+use crate::saga_evidence::Pending;
 use baton_orchestrator::store::REPLIES;
 use baton_proto::baton::participant::v1 as wire;
 use baton_sql::value::{Row, Value};
 use prost::Message as _;
 use saga_core::saga::{CommandId, Direction, SagaId};
-use std::collections::BTreeMap;
 
 /// Outbox rows kept, newest left out. More of them wait only while the broker is away.
 const MOST_OUTBOX: usize = 10_000;
-
-/// The messages that wait in the outbox.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Outbox {
-    /// Rows found, up to the bound.
-    pub rows: usize,
-    /// True if there are more than the bound.
-    pub more: bool,
-    /// Rows that are no command batch, by id.
-    pub damaged: Vec<String>,
-    /// Commands by saga.
-    pub commands: BTreeMap<SagaId, Vec<Pending>>,
-}
 
 /// The outbox as it is now.
 ///
@@ -37,10 +24,7 @@ pub async fn outbox(databases: &Databases) -> Result<Outbox, ReadError> {
     loop {
         let rows = store.query(sql, vec![after.clone()]).await.map_err(reading("the outbox"))?;
         for row in &rows {
-            outbox.rows += 1;
-            if let Err(why) = add_message(&mut outbox, row) {
-                outbox.damaged.push(why);
-            }
+            add_row(&mut outbox, row);
         }
         match rows.last().and_then(|row| row.0.first().cloned()) {
             Some(id) if rows.len() == 256 && outbox.rows < MOST_OUTBOX => after = id,
@@ -52,26 +36,44 @@ pub async fn outbox(databases: &Databases) -> Result<Outbox, ReadError> {
     }
 }
 
-fn add_message(outbox: &mut Outbox, row: &Row) -> Result<(), String> {
-    let id = row.array(0).map(uuid::Uuid::from_bytes).map_err(|error| format!("an outbox row: {error}"))?;
-    let participant = row.text(1).map_err(|error| format!("outbox row {id}: {error}"))?;
+fn add_row(outbox: &mut Outbox, row: &Row) {
+    let parts = row.array(0).and_then(|id| Ok((uuid::Uuid::from_bytes(id), row.text(1)?, row.bytes(2)?)));
+    match parts {
+        Ok((id, participant, body)) => add_message(outbox, id, participant, body),
+        Err(error) => {
+            outbox.rows += 1;
+            outbox.damaged.push(format!("an outbox row: {error}"));
+        }
+    }
+}
+
+/// Adds a message that waits, with its commands.
+pub fn add_message(outbox: &mut Outbox, id: uuid::Uuid, participant: &str, body: &[u8]) {
+    outbox.rows += 1;
     if participant == REPLIES {
         // A reply that an operator sends again: no command waits in it.
-        return Ok(());
+        return;
     }
-    let body = row.bytes(2).map_err(|error| format!("outbox row {id}: {error}"))?;
-    let batch = wire::CommandBatch::decode(body).map_err(|error| format!("outbox row {id}: {error}"))?;
+    match commands(id, participant, body) {
+        Ok(commands) => {
+            for pending in commands {
+                outbox.commands.entry(pending.command.saga).or_default().push(pending);
+            }
+        }
+        Err(why) => outbox.damaged.push(format!("outbox row {id}{why}")),
+    }
+}
+
+fn commands(id: uuid::Uuid, participant: &str, body: &[u8]) -> Result<Vec<Pending>, String> {
+    let batch = wire::CommandBatch::decode(body).map_err(|error| format!(": {error}"))?;
     if batch.commands.is_empty() {
-        return Err(format!("outbox row {id} carries no command"));
+        return Err(" carries no command".to_owned());
     }
-    for command in batch.commands {
-        let wanted = command.key.as_ref().and_then(command_id);
-        let wanted = wanted.ok_or_else(|| format!("outbox row {id}: a command without a key"))?;
-        let pending =
-            Pending { message: id, participant: participant.to_owned(), command: wanted, attempt: command.attempt };
-        outbox.commands.entry(wanted.saga).or_default().push(pending);
-    }
-    Ok(())
+    let pending = batch.commands.into_iter().map(|command| {
+        let wanted = command.key.as_ref().and_then(command_id).ok_or_else(|| ": a command without a key".to_owned())?;
+        Ok(Pending { message: id, participant: participant.to_owned(), command: wanted, attempt: command.attempt })
+    });
+    pending.collect()
 }
 
 fn command_id(key: &wire::CommandKey) -> Option<CommandId> {

@@ -1,119 +1,107 @@
-//! Laws of existence: what speaks of a saga finds it, with its order and its start key.
+//! Laws of existence: what speaks of a saga finds it, with its start key.
 
-use super::{Case, Found, Law};
-use crate::databases::ORDER;
-use crate::databases::dossier::Found as Read;
+use crate::coverage::{JOURNALS, START_KEYS};
+use crate::evidence::{Case, Evidence};
+use crate::invariant::{Findings, Law};
+use crate::saga_evidence::Read;
 use baton_orchestrator::api::start::fingerprint_of;
-use baton_orchestrator::store::row::StateCode;
-use saga_core::saga::Direction;
-
-/// The step of the order saga that finds or creates its order.
-const OPEN: &str = "order.open";
+use baton_query::filter::StateKind;
 
 /// I1.
-pub const SAGA_EXISTS: Law = Law {
-    id: "I1",
-    name: "every journal, ledger row, reservation and waiting command belongs to a saga that exists or was forgotten",
-    unit: "sagas",
-    live: true,
-    check: saga_exists,
-};
-
+pub const SAGA_EXISTS: Law = Law::of_saga(
+    "I1",
+    "every journal, ledger row, waiting command and business row belongs to a saga that exists or was forgotten",
+    "sagas",
+    &[JOURNALS],
+    saga_exists,
+);
 /// I1.
-pub const FORGOTTEN_WHOLE: Law = Law {
-    id: "I1",
-    name: "what was forgotten had ended, and is gone with its journal",
-    unit: "forgotten sagas",
-    live: true,
-    check: forgotten_whole,
-};
-
+pub const FORGOTTEN_WHOLE: Law = Law::of_saga(
+    "I1",
+    "what was forgotten had ended, and is gone with its journal",
+    "forgotten sagas",
+    &[JOURNALS],
+    forgotten_whole,
+);
 /// I1.
-pub const ORDER_EXISTS: Law = Law {
-    id: "I1",
-    name: "the order of every saga that opened it exists and names that saga",
-    unit: "opened orders",
-    live: true,
-    check: order_exists,
-};
-
+pub const NAMED_SAGAS: Law = Law::whole(
+    "I1",
+    "every saga that a start key or a business row names exists or was forgotten",
+    "references",
+    &[START_KEYS],
+    named_sagas,
+);
 /// I2.
-pub const START_KEY: Law = Law {
-    id: "I2",
-    name: "every order saga holds its order's start key, with the fingerprint of its own content",
-    unit: "order sagas",
-    live: true,
-    check: start_key,
-};
+pub const START_KEY: Law = Law::of_saga(
+    "I2",
+    "every saga whose business key is exclusive holds its start key, with the fingerprint of its own input",
+    "sagas with an exclusive key",
+    &[JOURNALS, START_KEYS],
+    start_key,
+);
+/// I2.
+pub const ONE_SAGA: Law =
+    Law::whole("I2", "no two sagas share an exclusive business key", "start keys", &[START_KEYS], one_saga);
 
-fn saga_exists(case: &Case<'_>, found: &mut Found) {
-    if !case.coverage.orchestrator {
-        return;
-    }
-    let dossier = case.dossier;
-    found.expect(dossier.saga != Read::Missing || dossier.forgotten.is_some(), || {
+fn saga_exists(case: &Case<'_>, found: &mut Findings) {
+    let evidence = case.evidence;
+    found.expect(evidence.saga != Read::Missing || evidence.forgotten.is_some(), || {
         let mut witnesses = Vec::new();
-        if !dossier.journal.is_empty() {
+        if !evidence.journal.is_empty() {
             witnesses.push("a journal".to_owned());
         }
-        witnesses.extend(dossier.effects.keys().map(|participant| format!("rows in {participant}'s ledger")));
-        if !dossier.holds.is_empty() {
-            witnesses.push("reservations".to_owned());
-        }
-        if !dossier.pending.is_empty() {
+        witnesses.extend(evidence.effects.keys().map(|participant| format!("rows in {participant}'s ledger")));
+        if !evidence.pending.is_empty() {
             witnesses.push("commands in the outbox".to_owned());
         }
-        if dossier.closed {
-            witnesses.push("a closed payment".to_owned());
-        }
+        witnesses.extend(evidence.witnesses.iter().map(|witness| (*witness).to_owned()));
         format!("{} does not exist, but has {}", case.name(), witnesses.join(", "))
     });
 }
 
 /// Forgetting is one transaction: half of it is nobody's, and so is forgetting what may still move.
-fn forgotten_whole(case: &Case<'_>, found: &mut Found) {
-    let Some(state) = case.dossier.forgotten else { return };
-    let ended = [StateCode::Completed, StateCode::Compensated].iter().any(|code| i64::from(*code as u8) == state);
+fn forgotten_whole(case: &Case<'_>, found: &mut Findings) {
+    let Some(state) = case.evidence.forgotten else { return };
+    let ended = [StateKind::Completed, StateKind::Compensated].iter().any(|kind| kind.code() == state);
     let mut problems = Vec::new();
     if !ended {
         problems.push(format!("had not ended (state {state})"));
     }
-    if case.dossier.saga != Read::Missing {
+    if case.evidence.saga != Read::Missing {
         problems.push("still has its row".to_owned());
     }
-    if !case.dossier.journal.is_empty() {
+    if !case.evidence.journal.is_empty() {
         problems.push("still has a journal".to_owned());
     }
     found.expect(problems.is_empty(), || format!("{} was forgotten, but {}", case.name(), problems.join(", ")));
 }
 
-fn order_exists(case: &Case<'_>, found: &mut Found) {
-    let Some(step) = case.definition.and_then(|definition| definition.position(OPEN)) else { return };
-    if !case.coverage.has(ORDER) || !case.story.succeeded((step, Direction::Action)) {
-        return;
+fn named_sagas(evidence: &Evidence, found: &mut Findings) {
+    found.looked += evidence.start_keys;
+    for reference in &evidence.references {
+        let (by, saga) = (&reference.by, reference.saga);
+        found.expect(reference.is_there, || format!("{by} names saga {saga}, which does not exist"));
     }
-    let problem = match &case.dossier.order {
-        Read::Missing => Some("its order does not exist".to_owned()),
-        Read::Damaged(why) => Some(format!("its order cannot be read: {why}")),
-        Read::Row(order) if order.saga != Some(case.dossier.id.0) => Some("its order names another saga".to_owned()),
-        Read::Row(_) => None,
-    };
-    found.expect(problem.is_none(), || format!("{}: {}", case.name(), problem.unwrap_or_default()));
 }
 
-fn start_key(case: &Case<'_>, found: &mut Found) {
-    let Some(record) = case.dossier.saga.row() else { return };
-    let saga = &record.saga;
-    if saga.definition.name != baton_shop::saga::NAME {
+fn start_key(case: &Case<'_>, found: &mut Findings) {
+    let (Some(saga), Some(known)) = (case.saga(), &case.evidence.saga_type) else { return };
+    // What the registry would not start it cannot judge either.
+    if !known.accept(&saga.input).is_ok_and(|accepted| accepted.exclusive) {
         return;
     }
-    let problem = match &case.dossier.start_key {
-        None => Some("nobody holds its order's start key".to_owned()),
-        Some(holder) if holder.saga != saga.id => Some(format!("saga {} holds its order's start key", holder.saga)),
+    let problem = match &case.evidence.start_key {
+        None => Some("nobody holds its start key".to_owned()),
+        Some(holder) if holder.saga != saga.id => Some(format!("saga {} holds its start key", holder.saga)),
         Some(holder) if holder.fingerprint != fingerprint_of(&saga.definition.name, &saga.input) => {
-            Some("its start key is that of another content".to_owned())
+            Some("its start key is that of another input".to_owned())
         }
         Some(_) => None,
     };
-    found.expect(problem.is_none(), || format!("{}: {}", case.name(), problem.unwrap_or_default()));
+    found.unless(|| case.name(), problem);
+}
+
+fn one_saga(evidence: &Evidence, found: &mut Findings) {
+    found.looked += evidence.start_keys;
+    found.broken.extend(evidence.shared_keys.iter().map(|(key, count)| format!("{key} has {count} sagas")));
 }

@@ -1,7 +1,9 @@
 //! Laws over a journal: it folds to the row, nothing follows an end, undos go downwards, answers are those of the ledger.
 
-use super::{Case, Found, Law};
-use crate::databases::dossier::Found as Read;
+use crate::coverage::{JOURNALS, LEDGERS};
+use crate::evidence::Case;
+use crate::invariant::{Findings, Law};
+use crate::saga_evidence::Read;
 use crate::story::Half;
 use saga_core::definition::Definition;
 use saga_core::event::{Event, JournalRecord, Outcome};
@@ -12,69 +14,53 @@ use std::collections::BTreeSet;
 const MALFORMED: &str = "MALFORMED_COMMAND";
 
 /// I9.
-pub const REVERSE_ORDER: Law = Law {
-    id: "I9",
-    name: "undos are answered in strictly descending order of steps",
-    unit: "undos",
-    live: true,
-    check: reverse_order,
-};
-
+pub const REVERSE_ORDER: Law =
+    Law::of_saga("I9", "undos are answered in strictly descending order of steps", "undos", &[JOURNALS], reverse_order);
 /// I9.
-pub const NOTHING_PAST_PIVOT: Law = Law {
-    id: "I9",
-    name: "no undo is ordered or carried out once the pivot is done",
-    unit: "sagas past the pivot",
-    live: true,
-    check: nothing_past_pivot,
-};
-
+pub const NOTHING_PAST_PIVOT: Law = Law::of_saga(
+    "I9",
+    "no undo is ordered or carried out once the pivot is done",
+    "sagas past the pivot",
+    &[JOURNALS],
+    nothing_past_pivot,
+);
 /// I11.
-pub const FINALITY: Law = Law {
-    id: "I11",
-    name: "nothing follows the entry that ends a saga",
-    unit: "ended sagas",
-    live: true,
-    check: finality,
-};
-
+pub const FINALITY: Law =
+    Law::of_saga("I11", "nothing follows the entry that ends a saga", "ended sagas", &[JOURNALS], finality);
 /// I12.
-pub const REPLAY: Law = Law {
-    id: "I12",
-    name: "the journal has versions 1 to n, its time never goes back, and it folds to the stored row",
-    unit: "journals",
-    live: true,
-    check: folds,
-};
-
+pub const REPLAY: Law = Law::of_saga(
+    "I12",
+    "the journal has versions 1 to n, its time never goes back, and it folds to the stored row",
+    "journals",
+    &[JOURNALS],
+    folds,
+);
 /// I13.
-pub const ONE_WRITER: Law = Law {
-    id: "I13",
-    name: "row and journal have the same newest version: each was written by one writer",
-    unit: "sagas",
-    live: true,
-    check: one_writer,
-};
-
+pub const ONE_WRITER: Law = Law::of_saga(
+    "I13",
+    "row and journal have the same newest version: each was written by one writer",
+    "sagas",
+    &[JOURNALS],
+    one_writer,
+);
 /// I15.
-pub const REPLY_MATCHES_LEDGER: Law = Law {
-    id: "I15",
-    name: "every answer in a journal is the one in the participant's ledger",
-    unit: "answers",
-    live: true,
-    check: reply_matches_ledger,
-};
-
+pub const REPLY_MATCHES_LEDGER: Law = Law::of_saga(
+    "I15",
+    "every answer in a journal is the one in the participant's ledger",
+    "answers",
+    &[JOURNALS, LEDGERS],
+    reply_matches_ledger,
+);
 /// I22.
-pub const DOUBT_IS_NO_ANSWER: Law = Law {
-    id: "I22",
-    name: "an attempt without an answer is never taken for a refusal or a success",
-    unit: "attempts in doubt",
-    live: true,
-    check: doubt_is_no_answer,
-};
+pub const DOUBT_IS_NO_ANSWER: Law = Law::of_saga(
+    "I22",
+    "an attempt without an answer is never taken for a refusal or a success",
+    "attempts in doubt",
+    &[JOURNALS],
+    doubt_is_no_answer,
+);
 
-fn reverse_order(case: &Case<'_>, found: &mut Found) {
+fn reverse_order(case: &Case<'_>, found: &mut Findings) {
     found.looked += case.story.undone.len();
     for pair in case.story.undone.windows(2) {
         if pair[1] >= pair[0] {
@@ -88,7 +74,7 @@ fn reverse_order(case: &Case<'_>, found: &mut Found) {
     }
 }
 
-fn nothing_past_pivot(case: &Case<'_>, found: &mut Found) {
+fn nothing_past_pivot(case: &Case<'_>, found: &mut Findings) {
     let Some(pivot) = case.definition.and_then(|definition| definition.pivot()) else { return };
     if !case.story.succeeded((pivot, Direction::Action)) {
         return;
@@ -98,7 +84,7 @@ fn nothing_past_pivot(case: &Case<'_>, found: &mut Found) {
         let what = direction.as_str();
         found.broken.push(format!("{}: the {what} of step {step} was ordered past the pivot", case.name()));
     }
-    for (participant, effects) in &case.dossier.effects {
+    for (participant, effects) in &case.evidence.effects {
         for effect in effects.iter().filter(|effect| effect.half() == Some(Direction::Undo)) {
             let step = effect.step;
             found.broken.push(format!("{}: {participant} undid step {step} past the pivot", case.name()));
@@ -106,10 +92,10 @@ fn nothing_past_pivot(case: &Case<'_>, found: &mut Found) {
     }
 }
 
-fn finality(case: &Case<'_>, found: &mut Found) {
+fn finality(case: &Case<'_>, found: &mut Findings) {
     let Some(ended_at) = case.story.ended_at else { return };
     found.looked += 1;
-    for row in case.dossier.journal.iter().filter(|row| row.version > ended_at) {
+    for row in case.evidence.journal.iter().filter(|row| row.version > ended_at) {
         found.broken.push(format!("{}: entry {} follows the end at {ended_at}", case.name(), row.version));
     }
     if let Some(saga) = case.saga().filter(|saga| !saga.has_ended() && version(saga) >= ended_at) {
@@ -118,11 +104,8 @@ fn finality(case: &Case<'_>, found: &mut Found) {
     }
 }
 
-fn folds(case: &Case<'_>, found: &mut Found) {
-    if !case.coverage.orchestrator {
-        return;
-    }
-    let row = match &case.dossier.saga {
+fn folds(case: &Case<'_>, found: &mut Findings) {
+    let row = match &case.evidence.saga {
         Read::Row(record) => &record.saga,
         Read::Damaged(why) => {
             return found.expect(false, || format!("{}: its row cannot be read: {why}", case.name()));
@@ -133,7 +116,7 @@ fn folds(case: &Case<'_>, found: &mut Found) {
     let Some(definition) = case.definition else { return };
     // Entries beyond the row are another law's.
     let broken = case.story.broken.as_ref().filter(|(at, _)| *at <= version(row) || case.story.folded.is_none());
-    let problem = if case.dossier.journal.is_empty() {
+    let problem = if case.evidence.journal.is_empty() {
         Some("it has no journal".to_owned())
     } else if let Some((_, why)) = broken {
         Some(why.clone())
@@ -164,8 +147,8 @@ fn differs(folded: &Saga, row: &Saga) -> String {
     format!("the row's {} are not what the journal folds to", parts.join(", "))
 }
 
-fn one_writer(case: &Case<'_>, found: &mut Found) {
-    let (Some(saga), Some(last)) = (case.saga(), case.dossier.journal.last()) else { return };
+fn one_writer(case: &Case<'_>, found: &mut Findings) {
+    let (Some(saga), Some(last)) = (case.saga(), case.evidence.journal.last()) else { return };
     let row = version(saga);
     found.expect(last.version == row, || {
         format!("{}: the row is at version {row}, its journal at {}", case.name(), last.version)
@@ -176,16 +159,16 @@ fn version(saga: &Saga) -> i64 {
     i64::try_from(saga.version).unwrap_or(i64::MAX)
 }
 
-fn reply_matches_ledger(case: &Case<'_>, found: &mut Found) {
+fn reply_matches_ledger(case: &Case<'_>, found: &mut Findings) {
     let Some(definition) = case.definition else { return };
     for ((step, direction), said) in &case.story.said {
         let half = format!("{} of step {step}", direction.as_str());
         let participant = definition.step(*step).map(|step| step.participant.as_str()).unwrap_or_default();
-        if !case.coverage.has(participant) {
+        if !case.coverage.has_ledger(participant) {
             continue;
         }
         for answer in said.iter().filter(|answer| answer.reason != MALFORMED) {
-            let effects = case.dossier.effects.get(participant).map(Vec::as_slice).unwrap_or_default();
+            let effects = case.evidence.effects.get(participant).map(Vec::as_slice).unwrap_or_default();
             let stored =
                 effects.iter().find(|effect| effect.step == i64::from(*step) && effect.half() == Some(*direction));
             let matches =
@@ -210,7 +193,7 @@ fn reply_matches_ledger(case: &Case<'_>, found: &mut Found) {
 
 /// A half-step that only ever brought doubt is neither done nor refused: a completed saga cannot have one, a compensated one
 /// must have undone it.
-fn doubt_is_no_answer(case: &Case<'_>, found: &mut Found) {
+fn doubt_is_no_answer(case: &Case<'_>, found: &mut Findings) {
     let (Some(definition), Some(saga)) = (case.definition, case.saga()) else { return };
     let in_doubt = |record: &JournalRecord| match record {
         JournalRecord::Moved(Event::Reply(reply)) => {
@@ -218,7 +201,8 @@ fn doubt_is_no_answer(case: &Case<'_>, found: &mut Found) {
         }
         JournalRecord::Moved(Event::Wake | Event::Action(_)) | JournalRecord::Started { .. } => None,
     };
-    let doubts: Vec<Half> = case.dossier.journal.iter().filter_map(|row| in_doubt(row.record.as_ref().ok()?)).collect();
+    let doubts: Vec<Half> =
+        case.evidence.journal.iter().filter_map(|row| in_doubt(row.record.as_ref().ok()?)).collect();
     found.looked += doubts.len();
     let settled = |half: Half| case.story.said.contains_key(&half) || case.story.by_hand.contains(&half);
     for (step, direction) in doubts.into_iter().collect::<BTreeSet<_>>() {

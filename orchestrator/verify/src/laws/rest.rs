@@ -1,43 +1,41 @@
 //! Laws of progress: at rest nothing is under way; live nothing is overdue.
 
-use super::{Case, Found, Law, Mode};
-use saga_core::saga::State;
+use crate::coverage::{JOURNALS, Mode, SAGAS};
+use crate::evidence::Case;
+use crate::invariant::{Findings, Law};
+use baton_query::filter::StateKind;
 
 /// A saga whose deadline passed this long ago has been forgotten: the waker looks every second, and its longest look takes
 /// a few.
 const OVERDUE_US: i64 = 60_000_000;
 
 /// I17.
-pub const AT_REST: Law = Law {
-    id: "I17",
-    name: "every saga has ended, is stuck or was paused, and none of its commands waits",
-    unit: "sagas",
-    live: false,
-    check: at_rest,
-};
-
+pub const AT_REST: Law = Law::of_saga(
+    "I17",
+    "every saga has ended, is stuck or was paused, and none of its commands waits",
+    "sagas",
+    &[SAGAS],
+    at_rest,
+)
+.at_rest();
 /// I17.
-pub const NOT_OVERDUE: Law = Law {
-    id: "I17",
-    name: "no saga's deadline passed more than a minute ago",
-    unit: "active sagas",
-    live: true,
-    check: not_overdue,
-};
+pub const NOT_OVERDUE: Law =
+    Law::of_saga("I17", "no saga's deadline passed more than a minute ago", "active sagas", &[JOURNALS], not_overdue);
 
-fn at_rest(case: &Case<'_>, found: &mut Found) {
-    let Some(saga) = case.saga() else { return };
-    let resting = match &saga.state {
-        State::Completed | State::Compensated { .. } | State::Stuck { .. } | State::Paused { .. } => true,
-        State::Running { .. } | State::Compensating { .. } => false,
+fn at_rest(case: &Case<'_>, found: &mut Findings) {
+    let Some(state) = case.state() else { return };
+    let resting = match state {
+        StateKind::Completed | StateKind::Compensated => true,
+        StateKind::Stuck | StateKind::Paused => case.mode != Mode::Finished,
+        StateKind::Running | StateKind::Compensating => false,
     };
-    found.expect(resting && case.dossier.pending.is_empty(), || {
-        let (state, waiting) = (saga.state.name(), case.dossier.pending.len());
+    found.expect(resting && case.evidence.pending.is_empty(), || {
+        let (state, waiting) = (state.as_str(), case.evidence.pending.len());
         format!("{} is {state}, {waiting} of its commands wait in the outbox", case.name())
     });
 }
 
-fn not_overdue(case: &Case<'_>, found: &mut Found) {
+fn not_overdue(case: &Case<'_>, found: &mut Findings) {
     let (Mode::Live, Some(now), Some(wake_at)) = (case.mode, case.now_us, case.saga().and_then(|saga| saga.wake_at()))
     else {
         return;

@@ -1,16 +1,16 @@
 //! An installation with retention passes its audit, page by page; what vanished without being forgotten is named.
 
+use crate::coverage::Mode;
 use crate::databases::Databases;
-use crate::databases::dossier::Found;
 use crate::databases::outbox::outbox;
 use crate::databases::pages::Pages;
-use crate::laws::Mode;
+use crate::saga_evidence::Read;
 use crate::verify::{Extras, verify};
 use baton_orchestrator::api::start::business_start_key;
+use baton_orchestrator::sagas::Registry;
 use baton_orchestrator::store::conformance::sample;
 use baton_orchestrator::store::sql::SqlStore;
 use baton_orchestrator::store::{Changes, Insert, SagaStore as _};
-use baton_shop::saga::registry;
 use baton_sql::database::{Database, DatabaseConfig, Verdict};
 use saga_core::saga::State;
 use saga_core::time::Micros;
@@ -50,7 +50,7 @@ async fn execute(database: &Database, sql: &'static str) {
 
 /// What the audit names.
 async fn offenders(databases: &Databases, mode: Mode) -> Vec<String> {
-    let report = verify(databases, &registry(), mode, &Extras::default(), &mut |_| {}).await;
+    let report = verify(databases, &[], &Registry::default(), mode, Extras::default(), &mut |_| {}).await;
     report.expect("it can be read").findings.into_iter().flat_map(|finding| finding.offenders).collect()
 }
 
@@ -58,11 +58,11 @@ async fn offenders(databases: &Databases, mode: Mode) -> Vec<String> {
 async fn pages_hold_forgotten_sagas_and_keep_their_size() {
     let (_store, databases) = installation().await;
     let waiting = outbox(&databases).await.expect("an outbox");
-    let mut pages = Pages::new(&databases).of_size(2);
+    let mut pages = Pages::new(&databases, &[]).of_size(2);
     let mut seen = Vec::new();
     while let Some(page) = pages.next(&waiting).await.expect("a page") {
         assert!(page.len() <= 2);
-        seen.extend(page.into_iter().map(|it| (it.id, it.forgotten, it.saga != Found::Missing)));
+        seen.extend(page.into_iter().map(|it| (it.id, it.forgotten, it.saga != Read::Missing)));
     }
     let expected = (1..=5).map(|n| (sample::id(1, n), (n <= 3).then_some(5), n > 3));
     assert_eq!(seen, expected.collect::<Vec<_>>());
@@ -74,11 +74,11 @@ async fn what_was_forgotten_is_not_missed_and_what_vanished_is() {
     assert_eq!(offenders(&databases, Mode::AtRest).await, [] as [String; 0]);
     assert_eq!(offenders(&databases, Mode::Live).await, [] as [String; 0]);
 
-    let orders: BTreeSet<&str> = ["order-1", "order-4", "order-9"].into();
-    let found = super::of_orders(&databases, &orders).await.expect("keys");
+    let keys: BTreeSet<&str> = ["order-1", "order-4", "order-9"].into();
+    let store = databases.orchestrator.as_ref().expect("a store");
+    let found = super::of_keys(store, &["order".to_owned()].into(), &keys).await.expect("keys");
     assert_eq!(found.into_iter().collect::<Vec<_>>(), [("order-1".to_owned(), sample::id(1, 1))]);
 
-    let store = databases.orchestrator.as_ref().expect("a store");
     execute(store, "DELETE FROM forgotten WHERE saga_id = (SELECT MIN(saga_id) FROM forgotten)").await;
     let said = offenders(&databases, Mode::AtRest).await;
     assert!(said.len() == 1 && said[0].contains(&sample::id(1, 1).to_string()), "{said:?}");

@@ -1,17 +1,17 @@
-//! All that the databases hold about one saga: plain values, no sockets, so that a test can plant any lie.
+//! All that is known of one saga.
 
-use crate::evidence::LedgerPayment;
+use crate::own::Own;
+use crate::story::{JournalRow, Story};
+use baton_orchestrator::sagas::{Registry, SagaType};
 use baton_orchestrator::store::{Holder, Record as SagaRow};
-use baton_order::order::Order;
-use prost::Message as _;
-use saga_core::event::JournalRecord;
+use baton_query::filter::StateKind;
 use saga_core::saga::{CommandId, Direction, SagaId};
-use shop_proto::order::v1::OrderSagaInput;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A row as it was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Found<T> {
+pub enum Read<T> {
     /// There is none.
     #[default]
     Missing,
@@ -21,7 +21,7 @@ pub enum Found<T> {
     Row(T),
 }
 
-impl<T> Found<T> {
+impl<T> Read<T> {
     /// The row, if it is there and readable.
     #[must_use]
     pub fn row(&self) -> Option<&T> {
@@ -30,17 +30,6 @@ impl<T> Found<T> {
             Self::Missing | Self::Damaged(_) => None,
         }
     }
-}
-
-/// One journal entry; `version` and `at` (microseconds) as stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct JournalRow {
-    /// The saga's version after it.
-    pub version: i64,
-    /// The time of the move.
-    pub at: i64,
-    /// What happened, or why it cannot be read.
-    pub record: Result<JournalRecord, String>,
 }
 
 /// One row of a participant's ledger: a command answered for good.
@@ -78,44 +67,6 @@ impl Effect {
     }
 }
 
-/// One reservation.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Hold {
-    /// Item id.
-    pub item: String,
-    /// The order's number, lower-case UUID.
-    pub order: String,
-    /// Units.
-    pub quantity: i64,
-    /// 1 for held, 2 for released.
-    pub state: i64,
-}
-
-impl Hold {
-    /// True if it holds stock.
-    #[must_use]
-    pub fn is_held(&self) -> bool {
-        self.state == 1
-    }
-}
-
-/// A payment that a saga took at the payment participant.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Claim {
-    /// The provider's id.
-    pub payment: String,
-    /// The order's number.
-    pub order: String,
-    /// The one saga.
-    pub saga: SagaId,
-    /// ISO 4217.
-    pub currency: String,
-    /// Minor units.
-    pub amount: i64,
-    /// 1 claimed, 2 refunded, 3 refunding.
-    pub state: i64,
-}
-
 /// A command in an outbox row that no bus has confirmed yet.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Pending {
@@ -129,13 +80,24 @@ pub struct Pending {
     pub attempt: u32,
 }
 
-/// All that is known of one saga. Parts whose database was not given are empty: see [`super::pages::Coverage`].
+/// A saga as any client may see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Dossier {
+pub struct Outline {
+    /// Where it stands.
+    pub state: StateKind,
+    /// Its business key, or empty.
+    pub business_key: String,
+}
+
+/// All that is known of one saga. Parts that the source does not give are empty: see [`crate::coverage::Coverage`].
+#[derive(Debug)]
+pub struct SagaEvidence {
     /// Which saga.
     pub id: SagaId,
     /// Its row.
-    pub saga: Found<SagaRow>,
+    pub saga: Read<SagaRow>,
+    /// What is seen of it from outside, where no row is read.
+    pub outline: Option<Outline>,
     /// The state, as stored, in which retention met it and deleted it.
     pub forgotten: Option<i64>,
     /// Its journal, by version.
@@ -144,47 +106,50 @@ pub struct Dossier {
     pub effects: BTreeMap<String, Vec<Effect>>,
     /// Its commands that wait in the outbox.
     pub pending: Vec<Pending>,
-    /// Who holds the start key of its business key, if anybody does.
+    /// Who holds the start key that its business key is, if anybody does.
     pub start_key: Option<Holder>,
-    /// The order it is about.
-    pub order: Found<Order>,
-    /// Its reservations.
-    pub holds: Vec<Hold>,
-    /// The row of the payment that its input names, whoever holds it.
-    pub claim: Found<Claim>,
-    /// True if it has closed itself for claims at the payment participant.
-    pub closed: bool,
-    /// Payments made under its order's number, by the provider's own ledger.
-    pub paid: Vec<LedgerPayment>,
+    /// What its owner's services hold about it; the name of whoever holds anything stands in `witnesses`.
+    pub own: Own,
+    /// What else speaks of it, in words: "reservations".
+    pub witnesses: Vec<&'static str>,
+    /// What the registry knows of its definition.
+    pub saga_type: Option<Arc<dyn SagaType>>,
+    /// What its journal tells.
+    pub story: Story,
 }
 
-impl Dossier {
+impl SagaEvidence {
     /// One about which nothing is known yet.
     #[must_use]
     pub fn new(id: SagaId) -> Self {
         Self {
             id,
-            saga: Found::Missing,
+            saga: Read::Missing,
+            outline: None,
             forgotten: None,
             journal: Vec::new(),
             effects: BTreeMap::new(),
             pending: Vec::new(),
             start_key: None,
-            order: Found::Missing,
-            holds: Vec::new(),
-            claim: Found::Missing,
-            closed: false,
-            paid: Vec::new(),
+            own: Own::default(),
+            witnesses: Vec::new(),
+            saga_type: None,
+            story: Story::default(),
         }
     }
 
-    /// The input, if it is an order saga's.
+    /// Its business key, or empty.
     #[must_use]
-    pub fn order_input(&self) -> Option<OrderSagaInput> {
-        let saga = &self.saga.row()?.saga;
-        (saga.definition.name == baton_shop::saga::NAME)
-            .then(|| OrderSagaInput::decode(saga.input.clone()).ok())
-            .flatten()
+    pub fn business_key(&self) -> &str {
+        let outline = || self.outline.as_ref().map(|outline| outline.business_key.as_str());
+        self.saga.row().map(|record| record.business_key.as_str()).or_else(outline).unwrap_or_default()
+    }
+
+    /// Where it stands.
+    #[must_use]
+    pub fn state(&self) -> Option<StateKind> {
+        let row = self.saga.row().map(|record| StateKind::of(&record.saga.state));
+        row.or_else(|| self.outline.as_ref().map(|outline| outline.state))
     }
 
     /// All ledger rows of one half-step, with the participants that hold them.
@@ -193,5 +158,14 @@ impl Dossier {
             let wanted = move |effect: &&Effect| effect.step == i64::from(step) && effect.half() == Some(direction);
             effects.iter().filter(wanted).map(move |effect| (name.as_str(), effect))
         })
+    }
+
+    /// Follows the journal by the definition that `registry` has for this saga.
+    pub fn replay(&mut self, registry: &Registry) {
+        let Some(saga) = self.saga.row().map(|record| &record.saga) else { return };
+        self.saga_type = registry.pinned(&saga.definition).cloned();
+        if let Some(known) = &self.saga_type {
+            self.story = Story::of(known.definition(), self.id, &self.journal, saga.version);
+        }
     }
 }

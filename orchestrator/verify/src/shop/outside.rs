@@ -1,13 +1,27 @@
-//! Reads the evidence: orders, sagas, items and reservations over gRPC, payments from the sandbox provider's ledger.
+//! The shop from outside, as a client can: orders, sagas, items and reservations over gRPC, payments from the sandbox
+//! provider's ledger. What a run began, and nothing else.
 
-use super::evidence::{Acknowledged, Evidence, ItemRecord, LedgerPayment, OrderRecord, ReservationRecord, SagaRecord};
+use super::evidence::{
+    BYSTANDERS, Bystander, ITEMS, ORDERS, Order, OrderStates, PAYMENTS, Payment, Reservation, Shelf, ShopAtLarge,
+    ShopSaga,
+};
+use crate::coverage::Coverage;
+use crate::coverage::{HISTORY, Mode, SAGAS};
+use crate::evidence::Evidence;
+use crate::history::Call;
+use crate::memory::Memory;
+use crate::own::Own;
+use crate::saga_evidence::{Outline, Read, SagaEvidence};
 use baton_proto::baton::saga::v1::saga_admin_service_client::SagaAdminServiceClient;
-use baton_proto::baton::saga::v1::{Saga, SearchSagasRequest};
+use baton_proto::baton::saga::v1::{Saga, SagaState, SearchSagasRequest};
+use baton_query::filter::StateKind;
+use saga_core::saga::SagaId;
 use shop_proto::order::v1::order_service_client::OrderServiceClient;
-use shop_proto::order::v1::{ListOrdersRequest, Order};
+use shop_proto::order::v1::{self, ListOrdersRequest};
 use shop_proto::stock::v1::item_service_client::ItemServiceClient;
-use shop_proto::stock::v1::{GetItemRequest, ListReservationsRequest, Reservation, ReservationState};
+use shop_proto::stock::v1::{GetItemRequest, ListReservationsRequest, ReservationState};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use tonic::transport::Channel;
 
 /// Records of one page.
@@ -38,12 +52,12 @@ pub enum GatherError {
     Endless(&'static str),
 }
 
-/// What the audit is about.
+/// What the audit is about: a run, by what its clients were told.
 #[derive(Clone, Debug, Default)]
 pub struct Scope {
-    /// The promises.
-    pub acknowledged: Vec<Acknowledged>,
-    /// Items of the run.
+    /// The answers that named a saga.
+    pub history: Vec<Call>,
+    /// Items of the run; nobody else orders them.
     pub items: Vec<String>,
     /// Payments of orders that were never placed (imp_uid), with what was refunded of them before.
     pub bystanders: BTreeMap<String, i64>,
@@ -51,13 +65,13 @@ pub struct Scope {
 
 /// Where the evidence is.
 #[derive(Clone, Debug)]
-pub struct Sources {
+pub struct Services {
     channel: Channel,
     provider: String,
     http: reqwest::Client,
 }
 
-impl Sources {
+impl Services {
     /// `channel` leads to an orchestrator, `provider` is the sandbox's base URL.
     #[must_use]
     pub fn new(channel: Channel, provider: &str, http: reqwest::Client) -> Self {
@@ -69,35 +83,28 @@ impl Sources {
     /// # Errors
     /// If anything cannot be read; half an audit would be worse than none.
     pub async fn gather(&self, scope: Scope) -> Result<Evidence, GatherError> {
-        let orders: BTreeSet<String> = scope.acknowledged.iter().map(|promise| promise.order.clone()).collect();
-        let (payments, bystanders) = self.payments(&orders, &scope.bystanders).await?;
-        let mut items = Vec::new();
-        let mut reservations = Vec::new();
-        for id in &scope.items {
-            items.push(self.item(id).await?);
-            reservations.extend(self.reservations(id).await?);
+        let numbers: BTreeSet<String> = scope.history.iter().map(|call| call.key.clone()).collect();
+        let mut found = Found { payments: self.payments().await?, ..Found::default() };
+        for item in &scope.items {
+            found.shelves.push(self.shelf(item).await?);
+            found.reservations.extend(self.reservations(item).await?);
         }
-        Ok(Evidence {
-            orders: self.orders(&orders).await?,
-            sagas: self.sagas(&orders).await?,
-            items,
-            reservations,
-            payments,
-            bystanders,
-            acknowledged: scope.acknowledged,
-        })
+        found.orders = self.orders(&numbers).await?;
+        found.sagas = self.sagas(&numbers).await?;
+        Ok(found.evidence(scope))
     }
 
     /// The given orders; the list is read, newest first, until all are found or it ends.
-    async fn orders(&self, wanted: &BTreeSet<String>) -> Result<Vec<OrderRecord>, GatherError> {
+    async fn orders(&self, wanted: &BTreeSet<String>) -> Result<BTreeMap<String, Order>, GatherError> {
         let mut client = OrderServiceClient::new(self.channel.clone());
-        let mut found = Vec::new();
+        let mut found = BTreeMap::new();
         let mut page_token = String::new();
         for _ in 0..MOST_PAGES {
             let request = ListOrdersRequest { page_size: PAGE, page_token, state: 0 };
             let answer = client.list_orders(request).await.map_err(service("orders"))?.into_inner();
-            let page = answer.orders.into_iter().map(order_record);
-            found.extend(page.filter(|order| wanted.contains(&order.number)));
+            let page = answer.orders.into_iter().map(order);
+            found
+                .extend(page.filter(|order| wanted.contains(&order.number)).map(|order| (order.number.clone(), order)));
             if answer.next_page_token.is_empty() || found.len() >= wanted.len() {
                 return Ok(found);
             }
@@ -111,9 +118,9 @@ impl Sources {
     ///
     /// # Errors
     /// If the list, or a saga in it, cannot be read.
-    pub async fn sagas(&self, orders: &BTreeSet<String>) -> Result<Vec<SagaRecord>, GatherError> {
+    pub async fn sagas(&self, orders: &BTreeSet<String>) -> Result<Vec<SagaEvidence>, GatherError> {
         let mut client = SagaAdminServiceClient::new(self.channel.clone());
-        let mut found: Vec<SagaRecord> = Vec::new();
+        let mut found: Vec<SagaEvidence> = Vec::new();
         let mut page_token = String::new();
         for _ in 0..MOST_PAGES {
             let request = SearchSagasRequest { page_size: PAGE, page_token, ..SearchSagasRequest::default() };
@@ -122,7 +129,13 @@ impl Sources {
                 return Err(service("sagas")(tonic::Status::internal(format!("{name} cannot be read"))));
             }
             let before = found.len();
-            found.extend(answer.sagas.into_iter().map(saga_record).filter(|saga| orders.contains(&saga.order)));
+            found.extend(
+                answer
+                    .sagas
+                    .into_iter()
+                    .filter_map(|one| saga(&one))
+                    .filter(|saga| orders.contains(saga.business_key())),
+            );
             let complete = found.len() >= orders.len() && found.len() == before;
             if answer.next_page_token.is_empty() || complete {
                 return Ok(found);
@@ -132,21 +145,27 @@ impl Sources {
         Err(GatherError::Endless("the list of sagas"))
     }
 
-    async fn item(&self, id: &str) -> Result<ItemRecord, GatherError> {
+    async fn shelf(&self, id: &str) -> Result<Shelf, GatherError> {
         let mut client = ItemServiceClient::new(self.channel.clone());
         let request = GetItemRequest { name: format!("items/{id}") };
         let item = client.get_item(request).await.map_err(service("an item"))?.into_inner().item.unwrap_or_default();
-        Ok(ItemRecord { id: id.to_owned(), stocked: item.stocked, available: item.available, reserved: item.reserved })
+        let (available, reserved, stocked) = (item.available, item.reserved, item.stocked);
+        Ok(Shelf { item: id.to_owned(), available, reserved, stocked, ..Shelf::default() })
     }
 
-    async fn reservations(&self, item: &str) -> Result<Vec<ReservationRecord>, GatherError> {
+    async fn reservations(&self, item: &str) -> Result<Vec<Reservation>, GatherError> {
         let mut client = ItemServiceClient::new(self.channel.clone());
         let mut found = Vec::new();
         let mut page_token = String::new();
         for _ in 0..MOST_PAGES {
             let request = ListReservationsRequest { parent: format!("items/{item}"), page_size: PAGE, page_token };
             let answer = client.list_reservations(request).await.map_err(service("reservations"))?.into_inner();
-            found.extend(answer.reservations.iter().map(|reservation| reservation_record(item, reservation)));
+            found.extend(answer.reservations.into_iter().map(|reservation| Reservation {
+                item: item.to_owned(),
+                order: last_part(&reservation.order),
+                quantity: reservation.quantity,
+                held: reservation.state() == ReservationState::Held,
+            }));
             if answer.next_page_token.is_empty() {
                 return Ok(found);
             }
@@ -155,35 +174,77 @@ impl Sources {
         Err(GatherError::Endless("the list of reservations"))
     }
 
-    /// Payments under the orders' numbers, and the bystanders. A bystander that is gone from the ledger counts as unpaid.
-    async fn payments(
-        &self,
-        orders: &BTreeSet<String>,
-        bystanders: &BTreeMap<String, i64>,
-    ) -> Result<(Vec<LedgerPayment>, Vec<(LedgerPayment, i64)>), GatherError> {
-        let mut ours = Vec::new();
-        let mut theirs: BTreeMap<String, LedgerPayment> =
-            bystanders.keys().map(|id| (id.clone(), vanished(id))).collect();
+    /// Everything in the provider's ledger.
+    async fn payments(&self) -> Result<Vec<Payment>, GatherError> {
+        let mut found = Vec::new();
         let mut after = String::new();
         for _ in 0..MOST_PAGES {
             let (payments, next) = ledger_page(&self.http, &self.provider, &after).await?;
-            for payment in payments {
-                if let Some(place) = theirs.get_mut(&payment.imp_uid) {
-                    *place = payment;
-                } else if orders.contains(&payment.merchant_uid) {
-                    ours.push(payment);
-                }
-            }
+            found.extend(payments);
             match next {
                 Some(next) => after = next,
-                None => {
-                    let expected = |(id, payment): (String, LedgerPayment)| (payment, bystanders[&id]);
-                    return Ok((ours, theirs.into_iter().map(expected).collect()));
-                }
+                None => return Ok(found),
             }
         }
         Err(GatherError::Endless("the provider's ledger"))
     }
+}
+
+/// What services and provider told.
+#[derive(Debug, Default)]
+struct Found {
+    sagas: Vec<SagaEvidence>,
+    orders: BTreeMap<String, Order>,
+    shelves: Vec<Shelf>,
+    reservations: Vec<Reservation>,
+    payments: Vec<Payment>,
+}
+
+impl Found {
+    /// Puts to each saga what is about its order.
+    fn evidence(mut self, scope: Scope) -> Evidence {
+        let coverage = Coverage::of(&[SAGAS, HISTORY, ORDERS, ITEMS, PAYMENTS, BYSTANDERS], []);
+        let states = OrderStates(self.orders.iter().map(|(number, order)| (number.clone(), order.state)).collect());
+        let memory = Memory::of(&self.sagas);
+        for shelf in &mut self.shelves {
+            let held = self.reservations.iter().filter(|one| one.held && one.item == shelf.item);
+            shelf.held = held.clone().map(|one| one.quantity).sum();
+            shelf.strays = held.filter(|one| memory.sagas_of(&one.order).is_empty()).map(|one| one.quantity).sum();
+        }
+        let bystanders = scope.bystanders.into_iter().map(|(id, refunded)| {
+            let found = self.payments.iter().find(|payment| payment.imp_uid == id).cloned();
+            Bystander { payment: found.unwrap_or_else(|| vanished(&id)), refunded }
+        });
+        let at_large =
+            ShopAtLarge { bystanders: bystanders.collect(), shelves: self.shelves, ..ShopAtLarge::default() };
+        let mut payments = by(self.payments, |payment| &payment.merchant_uid);
+        let mut reservations = by(self.reservations, |reservation| &reservation.order);
+        for saga in &mut self.sagas {
+            let number = saga.business_key().to_owned();
+            let order = self.orders.get(&number).cloned().map_or(Read::Missing, Read::Row);
+            *saga.own.entry() = ShopSaga {
+                order,
+                reservations: reservations.remove(&number).unwrap_or_default(),
+                payments: payments.remove(&number).unwrap_or_default(),
+                ..ShopSaga::default()
+            };
+        }
+        Evidence {
+            sagas: self.sagas,
+            history: scope.history,
+            memory,
+            own: Own::default().with(at_large).with(states),
+            ..Evidence::new(Mode::Finished, &Arc::new(coverage))
+        }
+    }
+}
+
+fn by<T>(all: Vec<T>, key: impl Fn(&T) -> &String) -> BTreeMap<String, Vec<T>> {
+    let mut found: BTreeMap<String, Vec<T>> = BTreeMap::new();
+    for one in all {
+        found.entry(key(&one).clone()).or_default().push(one);
+    }
+    found
 }
 
 /// One page of the ledger of the sandbox at `base`, after the payment `after`; and the last id, unless it is the last page.
@@ -194,7 +255,7 @@ pub async fn ledger_page(
     http: &reqwest::Client,
     base: &str,
     after: &str,
-) -> Result<(Vec<LedgerPayment>, Option<String>), GatherError> {
+) -> Result<(Vec<Payment>, Option<String>), GatherError> {
     // Ids are visible ASCII; only the few characters with a meaning in a query need care, and the provider's own ids
     // have none of them.
     let url = format!("{base}/_sandbox/ledger?limit={LEDGER_PAGE}&after={after}");
@@ -216,7 +277,7 @@ struct Envelope {
 
 #[derive(Debug, serde::Deserialize)]
 struct LedgerPage {
-    payments: Vec<LedgerPayment>,
+    payments: Vec<Payment>,
     next: Option<String>,
 }
 
@@ -229,8 +290,9 @@ fn provider(error: reqwest::Error) -> GatherError {
     GatherError::Provider(error.without_url().to_string())
 }
 
-fn vanished(id: &str) -> LedgerPayment {
-    LedgerPayment {
+/// A payment that is gone from the ledger counts as unpaid.
+fn vanished(id: &str) -> Payment {
+    Payment {
         imp_uid: id.to_owned(),
         merchant_uid: String::new(),
         currency: String::new(),
@@ -240,33 +302,43 @@ fn vanished(id: &str) -> LedgerPayment {
     }
 }
 
-fn order_record(order: Order) -> OrderRecord {
+fn order(order: v1::Order) -> Order {
     let state = order.state();
     let total = order.total.unwrap_or_default();
-    OrderRecord {
+    Order {
         number: last_part(&order.name),
         state,
         currency: total.currency_code,
         total: total.minor_units,
-        saga: order.saga,
+        saga: saga_id(&order.saga),
         lines: order.lines.into_iter().map(|line| (line.item_id, line.quantity)).collect(),
     }
 }
 
-fn saga_record(saga: Saga) -> SagaRecord {
-    SagaRecord { state: saga.state(), name: saga.name, order: last_part(&saga.business_key) }
+/// A saga as its list has it; `None` for one whose name or state makes no sense.
+fn saga(saga: &Saga) -> Option<SagaEvidence> {
+    let state = match saga.state() {
+        SagaState::Unspecified => return None,
+        SagaState::Running => StateKind::Running,
+        SagaState::Compensating => StateKind::Compensating,
+        SagaState::Stuck => StateKind::Stuck,
+        SagaState::Paused => StateKind::Paused,
+        SagaState::Completed => StateKind::Completed,
+        SagaState::Compensated => StateKind::Compensated,
+    };
+    let outline = Outline { state, business_key: last_part(&saga.business_key) };
+    Some(SagaEvidence { outline: Some(outline), ..SagaEvidence::new(saga_id(&saga.name)?) })
 }
 
-fn reservation_record(item: &str, reservation: &Reservation) -> ReservationRecord {
-    ReservationRecord {
-        item: item.to_owned(),
-        order: last_part(&reservation.order),
-        quantity: reservation.quantity,
-        held: reservation.state() == ReservationState::Held,
-    }
+fn saga_id(name: &str) -> Option<SagaId> {
+    let id = uuid::Uuid::parse_str(name.strip_prefix("sagas/")?).ok()?;
+    Some(SagaId(id.into_bytes()))
 }
 
 /// The id at the end of a resource name.
 fn last_part(name: &str) -> String {
     name.rsplit('/').next().unwrap_or_default().to_owned()
 }
+
+#[cfg(test)]
+mod tests;
