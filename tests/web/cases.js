@@ -42,14 +42,14 @@ const find = async ({ open, shot, shop }) => {
   assert.match(await text(again, '#why'), /stock\.reserve was done by stock/);
   await shot(again, 'completed');
   // A flaw is shown where it is.
-  await page.getByLabel('Filter', { exact: true }).fill('state = stuck AND kye = 1');
+  await page.getByLabel('Filter', { exact: true }).fill('state = stuck AND reasn = X');
   await page.keyboard.press('Enter');
   await page.locator('.caret').waitFor();
-  assert.equal(await text(page, '.caret mark'), 'kye');
+  assert.equal(await text(page, '.caret mark'), 'reasn');
   const [line, caret] = (await text(page, '.caret')).split('\n');
-  assert.equal(caret.indexOf('^'), line.indexOf('kye'));
-  assert.match(await text(page, '#filter-flaw'), /nearest field is key/);
-  assert.equal(await page.getByLabel('Filter', { exact: true }).inputValue(), 'state = stuck AND kye = 1');
+  assert.equal(caret.indexOf('^'), line.indexOf('reasn'));
+  assert.match(await text(page, '#filter-flaw'), /nearest field is reason/);
+  assert.equal(await page.getByLabel('Filter', { exact: true }).inputValue(), 'state = stuck AND reasn = X');
   await shot(page, 'flaw');
 };
 
