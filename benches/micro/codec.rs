@@ -1,7 +1,7 @@
 //! Batches on the wire: commands read, replies packed.
 
 use baton_participant_kit::codec::{Item, decode, key_to_wire, pack, reply};
-use baton_participant_kit::participant::{Answer, CommandKey, Direction};
+use baton_participant_kit::participant::{Answer, CommandDirection, CommandKey};
 use baton_proto::baton::participant::v1::{Command, CommandBatch, Reply};
 use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput};
@@ -14,7 +14,7 @@ const SIZES: [u32; 2] = [1, 256];
 fn key(number: u32) -> CommandKey {
     let mut saga = [3; 16];
     saga[12..].copy_from_slice(&number.to_be_bytes());
-    CommandKey { saga, step: 3, direction: Direction::Action }
+    CommandKey { saga, step: 3, direction: CommandDirection::Action }
 }
 
 fn commands(count: u32) -> Bytes {

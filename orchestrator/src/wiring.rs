@@ -131,7 +131,7 @@ pub struct Chance {
     pub new_id: NewId,
     /// Puts a defect in; see [`crate::engine::planted`].
     #[cfg(feature = "planted-bugs")]
-    pub plant: Option<fn(&Arc<Sender>) -> crate::engine::planted::Planted>,
+    pub plant: Option<fn(&Arc<Sender>) -> crate::engine::planted::EngineBug>,
 }
 
 impl Chance {

@@ -2,7 +2,7 @@
 
 use crate::embedded::restartable::Restartable;
 use baton_orchestrator::api::reason::SagaReason;
-use baton_participant_kit::probe::Probe;
+use baton_participant_kit::probe::ProbeService;
 use baton_proto::baton::dev::v1 as wire;
 use baton_proto::baton::participant::v1::participant_service_server::{ParticipantService, ParticipantServiceServer};
 use baton_proto::baton::participant::v1::{ProbeRequest, ProbeResponse};
@@ -80,7 +80,7 @@ impl ParticipantService for Cast {
     async fn probe(&self, request: Request<ProbeRequest>) -> Result<Response<ProbeResponse>, Status> {
         let ledgers: Option<Vec<_>> = self.participants.iter().map(|participant| participant.ledger()).collect();
         match ledgers {
-            Some(ledgers) => Probe::new(ledgers).probe(request).await,
+            Some(ledgers) => ProbeService::new(ledgers).probe(request).await,
             None => Err(SagaReason::ParticipantUnavailable.status("a participant of this process is killed")),
         }
     }

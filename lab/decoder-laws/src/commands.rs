@@ -2,7 +2,7 @@
 
 use baton_orchestrator::workers::inbox;
 use baton_participant_kit::codec::{self, Item, MAX_ITEMS, MAX_NAME, MAX_PAYLOAD, MAX_STEP};
-use baton_participant_kit::participant::{Answer, Command, Direction};
+use baton_participant_kit::participant::{Answer, Command, CommandDirection};
 use baton_proto::baton::participant::v1 as wire;
 use bytes::Bytes;
 use prost::Message as _;
@@ -63,7 +63,7 @@ fn raw_items(body: &Bytes) -> Option<Vec<Bytes>> {
 fn of_command(decode: DecodeCommands, bytes: &Bytes, command: &Command) {
     assert!((1..=MAX_NAME).contains(&command.name.len()) && command.payload.len() <= MAX_PAYLOAD);
     assert!(u32::from(command.key.step) <= MAX_STEP && command.traceparent.len() <= MAX_TRACEPARENT);
-    assert!(!command.effect_before_saga || command.key.direction == Direction::Undo);
+    assert!(!command.effect_before_saga || command.key.direction == CommandDirection::Undo);
     let sent = wire::Command::decode(bytes.clone()).expect("a command is a command to the schema too");
     assert_eq!((&sent.name, &sent.payload), (&command.name, &command.payload), "nothing is changed on the way");
     let again = wire::Command {

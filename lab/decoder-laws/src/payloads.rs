@@ -3,7 +3,7 @@
 
 use baton_orchestrator::sagas::SagaType;
 use baton_participant_kit::codec::MAX_PAYLOAD;
-use baton_participant_kit::participant::{Answer, Command, CommandKey, Direction};
+use baton_participant_kit::participant::{Answer, Command, CommandDirection, CommandKey};
 use baton_shop::saga::OrderSaga;
 use bytes::Bytes;
 use saga_core::definition::Definition;
@@ -69,7 +69,7 @@ fn halves(definition: &Definition) -> Vec<(StepIndex, saga_core::saga::Direction
 fn understood(name: &str, payload: Bytes) -> bool {
     let currencies = Currencies::default();
     let command = Command {
-        key: CommandKey { saga: [7; 16], step: 1, direction: Direction::Action },
+        key: CommandKey { saga: [7; 16], step: 1, direction: CommandDirection::Action },
         attempt: 1,
         name: name.to_owned(),
         payload,

@@ -6,7 +6,7 @@ use baton_order::participant::OrderParticipant;
 use baton_participant_kit::clock::Clock;
 use baton_participant_kit::ledger;
 use baton_participant_kit::metrics::ParticipantMetrics;
-use baton_participant_kit::participant::{Answer, Command, CommandKey, Direction, Participant};
+use baton_participant_kit::participant::{Answer, Command, CommandDirection, CommandKey, Participant};
 use baton_participant_kit::reason::STORE_UNAVAILABLE;
 use baton_participant_kit::worker::{Worker, WorkerOptions};
 use baton_payment::gateway::PaymentGateway;
@@ -251,7 +251,7 @@ impl Stand {
 
     /// True if this delivery finds the door closed.
     fn is_closed(&self, command: &Command) -> bool {
-        let Some(knocks) = self.knocks.as_ref().filter(|_| command.key.direction == Direction::Action) else {
+        let Some(knocks) = self.knocks.as_ref().filter(|_| command.key.direction == CommandDirection::Action) else {
             return false;
         };
         // One action in eight, by its own id: the same ones in every run of a seed.
@@ -287,8 +287,8 @@ impl Participant for Stand {
         let open = batch.iter().zip(&closed).filter(|(_, closed)| !**closed);
         let rows = open.map(|((command, ()), _)| {
             let direction = match command.key.direction {
-                Direction::Action => 1_i64,
-                Direction::Undo => 2,
+                CommandDirection::Action => 1_i64,
+                CommandDirection::Undo => 2,
             };
             vec![command.key.saga.into(), i64::from(command.key.step).into(), direction.into()]
         });

@@ -7,8 +7,8 @@ use baton_orchestrator::coord::{Coord, Hint};
 use baton_orchestrator::workers::inbox::reply_of;
 use baton_orchestrator::workers::probe::Probe;
 use baton_participant_kit::codec::key_to_wire;
-use baton_participant_kit::participant::{CommandKey, Direction};
-use baton_participant_kit::probe::Probe as Ledgers;
+use baton_participant_kit::participant::{CommandDirection, CommandKey};
+use baton_participant_kit::probe::ProbeService;
 use baton_proto::baton::participant::v1 as wire;
 use baton_proto::baton::participant::v1::participant_service_server::ParticipantService as _;
 use baton_sql::database::Database;
@@ -41,13 +41,13 @@ impl Probe for SimProbe {
         let ledger = self.ledgers.get(participant).filter(|_| answered)?;
         let keys = commands.iter().map(|command| {
             let direction = match command.direction {
-                saga_core::saga::Direction::Action => Direction::Action,
-                saga_core::saga::Direction::Undo => Direction::Undo,
+                saga_core::saga::Direction::Action => CommandDirection::Action,
+                saga_core::saga::Direction::Undo => CommandDirection::Undo,
             };
             key_to_wire(CommandKey { saga: command.saga.0, step: command.step, direction })
         });
         let request = wire::ProbeRequest { keys: keys.collect() };
-        let response = Ledgers::new(vec![ledger.clone()]).probe(Request::new(request)).await.ok()?;
+        let response = ProbeService::new(vec![ledger.clone()]).probe(Request::new(request)).await.ok()?;
         let answers: Vec<wire::Reply> =
             response.into_inner().knowledge.into_iter().filter_map(|known| known.answer).collect();
         let mut inner = self.world.lock();

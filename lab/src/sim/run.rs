@@ -53,7 +53,7 @@ pub struct Options {
 /// Makes a defect of the engine.
 #[cfg(feature = "planted-bugs")]
 pub type EnginePlant =
-    fn(&Arc<baton_orchestrator::engine::sender::Sender>) -> baton_orchestrator::engine::planted::Planted;
+    fn(&Arc<baton_orchestrator::engine::sender::Sender>) -> baton_orchestrator::engine::planted::EngineBug;
 
 impl Default for Options {
     fn default() -> Self {

@@ -3,7 +3,7 @@
 use baton_courier::bus::Destination;
 use baton_orchestrator::store::Changes;
 use baton_participant_kit::codec;
-use baton_participant_kit::participant::{CommandKey, Direction};
+use baton_participant_kit::participant::{CommandDirection, CommandKey};
 use baton_proto::baton::participant::v1 as wire;
 use bytes::Bytes;
 use prost::Message as _;
@@ -44,7 +44,7 @@ pub struct Seen {
     /// Commands that were promised by a commit, with their attempts.
     ordered: BTreeSet<(CommandKey, u32)>,
     /// The half-step each active saga is at.
-    waiting: BTreeMap<SagaId, (u8, Direction, u32)>,
+    waiting: BTreeMap<SagaId, (u8, CommandDirection, u32)>,
     /// Commits so far.
     pub commits: u64,
     /// What must never be.
@@ -183,8 +183,8 @@ impl Seen {
     /// I14: a state that begins to wait for an answer has its command in the same commit.
     fn promised(&mut self, saga: &Saga, sent: &BTreeSet<(CommandKey, u32)>) {
         let (step, direction, wait) = match &saga.state {
-            State::Running { step, wait } => (*step, Direction::Action, *wait),
-            State::Compensating { step, wait, .. } => (*step, Direction::Undo, *wait),
+            State::Running { step, wait } => (*step, CommandDirection::Action, *wait),
+            State::Compensating { step, wait, .. } => (*step, CommandDirection::Undo, *wait),
             _ => {
                 self.waiting.remove(&saga.id);
                 return;
@@ -253,7 +253,7 @@ pub fn describe(destination: &Destination, body: &Bytes) -> String {
     let keys = keys(destination, body);
     let shown = keys.iter().take(4).map(|key| {
         let saga = SagaId(key.saga).to_string();
-        let direction = if key.direction == Direction::Action { "action" } else { "undo" };
+        let direction = if key.direction == CommandDirection::Action { "action" } else { "undo" };
         format!("{}/{}/{direction}", &saga[saga.len() - 4..], key.step)
     });
     let shown: Vec<String> = shown.collect();

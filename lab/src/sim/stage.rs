@@ -49,7 +49,7 @@ pub struct Cast {
     /// A defect of the engine.
     #[cfg(feature = "planted-bugs")]
     pub plant:
-        Option<fn(&Arc<baton_orchestrator::engine::sender::Sender>) -> baton_orchestrator::engine::planted::Planted>,
+        Option<fn(&Arc<baton_orchestrator::engine::sender::Sender>) -> baton_orchestrator::engine::planted::EngineBug>,
 }
 
 /// A process that runs.

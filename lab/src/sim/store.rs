@@ -13,7 +13,7 @@ use baton_orchestrator::store::query::{Counted, Found, ListQuery, SagaQuery, Sea
 use baton_orchestrator::store::{
     Changes, Decide, Holder, Loaded, OutboxMessage, Record, SagaStore, StartKey, StoreError, commit_with,
 };
-use baton_participant_kit::participant::{CommandKey, Direction};
+use baton_participant_kit::participant::{CommandDirection, CommandKey};
 use baton_sql::error::SqlError;
 use baton_sql::faults::{Faults, Point};
 use futures_util::future::BoxFuture;
@@ -143,8 +143,8 @@ fn touched(changes: &Changes) -> Vec<CommandKey> {
     let answered = changes.journal.iter().filter_map(|entry| match &entry.record {
         JournalRecord::Moved(Event::Reply(reply)) => {
             let direction = match reply.direction {
-                saga_core::saga::Direction::Action => Direction::Action,
-                saga_core::saga::Direction::Undo => Direction::Undo,
+                saga_core::saga::Direction::Action => CommandDirection::Action,
+                saga_core::saga::Direction::Undo => CommandDirection::Undo,
             };
             Some(CommandKey { saga: entry.saga.0, step: reply.step, direction })
         }

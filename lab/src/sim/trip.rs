@@ -12,14 +12,14 @@ use super::stage::Stage;
 use super::world::Due;
 use baton_orchestrator::api::start::ParsedStart;
 use baton_orchestrator::sagas::{Accepted, PayloadError, SagaType};
-use baton_participant_kit::participant::{Answer, Command, Direction};
+use baton_participant_kit::participant::{Answer, Command, CommandDirection};
 use baton_rpc::errors::Violations;
 use baton_rpc::request_id::RequestId;
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use saga_core::definition::{Definition, StepOptions};
 use saga_core::retry::RetryPolicy;
-use saga_core::saga::{Direction as CoreDirection, Saga, SagaId, StepIndex};
+use saga_core::saga::{Direction, Saga, SagaId, StepIndex};
 use shop_domain::reason;
 use std::sync::Arc;
 use std::time::Duration;
@@ -79,7 +79,7 @@ impl SagaType for Trip {
         Ok(Accepted { business_key: String::new(), exclusive: false })
     }
 
-    fn payload(&self, _saga: &Saga, _step: StepIndex, _direction: CoreDirection) -> Result<Bytes, PayloadError> {
+    fn payload(&self, _saga: &Saga, _step: StepIndex, _direction: Direction) -> Result<Bytes, PayloadError> {
         Ok(Bytes::new())
     }
 }
@@ -90,7 +90,7 @@ struct Moods;
 
 impl Twist for Moods {
     fn instead(&self, command: &Command) -> Option<Answer> {
-        if command.key.direction == Direction::Undo {
+        if command.key.direction == CommandDirection::Undo {
             return None;
         }
         let mood = command.key.saga[15].wrapping_add(command.key.step.wrapping_mul(37));

@@ -8,7 +8,7 @@ use super::seen::{Answered, Violation};
 use super::stage::Stage;
 use super::workload::Workload;
 use baton_orchestrator::store::Record;
-use baton_participant_kit::participant::{CommandKey, Direction};
+use baton_participant_kit::participant::{CommandDirection, CommandKey};
 use baton_query::failure::of_journal;
 use baton_verify::evidence::Evidence;
 use baton_verify::invariant::Invariant;
@@ -17,7 +17,7 @@ use baton_verify::shop::laws;
 use baton_verify::tally::audit;
 use futures_util::FutureExt as _;
 use saga_core::event::{Entry, Event, JournalRecord, Outcome};
-use saga_core::saga::{Direction as CoreDirection, SagaId};
+use saga_core::saga::{Direction, SagaId};
 use std::collections::BTreeSet;
 
 /// What the verdict is made from.
@@ -128,8 +128,8 @@ fn unanswered(entry: &Entry, was_answered: impl Fn(CommandKey, Answered, u32) ->
         Outcome::Unavailable { .. } => Answered::Not,
     };
     let direction = match reply.direction {
-        CoreDirection::Action => Direction::Action,
-        CoreDirection::Undo => Direction::Undo,
+        CommandDirection::Action => CommandDirection::Action,
+        CommandDirection::Undo => CommandDirection::Undo,
     };
     let key = CommandKey { saga: entry.saga.0, step: reply.step, direction };
     let given = was_answered(key, how, reply.attempt);

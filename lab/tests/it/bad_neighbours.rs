@@ -9,7 +9,7 @@ use baton_participant_kit::clock::Clock;
 use baton_participant_kit::codec::{batch_of, key_from_wire};
 use baton_participant_kit::ledger;
 use baton_participant_kit::metrics::ParticipantMetrics;
-use baton_participant_kit::participant::{CommandKey, Direction};
+use baton_participant_kit::participant::{CommandDirection, CommandKey};
 use baton_participant_kit::worker::{Worker, WorkerOptions};
 use baton_proto::baton::participant::v1 as wire;
 use baton_sql::database::{Database, DatabaseConfig};
@@ -163,15 +163,16 @@ async fn a_bad_neighbour_brings_nobody_back() {
 
     // The good ones; five of the same; unknown, old, forged; the good one beside a bad item.
     let answers = answers(replies, usize::from(GOOD) + 5 + 3 + 1).await;
-    let of = |saga: u8, direction: Direction| answers[&CommandKey { saga: [saga; 16], step: 0, direction }].clone();
+    let of =
+        |saga: u8, direction: CommandDirection| answers[&CommandKey { saga: [saga; 16], step: 0, direction }].clone();
     for saga in 0..GOOD {
-        assert_eq!(of(saga, Direction::Action), ["done"], "good message {saga}");
+        assert_eq!(of(saga, CommandDirection::Action), ["done"], "good message {saga}");
     }
-    assert_eq!(of(200, Direction::Action), ["done"; 5]);
-    assert_eq!(of(201, Direction::Action), ["UNKNOWN_COMMAND"]);
-    assert_eq!(of(202, Direction::Action), ["DEADLINE_PASSED"]);
-    assert_eq!(of(203, Direction::Undo), ["done"]);
-    assert_eq!(of(204, Direction::Action), ["done"]);
+    assert_eq!(of(200, CommandDirection::Action), ["done"; 5]);
+    assert_eq!(of(201, CommandDirection::Action), ["UNKNOWN_COMMAND"]);
+    assert_eq!(of(202, CommandDirection::Action), ["DEADLINE_PASSED"]);
+    assert_eq!(of(203, CommandDirection::Undo), ["done"]);
+    assert_eq!(of(204, CommandDirection::Action), ["done"]);
 
     let quarantined = async {
         loop {

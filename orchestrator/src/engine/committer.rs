@@ -37,7 +37,7 @@ pub struct Committer {
     pub under_way: Arc<UnderWay>,
     /// A defect put in on purpose; see [`crate::engine::planted`].
     #[cfg(feature = "planted-bugs")]
-    pub planted: Option<crate::engine::planted::Planted>,
+    pub planted: Option<crate::engine::planted::EngineBug>,
 }
 
 /// What came of a batch.
@@ -192,7 +192,7 @@ impl Committer {
 
     fn machine(&self) -> Apply {
         #[cfg(feature = "planted-bugs")]
-        if let Some(crate::engine::planted::Planted::Machine(apply)) = self.planted {
+        if let Some(crate::engine::planted::EngineBug::Machine(apply)) = self.planted {
             return apply;
         }
         saga_core::machine::apply
@@ -236,7 +236,7 @@ impl Committer {
                 let mut changes = std::mem::take(&mut planned.changes);
                 changes.confirmed.clone_from(&confirmed);
                 #[cfg(feature = "planted-bugs")]
-                if let Some(crate::engine::planted::Planted::PublishBeforeCommit(sender)) = &committer.planted {
+                if let Some(crate::engine::planted::EngineBug::PublishBeforeCommit(sender)) = &committer.planted {
                     sender.send(changes.outbox.clone());
                 }
                 (changes, planned)

@@ -113,7 +113,7 @@ impl Engine {
     /// the store was away for are held, since giving them back would count against their delivery limit.
     fn publish_and_answer(&mut self, entries: Vec<QueueEntry>, settled: BatchOutcome) {
         #[cfg(feature = "planted-bugs")]
-        if matches!(self.committer.planted, Some(crate::engine::planted::Planted::DropUnconfirmed)) {
+        if matches!(self.committer.planted, Some(crate::engine::planted::EngineBug::DropUnconfirmed)) {
             crate::engine::planted::drop_unconfirmed(&self.sender, settled.outbox.iter().map(|message| message.id));
         }
         self.sender.send(settled.outbox);

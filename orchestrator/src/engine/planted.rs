@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 /// One defect of the engine.
 #[derive(Clone)]
-pub enum Planted {
+pub enum EngineBug {
     /// Commands go out before the state that orders them is durable.
     PublishBeforeCommit(Arc<Sender>),
     /// Replies are acknowledged before they are applied.
@@ -21,7 +21,7 @@ pub enum Planted {
     Machine(Apply),
 }
 
-impl fmt::Debug for Planted {
+impl fmt::Debug for EngineBug {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::PublishBeforeCommit(_) => "PublishBeforeCommit",
@@ -32,9 +32,9 @@ impl fmt::Debug for Planted {
     }
 }
 
-/// [`Planted::AckBeforeCommit`]: acknowledges every delivery of the batch and puts a stand-in in its place.
-pub(crate) async fn ack_before_commit(planted: Option<&Planted>, entries: Vec<QueueEntry>) -> Vec<QueueEntry> {
-    if !matches!(planted, Some(Planted::AckBeforeCommit)) {
+/// [`EngineBug::AckBeforeCommit`]: acknowledges every delivery of the batch and puts a stand-in in its place.
+pub(crate) async fn ack_before_commit(planted: Option<&EngineBug>, entries: Vec<QueueEntry>) -> Vec<QueueEntry> {
+    if !matches!(planted, Some(EngineBug::AckBeforeCommit)) {
         return entries;
     }
     let mut kept = Vec::with_capacity(entries.len());

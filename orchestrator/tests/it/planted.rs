@@ -1,7 +1,7 @@
 //! Defects put into the engine on purpose: each check passes on the real engine and catches its bug.
 
 use crate::support;
-use baton_orchestrator::engine::planted::{Planted, drop_unconfirmed};
+use baton_orchestrator::engine::planted::{EngineBug, drop_unconfirmed};
 use baton_orchestrator::engine::sender::Sender;
 use baton_orchestrator::store::SagaStore as _;
 use saga_core::definition::Definition;
@@ -66,7 +66,7 @@ fn panics_at_saga_one(definition: &Definition, saga: &Saga, event: &Event, now: 
 /// A saga that this process has moved itself is tried on the value it keeps, before any transaction.
 #[tokio::test]
 async fn a_machine_that_panics_costs_one_input_and_not_the_engine() {
-    let mut bench = Bench::with(|_| Some(Planted::Machine(panics_at_saga_one)));
+    let mut bench = Bench::with(|_| Some(EngineBug::Machine(panics_at_saga_one)));
     for n in 1..=2 {
         start(&mut bench, n).await.expect("settled");
     }
@@ -90,14 +90,14 @@ async fn a_machine_that_panics_costs_one_input_and_not_the_engine() {
 #[tokio::test]
 async fn publish_before_commit_is_caught() {
     no_command_without_a_commit(&mut Bench::new()).await.expect("the engine is right");
-    let mut bug = Bench::with(|sender| Some(Planted::PublishBeforeCommit(sender.clone())));
+    let mut bug = Bench::with(|sender| Some(EngineBug::PublishBeforeCommit(sender.clone())));
     no_command_without_a_commit(&mut bug).await.expect_err("the bug is caught");
 }
 
 #[tokio::test]
 async fn ack_before_commit_is_caught() {
     no_ack_without_a_commit(&mut Bench::new()).await.expect("the engine is right");
-    let mut bug = Bench::with(|_| Some(Planted::AckBeforeCommit));
+    let mut bug = Bench::with(|_| Some(EngineBug::AckBeforeCommit));
     no_ack_without_a_commit(&mut bug).await.expect_err("the bug is caught");
 }
 

@@ -1,6 +1,6 @@
 //! Batches on the wire: decoded item by item, so that a bad one spoils nothing beside it.
 
-use crate::participant::{Answer, Command, CommandKey, Direction};
+use crate::participant::{Answer, Command, CommandDirection, CommandKey};
 use baton_proto::baton::participant::v1 as wire;
 use bytes::{Buf as _, Bytes};
 use prost::Message as _;
@@ -64,8 +64,8 @@ pub fn batch_of(items: Vec<Bytes>) -> Bytes {
 #[must_use]
 pub fn key_to_wire(key: CommandKey) -> wire::CommandKey {
     let direction = match key.direction {
-        Direction::Action => wire::Direction::Action,
-        Direction::Undo => wire::Direction::Undo,
+        CommandDirection::Action => wire::Direction::Action,
+        CommandDirection::Undo => wire::Direction::Undo,
     };
     wire::CommandKey {
         saga_id: Bytes::copy_from_slice(&key.saga),
@@ -81,8 +81,8 @@ pub fn key_from_wire(key: &wire::CommandKey) -> Option<CommandKey> {
     let step = u8::try_from(key.step).ok().filter(|step| u32::from(*step) <= MAX_STEP)?;
     let direction = match wire::Direction::try_from(key.direction).ok()? {
         wire::Direction::Unspecified => return None,
-        wire::Direction::Action => Direction::Action,
-        wire::Direction::Undo => Direction::Undo,
+        wire::Direction::Action => CommandDirection::Action,
+        wire::Direction::Undo => CommandDirection::Undo,
     };
     Some(CommandKey { saga, step, direction })
 }
@@ -141,7 +141,7 @@ fn item(bytes: Bytes) -> Item {
     if command.payload.len() > MAX_PAYLOAD {
         return malformed("the payload must be at most 64 KiB");
     }
-    if command.effect_before_saga && key.direction == Direction::Action {
+    if command.effect_before_saga && key.direction == CommandDirection::Action {
         return malformed("only an undo can concern an effect before the saga");
     }
     let mut traceparent = command.traceparent;
@@ -178,13 +178,13 @@ fn readable_key(mut bytes: Bytes) -> Option<CommandKey> {
 #[cfg(test)]
 mod tests {
     use super::{Item, MAX_REPLY_BODY, batch_of, decode, key_to_wire, pack, reply};
-    use crate::participant::{Answer, CommandKey, Direction};
+    use crate::participant::{Answer, CommandDirection, CommandKey};
     use baton_proto::baton::participant::v1 as wire;
     use bytes::Bytes;
     use prost::Message as _;
 
     fn key(number: u8) -> CommandKey {
-        CommandKey { saga: [number; 16], step: 3, direction: Direction::Action }
+        CommandKey { saga: [number; 16], step: 3, direction: CommandDirection::Action }
     }
 
     fn command(number: u8) -> wire::Command {

@@ -2,7 +2,7 @@
 
 use crate::erased::{Erased, Prepared};
 use crate::ledger::{self, Entry};
-use crate::participant::{Answer, Command, CommandKey, Direction, MAX_OUTPUT};
+use crate::participant::{Answer, Command, CommandDirection, CommandKey, MAX_OUTPUT};
 use crate::plan::{Decision, Rules, Stored, plan, tombstone};
 use crate::reason::HANDLER_FAILED;
 use baton_crash_point::{Point, hit};
@@ -71,7 +71,7 @@ pub(crate) async fn execute(work: &Work, tx: &mut Tx) -> Result<Verdict<Ended>, 
             }
         };
         if buries && store {
-            let key = command.key.with(Direction::Action);
+            let key = command.key.with(CommandDirection::Action);
             entries.push(Entry { key, attempt: 0, answer: tombstone() });
         }
         if store {

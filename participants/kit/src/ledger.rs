@@ -1,7 +1,7 @@
 //! The ledger: one row per command that was answered for good, in the transaction of its effect.
 
 use crate::codec::MAX_STEP;
-use crate::participant::{Answer, CommandKey, Direction, MAX_OUTPUT, Participant};
+use crate::participant::{Answer, CommandDirection, CommandKey, MAX_OUTPUT, Participant};
 use crate::plan::Stored;
 use baton_sql::database::{Database, Tx};
 use baton_sql::error::SqlError;
@@ -110,10 +110,10 @@ pub fn values(entry: Entry, now_us: i64) -> Option<Vec<Value>> {
     ])
 }
 
-fn direction_number(direction: Direction) -> i64 {
+fn direction_number(direction: CommandDirection) -> i64 {
     match direction {
-        Direction::Action => 1,
-        Direction::Undo => 2,
+        CommandDirection::Action => 1,
+        CommandDirection::Undo => 2,
     }
 }
 
@@ -130,8 +130,8 @@ fn row_key(row: &Row) -> Result<CommandKey, SqlError> {
     let step = u8::try_from(row.int(1)?).ok().filter(|step| u32::from(*step) <= MAX_STEP);
     let step = step.ok_or_else(|| odd(1, "a step"))?;
     let direction = match row.int(2)? {
-        1 => Direction::Action,
-        2 => Direction::Undo,
+        1 => CommandDirection::Action,
+        2 => CommandDirection::Undo,
         _ => return Err(odd(2, "a direction")),
     };
     Ok(CommandKey { saga: row.array(0)?, step, direction })

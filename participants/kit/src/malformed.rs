@@ -5,7 +5,7 @@
 //! attempt is refused. Nothing is stored: once the sender is mended, the command can still be done.
 
 use crate::codec;
-use crate::participant::{Answer, CommandKey, Direction};
+use crate::participant::{Answer, CommandDirection, CommandKey};
 use crate::plan::Stored;
 use crate::reason::{MALFORMED_COMMAND, STORE_UNAVAILABLE};
 use baton_proto::baton::participant::v1::Reply;
@@ -33,7 +33,7 @@ impl Malformed {
 
     /// Of a command that the ledger does not know. An undo is never refused: it must happen, and at last a person is called.
     fn answer(&self) -> Answer {
-        if self.attempt == 1 && self.key.direction == Direction::Action {
+        if self.attempt == 1 && self.key.direction == CommandDirection::Action {
             Answer::rejected(MALFORMED_COMMAND, self.message)
         } else {
             Answer::unavailable(MALFORMED_COMMAND, self.message)
@@ -44,12 +44,16 @@ impl Malformed {
 #[cfg(test)]
 mod tests {
     use super::Malformed;
-    use crate::participant::{Answer, CommandKey, Direction};
+    use crate::participant::{Answer, CommandDirection, CommandKey};
     use crate::plan::{Stored, tombstone};
     use baton_proto::baton::participant::v1::reply::Outcome;
     use baton_sql::error::SqlError;
 
-    fn outcome(direction: Direction, attempt: u32, stored: Result<Option<Answer>, SqlError>) -> (String, String) {
+    fn outcome(
+        direction: CommandDirection,
+        attempt: u32,
+        stored: Result<Option<Answer>, SqlError>,
+    ) -> (String, String) {
         let key = CommandKey { saga: [1; 16], step: 2, direction };
         let stored = stored.map(|answer| answer.map(|answer| (key, answer)).into_iter().collect::<Stored>());
         let reply = Malformed { key, attempt, message: "too long" }.reply(&stored);
@@ -64,7 +68,7 @@ mod tests {
     #[test]
     fn only_what_cannot_have_happened_is_refused() {
         let told = |outcome: &str, reason: &str| (outcome.to_owned(), reason.to_owned());
-        let (action, undo) = (Direction::Action, Direction::Undo);
+        let (action, undo) = (CommandDirection::Action, CommandDirection::Undo);
         let unknown = told("unavailable", "MALFORMED_COMMAND");
         assert_eq!(outcome(action, 1, Ok(None)), told("rejected", "MALFORMED_COMMAND"));
         for (direction, attempt) in [(action, 0), (action, 2), (undo, 0), (undo, 1), (undo, 2)] {

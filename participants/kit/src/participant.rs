@@ -10,7 +10,7 @@ use std::fmt;
 
 /// Which half of a step is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Direction {
+pub enum CommandDirection {
     /// Do it.
     Action,
     /// Undo it.
@@ -25,7 +25,7 @@ pub struct CommandKey {
     /// The step.
     pub step: u8,
     /// Action or undo.
-    pub direction: Direction,
+    pub direction: CommandDirection,
 }
 
 /// A command as handed to a participant: decoded, bounded, new to the ledger.
@@ -50,7 +50,7 @@ pub struct Command {
 impl Command {
     /// True for the first attempt of an action: the ledger has rarely heard of it.
     pub(crate) fn is_first_action(&self) -> bool {
-        self.attempt <= 1 && self.key.direction == Direction::Action
+        self.attempt <= 1 && self.key.direction == CommandDirection::Action
     }
 }
 
@@ -142,7 +142,7 @@ fn cut(mut text: String, most: usize) -> String {
 impl CommandKey {
     /// The same step's other half.
     #[must_use]
-    pub fn with(self, direction: Direction) -> Self {
+    pub fn with(self, direction: CommandDirection) -> Self {
         Self { direction, ..self }
     }
 }

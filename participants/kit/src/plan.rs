@@ -1,6 +1,6 @@
 //! What to do with each command of a batch, given what the ledger holds. Pure.
 
-use crate::participant::{Answer, Command, CommandKey, Direction};
+use crate::participant::{Answer, Command, CommandDirection, CommandKey};
 use crate::reason::{DEADLINE_PASSED, UNDONE_BEFORE_ACTION};
 use std::collections::{HashMap, HashSet};
 
@@ -107,7 +107,7 @@ pub fn plan(rules: Rules, always: &[&str], commands: &[Command], stored: &Stored
     let mut decisions = decided.collect::<Vec<_>>();
     if rules.leave_tombstones() {
         let buried = commands.iter().zip(&decisions).filter(|(_, decision)| decision.buries());
-        let buried = buried.map(|(command, _)| command.key.with(Direction::Action)).collect::<HashSet<_>>();
+        let buried = buried.map(|(command, _)| command.key.with(CommandDirection::Action)).collect::<HashSet<_>>();
         for (command, decision) in commands.iter().zip(&mut decisions) {
             if buried.contains(&command.key) {
                 *decision = Decision::Known(tombstone());
@@ -130,12 +130,12 @@ fn decide(rules: Rules, always: &[&str], command: &Command, stored: &Stored, now
         return Decision::Known(answer.clone());
     }
     match command.key.direction {
-        Direction::Action if command.deadline_us != 0 && now_us > command.deadline_us => {
+        CommandDirection::Action if command.deadline_us != 0 && now_us > command.deadline_us => {
             Decision::Pass(Answer::unavailable(DEADLINE_PASSED, "the deadline had passed on arrival"))
         }
-        Direction::Action => Decision::Handle,
-        Direction::Undo if command.effect_before_saga => Decision::Handle,
-        Direction::Undo => match stored.get(&command.key.with(Direction::Action)) {
+        CommandDirection::Action => Decision::Handle,
+        CommandDirection::Undo if command.effect_before_saga => Decision::Handle,
+        CommandDirection::Undo => match stored.get(&command.key.with(CommandDirection::Action)) {
             Some(Answer::Succeeded { .. }) => Decision::Handle,
             Some(Answer::Rejected { .. } | Answer::Unavailable { .. }) => Decision::NothingToUndo,
             None if always.contains(&command.name.as_str()) => Decision::HandleAndBury,
@@ -147,49 +147,49 @@ fn decide(rules: Rules, always: &[&str], command: &Command, stored: &Stored, now
 #[cfg(test)]
 mod tests {
     use super::{Decision, Rules, Stored, plan, tombstone};
-    use crate::participant::{Answer, Command, CommandKey, Direction};
+    use crate::participant::{Answer, Command, CommandDirection, CommandKey};
     use bytes::Bytes;
 
-    fn command(direction: Direction, effect_before_saga: bool, deadline_us: i64) -> Command {
+    fn command(direction: CommandDirection, effect_before_saga: bool, deadline_us: i64) -> Command {
         let key = CommandKey { saga: [1; 16], step: 2, direction };
         let (name, traceparent) = ("toy.add".to_owned(), String::new());
         Command { key, attempt: 1, name, payload: Bytes::new(), deadline_us, traceparent, effect_before_saga }
     }
 
-    fn one(command: &Command, stored: &[(Direction, Answer)]) -> Decision {
+    fn one(command: &Command, stored: &[(CommandDirection, Answer)]) -> Decision {
         let stored = stored.iter().map(|(side, answer)| (command.key.with(*side), answer.clone())).collect::<Stored>();
         plan(Rules::default(), &[], std::slice::from_ref(command), &stored, 100).remove(0)
     }
 
     #[test]
     fn every_case_of_the_ledger() {
-        let action = command(Direction::Action, false, 0);
-        let undo = command(Direction::Undo, false, 0);
-        let before = command(Direction::Undo, true, 0);
+        let action = command(CommandDirection::Action, false, 0);
+        let undo = command(CommandDirection::Undo, false, 0);
+        let before = command(CommandDirection::Undo, true, 0);
         let done = Answer::done();
         assert_eq!(one(&action, &[]), Decision::Handle);
-        assert_eq!(one(&action, &[(Direction::Action, done.clone())]), Decision::Known(done.clone()));
-        assert_eq!(one(&action, &[(Direction::Action, tombstone())]), Decision::Known(tombstone()));
+        assert_eq!(one(&action, &[(CommandDirection::Action, done.clone())]), Decision::Known(done.clone()));
+        assert_eq!(one(&action, &[(CommandDirection::Action, tombstone())]), Decision::Known(tombstone()));
         assert_eq!(one(&undo, &[]), Decision::Tombstone);
-        assert_eq!(one(&undo, &[(Direction::Action, done.clone())]), Decision::Handle);
-        assert_eq!(one(&undo, &[(Direction::Action, tombstone())]), Decision::NothingToUndo);
-        assert_eq!(one(&undo, &[(Direction::Undo, done.clone())]), Decision::Known(done.clone()));
+        assert_eq!(one(&undo, &[(CommandDirection::Action, done.clone())]), Decision::Handle);
+        assert_eq!(one(&undo, &[(CommandDirection::Action, tombstone())]), Decision::NothingToUndo);
+        assert_eq!(one(&undo, &[(CommandDirection::Undo, done.clone())]), Decision::Known(done.clone()));
         assert_eq!(one(&before, &[]), Decision::Handle);
-        assert_eq!(one(&before, &[(Direction::Undo, done.clone())]), Decision::Known(done));
+        assert_eq!(one(&before, &[(CommandDirection::Undo, done.clone())]), Decision::Known(done));
     }
 
     #[test]
     fn a_deadline_stops_only_actions_that_have_not_begun() {
-        let late = command(Direction::Action, false, 99);
+        let late = command(CommandDirection::Action, false, 99);
         assert!(matches!(one(&late, &[]), Decision::Pass(Answer::Unavailable { .. })));
-        assert!(matches!(one(&late, &[(Direction::Action, Answer::done())]), Decision::Known(_)));
-        assert_eq!(one(&command(Direction::Action, false, 100), &[]), Decision::Handle);
-        assert_eq!(one(&command(Direction::Undo, true, 1), &[]), Decision::Handle);
+        assert!(matches!(one(&late, &[(CommandDirection::Action, Answer::done())]), Decision::Known(_)));
+        assert_eq!(one(&command(CommandDirection::Action, false, 100), &[]), Decision::Handle);
+        assert_eq!(one(&command(CommandDirection::Undo, true, 1), &[]), Decision::Handle);
     }
 
     #[test]
     fn an_action_beside_its_undo_is_refused() {
-        let batch = [command(Direction::Action, false, 0), command(Direction::Undo, false, 0)];
+        let batch = [command(CommandDirection::Action, false, 0), command(CommandDirection::Undo, false, 0)];
         let decisions = plan(Rules::default(), &[], &batch, &Stored::new(), 0);
         assert_eq!(decisions, [Decision::Known(tombstone()), Decision::Tombstone]);
         let decisions = plan(Rules::default(), &["toy.add"], &batch, &Stored::new(), 0);

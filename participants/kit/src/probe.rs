@@ -17,11 +17,11 @@ pub const MAX_KEYS: usize = 256;
 
 /// Serves Probe over one ledger, or over those of all participants that share a port.
 #[derive(Clone, Debug)]
-pub struct Probe {
+pub struct ProbeService {
     ledgers: Vec<Database>,
 }
 
-impl Probe {
+impl ProbeService {
     /// The service over these ledgers. A command belongs to one participant, so at most one of them knows it.
     #[must_use]
     pub fn service(ledgers: Vec<Database>) -> ParticipantServiceServer<Self> {
@@ -38,17 +38,17 @@ impl Probe {
 /// A participant's business services with Probe over its ledger (or over several, when participants share the port).
 #[must_use]
 pub fn routes(business: Routes, ledgers: Vec<Database>) -> Routes {
-    business.add_service(Probe::service(ledgers))
+    business.add_service(ProbeService::service(ledgers))
 }
 
 /// Probe's name and those of a participant's business services, for health.
 #[must_use]
 pub fn service_names<'a>(business: &[&'a str]) -> Vec<&'a str> {
-    business.iter().copied().chain([ParticipantServiceServer::<Probe>::NAME]).collect()
+    business.iter().copied().chain([ParticipantServiceServer::<ProbeService>::NAME]).collect()
 }
 
 #[tonic::async_trait]
-impl ParticipantService for Probe {
+impl ParticipantService for ProbeService {
     async fn probe(&self, request: Request<wire::ProbeRequest>) -> Result<Response<wire::ProbeResponse>, Status> {
         let wire::ProbeRequest { keys } = request.into_inner();
         if keys.len() > MAX_KEYS {

@@ -5,9 +5,9 @@ use crate::sim::adversary::{Adversary, Call, CallFate, Fate, Place, Travel};
 use crate::sim::cast::Twist;
 use crate::sim::life::{Role, Us};
 use baton_courier::bus::Destination;
-use baton_participant_kit::participant::{Answer, Command, CommandKey, Direction};
+use baton_participant_kit::participant::{Answer, Command, CommandDirection, CommandKey};
 use baton_participant_kit::reason::STORE_UNAVAILABLE;
-use saga_core::saga::Direction as CoreDirection;
+use saga_core::saga::Direction;
 use shop_domain::reason;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -40,15 +40,15 @@ impl Script {
 
     fn is_target(&self, key: &CommandKey) -> bool {
         let direction = match self.case.half.direction {
-            CoreDirection::Action => Direction::Action,
-            CoreDirection::Undo => Direction::Undo,
+            Direction::Action => CommandDirection::Action,
+            Direction::Undo => CommandDirection::Undo,
         };
         key.step == self.case.half.step && key.direction == direction
     }
 
     /// The action whose answers never arrive, so that the saga must undo what it knows nothing of.
     fn is_silent(&self, key: &CommandKey) -> bool {
-        key.direction == Direction::Action && self.case.half.trigger == Some((key.step, true))
+        key.direction == CommandDirection::Action && self.case.half.trigger == Some((key.step, true))
     }
 
     fn dies(&self, process: usize, role: Role, place: Place, keys: &[CommandKey]) -> bool {
@@ -154,11 +154,11 @@ pub struct Answers(pub Case);
 impl Twist for Answers {
     fn instead(&self, command: &Command) -> Option<Answer> {
         let direction = match command.key.direction {
-            Direction::Action => CoreDirection::Action,
-            Direction::Undo => CoreDirection::Undo,
+            CommandDirection::Action => Direction::Action,
+            CommandDirection::Undo => Direction::Undo,
         };
         let half = &self.0.half;
-        if half.trigger == Some((command.key.step, false)) && direction == CoreDirection::Action {
+        if half.trigger == Some((command.key.step, false)) && direction == Direction::Action {
             return Some(refused());
         }
         if (command.key.step, direction) != (half.step, half.direction) {

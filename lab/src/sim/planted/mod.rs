@@ -6,7 +6,7 @@ mod tables;
 use super::cast::Twist;
 use super::plant::AdapterBug;
 use super::run::{EnginePlant, Options, run};
-use baton_orchestrator::engine::planted::Planted as Engine;
+use baton_orchestrator::engine::planted::EngineBug;
 use baton_orchestrator::engine::sender::Sender;
 use baton_orchestrator::wiring::Settings;
 use baton_participant_kit::participant::{Answer, Command};
@@ -104,55 +104,55 @@ pub const ALL: &[Planted] = &[
         "publish-before-commit",
         "commands go out before their state is durable",
         ["I14"],
-        engine(|sender: &Arc<Sender>| Engine::PublishBeforeCommit(sender.clone()))
+        engine(|sender: &Arc<Sender>| EngineBug::PublishBeforeCommit(sender.clone()))
     ),
     planted!(
         "engine-ack-before-commit",
         "replies are acknowledged before they are applied",
         ["I15"],
-        engine(|_| Engine::AckBeforeCommit)
+        engine(|_| EngineBug::AckBeforeCommit)
     ),
     planted!(
         "outbox-row-dropped",
         "outbox rows are deleted before the broker has their messages",
         ["I14"],
-        engine(|_| Engine::DropUnconfirmed)
+        engine(|_| EngineBug::DropUnconfirmed)
     ),
     planted!(
         "late-success-ignored",
         "an answer that comes while the saga backs off is thrown away",
         ["I15"],
-        engine(|_| Engine::Machine(late_success_ignored))
+        engine(|_| EngineBug::Machine(late_success_ignored))
     ),
     planted!(
         "old-unavailable-counts",
         "a late Unavailable of an older attempt counts as the newest's",
         ["I15"],
-        engine(|_| Engine::Machine(old_unavailable_counts))
+        engine(|_| EngineBug::Machine(old_unavailable_counts))
     ),
     planted!(
         "no-deadline-after-retry",
         "a repeated command carries no deadline",
         ["I17"],
-        engine(|_| Engine::Machine(no_deadline_after_retry))
+        engine(|_| EngineBug::Machine(no_deadline_after_retry))
     ),
     planted!(
         "undo-past-pivot",
         "an operator can cancel past the pivot",
         ["I12"],
-        engine(|_| Engine::Machine(undo_past_the_pivot))
+        engine(|_| EngineBug::Machine(undo_past_the_pivot))
     ),
     planted!(
         "undo-order-reversed",
         "undos begin at the bottom",
         ["I12"],
-        engine(|_| Engine::Machine(undos_in_forward_order))
+        engine(|_| EngineBug::Machine(undos_in_forward_order))
     ),
     planted!(
         "refusal-taken-for-success",
         "an order without stock goes on",
         ["I15"],
-        engine(|_| Engine::Machine(stored_rejection_taken_for_success))
+        engine(|_| EngineBug::Machine(stored_rejection_taken_for_success))
     ),
     planted!("no-ledger-check", "a known command is handled again", ["I6"], kit(PlantedBug::NoLedgerCheck)),
     planted!(

@@ -13,7 +13,7 @@ use baton_orchestrator::engine::committer::Committer;
 use baton_orchestrator::engine::driver::Engine;
 use baton_orchestrator::engine::handle::EngineHandle;
 use baton_orchestrator::engine::input::{NotSettled, Start, StartOutcome};
-use baton_orchestrator::engine::planted::Planted;
+use baton_orchestrator::engine::planted::EngineBug;
 use baton_orchestrator::engine::sender::Sender;
 use baton_orchestrator::engine::under_way::UnderWay;
 use baton_orchestrator::metrics::Metrics;
@@ -146,7 +146,7 @@ impl Bench {
         Self::made(max, |_| None)
     }
 
-    pub fn with(planted: impl FnOnce(&Arc<Sender>) -> Option<Planted>) -> Self {
+    pub fn with(planted: impl FnOnce(&Arc<Sender>) -> Option<EngineBug>) -> Self {
         Self::made(1024, planted)
     }
 
@@ -162,7 +162,7 @@ impl Bench {
         Self { sql: Some(store), ..bench }
     }
 
-    fn made(max_under_way: usize, planted: impl FnOnce(&Arc<Sender>) -> Option<Planted>) -> Self {
+    fn made(max_under_way: usize, planted: impl FnOnce(&Arc<Sender>) -> Option<EngineBug>) -> Self {
         let clock = Clock::new();
         let store = FaultyStore::new(&clock);
         Self::on(clock, store, None, max_under_way, planted)
@@ -173,7 +173,7 @@ impl Bench {
         store: Arc<FaultyStore>,
         operations: Option<Operations>,
         max_under_way: usize,
-        planted: impl FnOnce(&Arc<Sender>) -> Option<Planted>,
+        planted: impl FnOnce(&Arc<Sender>) -> Option<EngineBug>,
     ) -> Self {
         let bus = Arc::new(RecordingBus::default());
         let sender = Sender::new(bus.clone());

@@ -2,7 +2,7 @@
 
 use crate::support;
 use baton_participant_kit::codec::key_to_wire;
-use baton_participant_kit::participant::{CommandKey, Direction};
+use baton_participant_kit::participant::{CommandDirection, CommandKey};
 use baton_participant_kit::probe::{routes, service_names};
 use baton_proto::baton::participant::v1 as wire;
 use baton_proto::baton::participant::v1::participant_service_client::ParticipantServiceClient;
@@ -59,7 +59,7 @@ async fn memory() -> Database {
 async fn probe_tells_what_any_of_the_ledgers_knows() {
     let (one, two) = (memory().await, memory().await);
     batches(&Arc::new(Toy::default()), &one).answer(&[add(1)]).await;
-    batches(&Arc::new(Toy::default()), &two).answer(&[command(2, Direction::Action, Mood::Reject)]).await;
+    batches(&Arc::new(Toy::default()), &two).answer(&[command(2, CommandDirection::Action, Mood::Reject)]).await;
     let port = port(vec![one, two]).await;
     let mut client = ParticipantServiceClient::new(channel(&port).await);
     let keys = [add(3).key, add(2).key, add(1).key].map(key_to_wire).to_vec();
@@ -76,7 +76,7 @@ async fn probe_tells_what_any_of_the_ledgers_knows() {
 async fn probe_refuses_bad_input_precisely() {
     let port = port(vec![memory().await]).await;
     let mut client = ParticipantServiceClient::new(channel(&port).await);
-    let good = key_to_wire(CommandKey { saga: [1; 16], step: 0, direction: Direction::Action });
+    let good = key_to_wire(CommandKey { saga: [1; 16], step: 0, direction: CommandDirection::Action });
     let short = wire::CommandKey { saga_id: vec![1; 15].into(), ..good.clone() };
     let far = wire::CommandKey { step: 64, ..good.clone() };
     let nowhere = wire::CommandKey { direction: 0, ..good.clone() };

@@ -2,7 +2,7 @@
 
 use crate::support;
 use baton_participant_kit::ledger;
-use baton_participant_kit::participant::{Answer, Command, Direction};
+use baton_participant_kit::participant::{Answer, Command, CommandDirection};
 use baton_participant_kit::plan::tombstone;
 use baton_participant_kit::single::OneAtATime;
 use baton_sql::database::Database;
@@ -23,7 +23,7 @@ async fn every_command_repeated_gets_the_stored_answer() {
     for (kind, database, _dir) in databases(&Toy::default()).await {
         let toy = Arc::new(Toy::default());
         let worker = batches(&toy, &database);
-        let batch = [add(1), command(2, Direction::Action, Mood::Reject), add(3)];
+        let batch = [add(1), command(2, CommandDirection::Action, Mood::Reject), add(3)];
         let first = worker.answer(&batch).await;
         assert_eq!(outcomes(&first), "succeeded , rejected OUT_OF_STOCK, succeeded ", "{kind}");
         toy.changed_its_mind.store(true, Ordering::SeqCst);
@@ -78,7 +78,7 @@ async fn a_poisoned_command_holds_up_nobody() {
             let worker = batches(&Arc::new(Toy::default()), &database);
             let base = 100 * u32::try_from(round).unwrap();
             let mut batch = (1..=20).map(|n| add(base + n)).collect::<Vec<_>>();
-            batch[7] = command(base + 8, Direction::Action, poison);
+            batch[7] = command(base + 8, CommandDirection::Action, poison);
             let answers = worker.answer(&batch).await;
             for (index, answer) in answers.iter().enumerate() {
                 let expected = if index == 7 { "unavailable HANDLER_FAILED" } else { "succeeded " };
@@ -99,7 +99,7 @@ async fn one_poisoned_command_costs_a_few_rounds_and_no_second_preparation() {
             let toy = Arc::new(Toy::default());
             let mut batch = (0..64).map(|n| add(100 * (place + 1) + n)).collect::<Vec<_>>();
             let saga = 100 * (place + 1) + place;
-            batch[place as usize] = command(saga, Direction::Action, Mood::BreakConstraint);
+            batch[place as usize] = command(saga, CommandDirection::Action, Mood::BreakConstraint);
             let answers = batches(&toy, &database).answer(&batch).await;
             assert_eq!(answers.iter().filter(|answer| **answer != answers[1]).count(), 1, "{kind} {place}");
             assert_eq!(outcomes(&answers[place as usize..=place as usize]), "unavailable HANDLER_FAILED", "{kind}");
@@ -155,7 +155,7 @@ async fn of_a_command_and_its_repetitions_in_one_batch_the_newest_decides() {
 async fn no_answer_is_not_stored_and_a_deadline_stops_only_what_has_not_begun() {
     for (kind, database, _dir) in databases(&Toy::default()).await {
         let worker = batches(&Arc::new(Toy::default()), &database);
-        let unavailable = command(1, Direction::Action, Mood::BeUnavailable);
+        let unavailable = command(1, CommandDirection::Action, Mood::BeUnavailable);
         assert_eq!(outcomes(&worker.answer(&[unavailable]).await), "unavailable STORE_CONFLICT", "{kind}");
         let mut late = add(1);
         late.deadline_us = NOW_US - 1;
@@ -175,7 +175,7 @@ async fn one_at_a_time_gets_batches_by_savepoints() {
         let worker = batches(&Arc::new(OneAtATime(SingleToy)), &database);
         let moods =
             [Mood::Succeed, Mood::Reject, Mood::BeUnavailable, Mood::BreakConstraint, Mood::Panic, Mood::Succeed];
-        let batch = moods.iter().zip(1..).map(|(mood, saga)| command(saga, Direction::Action, *mood));
+        let batch = moods.iter().zip(1..).map(|(mood, saga)| command(saga, CommandDirection::Action, *mood));
         let answers = worker.answer(&batch.collect::<Vec<_>>()).await;
         let expected = "succeeded , rejected OUT_OF_STOCK, unavailable STORE_CONFLICT, unavailable HANDLER_FAILED, \
                         unavailable HANDLER_FAILED, succeeded ";

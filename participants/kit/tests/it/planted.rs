@@ -5,7 +5,7 @@ use baton_participant_kit::clock::Clock;
 use baton_participant_kit::codec::{batch_of, key_to_wire};
 use baton_participant_kit::ledger;
 use baton_participant_kit::metrics::ParticipantMetrics;
-use baton_participant_kit::participant::Direction;
+use baton_participant_kit::participant::CommandDirection;
 use baton_participant_kit::plan::{PlantedBug, Rules};
 use baton_participant_kit::worker::{Worker, WorkerOptions};
 use baton_proto::baton::participant::v1 as wire;
@@ -54,7 +54,7 @@ async fn refusals_last(planted: Option<PlantedBug>) -> bool {
     let toy = Arc::new(Toy::default());
     let database = database(&toy).await;
     let worker = batches_with(&toy, &database, rules(planted));
-    let refused = command(1, Direction::Action, Mood::Reject);
+    let refused = command(1, CommandDirection::Action, Mood::Reject);
     worker.answer(std::slice::from_ref(&refused)).await;
     toy.changed_its_mind.store(true, Ordering::SeqCst);
     worker.answer(&[refused]).await;
@@ -66,7 +66,7 @@ async fn nothing_lost(planted: Option<PlantedBug>) -> bool {
     let toy = Arc::new(Toy::default());
     let database = database(&toy).await;
     let bus = ObedientBus::default();
-    let one = command(1, Direction::Action, Mood::Wait);
+    let one = command(1, CommandDirection::Action, Mood::Wait);
     let encoded = wire::Command {
         key: Some(key_to_wire(one.key)),
         attempt: 1,

@@ -2,7 +2,7 @@
 
 use crate::support;
 use baton_participant_kit::codec::batch_of;
-use baton_participant_kit::participant::{Command, Direction};
+use baton_participant_kit::participant::{Command, CommandDirection};
 use baton_participant_kit::worker::WorkerOptions;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -38,11 +38,11 @@ async fn stopped(bench: &Bench, running: JoinHandle<()>) {
 }
 
 fn waiting(saga: u32) -> Command {
-    command(saga, Direction::Action, Mood::Wait)
+    command(saga, CommandDirection::Action, Mood::Wait)
 }
 
 fn dozing(saga: u32) -> Command {
-    command(saga, Direction::Action, Mood::Doze)
+    command(saga, CommandDirection::Action, Mood::Doze)
 }
 
 /// Until so many more batches wait for the test.

@@ -2,7 +2,7 @@
 
 use crate::support;
 use baton_participant_kit::codec::batch_of;
-use baton_participant_kit::participant::{Command, Direction};
+use baton_participant_kit::participant::{Command, CommandDirection};
 use baton_proto::baton::participant::v1 as wire;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ async fn all_waiting_messages_are_one_batch_and_each_is_answered_and_acknowledge
 #[tokio::test]
 async fn commands_whose_replies_are_not_confirmed_come_again_and_get_the_same_answer() {
     let bench = Bench::new().await;
-    bench.bus.send(batch_of(vec![encode(&add(1)), encode(&command(2, Direction::Action, Mood::Reject))]));
+    bench.bus.send(batch_of(vec![encode(&add(1)), encode(&command(2, CommandDirection::Action, Mood::Reject))]));
     bench.bus.set_deaf(true);
     bench.step().await;
     assert_eq!((bench.bus.settled(), bench.bus.waiting()), (vec![Settled::Released], 1));
@@ -154,7 +154,7 @@ async fn a_quarantine_that_is_away_holds_up_nobody() {
 #[tokio::test]
 async fn a_stopping_worker_finishes_what_it_took() {
     let bench = Bench::new().await;
-    bench.bus.send(batch_of(vec![encode(&command(1, Direction::Action, Mood::Wait))]));
+    bench.bus.send(batch_of(vec![encode(&command(1, CommandDirection::Action, Mood::Wait))]));
     let (worker, stop) = (Arc::clone(&bench.worker), bench.stop.clone());
     let running = tokio::spawn(async move { worker.run(stop).await });
     bench.toy.waiting.notified().await;
@@ -169,7 +169,7 @@ async fn a_stopping_worker_finishes_what_it_took() {
 #[tokio::test]
 async fn a_worker_that_dies_before_its_commit_leaves_its_commands_in_the_queue() {
     let bench = Bench::new().await;
-    bench.bus.send(batch_of(vec![encode(&command(1, Direction::Action, Mood::Wait))]));
+    bench.bus.send(batch_of(vec![encode(&command(1, CommandDirection::Action, Mood::Wait))]));
     let (worker, stop) = (Arc::clone(&bench.worker), bench.stop.clone());
     let running = tokio::spawn(async move { worker.run(stop).await });
     bench.toy.waiting.notified().await;

@@ -1,7 +1,7 @@
 //! `payment.verify` and `payment.cancel` on SQLite and MariaDB, against the sandbox provider.
 
 use crate::stage;
-use baton_participant_kit::participant::{Answer, Command, Direction, Participant};
+use baton_participant_kit::participant::{Answer, Command, CommandDirection, Participant};
 use baton_payment::command::{CANCEL, VERIFY};
 use baton_payment::participant::Prepared;
 use baton_payment::service::Payments;
@@ -57,8 +57,8 @@ async fn every_payment_that_is_not_the_orders_is_rejected() {
             (verify(5, "imp_failed", 4), "PAYMENT_NOT_PAID"),
             (verify(6, "imp_gone", 5), "PAYMENT_CANCELLED"),
             (verify(7, "imp 1", 1), "MALFORMED_PAYLOAD"),
-            (command(8, 2, Direction::Action, VERIFY, b"\xff".to_vec()), "MALFORMED_PAYLOAD"),
-            (command(9, 0, Direction::Undo, CANCEL, Vec::new()), "MALFORMED_PAYLOAD"),
+            (command(8, 2, CommandDirection::Action, VERIFY, b"\xff".to_vec()), "MALFORMED_PAYLOAD"),
+            (command(9, 0, CommandDirection::Undo, CANCEL, Vec::new()), "MALFORMED_PAYLOAD"),
         ];
         for (command, reason) in cases {
             let answer = stage.answer(&command).await;

@@ -1,7 +1,7 @@
 //! A participant with one table in which every effect leaves a row, so that effects can be counted.
 
 use async_trait::async_trait;
-use baton_participant_kit::participant::{Answer, Command, CommandKey, Direction, Participant};
+use baton_participant_kit::participant::{Answer, Command, CommandDirection, CommandKey, Participant};
 use baton_participant_kit::reason::STORE_CONFLICT;
 use baton_participant_kit::single::SingleHandler;
 use baton_rpc::reason::Reason;
@@ -180,20 +180,20 @@ fn act(mood: Mood) -> Answer {
 async fn effect(tx: &mut Tx, command: &Command, mood: Mood) -> Result<(), SqlError> {
     let amount = match (mood, command.key.direction) {
         (Mood::BreakConstraint, _) => 0,
-        (_, Direction::Action) => 1,
-        (_, Direction::Undo) => -1,
+        (_, CommandDirection::Action) => 1,
+        (_, CommandDirection::Undo) => -1,
     };
     let row = vec![command.key.saga.into(), command.key.step.into(), amount.into()];
     tx.insert_many("effect", &["saga_id", "step", "amount"], vec![row]).await.map(drop)
 }
 
 /// A toy command of saga `saga`, step 1.
-pub fn command(saga: u32, direction: Direction, mood: Mood) -> Command {
+pub fn command(saga: u32, direction: CommandDirection, mood: Mood) -> Command {
     let mut id = [0; 16];
     id[12..].copy_from_slice(&saga.to_be_bytes());
     let name = match direction {
-        Direction::Action => "toy.add",
-        Direction::Undo => "toy.remove",
+        CommandDirection::Action => "toy.add",
+        CommandDirection::Undo => "toy.remove",
     };
     Command {
         key: CommandKey { saga: id, step: 1, direction },
@@ -208,12 +208,12 @@ pub fn command(saga: u32, direction: Direction, mood: Mood) -> Command {
 
 /// An action that succeeds.
 pub fn add(saga: u32) -> Command {
-    command(saga, Direction::Action, Mood::Succeed)
+    command(saga, CommandDirection::Action, Mood::Succeed)
 }
 
 /// Its undo.
 pub fn remove(saga: u32) -> Command {
-    command(saga, Direction::Undo, Mood::Succeed)
+    command(saga, CommandDirection::Undo, Mood::Succeed)
 }
 
 /// How often a saga's action and its undo took effect.

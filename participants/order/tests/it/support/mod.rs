@@ -7,7 +7,7 @@ use baton_participant_kit::batch::Batches;
 use baton_participant_kit::clock::Clock;
 use baton_participant_kit::ledger;
 use baton_participant_kit::metrics::ParticipantMetrics;
-use baton_participant_kit::participant::{Answer, Command, CommandKey, Direction};
+use baton_participant_kit::participant::{Answer, Command, CommandDirection, CommandKey};
 use baton_participant_kit::plan::Rules;
 use baton_participant_kit::probe::routes;
 use baton_rpc::server::serve;
@@ -65,7 +65,7 @@ pub fn number(order: u32) -> String {
     format!("00000000-0000-7000-8000-{order:012x}")
 }
 
-fn command(saga: u32, step: u8, direction: Direction, name: &str, payload: Vec<u8>) -> Command {
+fn command(saga: u32, step: u8, direction: CommandDirection, name: &str, payload: Vec<u8>) -> Command {
     let mut id = [0; 16];
     id[12..].copy_from_slice(&saga.to_be_bytes());
     Command {
@@ -92,19 +92,19 @@ pub fn open_of(saga: u32, order_number: &str, customer: &str, of: &[(&str, i64, 
         currency_code: "KRW".to_owned(),
         lines: lines(of),
     };
-    command(saga, 1, Direction::Action, "order.open", payload.encode_to_vec())
+    command(saga, 1, CommandDirection::Action, "order.open", payload.encode_to_vec())
 }
 
 /// `order.reject`.
 pub fn reject(saga: u32, order_number: &str, reason: &str) -> Command {
     let payload = RejectOrder { order_number: order_number.to_owned(), reason: reason.to_owned() };
-    command(saga, 1, Direction::Undo, "order.reject", payload.encode_to_vec())
+    command(saga, 1, CommandDirection::Undo, "order.reject", payload.encode_to_vec())
 }
 
 /// `order.confirm`.
 pub fn confirm(saga: u32, order_number: &str) -> Command {
     let payload = ConfirmOrder { order_number: order_number.to_owned() };
-    command(saga, 4, Direction::Action, "order.confirm", payload.encode_to_vec())
+    command(saga, 4, CommandDirection::Action, "order.confirm", payload.encode_to_vec())
 }
 
 /// "succeeded " or outcome and reason, joined.

@@ -4,7 +4,7 @@ use baton_participant_kit::batch::Batches;
 use baton_participant_kit::clock::Clock;
 use baton_participant_kit::ledger;
 use baton_participant_kit::metrics::ParticipantMetrics;
-use baton_participant_kit::participant::{Answer, Command, CommandKey, Direction};
+use baton_participant_kit::participant::{Answer, Command, CommandDirection, CommandKey};
 use baton_participant_kit::plan::Rules;
 use baton_payment::command::{CANCEL, VERIFY};
 use baton_payment::money::Money;
@@ -137,7 +137,7 @@ pub fn verify(saga: u8, imp_uid: &str, number: u8) -> Command {
         currency_code: "KRW".to_owned(),
         amount_minor_units: 1_000,
     };
-    command(saga, 2, Direction::Action, VERIFY, message.encode_to_vec())
+    command(saga, 2, CommandDirection::Action, VERIFY, message.encode_to_vec())
 }
 
 /// `payment.cancel` of a saga that is named by a number.
@@ -147,10 +147,10 @@ pub fn cancel(saga: u8, imp_uid: &str, number: u8) -> Command {
         order_number: order(number).to_string(),
         reason: "OUT_OF_STOCK".to_owned(),
     };
-    command(saga, 0, Direction::Undo, CANCEL, message.encode_to_vec())
+    command(saga, 0, CommandDirection::Undo, CANCEL, message.encode_to_vec())
 }
 
-pub fn command(saga: u8, step: u8, direction: Direction, name: &str, payload: Vec<u8>) -> Command {
+pub fn command(saga: u8, step: u8, direction: CommandDirection, name: &str, payload: Vec<u8>) -> Command {
     Command {
         key: CommandKey { saga: [saga; 16], step, direction },
         attempt: 1,
@@ -158,7 +158,7 @@ pub fn command(saga: u8, step: u8, direction: Direction, name: &str, payload: Ve
         payload: payload.into(),
         deadline_us: 0,
         traceparent: String::new(),
-        effect_before_saga: direction == Direction::Undo,
+        effect_before_saga: direction == CommandDirection::Undo,
     }
 }
 

@@ -5,7 +5,7 @@ use baton_participant_kit::batch::Batches;
 use baton_participant_kit::clock::Clock;
 use baton_participant_kit::ledger;
 use baton_participant_kit::metrics::ParticipantMetrics;
-use baton_participant_kit::participant::{Answer, Command, CommandKey, Direction};
+use baton_participant_kit::participant::{Answer, Command, CommandDirection, CommandKey};
 use baton_participant_kit::plan::Rules;
 use baton_participant_kit::probe::routes;
 use baton_rpc::server::serve;
@@ -75,8 +75,8 @@ fn saga_id(saga: u32) -> [u8; 16] {
     id
 }
 
-fn command(saga: u32, direction: Direction, payload: Vec<u8>) -> Command {
-    let name = if direction == Direction::Action { "stock.reserve" } else { "stock.release" };
+fn command(saga: u32, direction: CommandDirection, payload: Vec<u8>) -> Command {
+    let name = if direction == CommandDirection::Action { "stock.reserve" } else { "stock.release" };
     Command {
         key: CommandKey { saga: saga_id(saga), step: 3, direction },
         attempt: 1,
@@ -106,12 +106,12 @@ pub fn reserve_in(currency: &str, saga: u32, lines: &[(&str, i64, i64)]) -> Comm
     });
     let (order_number, currency_code) = (order_number(saga), currency.to_owned());
     let payload = ReserveStock { order_number, currency_code, lines: lines.collect() };
-    command(saga, Direction::Action, payload.encode_to_vec())
+    command(saga, CommandDirection::Action, payload.encode_to_vec())
 }
 
 /// `stock.release`.
 pub fn release(saga: u32) -> Command {
-    command(saga, Direction::Undo, ReleaseStock { order_number: order_number(saga) }.encode_to_vec())
+    command(saga, CommandDirection::Undo, ReleaseStock { order_number: order_number(saga) }.encode_to_vec())
 }
 
 /// "succeeded " or outcome and reason.
