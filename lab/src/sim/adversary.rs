@@ -57,7 +57,7 @@ pub struct Travel {
 
 /// How a call to the payment provider goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Call {
+pub struct ProviderCall {
     /// How long it takes, microseconds.
     pub takes: Us,
     /// What becomes of it.
@@ -90,7 +90,7 @@ pub trait Adversary: Send {
     /// How a message travels.
     fn travel(&mut self, now: Us, destination: &Destination, keys: &[CommandKey]) -> Travel;
     /// How a call to the provider goes.
-    fn call(&mut self, now: Us) -> Call;
+    fn call(&mut self, now: Us) -> ProviderCall;
     /// True if a probe is answered.
     fn probe(&mut self, now: Us) -> bool;
     /// True if a hint arrives.

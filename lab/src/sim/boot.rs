@@ -2,9 +2,9 @@
 
 use super::bus::SimBus;
 use super::cast::Making;
+use super::gateway::SimGateway;
 use super::hints::{SimCoord, SimProbe};
 use super::life::{EPOCH_US, Life, Role};
-use super::provider::SimGateway;
 use super::stage::{Running, Stage};
 use super::store::{EffectFaults, FaultyStore};
 use baton_orchestrator::wiring::{Chance, Orchestrator, Parts};

@@ -1,7 +1,7 @@
 //! Many seeds, on as many threads as wanted: each seed is a world of its own.
 
 use super::life::Us;
-use super::run::{Options, Outcome, run};
+use super::run::{Options, RunOutcome, run};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -33,7 +33,7 @@ pub struct Totals {
     /// Threads.
     pub jobs: usize,
     /// The first failures.
-    pub failures: Vec<Outcome>,
+    pub failures: Vec<RunOutcome>,
 }
 
 impl Totals {
@@ -56,7 +56,7 @@ impl Totals {
         self.lived as f64 / 3.6e9
     }
 
-    fn add(&mut self, outcome: Outcome) {
+    fn add(&mut self, outcome: RunOutcome) {
         self.seeds += 1;
         self.lived += u128::from(outcome.lived);
         self.commits += outcome.commits;

@@ -1,5 +1,6 @@
 //! The clients: each places one order, retries what is in doubt, and remembers what it was told.
 
+use super::answer::ClientAnswer;
 use super::life::{Life, Us};
 use super::rng::Rng;
 use super::stage::Stage;
@@ -21,21 +22,6 @@ const PATIENCE: Us = 4_000_000;
 
 /// Tries before a client gives up for good.
 const MAX_TRIES: u32 = 12;
-
-/// What a call came to, as the client heard it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answered {
-    /// OK: this saga, and its end if it has one already.
-    Ok(SagaId, Option<OrderState>),
-    /// Refused for good: the reason.
-    Conflict(String),
-    /// Nothing was started: the reason.
-    NotStarted(String),
-    /// Nobody knows.
-    Unknown,
-    /// A defect: the server says so itself.
-    Internal(String),
-}
 
 /// Why a client calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +46,7 @@ pub struct Call {
     /// The id this very call would give to the saga.
     pub saga: SagaId,
     /// What came of it; `None` while it is open.
-    pub outcome: Option<Answered>,
+    pub outcome: Option<ClientAnswer>,
     /// Which try of the client.
     pub tries: u32,
 }
@@ -130,8 +116,8 @@ impl Clients {
     /// A call's patience is over, or its client's pause before the next try.
     pub fn due(&mut self, stage: &mut Stage, workload: &Workload, number: usize) {
         match self.calls[number].outcome {
-            None => self.settle(stage, workload, number, Answered::Unknown),
-            Some(Answered::Unknown | Answered::NotStarted(_)) => self.again(stage, workload, number),
+            None => self.settle(stage, workload, number, ClientAnswer::Unknown),
+            Some(ClientAnswer::Unknown | ClientAnswer::NotStarted(_)) => self.again(stage, workload, number),
             Some(_) => {}
         }
     }
@@ -143,7 +129,7 @@ impl Clients {
         }
     }
 
-    fn settle(&mut self, stage: &mut Stage, workload: &Workload, number: usize, told: Answered) {
+    fn settle(&mut self, stage: &mut Stage, workload: &Workload, number: usize, told: ClientAnswer) {
         if self.calls[number].outcome.is_some() {
             // An answer to a client that has given up on this call.
             return;
@@ -157,7 +143,7 @@ impl Clients {
             });
         }
         match &told {
-            Answered::Ok(saga, _) => {
+            ClientAnswer::Ok(saga, _) => {
                 let first = self.acknowledged[order].is_none();
                 self.acknowledged[order] = Some(*saga);
                 if first && self.rng.chance(60_000) {
@@ -167,7 +153,7 @@ impl Clients {
                     self.call(stage, workload, order, Purpose::Repeat, MAX_TRIES);
                 }
             }
-            Answered::Unknown | Answered::NotStarted(_) => {
+            ClientAnswer::Unknown | ClientAnswer::NotStarted(_) => {
                 let quits = self.rng.chance(self.gives_up);
                 if purpose == Purpose::Place && !quits {
                     let mut inner = stage.world.lock();
@@ -175,7 +161,7 @@ impl Clients {
                     inner.at(pause, Due::Client(number));
                 }
             }
-            Answered::Conflict(_) | Answered::Internal(_) => {}
+            ClientAnswer::Conflict(_) | ClientAnswer::Internal(_) => {}
         }
         self.calls[number].outcome = Some(told);
     }
@@ -187,11 +173,11 @@ impl Clients {
     }
 }
 
-async fn begin(api: &Api, saga: SagaId, request: Uuid, input: bytes::Bytes) -> Answered {
+async fn begin(api: &Api, saga: SagaId, request: Uuid, input: bytes::Bytes) -> ClientAnswer {
     let (Some(saga_type), Ok(request)) =
         (api.registry.newest(saga::NAME).cloned(), RequestId::parse(&request.to_string()))
     else {
-        return Answered::Internal("no order saga, or no request id".to_owned());
+        return ClientAnswer::Internal("no order saga, or no request id".to_owned());
     };
     let asked = ParsedStart { saga_type, request, input, traceparent: String::new() };
     match api.starter().begin(saga, asked).await {
@@ -201,23 +187,23 @@ async fn begin(api: &Api, saga: SagaId, request: Uuid, input: bytes::Bytes) -> A
                 State::Compensated { cause } => Some(shop_domain::outcome::state_after(&cause.reason)),
                 _ => None,
             };
-            Answered::Ok(record.saga.id, ended)
+            ClientAnswer::Ok(record.saga.id, ended)
         }
         Err(refused) => refusal(&Status::from(refused)),
     }
 }
 
-pub(super) fn refusal(status: &Status) -> Answered {
+pub(super) fn refusal(status: &Status) -> ClientAnswer {
     let reason = status.get_error_details().error_info().map(|info| info.reason.clone()).unwrap_or_default();
     match reason.as_str() {
-        "REQUEST_ID_REUSED" | "BUSINESS_KEY_TAKEN" => Answered::Conflict(reason),
-        "STORE_UNAVAILABLE" | "OVERLOADED" | "SHUTTING_DOWN" | "DEADLINE_EXCEEDED" => Answered::NotStarted(reason),
-        "OUTCOME_UNKNOWN" => Answered::Unknown,
-        _ => Answered::Internal(format!("{reason}: {}", status.message())),
+        "REQUEST_ID_REUSED" | "BUSINESS_KEY_TAKEN" => ClientAnswer::Conflict(reason),
+        "STORE_UNAVAILABLE" | "OVERLOADED" | "SHUTTING_DOWN" | "DEADLINE_EXCEEDED" => ClientAnswer::NotStarted(reason),
+        "OUTCOME_UNKNOWN" => ClientAnswer::Unknown,
+        _ => ClientAnswer::Internal(format!("{reason}: {}", status.message())),
     }
 }
 
-async fn tell(world: &World, life: &Arc<Life>, number: usize, told: Answered) {
+async fn tell(world: &World, life: &Arc<Life>, number: usize, told: ClientAnswer) {
     life.alive().await;
     world.lock().answers.push((number, told));
 }

@@ -1,7 +1,8 @@
 //! The simulator's source of evidence: rows, journals and messages straight from the stage, the shop's tables from the
 //! databases in memory, money from the provider's ledger, and what clients were told from the clients.
 
-use super::client::{self, Answered, Purpose};
+use super::answer::ClientAnswer;
+use super::client::{self, Purpose};
 use super::provider;
 use super::stage::Stage;
 use super::verdict::Ground;
@@ -181,12 +182,12 @@ fn call(ground: &Ground<'_>, asked: &client::Call) -> Call {
     let request = format!("{key}{}", if asked.purpose == Purpose::OtherRequest { " again" } else { "" });
     let refused = |code: &str| Outcome::Fail { code: code.to_owned() };
     let outcome = match &asked.outcome {
-        Some(Answered::Ok(saga, end)) => {
+        Some(ClientAnswer::Ok(saga, end)) => {
             let state = end.map(|end| end.as_str_name());
             return Call::started(&request, &key, &saga.to_string(), state);
         }
-        Some(Answered::NotStarted(reason) | Answered::Conflict(reason)) => refused(reason),
-        Some(Answered::Unknown | Answered::Internal(_)) | None => Outcome::Unknown,
+        Some(ClientAnswer::NotStarted(reason) | ClientAnswer::Conflict(reason)) => refused(reason),
+        Some(ClientAnswer::Unknown | ClientAnswer::Internal(_)) | None => Outcome::Unknown,
     };
     Call { kind: Kind::Place, client: String::new(), request, key, begun: 0, ended: Some(1), outcome }
 }

@@ -6,10 +6,10 @@
 //! | [`rng`] | the simulator's own chance: a seed means the same run for ever |
 //! | [`life`], [`stage`], `boot` | processes: a runtime with a paused clock each, killed by dropping it |
 //! | `shelf` | databases in memory, used again by the next run |
-//! | [`world`], [`broker`], [`bus`], [`store`], [`provider`], [`hints`] | what is outside the processes, behind the seams |
+//! | [`world`], [`broker`], [`bus`], [`store`], [`provider`], [`gateway`], [`hints`] | what is outside the processes, behind the seams |
 //! | [`adversary`], [`swarm`] | who decides what goes wrong |
 //! | [`cast`] | the participants: the order saga's own, or stand-ins |
-//! | [`workload`], [`client`] | what customers do, and what they were told |
+//! | [`workload`], [`client`], [`answer`] | what customers do, and what they were told |
 //! | [`trip`], `effects` | a stranger's saga beside the orders, and what its participants did |
 //! | [`run`], [`campaign`], [`shrink`] | one seed, many, and a failing one made small |
 //! | [`seen`], [`verdict`] | what was seen at the seams, and every check |
@@ -18,6 +18,7 @@
 //! | [`report`] | tables and stories |
 
 pub mod adversary;
+pub mod answer;
 mod boot;
 pub mod broker;
 pub mod bus;
@@ -25,6 +26,7 @@ pub mod campaign;
 pub mod cast;
 pub mod client;
 mod effects;
+pub mod gateway;
 mod gathered;
 pub mod hints;
 pub mod life;

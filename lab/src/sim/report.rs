@@ -2,7 +2,7 @@
 
 use super::campaign::Totals;
 use super::matrix::{Matrix, cases};
-use super::run::Outcome;
+use super::run::RunOutcome;
 use super::shrink::{Shrunk, command};
 use super::swarm::KINDS;
 use comfy_table::presets::ASCII_FULL_CONDENSED;
@@ -75,14 +75,14 @@ pub fn totals_json(totals: &Totals) -> Value {
     })
 }
 
-fn failure_json(outcome: &Outcome) -> Value {
+fn failure_json(outcome: &RunOutcome) -> Value {
     let broken = outcome.failures.iter().map(|one| json!({"invariant": one.invariant, "what": one.what}));
     json!({"seed": outcome.seed, "broken": broken.collect::<Vec<_>>(), "replay": format!("baton-lab sim --seed {}", outcome.seed)})
 }
 
 /// One run in a few lines.
 #[must_use]
-pub fn outcome(outcome: &Outcome) -> String {
+pub fn outcome(outcome: &RunOutcome) -> String {
     let sagas: Vec<String> = outcome.sagas.iter().map(|(state, count)| format!("{count} {state}")).collect();
     let mut text = format!(
         "seed {}: {} orders, {} orchestrators, participants {:?}; {}; lived {:.1} s, at rest {:.1} s after the heal; digest {:016x}",

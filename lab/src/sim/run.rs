@@ -72,7 +72,7 @@ impl Default for Options {
 
 /// What a run came to.
 #[derive(Clone, Debug, Default)]
-pub struct Outcome {
+pub struct RunOutcome {
     /// The seed.
     pub seed: u64,
     /// Digest of everything that happened: the same seed, options and build give the same.
@@ -105,10 +105,12 @@ pub struct Outcome {
 
 /// Runs one seed.
 #[must_use]
-pub fn run(seed: u64, options: &Options) -> Outcome {
+pub fn run(seed: u64, options: &Options) -> RunOutcome {
     match Run::new(seed, options).and_then(|mut run| run.through().map(|()| run)) {
         Ok(run) => run.outcome(seed),
-        Err(why) => Outcome { seed, failures: vec![Violation { invariant: "SIM", what: why }], ..Outcome::default() },
+        Err(why) => {
+            RunOutcome { seed, failures: vec![Violation { invariant: "SIM", what: why }], ..RunOutcome::default() }
+        }
     }
 }
 
@@ -291,7 +293,7 @@ impl Run {
             && self.clients.calls.iter().all(|call| call.outcome.is_some())
     }
 
-    fn outcome(mut self, seed: u64) -> Outcome {
+    fn outcome(mut self, seed: u64) -> RunOutcome {
         let records = self.records();
         let healing = self.rested_at.unwrap_or(self.now()) - self.healed_at;
         let ground = verdict::Ground {
@@ -314,7 +316,7 @@ impl Run {
         failures.extend(std::mem::take(&mut inner.seen.violations));
         failures.sort_by(|a, b| a.invariant.cmp(b.invariant));
         let trace = std::mem::take(&mut inner.trace);
-        Outcome {
+        RunOutcome {
             seed,
             digest: trace.digest(),
             failures,

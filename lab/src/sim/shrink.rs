@@ -1,6 +1,6 @@
 //! Shrinking: a failing seed with as little in it as still fails. What is left is the story to read.
 
-use super::run::{Options, Outcome, run};
+use super::run::{Options, RunOutcome, run};
 use super::swarm::Limits;
 
 /// Runs spent on one seed at most.
@@ -12,7 +12,7 @@ pub struct Shrunk {
     /// What is left out.
     pub limits: Limits,
     /// The run with that, readable.
-    pub outcome: Outcome,
+    pub outcome: RunOutcome,
     /// How many runs it took.
     pub runs: usize,
 }
@@ -20,7 +20,7 @@ pub struct Shrunk {
 /// Leaves out kinds of faults, processes and orders, one after the other, as long as one of the same invariants still
 /// breaks. Not the smallest there is, but none of what is left can be left out on its own.
 #[must_use]
-pub fn shrink(failed: &Outcome, options: &Options) -> Shrunk {
+pub fn shrink(failed: &RunOutcome, options: &Options) -> Shrunk {
     let wanted: Vec<&'static str> = failed.failures.iter().map(|violation| violation.invariant).collect();
     let mut best = options.limits.clone();
     let mut runs = 0;

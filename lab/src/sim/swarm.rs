@@ -4,7 +4,7 @@
 //! all of them, each weak, never reaches. Every kind has a stream of chance of its own, so that switching one off leaves
 //! the others as they were: that is what shrinking rests on.
 
-use super::adversary::{Adversary, Call, CallFate, Fate, Place, Travel};
+use super::adversary::{Adversary, CallFate, Fate, Place, ProviderCall, Travel};
 use super::life::{Role, Us};
 use super::rng::Rng;
 use baton_courier::bus::Destination;
@@ -218,7 +218,7 @@ impl Adversary for Swarm {
         Travel { copies, confirm }
     }
 
-    fn call(&mut self, now: Us) -> Call {
+    fn call(&mut self, now: Us) -> ProviderCall {
         let takes = self.timing.between(1_000, 8_000);
         let fate = if now < self.provider_down_until && !self.healed {
             CallFate::NotDoneUnanswered
@@ -232,7 +232,7 @@ impl Adversary for Swarm {
             CallFate::Answered
         };
         let unanswered = matches!(fate, CallFate::DoneUnanswered | CallFate::NotDoneUnanswered);
-        Call { takes: if unanswered { takes + 300_000 } else { takes }, fate }
+        ProviderCall { takes: if unanswered { takes + 300_000 } else { takes }, fate }
     }
 
     fn probe(&mut self, _now: Us) -> bool {

@@ -4,8 +4,8 @@
 //! its ledger rules would hide behind them. The participants of a trip only leave a row for each effect. Its definition is
 //! unlike the order saga too: one attempt, long timeouts, a deadline of the whole saga, two undos at one participant.
 
+use super::answer::ClientAnswer;
 use super::cast::{Actor, Stand, Twist};
-use super::client::Answered;
 use super::life::Us;
 use super::rng::Rng;
 use super::stage::Stage;
@@ -178,7 +178,7 @@ impl Trips {
             let asked = ParsedStart { saga_type, request, input: Bytes::new(), traceparent: String::new() };
             // What a client hears is checked with the orders; here only a defect counts.
             if let Err(refused) = api.starter().begin(id, asked).await
-                && let Answered::Internal(why) = super::client::refusal(&refused.into())
+                && let ClientAnswer::Internal(why) = super::client::refusal(&refused.into())
             {
                 world.lock().seen.violation("I18", format!("trip {id}: {why}"));
             }

@@ -1,7 +1,8 @@
 //! The verdict over a run at rest: the shared audit over what the databases and the provider say, and what only a
 //! simulator can know, because it saw every message and every commit.
 
-use super::client::{Answered as Told, Clients};
+use super::answer::ClientAnswer;
+use super::client::Clients;
 use super::effects;
 use super::gathered::evidence;
 use super::seen::{Answered, Violation};
@@ -128,8 +129,8 @@ fn unanswered(entry: &Entry, was_answered: impl Fn(CommandKey, Answered, u32) ->
         Outcome::Unavailable { .. } => Answered::Not,
     };
     let direction = match reply.direction {
-        CommandDirection::Action => CommandDirection::Action,
-        CommandDirection::Undo => CommandDirection::Undo,
+        Direction::Action => CommandDirection::Action,
+        Direction::Undo => CommandDirection::Undo,
     };
     let key = CommandKey { saga: entry.saga.0, step: reply.step, direction };
     let given = was_answered(key, how, reply.attempt);
@@ -143,19 +144,19 @@ fn told(ground: &Ground<'_>, failures: &mut Vec<Violation>) {
     for (number, call) in ground.clients.calls.iter().enumerate() {
         let order = &ground.workload.orders[call.order].number;
         match &call.outcome {
-            Some(Told::NotStarted(why)) if sagas.contains(&call.saga) => {
+            Some(ClientAnswer::NotStarted(why)) if sagas.contains(&call.saga) => {
                 add(
                     "I22",
                     format!("call {number}: told {why}, nothing started; saga {} of order {order} is there", call.saga),
                 );
             }
-            Some(Told::Conflict(why)) if sagas.contains(&call.saga) => {
+            Some(ClientAnswer::Conflict(why)) if sagas.contains(&call.saga) => {
                 add("I2", format!("call {number}: told {why}; saga {} of order {order} is there", call.saga));
             }
-            Some(Told::Internal(why)) => add("I18", format!("call {number} of order {order}: {why}")),
+            Some(ClientAnswer::Internal(why)) => add("I18", format!("call {number} of order {order}: {why}")),
             _ => {}
         }
-        if call.purpose == super::client::Purpose::OtherContent && matches!(call.outcome, Some(Told::Ok(..))) {
+        if call.purpose == super::client::Purpose::OtherContent && matches!(call.outcome, Some(ClientAnswer::Ok(..))) {
             add("I2", format!("call {number}: other content under order {order}'s request id was accepted"));
         }
     }

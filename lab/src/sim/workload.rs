@@ -24,7 +24,7 @@ const CURRENCY: &str = "KRW";
 
 /// What is wrong with an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Case {
+pub enum OrderCase {
     /// Nothing: it completes if there is stock.
     Sound,
     /// The customer paid another amount.
@@ -45,7 +45,7 @@ pub struct Planned {
     /// Its number.
     pub number: OrderNumber,
     /// What is wrong with it.
-    pub case: Case,
+    pub case: OrderCase,
     /// Item, quantity, unit price as the customer saw it.
     pub lines: Vec<(String, i64, i64)>,
     /// The payment it names.
@@ -145,10 +145,10 @@ impl Workload {
         let payments = &mut inner.provider.payments;
         for planned in &self.orders {
             let paid = match planned.case {
-                Case::Sound | Case::PriceChanged => planned.total,
-                Case::WrongAmount => planned.total + 1,
-                Case::NotPaid => 0,
-                Case::UnknownPayment | Case::OthersPayment => continue,
+                OrderCase::Sound | OrderCase::PriceChanged => planned.total,
+                OrderCase::WrongAmount => planned.total + 1,
+                OrderCase::NotPaid => 0,
+                OrderCase::UnknownPayment | OrderCase::OthersPayment => continue,
             };
             payments.insert(planned.payment_id.clone(), payment(planned.number.to_string(), paid)?);
         }
@@ -183,24 +183,25 @@ fn insert(
 impl Planned {
     fn draw(rng: &mut Rng, index: usize, items: &[(String, i64, i64)], bystander: &str, at: Us) -> Self {
         let case = match rng.below(100) {
-            0..70 => Case::Sound,
-            70..78 => Case::WrongAmount,
-            78..84 => Case::UnknownPayment,
-            84..89 => Case::OthersPayment,
-            89..94 => Case::NotPaid,
-            _ => Case::PriceChanged,
+            0..70 => OrderCase::Sound,
+            70..78 => OrderCase::WrongAmount,
+            78..84 => OrderCase::UnknownPayment,
+            84..89 => OrderCase::OthersPayment,
+            89..94 => OrderCase::NotPaid,
+            _ => OrderCase::PriceChanged,
         };
         let first = rng.index(items.len());
         let count = rng.between(1, items.len().min(2) as u64) as usize;
         let lines: Vec<(String, i64, i64)> = (0..count)
             .map(|offset| {
                 let (id, price, _) = &items[(first + offset) % items.len()];
-                let price = if case == Case::PriceChanged { price - 1 } else { *price };
+                let price = if case == OrderCase::PriceChanged { price - 1 } else { *price };
                 (id.clone(), i64::try_from(rng.between(1, 3)).unwrap_or(1), price)
             })
             .collect();
         let number = OrderNumber::from_bytes(rng.uuid_v7(1_700_000_000_000 + index as u64));
-        let payment_id = if case == Case::OthersPayment { bystander.to_owned() } else { format!("imp_{index:04}") };
+        let payment_id =
+            if case == OrderCase::OthersPayment { bystander.to_owned() } else { format!("imp_{index:04}") };
         let total = lines.iter().map(|(_, quantity, price)| quantity * price).sum();
         Self { number, case, lines, payment_id, total, at }
     }

@@ -1,6 +1,7 @@
 //! Everything outside the processes: the broker, the provider, the adversary, what is due when, and what was seen.
 
 use super::adversary::{Adversary, Fate, Place};
+use super::answer::ClientAnswer;
 use super::broker::{Broker, Tag};
 use super::life::{Life, Us};
 use super::provider::Provider;
@@ -58,7 +59,7 @@ pub struct Inner {
     /// Processes with something to do in this round.
     pub poked: Vec<bool>,
     /// What clients were told since the harness last looked.
-    pub answers: Vec<(usize, super::client::Answered)>,
+    pub answers: Vec<(usize, ClientAnswer)>,
     /// A defect of an adapter, put in on purpose.
     pub plant: Option<super::plant::AdapterBug>,
 }

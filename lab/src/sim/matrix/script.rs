@@ -1,7 +1,7 @@
 //! The adversary that does one thing: it strikes one half-step of one saga exactly as a case says.
 
 use super::cases::{Case, Duplicate, Outcome};
-use crate::sim::adversary::{Adversary, Call, CallFate, Fate, Place, Travel};
+use crate::sim::adversary::{Adversary, CallFate, Fate, Place, ProviderCall, Travel};
 use crate::sim::cast::Twist;
 use crate::sim::life::{Role, Us};
 use baton_courier::bus::Destination;
@@ -122,8 +122,8 @@ impl Adversary for Script {
         whole
     }
 
-    fn call(&mut self, _now: Us) -> Call {
-        Call { takes: NEAR, fate: CallFate::Answered }
+    fn call(&mut self, _now: Us) -> ProviderCall {
+        ProviderCall { takes: NEAR, fate: CallFate::Answered }
     }
 
     fn probe(&mut self, _now: Us) -> bool {
