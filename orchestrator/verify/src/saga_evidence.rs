@@ -3,7 +3,7 @@
 use crate::own::Own;
 use crate::story::{JournalRow, Story};
 use baton_orchestrator::sagas::{Registry, SagaType};
-use baton_orchestrator::store::{Holder, Record as SagaRow};
+use baton_orchestrator::store::{Holder, Record};
 use baton_query::filter::StateKind;
 use saga_core::saga::{CommandId, Direction, SagaId};
 use std::collections::BTreeMap;
@@ -95,7 +95,7 @@ pub struct SagaEvidence {
     /// Which saga.
     pub id: SagaId,
     /// Its row.
-    pub saga: Read<SagaRow>,
+    pub saga: Read<Record>,
     /// What is seen of it from outside, where no row is read.
     pub outline: Option<Outline>,
     /// The state, as stored, in which retention met it and deleted it.

@@ -7,7 +7,7 @@ use super::{Databases, ReadError, Sagas, forgotten, reading};
 use crate::databases::domain::Domain;
 use crate::evidence::Outbox;
 use crate::saga_evidence::{Read, SagaEvidence};
-use baton_orchestrator::store::Record as SagaRow;
+use baton_orchestrator::store::Record;
 use baton_orchestrator::store::row::{self, SAGA_COLUMNS};
 use baton_sql::database::Database;
 use baton_sql::value::{Row, Value};
@@ -130,7 +130,7 @@ async fn saga_rows(store: &Database, range: &Range, limit: usize) -> Result<Saga
     rows.iter().map(saga).collect()
 }
 
-fn saga_row(row: &Row) -> Read<SagaRow> {
+fn saga_row(row: &Row) -> Read<Record> {
     match row::decode_saga(row) {
         Ok(record) => Read::Row(record),
         Err(error) => Read::Damaged(error.to_string()),
