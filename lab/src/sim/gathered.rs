@@ -3,9 +3,9 @@
 
 use super::answer::ClientAnswer;
 use super::client::{self, Purpose};
+use super::finished_run::FinishedRun;
 use super::provider;
 use super::stage::Stage;
-use super::verdict::Ground;
 use baton_orchestrator::api::start::business_start_key;
 use baton_orchestrator::store::{Holder, Record};
 use baton_verify::coverage::Coverage;
@@ -113,9 +113,9 @@ fn start_keys(stage: &Stage, sagas: &mut Sagas, evidence: &mut Evidence) -> Resu
 }
 
 /// The whole of it, the shop included.
-pub fn evidence(ground: &Ground<'_>) -> Result<Evidence, String> {
-    let stage = ground.stage;
-    let (mut sagas, evidence) = engine(stage, ground.records, Mode::Finished)?;
+pub fn evidence(run: &FinishedRun<'_>) -> Result<Evidence, String> {
+    let stage = run.stage;
+    let (mut sagas, evidence) = engine(stage, run.records, Mode::Finished)?;
     let database = |name: &str| stage.databases.get(name).cloned();
     let shop =
         Shop { order: database("order"), payment: database("payment"), stock: database("stock"), provider: None };
@@ -129,8 +129,8 @@ pub fn evidence(ground: &Ground<'_>) -> Result<Evidence, String> {
         }
     };
     now(shop.at_large(&Databases::default(), collect))?;
-    money(ground, &mut sagas, &mut at_large);
-    let history: Vec<Call> = ground.clients.calls.iter().map(|asked| call(ground, asked)).collect();
+    money(run, &mut sagas, &mut at_large);
+    let history: Vec<Call> = run.clients.calls.iter().map(|asked| call(run, asked)).collect();
     let keys: BTreeSet<&str> = history.iter().map(|call| call.key.as_str()).collect();
     let mut own = Own::default().with(at_large).with(OrderStates::default());
     now(shop.of_keys(&keys, &mut own))?;
@@ -142,8 +142,8 @@ pub fn evidence(ground: &Ground<'_>) -> Result<Evidence, String> {
 }
 
 /// What the provider's ledger holds, beside what it is about.
-fn money(ground: &Ground<'_>, sagas: &mut Sagas, at_large: &mut ShopAtLarge) {
-    let inner = ground.stage.world.lock();
+fn money(run: &FinishedRun<'_>, sagas: &mut Sagas, at_large: &mut ShopAtLarge) {
+    let inner = run.stage.world.lock();
     let payments = inner.provider.payments.iter().map(|(id, paid)| payment(id, paid));
     let mut by_order: BTreeMap<String, Vec<Payment>> = BTreeMap::new();
     for payment in payments {
@@ -177,8 +177,8 @@ fn payment(id: &str, paid: &provider::Payment) -> Payment {
 }
 
 /// A call in the auditor's words. The other request's id is the order's number with another end.
-fn call(ground: &Ground<'_>, asked: &client::Call) -> Call {
-    let key = ground.workload.orders[asked.order].number.to_string();
+fn call(run: &FinishedRun<'_>, asked: &client::Call) -> Call {
+    let key = run.workload.orders[asked.order].number.to_string();
     let request = format!("{key}{}", if asked.purpose == Purpose::OtherRequest { " again" } else { "" });
     let refused = |code: &str| Outcome::Fail { code: code.to_owned() };
     let outcome = match &asked.outcome {

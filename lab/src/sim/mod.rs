@@ -12,7 +12,7 @@
 //! | [`workload`], [`client`], [`answer`] | what customers do, and what they were told |
 //! | [`trip`], `effects` | a stranger's saga beside the orders, and what its participants did |
 //! | [`run`], [`campaign`], [`shrink`] | one seed, many, and a failing one made small |
-//! | [`seen`], [`verdict`] | what was seen at the seams, and every check |
+//! | [`seen`], [`finished_run`], [`verdict`] | what was seen at the seams, a run at rest, and every check |
 //! | [`matrix`] | the crash matrix of any definition |
 //! | [`plant`], `planted` | defects on purpose |
 //! | [`report`] | tables and stories |
@@ -26,6 +26,7 @@ pub mod campaign;
 pub mod cast;
 pub mod client;
 mod effects;
+pub mod finished_run;
 pub mod gateway;
 mod gathered;
 pub mod hints;

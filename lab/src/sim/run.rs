@@ -2,6 +2,7 @@
 
 use super::cast::{NoTwist, Shop, Twist};
 use super::client::Clients;
+use super::finished_run::FinishedRun;
 use super::life::Us;
 use super::plant::AdapterBug;
 use super::rng::Rng;
@@ -296,7 +297,7 @@ impl Run {
     fn outcome(mut self, seed: u64) -> RunOutcome {
         let records = self.records();
         let healing = self.rested_at.unwrap_or(self.now()) - self.healed_at;
-        let ground = verdict::Ground {
+        let finished = FinishedRun {
             stage: &self.stage,
             workload: &self.workload,
             clients: &self.clients,
@@ -304,7 +305,7 @@ impl Run {
             rested: self.rested_at.is_some(),
             corrupt: self.corrupt,
         };
-        let (audit, mut failures) = verdict::judge(&ground);
+        let (audit, mut failures) = verdict::judge(&finished);
         let mut sagas = BTreeMap::new();
         for record in &records {
             *sagas.entry(record.saga.state.name()).or_default() += 1;

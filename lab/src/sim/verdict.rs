@@ -2,12 +2,11 @@
 //! simulator can know, because it saw every message and every commit.
 
 use super::answer::ClientAnswer;
-use super::client::Clients;
 use super::effects;
+use super::finished_run::FinishedRun;
 use super::gathered::evidence;
 use super::seen::{Answered, Violation};
 use super::stage::Stage;
-use super::workload::Workload;
 use baton_orchestrator::store::Record;
 use baton_participant_kit::participant::{CommandDirection, CommandKey};
 use baton_query::failure::of_journal;
@@ -21,32 +20,16 @@ use saga_core::event::{Entry, Event, JournalRecord, Outcome};
 use saga_core::saga::{Direction, SagaId};
 use std::collections::BTreeSet;
 
-/// What the verdict is made from.
-pub struct Ground<'a> {
-    /// Databases, store and world.
-    pub stage: &'a Stage,
-    /// What was ordered.
-    pub workload: &'a Workload,
-    /// What clients were told.
-    pub clients: &'a Clients,
-    /// Every saga.
-    pub records: &'a [Record],
-    /// Whether the run came to rest in time.
-    pub rested: bool,
-    /// How many unreadable messages were put in.
-    pub corrupt: u64,
-}
-
 /// Every check.
 #[must_use]
-pub fn judge(ground: &Ground<'_>) -> (Report, Vec<Violation>) {
+pub fn judge(run: &FinishedRun<'_>) -> (Report, Vec<Violation>) {
     let mut failures = Vec::new();
-    let report = audited(ground.stage, evidence(ground), &laws::invariants(), &mut failures);
-    liveness(ground, &mut failures);
-    histories(ground.stage, ground.records, &mut failures);
-    effects::judge(ground.stage, ground.records, &mut failures);
-    told(ground, &mut failures);
-    quarantine(ground, &mut failures);
+    let report = audited(run.stage, evidence(run), &laws::invariants(), &mut failures);
+    liveness(run, &mut failures);
+    histories(run.stage, run.records, &mut failures);
+    effects::judge(run.stage, run.records, &mut failures);
+    told(run, &mut failures);
+    quarantine(run, &mut failures);
     (report, failures)
 }
 
@@ -73,11 +56,11 @@ pub fn audited(
 }
 
 /// I17: at rest within the bound.
-fn liveness(ground: &Ground<'_>, failures: &mut Vec<Violation>) {
-    if ground.rested {
+fn liveness(run: &FinishedRun<'_>, failures: &mut Vec<Violation>) {
+    if run.rested {
         return;
     }
-    let open = ground.records.iter().filter(|record| !record.saga.has_ended()).take(5);
+    let open = run.records.iter().filter(|record| !record.saga.has_ended()).take(5);
     let open: Vec<String> = open.map(|record| format!("saga {} is {:?}", record.saga.id, record.saga.state)).collect();
     let what = format!("not at rest in time after the heal: {}", open.join("; "));
     failures.push(Violation { invariant: "I17", what });
@@ -138,11 +121,11 @@ fn unanswered(entry: &Entry, was_answered: impl Fn(CommandKey, Answered, u32) ->
 }
 
 /// I2, I22: what clients were told is true.
-fn told(ground: &Ground<'_>, failures: &mut Vec<Violation>) {
-    let sagas: BTreeSet<SagaId> = ground.records.iter().map(|record| record.saga.id).collect();
+fn told(run: &FinishedRun<'_>, failures: &mut Vec<Violation>) {
+    let sagas: BTreeSet<SagaId> = run.records.iter().map(|record| record.saga.id).collect();
     let mut add = |invariant, what: String| failures.push(Violation { invariant, what });
-    for (number, call) in ground.clients.calls.iter().enumerate() {
-        let order = &ground.workload.orders[call.order].number;
+    for (number, call) in run.clients.calls.iter().enumerate() {
+        let order = &run.workload.orders[call.order].number;
         match &call.outcome {
             Some(ClientAnswer::NotStarted(why)) if sagas.contains(&call.saga) => {
                 add(
@@ -163,12 +146,12 @@ fn told(ground: &Ground<'_>, failures: &mut Vec<Violation>) {
 }
 
 /// I19: only what is broken is quarantined.
-fn quarantine(ground: &Ground<'_>, failures: &mut Vec<Violation>) {
-    let inner = ground.stage.world.lock();
+fn quarantine(run: &FinishedRun<'_>, failures: &mut Vec<Violation>) {
+    let inner = run.stage.world.lock();
     let dead = inner.broker.dead.iter().filter(|(_, reason)| reason != "DELIVERY_LIMIT").count() as u64;
-    if dead > ground.corrupt {
+    if dead > run.corrupt {
         let reasons: BTreeSet<&str> = inner.broker.dead.iter().map(|(_, reason)| reason.as_str()).collect();
-        let what = format!("{dead} messages were quarantined, {} were broken: {reasons:?}", ground.corrupt);
+        let what = format!("{dead} messages were quarantined, {} were broken: {reasons:?}", run.corrupt);
         failures.push(Violation { invariant: "I19", what });
     }
 }
