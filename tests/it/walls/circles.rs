@@ -1,6 +1,5 @@
 //! No circle of imports within a crate: of any two modules at most one needs the other.
 
-use super::known::compare;
 use super::source::{Crate, crates};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -101,7 +100,7 @@ fn no_modules_of_a_crate_import_each_other_in_a_circle() {
     for it in crates() {
         found.extend(circles(&it).into_iter().map(|circle| format!("{} {}", it.name(), circle.join(" <-> "))));
     }
-    compare("circles of imports", include_str!("known_circles.txt"), found);
+    assert!(found.is_empty(), "circles of imports:\n{}", found.join("\n"));
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! The walls between the rooms of docs/ARCHITECTURE.md, held by reading the sources.
 
 mod circles;
-mod known;
 mod names;
 mod shop_words;
 mod source;

@@ -1,6 +1,5 @@
 //! A name means one thing: no type twice in a crate, and no import renamed because two names clash.
 
-use super::known::compare;
 use super::source::{Crate, crates};
 use std::collections::BTreeMap;
 
@@ -50,13 +49,13 @@ fn renamed(it: &Crate) -> Vec<String> {
 #[test]
 fn no_crate_names_two_types_alike() {
     let found: Vec<String> = crates().iter().flat_map(doubled).collect();
-    compare("names that mean two things in one crate", include_str!("known_names.txt"), found);
+    assert!(found.is_empty(), "names that mean two things in one crate:\n{}", found.join("\n"));
 }
 
 #[test]
 fn no_import_is_renamed_because_of_a_clash() {
     let found: Vec<String> = crates().iter().flat_map(renamed).collect();
-    compare("imports that hide a clash of names", include_str!("known_imports.txt"), found);
+    assert!(found.is_empty(), "imports that hide a clash of names:\n{}", found.join("\n"));
 }
 
 #[test]
