@@ -62,7 +62,7 @@ impl Held {
     }
 }
 
-/// A saga that a hold pauses: written down with the pause or before it, so that whoever releases the hold finds it.
+/// A saga that a hold pauses: written down with the pause, so that whoever releases the hold finds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mark {
     /// The hold.

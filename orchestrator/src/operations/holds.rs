@@ -1,7 +1,8 @@
 //! Holds: definitions and participants that are halted, and the sagas that each has paused.
 //!
-//! A saga is marked before it is paused, with the version it was seen at: whoever releases the hold finds in the saga's
-//! journal whether the pause came, and whether it is still the hold's.
+//! A saga is marked by the commit that pauses it, see [`crate::store::Changes::marks`], and by nothing else: a mark that was
+//! written apart could be taken for the one of another pause. It has the version before the pause: whoever releases the hold
+//! finds in the saga's journal from there on whether it is still the hold's.
 
 use crate::hold_policy::Held;
 use crate::operations::audit::NewAudit;
@@ -42,8 +43,7 @@ pub enum Placed {
 }
 
 /// Holds and their marks. Each call is one transaction, an operator's act with its audit entry in it: after a crash all of it is
-/// there or nothing. Marks that stay behind a crashed worker are found by whoever claims the hold next. A commit of the engine
-/// marks sagas too, see [`crate::store::Changes::marks`].
+/// there or nothing.
 #[async_trait]
 pub trait HoldStore: Send + Sync + fmt::Debug + 'static {
     /// All holds, by name.
@@ -61,12 +61,8 @@ pub trait HoldStore: Send + Sync + fmt::Debug + 'static {
     /// Ends a claim before its time, so that another worker need not wait for it to lapse.
     async fn leave_hold(&self, held: &Held, worker: Uuid) -> Result<(), StoreError>;
 
-    /// Marks sagas that a hold is about to pause, with the versions they were seen at. False, and nothing is written, if
-    /// another worker has the hold by now, or it is being released.
-    async fn mark(&self, held: &Held, worker: Uuid, sagas: Vec<(SagaId, u64)>) -> Result<bool, StoreError>;
-
-    /// Takes marks away, of sagas that were not paused after all or have been resumed, unless they have got a later
-    /// version: then a pause has come with it.
+    /// Takes marks away, of sagas that have been resumed or are not the hold's any more, unless they have got a later version:
+    /// then another pause has come with it.
     async fn unmark(&self, held: &Held, sagas: Vec<(SagaId, u64)>) -> Result<(), StoreError>;
 
     /// Marked sagas after one with the versions they were seen at, oldest first, at most `limit`.

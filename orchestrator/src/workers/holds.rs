@@ -140,18 +140,15 @@ impl Holds {
 
     async fn pause_all(&self, hold: &Hold, sagas: Vec<(SagaId, u64)>) -> Result<bool, StoreError> {
         // Renewed with every page, so that nobody else works on the hold meanwhile.
-        if self.operations.claim_hold(&hold.held, self.worker, LEASE).await?.is_none()
-            || !self.operations.mark(&hold.held, self.worker, sagas.clone()).await?
-        {
+        let claimed = self.operations.claim_hold(&hold.held, self.worker, LEASE).await?;
+        if claimed.is_none_or(|hold| hold.release.is_some()) {
             return Ok(false);
         }
         let action = hold.held.pause(&hold.actor, &hold.reason);
-        // At the version it was seen at: by now it may have left what is held.
+        // At the version it was seen at: by now it may have left what is held, or be paused by the engine. What is not paused
+        // and still waits there is found by the next look.
         let given = sagas.iter().map(|(saga, version)| self.give(hold, "pause", *saga, *version, action.clone()));
-        let given = join_all(given).await;
-        let not_paused = sagas.iter().zip(&given).filter(|(_, given)| matches!(given, Given::Failed { .. }));
-        let not_paused: Vec<(SagaId, u64)> = not_paused.map(|(seen, _)| *seen).collect();
-        self.operations.unmark(&hold.held, not_paused).await?;
+        join_all(given).await;
         Ok(true)
     }
 

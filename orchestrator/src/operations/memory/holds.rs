@@ -106,18 +106,6 @@ impl HoldStore for MemoryOperations {
         .await
     }
 
-    async fn mark(&self, held: &Held, worker: Uuid, marked: Vec<(SagaId, u64)>) -> Result<bool, StoreError> {
-        self.write(|own, sagas| {
-            let row = own.holds.get(&held.name());
-            let is_ours = row.is_some_and(|row| row.claimed_by == worker && row.hold.release.is_none());
-            for (saga, seen) in marked.into_iter().filter(|_| is_ours) {
-                sagas.mark(held, saga, seen);
-            }
-            is_ours
-        })
-        .await
-    }
-
     async fn unmark(&self, held: &Held, unmarked: Vec<(SagaId, u64)>) -> Result<(), StoreError> {
         self.write(|_, sagas| {
             for (saga, seen) in unmarked {

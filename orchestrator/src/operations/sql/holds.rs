@@ -105,25 +105,6 @@ impl HoldStore for SqlStore {
         Ok(())
     }
 
-    async fn mark(&self, held: &Held, worker: Uuid, sagas: Vec<(SagaId, u64)>) -> Result<bool, StoreError> {
-        let held = held.clone();
-        let marked = self.database().transaction(move |tx| {
-            let (held, sagas) = (held.clone(), sagas.clone());
-            Box::pin(async move {
-                let sql = format!(
-                    "SELECT name FROM hold WHERE name = ? AND claimed_by = ? AND releasing = 0{}",
-                    tx.for_update()
-                );
-                if tx.query(&sql, vec![held.name().into(), (*worker.as_bytes()).into()]).await?.is_empty() {
-                    return Ok(Verdict::Rollback(false));
-                }
-                marks::write(tx, &held, sagas.into_iter().collect()).await?;
-                Ok(Verdict::Commit(true))
-            })
-        });
-        marked.await.map_err(store_error)
-    }
-
     async fn unmark(&self, held: &Held, sagas: Vec<(SagaId, u64)>) -> Result<(), StoreError> {
         let held = held.clone();
         let done = self.database().transaction(move |tx| {

@@ -21,7 +21,7 @@ pub(crate) struct Tables {
     pub(super) forgotten: BTreeMap<SagaId, Forgotten>,
     /// Holds that stand: they are there, and nobody releases them.
     pub(crate) standing: BTreeSet<Held>,
-    /// Sagas that holds have paused or are about to, with the versions they were seen at.
+    /// Sagas that holds have paused, with the versions they had before.
     pub(crate) marks: BTreeMap<(Held, SagaId), u64>,
     /// Acts of operators, in order.
     pub(crate) audit: Vec<AuditRow>,
@@ -131,7 +131,7 @@ impl Tables {
     }
 
     /// Marks a saga that a hold pauses. A mark with a later version stays: another pause has come with it.
-    pub(crate) fn mark(&mut self, held: &Held, saga: SagaId, seen: u64) {
+    fn mark(&mut self, held: &Held, saga: SagaId, seen: u64) {
         let marked = self.marks.entry((held.clone(), saga)).or_insert(seen);
         *marked = seen.max(*marked);
     }

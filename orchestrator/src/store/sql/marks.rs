@@ -1,4 +1,4 @@
-//! Sagas that holds have paused or are about to.
+//! Sagas that holds have paused.
 
 use crate::hold_policy::{Held, Mark};
 use baton_sql::database::Tx;
@@ -34,7 +34,7 @@ pub(crate) async fn append(tx: &mut Tx, marks: &[Mark]) -> Result<Result<(), Vec
 
 /// Marks sagas, each once. A mark with a later version stays: another one has paused the saga meanwhile. The caller has
 /// the hold's row locked.
-pub(crate) async fn write(tx: &mut Tx, held: &Held, sagas: BTreeMap<SagaId, u64>) -> Result<(), SqlError> {
+async fn write(tx: &mut Tx, held: &Held, sagas: BTreeMap<SagaId, u64>) -> Result<(), SqlError> {
     let seen = seen(tx, held, sagas.keys().copied()).await?;
     let newer = |(saga, version): &(SagaId, u64)| seen.get(saga).is_none_or(|marked| marked < version);
     let sagas: Vec<(SagaId, u64)> = sagas.into_iter().filter(newer).collect();
