@@ -272,6 +272,7 @@ impl Orchestrator {
             query: parts.query.clone(),
             operations: parts.operations.clone(),
             bus: parts.bus.clone(),
+            new_id,
             overview: Memo::default(),
             probe: parts.probe.clone(),
             registry: parts.registry.clone(),

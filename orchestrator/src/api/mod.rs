@@ -25,6 +25,7 @@ pub mod view;
 pub mod watch;
 
 use crate::api::admin::overview::memo::Memo;
+use crate::engine::committer::NewId;
 use crate::engine::handle::EngineHandle;
 use crate::notify::Notifier;
 use crate::operations::Operations;
@@ -34,11 +35,12 @@ use crate::store::SagaStore;
 use crate::store::query::SagaQuery;
 use crate::workers::probe::Probe;
 use baton_courier::bus::CommandBus;
+use std::fmt;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 /// What the services are made of; each borrows the two to five parts that it works with. Cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Api {
     /// Puts events in.
     pub engine: EngineHandle,
@@ -56,10 +58,18 @@ pub struct Api {
     pub shown: Redactor,
     /// Asked how much waits in it.
     pub bus: Arc<dyn CommandBus>,
+    /// Makes ids of jobs and messages.
+    pub new_id: NewId,
     /// The last overview.
     pub overview: Memo,
     /// Tells of changes.
     pub notifier: Arc<Notifier>,
     /// Cancelled when the process stops: what waits for a saga is let go.
     pub stop: CancellationToken,
+}
+
+impl fmt::Debug for Api {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Api").finish_non_exhaustive()
+    }
 }

@@ -51,7 +51,7 @@ impl Api {
 
     pub(super) fn jobs(&self) -> Result<JobAdmin<'_>, Status> {
         let operations = kept(self.operations.as_ref())?;
-        Ok(JobAdmin { operations, lookup: self.lookup(), audits: self.audits() })
+        Ok(JobAdmin { operations, lookup: self.lookup(), audits: self.audits(), new_id: &self.new_id })
     }
 
     pub(super) fn holds(&self) -> Result<HoldAdmin<'_>, Status> {
@@ -61,7 +61,8 @@ impl Api {
 
     pub(super) fn letters(&self) -> Result<LetterAdmin<'_>, Status> {
         let operations = kept(self.operations.as_ref())?;
-        Ok(LetterAdmin { operations, registry: &self.registry, shown: &self.shown, audits: self.audits() })
+        let (registry, shown) = (&self.registry, &self.shown);
+        Ok(LetterAdmin { operations, registry, shown, audits: self.audits(), new_id: &self.new_id })
     }
 
     pub(super) fn definitions(&self) -> Definitions<'_> {

@@ -8,6 +8,7 @@ use crate::api::admin::find::filter;
 use crate::api::lookup::Lookup;
 use crate::api::reason::{SagaReason, of_store};
 use crate::api::view;
+use crate::engine::committer::NewId;
 use crate::operations::Operations;
 use crate::operations::audit::{NewAudit, content};
 use crate::operations::jobs::{Control, Controlled, Created, Job, JobFailure, JobState};
@@ -36,6 +37,7 @@ pub struct JobAdmin<'a> {
     pub(in crate::api) operations: &'a Operations,
     pub(in crate::api) lookup: Lookup<'a>,
     pub(in crate::api) audits: Audits<'a>,
+    pub(in crate::api) new_id: &'a NewId,
 }
 
 impl JobAdmin<'_> {
@@ -70,7 +72,7 @@ impl JobAdmin<'_> {
         if let Some(job) = self.job_of(asked, content).await? {
             return Ok(wire::CreateJobResponse { job: Some(job) });
         }
-        let (id, now) = (Uuid::now_v7(), self.lookup.store.now());
+        let (id, now) = ((self.new_id)(), self.lookup.store.now());
         let search = Search::new(selected, self.lookup.registry.clone(), now);
         let counted = self.lookup.query.count(search, MAX_COUNT, MAX_COUNT).await.map_err(|error| of_store(&error))?;
         let job = Job {

@@ -6,6 +6,7 @@ use crate::api::admin::audit::Audits;
 use crate::api::admin::fields::{MAX_ACTOR, MAX_REASON, request_id, words};
 use crate::api::reason::{SagaReason, of_store};
 use crate::api::view::{name_of, timestamp};
+use crate::engine::committer::NewId;
 use crate::operations::Operations;
 use crate::operations::audit::{NewAudit, content};
 use crate::operations::letters::{Decided, Letter, LetterState, MAX_NOTED};
@@ -39,6 +40,7 @@ pub struct LetterAdmin<'a> {
     pub(in crate::api) registry: &'a Registry,
     pub(in crate::api) shown: &'a Redactor,
     pub(in crate::api) audits: Audits<'a>,
+    pub(in crate::api) new_id: &'a NewId,
 }
 
 impl LetterAdmin<'_> {
@@ -140,7 +142,7 @@ impl LetterAdmin<'_> {
             return self.shown_letter(id).await;
         }
         let decided = match to {
-            LetterState::Replayed => operations.replay_letter(id, Uuid::now_v7(), audit).await,
+            LetterState::Replayed => operations.replay_letter(id, (self.new_id)(), audit).await,
             LetterState::Dropped | LetterState::Waiting => operations.drop_letter(id, audit).await,
         };
         match decided {

@@ -214,6 +214,7 @@ impl Bench {
         Api {
             engine: self.handle.clone(),
             bus: self.bus.clone(),
+            new_id: Arc::new(Uuid::now_v7),
             overview: Memo::default(),
             store: self.store.clone(),
             query: self.store.clone(),
