@@ -20,6 +20,7 @@ use crate::store::{Changes, Decide, Holder, OutboxMessage, Record, SagaStore, St
 use async_trait::async_trait;
 use baton_sql::database::{Database, DatabaseConfig, Dialect, Verdict};
 use baton_sql::error::SqlError;
+use baton_sql::faults::Faults;
 use clock::DatabaseClock;
 use saga_core::event::Entry;
 use saga_core::saga::{DefinitionId, SagaId};
@@ -51,6 +52,12 @@ impl SqlStore {
     ) -> Result<Self, StoreError> {
         let db = Database::open(config).await.map_err(store_error)?;
         Ok(Self { db, clock: Arc::new(DatabaseClock::given(clock)) })
+    }
+
+    /// The same store with faults around its database.
+    #[must_use]
+    pub fn with_faults(&self, faults: Arc<dyn Faults>) -> Self {
+        Self { db: self.db.with_faults(faults), clock: self.clock.clone() }
     }
 
     /// Creates what is missing of the schema; returns the ids of the migrations applied.

@@ -1,5 +1,6 @@
 //! Holds in memory.
 
+use super::defect::Defect;
 use super::{MemoryOperations, OperationTables, Tables};
 use crate::hold_policy::Held;
 use crate::operations::OpsStore as _;
@@ -74,7 +75,8 @@ fn release(own: &mut OperationTables, sagas: &mut Tables, held: &Held, mut act: 
 #[async_trait]
 impl HoldStore for MemoryOperations {
     async fn holds(&self) -> Result<Vec<Hold>, StoreError> {
-        self.read(|own, sagas| own.holds.values().map(|row| counted(row, sagas)).collect()).await
+        let is_read = |_: &&HoldRow| !self.has(Defect::HoldsUnread);
+        self.read(|own, sagas| own.holds.values().filter(is_read).map(|row| counted(row, sagas)).collect()).await
     }
 
     async fn hold(&self, hold: Hold, act: NewAudit) -> Result<Placed, StoreError> {
@@ -82,7 +84,19 @@ impl HoldStore for MemoryOperations {
     }
 
     async fn release(&self, held: Held, act: NewAudit) -> Result<Placed, StoreError> {
-        self.write(|own, sagas| release(own, sagas, &held, act)).await
+        self.write(|own, sagas| {
+            let released = release(own, sagas, &held, act);
+            if self.has(Defect::MarksForgotten) {
+                sagas.marks.retain(|(of, _), _| *of != held);
+            }
+            if self.has(Defect::AuditRewritten)
+                && let [.., before, _] = &mut sagas.audit[..]
+            {
+                "rewritten".clone_into(&mut before.audit.reason);
+            }
+            released
+        })
+        .await
     }
 
     async fn claim_hold(&self, held: &Held, worker: Uuid, lease: Duration) -> Result<Option<Hold>, StoreError> {

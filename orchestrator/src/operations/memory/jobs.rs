@@ -1,5 +1,6 @@
 //! Jobs in memory.
 
+use super::defect::Defect;
 use super::{MemoryOperations, OperationTables, Tables};
 use crate::operations::OpsStore as _;
 use crate::operations::audit::NewAudit;
@@ -73,7 +74,9 @@ impl JobStore for MemoryOperations {
             if sagas.untaken(std::slice::from_ref(&act)).is_err() {
                 return Created::RequestTaken;
             }
-            sagas.append(&[act]);
+            if !self.has(Defect::ActNotAudited) {
+                sagas.append(&[act]);
+            }
             let (claimed_by, claimed_until) = (Uuid::nil(), Micros(0));
             let job = Job { pending: Vec::new(), ..job };
             own.jobs.insert(job.id, JobRow { job, failures: Vec::new(), open: true, claimed_by, claimed_until });
@@ -139,6 +142,8 @@ impl JobStore for MemoryOperations {
                 return false;
             };
             let Page { sagas, reached, last } = page.clone();
+            let sagas = if self.has(Defect::PageForgotten) { Vec::new() } else { sagas };
+            let last = last || self.has(Defect::EndsTooEarly);
             (row.job.pending, row.job.reached, row.job.last_page) = (sagas, reached, last);
             row.job.page += 1;
             row.job.waits.clear();
@@ -165,7 +170,7 @@ impl JobStore for MemoryOperations {
             row.failures.extend(kept);
             row.open = row.job.state == JobState::Running && !row.job.last_page;
             row.end_if_through();
-            row.job.done += done;
+            row.job.done += if self.has(Defect::PageCountedAgain) { 2 * done } else { done };
             row.job.failed += failures.len() as u64;
             row.job.page += 1;
             row.job.updated_at = now;

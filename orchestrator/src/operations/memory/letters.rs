@@ -1,5 +1,6 @@
 //! Dead letters in memory.
 
+use super::defect::Defect;
 use super::{MemoryOperations, OperationTables, Tables};
 use crate::operations::OpsStore as _;
 use crate::operations::audit::NewAudit;
@@ -49,6 +50,7 @@ fn decide(
     state: LetterState,
     message: Option<Uuid>,
     audit: NewAudit,
+    is_sent: bool,
 ) -> Decided {
     let Some(row) = own.letters.get_mut(&id) else { return Decided::Missing };
     if !row.waits() {
@@ -61,7 +63,7 @@ fn decide(
         return Decided::RequestTaken;
     }
     (row.letter.state, row.letter.decided_at) = (state, Some(audit.at));
-    if let Some(id) = message {
+    if let Some(id) = message.filter(|_| is_sent) {
         let participant = queue(&row.letter.destination).to_owned();
         let message = OutboxMessage { id, participant, body: row.body.clone(), created_at: audit.at };
         sagas.outbox.insert(id, message);
@@ -77,7 +79,10 @@ impl LetterStore for MemoryOperations {
         self.write(|own, _| {
             let mut kept = 0;
             for row in letters.iter().map(|letter| LetterRow::new(letter, now)) {
-                let waits = own.letters.values().any(|known| known.waits() && known.key == row.key);
+                let waits = own.letters.values().any(|known| {
+                    let is_alike = self.has(Defect::LettersConfused) && known.body == row.body;
+                    known.waits() && (known.key == row.key || is_alike)
+                });
                 if !waits && !own.letters.contains_key(&row.letter.id) {
                     own.letters.insert(row.letter.id, row);
                     kept += 1;
@@ -116,11 +121,14 @@ impl LetterStore for MemoryOperations {
     }
 
     async fn replay_letter(&self, id: Uuid, message: Uuid, audit: NewAudit) -> Result<Decided, StoreError> {
-        self.write(|own, sagas| decide((own, sagas), id, LetterState::Replayed, Some(message), audit)).await
+        self.write(|own, sagas| {
+            decide((own, sagas), id, LetterState::Replayed, Some(message), audit, !self.has(Defect::ReplayOnlySaid))
+        })
+        .await
     }
 
     async fn drop_letter(&self, id: Uuid, audit: NewAudit) -> Result<Decided, StoreError> {
-        self.write(|own, sagas| decide((own, sagas), id, LetterState::Dropped, None, audit)).await
+        self.write(|own, sagas| decide((own, sagas), id, LetterState::Dropped, None, audit, false)).await
     }
 
     async fn forget_letters(&self, before: Micros, limit: u32) -> Result<u64, StoreError> {

@@ -1,6 +1,7 @@
 //! Operations in memory, beside a [`MemoryStore`] whose commits they share. For tests and the simulator.
 
 mod audit;
+pub mod defect;
 mod gauges;
 mod holds;
 mod incidents;
@@ -14,6 +15,7 @@ use crate::store::memory::tables::Tables;
 use crate::store::sql::store_error;
 use crate::store::{SagaStore as _, StoreError};
 use baton_sql::faults::{Faults, Point};
+use defect::Defect;
 use saga_core::time::Micros;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,6 +26,7 @@ pub struct MemoryOperations {
     store: Arc<MemoryStore>,
     tables: Arc<Mutex<OperationTables>>,
     faults: Option<Arc<dyn Faults>>,
+    defect: Option<Defect>,
 }
 
 /// What is kept beside the sagas' tables, in which are the marks, the audit and the outbox.
@@ -41,13 +44,23 @@ impl MemoryOperations {
     /// Operations over the sagas of this store.
     #[must_use]
     pub fn new(store: Arc<MemoryStore>) -> Self {
-        Self { store, tables: Arc::default(), faults: None }
+        Self { store, tables: Arc::default(), faults: None, defect: None }
     }
 
     /// The same operations with faults around them, as [`baton_sql::database::Database::with_faults`] makes them.
     #[must_use]
     pub fn with_faults(&self, faults: Arc<dyn Faults>) -> Self {
         Self { faults: Some(faults), ..self.clone() }
+    }
+
+    /// The same operations with something wrong with them: what notices it can be shown to.
+    #[must_use]
+    pub fn with_defect(&self, defect: Option<Defect>) -> Self {
+        Self { defect, ..self.clone() }
+    }
+
+    fn has(&self, defect: Defect) -> bool {
+        self.defect == Some(defect)
     }
 
     async fn at(&self, point: Point) -> Result<(), StoreError> {
