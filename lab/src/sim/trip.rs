@@ -2,7 +2,8 @@
 //!
 //! The handlers of order, payment and stock refuse what comes late or twice on their own as well, so that a kit without
 //! its ledger rules would hide behind them. The participants of a trip only leave a row for each effect. Its definition is
-//! unlike the order saga too: one attempt, long timeouts, a deadline of the whole saga, two undos at one participant.
+//! unlike the order saga too: one attempt, long timeouts, a deadline of the whole saga, two undos at one participant, and a
+//! last step that gets stuck when it is not answered.
 
 use super::answer::ClientAnswer;
 use super::cast::{Actor, Stand, Twist};
@@ -49,13 +50,14 @@ impl Trip {
     pub fn new() -> Self {
         // One attempt: a saga turns round at the first "unavailable", while copies of its command may still be anywhere.
         let impatient = RetryPolicy::new(Duration::from_millis(100), 2, Duration::from_secs(1), 1).ok();
-        let options = StepOptions::new().timeout(TIMEOUT);
-        let options = impatient.map_or(options, |policy| options.retry(policy));
+        let once = |options: StepOptions| impatient.map_or(options, |policy| options.retry(policy));
+        let options = once(StepOptions::new().timeout(TIMEOUT));
         let definition = Definition::builder(NAME, 1)
             .compensatable("flight.book", "agency", "flight.book", "flight.cancel", options)
             .compensatable("hotel.book", "agency", "hotel.book", "hotel.cancel", options)
             .pivot_with_undo("card.charge", "bank", "card.charge", "card.refund", options)
-            .retriable("mail.send", "agency", "mail.send", StepOptions::new())
+            // Behind the pivot nothing turns round: what is not answered once is stuck, for operators and whoever is told.
+            .retriable("mail.send", "agency", "mail.send", once(StepOptions::new()))
             .deadline(Duration::from_secs(20))
             .build()
             // The steps are written above and nowhere else; every run of the simulator builds them.
