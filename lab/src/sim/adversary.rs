@@ -27,6 +27,14 @@ pub enum Place {
     EffectAfter,
     /// A participant's read outside a transaction.
     EffectRead,
+    /// A transaction of operators' work before it begins.
+    OperationsBefore,
+    /// A transaction of operators' work, committed but not answered.
+    OperationsAfter,
+    /// A read of operators' work.
+    OperationsRead,
+    /// Somebody is told of a stuck saga.
+    Webhook,
 }
 
 /// What happens at a place.

@@ -4,10 +4,12 @@ use super::bus::SimBus;
 use super::cast::Making;
 use super::gateway::SimGateway;
 use super::hints::{SimCoord, SimProbe};
+use super::kept::SimWebhook;
 use super::life::{EPOCH_US, Life, Role};
 use super::stage::{Running, Stage};
 use super::store::{EffectFaults, FaultyStore};
 use baton_orchestrator::wiring::{Chance, Orchestrator, Parts};
+use baton_orchestrator::workers::incidents::Webhook;
 use baton_participant_kit::clock::Clock;
 use baton_participant_kit::ids::NewId;
 use baton_participant_kit::worker::WorkerOptions;
@@ -50,11 +52,13 @@ impl Stage {
         let orchestrator = match process.role {
             Role::Orchestrator => {
                 let store = Arc::new(FaultyStore::new(self.store.clone(), self.world.clone(), life.clone()));
+                let operations = self.cast.operates;
+                let webhook = SimWebhook { world: self.world.clone(), life: life.clone() };
                 let parts = Parts {
                     store: store.clone(),
                     query: store,
-                    operations: None,
-                    webhook: None,
+                    operations: operations.then(|| self.kept.seen_by(self.world.clone(), life.clone())),
+                    webhook: operations.then(|| Arc::new(webhook) as Arc<dyn Webhook>),
                     bus,
                     coord: Arc::new(SimCoord { world: self.world.clone(), hints: self.hints.clone() }),
                     probe: Arc::new(SimProbe {

@@ -24,6 +24,35 @@ pub struct Stored {
     pub body: Bytes,
     /// How often it was handed out.
     pub deliveries: u32,
+    /// Of a dead letter: why it is one. Else empty.
+    pub reason: String,
+}
+
+/// A message that was quarantined.
+#[derive(Clone, Debug)]
+pub struct Buried {
+    /// The queue it was in.
+    pub queue: Destination,
+    /// The sender's id.
+    pub id: Uuid,
+    /// Its body.
+    pub body: Bytes,
+    /// Why.
+    pub reason: String,
+    /// True if the broker has lost it since.
+    pub is_lost: bool,
+    /// How often the same has been sent since.
+    pub resent: u64,
+}
+
+/// The queue of the dead letters of a queue: no participant is called so.
+#[must_use]
+pub fn quarantine_of(queue: &Destination) -> Destination {
+    let name = match queue {
+        Destination::Commands(name) => name.as_str(),
+        Destination::Replies => "@replies",
+    };
+    Destination::Commands(format!("@dead {name}"))
 }
 
 #[derive(Debug, Default)]
@@ -54,7 +83,7 @@ pub struct Broker {
     /// Messages taken over for good, by the sender's id.
     pub accepted: BTreeSet<Uuid>,
     /// What was quarantined, and why.
-    pub dead: Vec<(Destination, String)>,
+    pub dead: Vec<Buried>,
     /// The newest messages, to be replayed as stale ones.
     pub memory: VecDeque<(Destination, Bytes)>,
 }
@@ -63,7 +92,7 @@ impl Broker {
     /// Stores a message that is not handed out yet; see [`Broker::ready`].
     pub fn store(&mut self, id: Uuid, queue: Destination, body: Bytes) -> Tag {
         self.next += 1;
-        self.messages.insert(self.next, Stored { id, queue, body, deliveries: 0 });
+        self.messages.insert(self.next, Stored { id, queue, body, deliveries: 0, reason: String::new() });
         self.next
     }
 
@@ -184,6 +213,7 @@ impl Broker {
     /// The broker comes back empty.
     pub fn wipe(&mut self) {
         self.messages.clear();
+        self.dead.iter_mut().for_each(|buried| buried.is_lost = true);
         for queue in self.queues.values_mut() {
             queue.ready.clear();
         }
@@ -199,23 +229,46 @@ impl Broker {
         self.messages.get(&tag).map_or(0, |stored| stored.deliveries)
     }
 
-    /// Moves a message to the quarantine.
-    pub fn quarantine(&mut self, tag: Tag, reason: &str) {
-        if let Some(stored) = self.messages.remove(&tag) {
-            self.dead.push((stored.queue, reason.to_owned()));
+    /// Moves a message to the quarantine, from where it can be handed out as a dead letter.
+    pub fn quarantine(&mut self, tag: Tag, reason: &str) -> Option<Tag> {
+        let stored = self.messages.remove(&tag)?;
+        Some(self.bury(stored, reason))
+    }
+
+    /// Puts a message that its queue has lost into the quarantine.
+    pub fn bury(&mut self, stored: Stored, reason: &str) -> Tag {
+        let Stored { id, queue, body, .. } = stored;
+        let letters = quarantine_of(&queue);
+        let (reason, is_lost) = (reason.to_owned(), false);
+        self.dead.push(Buried { queue, id, body: body.clone(), reason: reason.clone(), is_lost, resent: 0 });
+        let tag = self.store(id, letters, body);
+        self.messages.entry(tag).and_modify(|stored| stored.reason = reason);
+        tag
+    }
+
+    /// A message is on its way that may have died before.
+    pub fn is_sent(&mut self, queue: &Destination, body: &Bytes) {
+        for buried in self.dead.iter_mut().filter(|buried| buried.queue == *queue && buried.body == *body) {
+            buried.resent += 1;
         }
     }
 
-    /// True if no message is stored.
+    /// True for a dead letter, which is handed out however often it takes.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.messages.is_empty()
+    pub fn is_dead_letter(&self, tag: Tag) -> bool {
+        self.messages.get(&tag).is_some_and(|stored| !stored.reason.is_empty())
     }
 
-    /// Messages stored.
+    /// Dead letters that nobody has collected.
     #[must_use]
-    pub fn len(&self) -> usize {
-        self.messages.len()
+    pub fn uncollected(&self) -> usize {
+        self.messages.values().filter(|stored| !stored.reason.is_empty()).count()
+    }
+
+    /// Messages in queues other than those of dead letters.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.messages.len() - self.uncollected()
     }
 
     /// Keeps a copy to be replayed later.

@@ -1,7 +1,7 @@
 //! The bus of one process, over the simulated broker.
 
 use super::adversary::{Fate, Place};
-use super::broker::Tag;
+use super::broker::{Stored, Tag, quarantine_of};
 use super::life::{Life, Us};
 use super::plant::AdapterBug;
 use super::seen;
@@ -37,6 +37,7 @@ impl SimBus {
         let now = self.life.now();
         let keys = inner.adversary.wants_keys().then(|| seen::keys(&message.destination, &message.body));
         inner.seen.published(&message.destination, &message.body);
+        inner.broker.is_sent(&message.destination, &message.body);
         let missing = now < inner.queues_missing_until && matches!(message.destination, Destination::Commands(_));
         if missing {
             // Unroutable: returned, never confirmed. The planted adapter believes the broker's bare acknowledgement.
@@ -87,6 +88,10 @@ impl CommandBus for SimBus {
         let longest = confirms.iter().map(|(_, confirm)| confirm.unwrap_or(CONFIRM_DEADLINE)).max().unwrap_or(0);
         self.world.sleep(&self.life, longest).await;
         confirms.into_iter().filter_map(|(id, confirm)| confirm.map(|_| id)).collect()
+    }
+
+    async fn consume_dead_letters(&self, source: Destination) -> Result<Box<dyn Consumer>, BusError> {
+        self.consume(quarantine_of(&source)).await
     }
 
     async fn consume(&self, source: Destination) -> Result<Box<dyn Consumer>, BusError> {
@@ -140,6 +145,7 @@ impl Consumer for SimConsumer {
                     let (world, life, queue) = (self.world.clone(), self.life.clone(), stored.queue);
                     let settle = SimSettle { world, life, consumer: self.index, tag, queue, body: stored.body.clone() };
                     Delivery::new(stored.body, Some(stored.id), stored.deliveries > 1, Box::new(settle))
+                        .because(stored.reason)
                 });
                 return Ok(deliveries.collect());
             }
@@ -164,19 +170,21 @@ impl SimSettle {
         if wanted { seen::keys(&self.queue, &self.body) } else { Vec::new() }
     }
 
-    fn remove(&self, reason: Option<&str>) {
+    /// For good, or to where dead letters wait.
+    fn remove(&self, dead: Option<(Bytes, &str)>) {
         let mut inner = self.world.lock();
         let now = self.life.now();
-        if reason.is_some() {
+        if dead.is_some() {
             inner.trace.note(now, "quarantine", &[self.tag], || format!("process {}", self.life.process));
         }
         let choice = inner.adversary.choose(1 << 32);
-        if reason.is_none() {
+        if dead.is_none() && !inner.broker.is_dead_letter(self.tag) {
             inner.seen.acknowledged(&self.queue, &self.body);
         }
         let (stored, woken) = inner.broker.settle(self.consumer, self.tag, choice);
-        if let (Some(reason), Some(stored)) = (reason, &stored) {
-            inner.broker.dead.push((stored.queue.clone(), reason.to_owned()));
+        if let (Some((body, reason)), Some(stored)) = (dead, &stored) {
+            let letter = inner.broker.bury(Stored { body, ..stored.clone() }, reason);
+            inner.again(vec![letter]);
         }
         if let Some(process) = woken {
             inner.poke(process);
@@ -203,9 +211,9 @@ impl Settle for SimSettle {
         self.world.place(&self.life, Place::AckAfter, &keys).await;
     }
 
-    async fn dead_letter(self: Box<Self>, _body: Bytes, reason: &str) {
+    async fn dead_letter(self: Box<Self>, body: Bytes, reason: &str) {
         self.life.alive().await;
-        self.remove(Some(reason));
+        self.remove(Some((body, reason)));
     }
 
     async fn release(self: Box<Self>) {

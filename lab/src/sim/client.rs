@@ -197,7 +197,9 @@ pub(super) fn refusal(status: &Status) -> ClientAnswer {
     let reason = status.get_error_details().error_info().map(|info| info.reason.clone()).unwrap_or_default();
     match reason.as_str() {
         "REQUEST_ID_REUSED" | "BUSINESS_KEY_TAKEN" => ClientAnswer::Conflict(reason),
-        "STORE_UNAVAILABLE" | "OVERLOADED" | "SHUTTING_DOWN" | "DEADLINE_EXCEEDED" => ClientAnswer::NotStarted(reason),
+        "STORE_UNAVAILABLE" | "OVERLOADED" | "SHUTTING_DOWN" | "DEADLINE_EXCEEDED" | "DEFINITION_HELD" => {
+            ClientAnswer::NotStarted(reason)
+        }
         "OUTCOME_UNKNOWN" => ClientAnswer::Unknown,
         _ => ClientAnswer::Internal(format!("{reason}: {}", status.message())),
     }

@@ -74,11 +74,11 @@ fn engine(stage: &Stage, records: &[Record], mode: Mode) -> Result<(Sagas, Evide
     }
     let inner = stage.world.lock();
     evidence.outbox = Some(outbox);
-    evidence.queues = vec![Queue { name: "all".to_owned(), messages: inner.broker.len() as u64 }];
-    let letters = inner.broker.dead.iter().map(|(_, reason)| DeadLetter {
+    evidence.queues = vec![Queue { name: "all".to_owned(), messages: inner.broker.waiting() as u64 }];
+    let letters = inner.broker.dead.iter().map(|buried| DeadLetter {
         queue: "quarantine".to_owned(),
-        message: String::new(),
-        reason: Some(reason.clone()),
+        message: buried.id.to_string(),
+        reason: Some(buried.reason.clone()),
     });
     evidence.dead_letters = letters.collect();
     drop(inner);

@@ -10,9 +10,10 @@
 //! | [`adversary`], [`swarm`] | who decides what goes wrong |
 //! | [`cast`] | the participants: the order saga's own, or stand-ins |
 //! | [`workload`], [`client`], [`answer`] | what customers do, and what they were told |
+//! | [`operators`], `kept` | what operators do, and where it is kept |
 //! | [`trip`], `effects` | a stranger's saga beside the orders, and what its participants did |
 //! | [`run`], [`campaign`], [`shrink`] | one seed, many, and a failing one made small |
-//! | [`seen`], [`finished_run`], [`verdict`] | what was seen at the seams, a run at rest, and every check |
+//! | [`seen`], [`finished_run`], [`verdict`], `operations` | what was seen at the seams, a run at rest, and every check |
 //! | [`matrix`] | the crash matrix of any definition |
 //! | [`plant`], `planted` | defects on purpose |
 //! | [`report`] | tables and stories |
@@ -30,8 +31,11 @@ pub mod finished_run;
 pub mod gateway;
 mod gathered;
 pub mod hints;
+mod kept;
 pub mod life;
 pub mod matrix;
+mod operations;
+pub mod operators;
 pub mod plant;
 #[cfg(feature = "planted-bugs")]
 pub mod planted;

@@ -4,6 +4,8 @@ use super::cast::{NoTwist, Shop, Twist};
 use super::client::Clients;
 use super::finished_run::FinishedRun;
 use super::life::Us;
+use super::operations;
+use super::operators::Operators;
 use super::plant::AdapterBug;
 use super::rng::Rng;
 use super::seen::Violation;
@@ -14,6 +16,8 @@ use super::trip::{Trip, Trips};
 use super::verdict;
 use super::workload::Workload;
 use super::world::{Due, World};
+use baton_orchestrator::hold_policy::Held;
+use baton_orchestrator::operations::memory::defect::Defect;
 use baton_orchestrator::store::Record;
 use baton_orchestrator::store::query::ListQuery;
 use baton_orchestrator::wiring::Settings;
@@ -24,9 +28,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// After the heal an active saga is at rest within: longest step timeout 10 s (a trip's), twice the longest pause 10 s, and
-/// 25 s for the steps behind it, each of which takes milliseconds, and the operator who resumes what an operator has paused.
-pub const HEALED_WITHIN: Us = 55_000_000;
+/// After the heal an active saga is at rest within: longest step timeout 10 s (a trip's), twice the longest pause 10 s, 25 s
+/// for the steps behind it, each of which takes milliseconds, and the operator who resumes what an operator has paused, and
+/// 25 s for what is held: [`HELD`] and the lease of 10 s that a dead worker leaves behind.
+pub const HEALED_WITHIN: Us = 80_000_000;
+
+/// What is held at the heal stays so for so long, and the last [`QUIET`] of it nothing may be sent to it: by then every
+/// orchestrator, which looks for holds each half second, knows of it.
+const HELD: Us = 10_000_000;
+
+/// See [`HELD`].
+const QUIET: Us = 4_000_000;
 
 /// Rounds of one run at most: about a hundred times what the longest healthy run takes.
 const MAX_ROUNDS: u64 = 2_000_000;
@@ -44,6 +56,8 @@ pub struct Options {
     pub rules: Rules,
     /// A defect of the participants.
     pub twist: Arc<dyn Twist>,
+    /// A defect of what operators' work is kept in.
+    pub defect: Option<Defect>,
     /// Bounds and pauses of the orchestrators; `None` as the seed draws.
     pub settings: Option<Settings>,
     /// A defect of the engine.
@@ -64,6 +78,7 @@ impl Default for Options {
             adapter: None,
             rules: Rules::default(),
             twist: Arc::new(NoTwist),
+            defect: None,
             settings: None,
             #[cfg(feature = "planted-bugs")]
             engine: None,
@@ -121,6 +136,7 @@ pub(super) struct Run {
     pub(super) workload: Workload,
     trips: Trips,
     pub(super) clients: Clients,
+    pub(super) operators: Operators,
     pub(super) schedule: Vec<(Us, &'static str, u64)>,
     pub(super) kinds: Vec<&'static str>,
     pub(super) processes: (usize, Vec<usize>),
@@ -165,7 +181,9 @@ impl Run {
             orchestrators,
             copies: all,
             settings: options.settings.clone().unwrap_or(drawn),
-            sql_store,
+            sql_store: sql_store && options.defect.is_none(),
+            operates: true,
+            defect: options.defect,
             rules: options.rules,
             #[cfg(feature = "planted-bugs")]
             plant: options.engine,
@@ -197,6 +215,7 @@ impl Run {
             workload,
             trips,
             clients,
+            operators: Operators::new(seed),
             schedule,
             kinds,
             processes: (orchestrators, copies),
@@ -211,6 +230,7 @@ impl Run {
     fn through(&mut self) -> Result<(), String> {
         self.until(self.healed_at)?;
         self.heal()?;
+        self.keep_held()?;
         let limit = self.healed_at + HEALED_WITHIN;
         while self.rested_at.is_none() && self.now() < limit {
             self.operate();
@@ -223,6 +243,25 @@ impl Run {
         // A delivery whose replies' confirm was lost before the heal is held until the confirm's deadline of 5 s.
         self.stage.world.lock().hurry(100_000);
         self.until(self.now() + 8_000_000)
+    }
+
+    /// What is held stays so for a while, and nothing may be sent to it.
+    fn keep_held(&mut self) -> Result<(), String> {
+        let early = self.standing();
+        if early.is_empty() {
+            return Ok(());
+        }
+        self.until(self.healed_at + HELD - QUIET)?;
+        let held = self.standing().into_iter().filter(|held| early.contains(held)).collect();
+        self.stage.world.lock().held = held;
+        self.until(self.healed_at + HELD)?;
+        self.stage.world.lock().held.clear();
+        Ok(())
+    }
+
+    fn standing(&self) -> Vec<Held> {
+        let holds = self.stage.operations().holds().now_or_never().and_then(Result::ok).unwrap_or_default();
+        holds.into_iter().filter(|hold| hold.release.is_none()).map(|hold| hold.held).collect()
     }
 
     pub(super) fn now(&self) -> Us {
@@ -242,10 +281,12 @@ impl Run {
                     }
                     Due::Script(number) => self.act(number)?,
                     Due::Client(number) => self.clients.due(&mut self.stage, &self.workload, number),
+                    Due::Operator(number) => self.operators.due(&mut self.stage, number),
                     _ => {}
                 }
             }
             self.clients.heard(&mut self.stage, &self.workload);
+            self.operators.heard(&mut self.stage);
         }
         Ok(())
     }
@@ -285,13 +326,14 @@ impl Run {
         self.stage.store.list(query).now_or_never().and_then(Result::ok).unwrap_or_default()
     }
 
-    /// Every saga has ended, nothing waits in an outbox, and every client has its answer.
+    /// Every saga has ended, nothing waits in an outbox, every client has its answer, and operators have nothing left to do.
     fn at_rest(&self) -> bool {
         let outbox = self.stage.store.unconfirmed(Duration::ZERO, None, 1).now_or_never().and_then(Result::ok);
         outbox.is_some_and(|rows| rows.is_empty())
             && self.trips.are_started(&self.stage)
             && self.records().iter().all(|record| record.saga.has_ended())
             && self.clients.calls.iter().all(|call| call.outcome.is_some())
+            && self.operators.are_at_rest(&self.stage)
     }
 
     fn outcome(mut self, seed: u64) -> RunOutcome {
@@ -306,6 +348,7 @@ impl Run {
             corrupt: self.corrupt,
         };
         let (audit, mut failures) = verdict::judge(&finished);
+        operations::judge(&self.stage, &self.operators, &records, &mut failures);
         let mut sagas = BTreeMap::new();
         for record in &records {
             *sagas.entry(record.saga.state.name()).or_default() += 1;

@@ -1,6 +1,7 @@
 //! What passes the seams, remembered for the checks: which replies were really given, what was really committed.
 
 use baton_courier::bus::Destination;
+use baton_orchestrator::hold_policy::Held;
 use baton_orchestrator::store::Changes;
 use baton_participant_kit::codec;
 use baton_participant_kit::participant::{CommandDirection, CommandKey};
@@ -32,6 +33,17 @@ pub enum Answered {
     Refused,
     /// Unavailable.
     Not,
+}
+
+/// What an operator was told for good.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// It is done; the name of what it was done to.
+    Done(String),
+    /// It cannot be done; why.
+    Refused(String),
+    /// A defect: the server says so itself.
+    Internal(String),
 }
 
 /// What was seen.
@@ -177,6 +189,29 @@ impl Seen {
         }
         for id in changes.confirmed.iter().filter(|id| !accepted.contains(id)) {
             self.violation("I14", format!("outbox row {id} was deleted, its message never reached the broker"));
+        }
+    }
+
+    /// I26: nothing is sent to what is held.
+    pub fn kept_back(&mut self, changes: &Changes, holds: &[Held]) {
+        if holds.is_empty() || changes.outbox.is_empty() {
+            return;
+        }
+        let moved = changes.updates.iter().map(|update| &update.saga);
+        let sagas = changes.inserts.iter().map(|insert| &insert.record.saga).chain(moved);
+        let sagas: BTreeMap<[u8; 16], &Saga> = sagas.map(|saga| (saga.id.0, saga)).collect();
+        for message in &changes.outbox {
+            for (key, _) in commands(&message.body) {
+                let definition = sagas.get(&key.saga).map(|saga| &saga.definition.name);
+                let holds = holds.iter().filter(|held| match held {
+                    Held::Definition(name) => definition == Some(name),
+                    Held::Participant(name) => *name == message.participant,
+                });
+                for held in holds {
+                    let saga = SagaId(key.saga);
+                    self.violation("I26", format!("saga {saga}: step {} was sent under {}", key.step, held.name()));
+                }
+            }
         }
     }
 

@@ -4,6 +4,7 @@
 //! so that every task dies at whatever await it stood at. What survives is what is outside: databases, broker, provider.
 
 use super::cast::Actor;
+use super::kept::Kept;
 use super::life::{EPOCH_US, Life, Role, Us};
 use super::rng::Rng;
 use super::shelf;
@@ -11,6 +12,9 @@ use super::world::{Due, World};
 use baton_orchestrator::api::Api;
 use baton_orchestrator::coord::Hint;
 use baton_orchestrator::metrics::Metrics;
+use baton_orchestrator::operations::OpsStore;
+use baton_orchestrator::operations::memory::MemoryOperations;
+use baton_orchestrator::operations::memory::defect::Defect;
 use baton_orchestrator::sagas::Registry;
 use baton_orchestrator::store::memory::MemoryStore;
 use baton_orchestrator::store::query::WholeStore;
@@ -44,6 +48,10 @@ pub struct Cast {
     pub settings: Settings,
     /// True to keep the orchestrators' state in SQL instead of in memory.
     pub sql_store: bool,
+    /// True if there are operators, and what their work is kept in.
+    pub operates: bool,
+    /// A defect of what operators' work is kept in, in memory.
+    pub defect: Option<Defect>,
     /// Which ledger rules hold.
     pub rules: Rules,
     /// A defect of the engine.
@@ -76,6 +84,8 @@ pub struct Stage {
     pub world: World,
     /// The orchestrators' store, without faults.
     pub store: Arc<dyn WholeStore>,
+    /// The operations beside it.
+    pub(super) kept: Kept,
     /// The participants' databases by name, without faults.
     pub databases: BTreeMap<String, Database>,
     pub(super) cast: Cast,
@@ -113,13 +123,15 @@ impl Stage {
             Micros(EPOCH_US + i64::try_from(now).unwrap_or(0))
         };
         let setup = Builder::new_current_thread().build().map_err(|error| error.to_string())?;
-        let store: Arc<dyn WholeStore> = if cast.sql_store {
+        let (store, kept): (Arc<dyn WholeStore>, Kept) = if cast.sql_store {
             let opened = SqlStore::open_with_clock(DatabaseConfig::SqliteMemory, Arc::new(clock));
             let store = setup.block_on(opened).map_err(|error| error.to_string())?;
             setup.block_on(store.migrate()).map_err(|error| error.to_string())?;
-            Arc::new(store)
+            let store = Arc::new(store);
+            (store.clone(), Kept::Sql(store))
         } else {
-            Arc::new(MemoryStore::new(Arc::new(clock)))
+            let store = Arc::new(MemoryStore::new(Arc::new(clock)));
+            (store.clone(), Kept::Memory(MemoryOperations::new(store), cast.defect))
         };
         let mut databases = BTreeMap::new();
         for actor in &cast.actors {
@@ -141,11 +153,17 @@ impl Stage {
         let (hints, _) = broadcast::channel(1024);
         let downtime = 500_000;
         let mut stage =
-            Self { world, store, databases, cast, processes, metrics, hints, last_full: 0, downtime, starts: 0 };
+            Self { world, store, kept, databases, cast, processes, metrics, hints, last_full: 0, downtime, starts: 0 };
         for process in 0..count {
             stage.start(process)?;
         }
         Ok(stage)
+    }
+
+    /// The operations, without faults.
+    #[must_use]
+    pub fn operations(&self) -> Arc<dyn OpsStore> {
+        self.kept.plain()
     }
 
     /// The sagas of this stage.
@@ -279,7 +297,7 @@ impl Stage {
                 Some(Due::Ready(tag)) => self.world.lock().hand_out(tag),
                 Some(Due::Start(process)) => self.start(process)?,
                 Some(Due::Resume(process)) => self.resume(process),
-                Some(due @ (Due::Script(_) | Due::Client(_))) => own.push(due),
+                Some(due @ (Due::Script(_) | Due::Client(_) | Due::Operator(_))) => own.push(due),
             }
         }
         self.step_all(full);

@@ -182,6 +182,7 @@ impl SagaStore for FaultyStore {
             let fields = [self.life.process as u64, changes.inserts.len() as u64, changes.updates.len() as u64];
             inner.trace.note(now, "commit", &fields, || describe(self.life.process, &changes));
             inner.seen.committed(&changes, &inner.broker.accepted);
+            inner.seen.kept_back(&changes, &inner.held);
             if inner.adversary.wants_keys() { touched(&changes) } else { Vec::new() }
         };
         match self.world.place(&self.life, Place::CommitAfter, &keys).await {
@@ -282,28 +283,38 @@ fn describe(process: usize, changes: &Changes) -> String {
     format!("process {process}: {}", shown.join("; "))
 }
 
-/// Faults around a participant's database.
+/// Faults around a database, or what stands for one.
 #[derive(Debug)]
 pub struct EffectFaults {
     world: World,
     life: Arc<Life>,
+    /// Where a read, a transaction's begin and its end are.
+    places: [Place; 3],
 }
 
 impl EffectFaults {
     /// Faults of one incarnation of a participant.
     #[must_use]
     pub fn new(world: World, life: Arc<Life>) -> Arc<Self> {
-        Arc::new(Self { world, life })
+        Arc::new(Self { world, life, places: [Place::EffectRead, Place::EffectBefore, Place::EffectAfter] })
+    }
+
+    /// Faults of operators' work, as one incarnation of an orchestrator sees it.
+    #[must_use]
+    pub fn of_operations(world: World, life: Arc<Life>) -> Arc<Self> {
+        let places = [Place::OperationsRead, Place::OperationsBefore, Place::OperationsAfter];
+        Arc::new(Self { world, life, places })
     }
 }
 
 impl Faults for EffectFaults {
     fn at(&self, point: Point) -> BoxFuture<'static, Result<(), SqlError>> {
         let (world, life) = (self.world.clone(), self.life.clone());
+        let [read, before, after] = self.places;
         let place = match point {
-            Point::Read => Place::EffectRead,
-            Point::Begin => Place::EffectBefore,
-            Point::Committed => Place::EffectAfter,
+            Point::Read => read,
+            Point::Begin => before,
+            Point::Committed => after,
         };
         Box::pin(async move {
             match world.place(&life, place, &[]).await {

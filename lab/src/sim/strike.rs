@@ -1,11 +1,13 @@
 //! Faults that strike by the clock, and the operator who meddles.
 
+use super::operations::is_of_a_hold;
 use super::plant::AdapterBug;
 use super::run::Run;
 use baton_courier::bus::Destination;
 use baton_orchestrator::engine::input::Act;
 use bytes::Bytes;
-use saga_core::event::{OperatorAction, Verb};
+use futures_util::FutureExt as _;
+use saga_core::event::{Event, JournalRecord, OperatorAction, Verb};
 use saga_core::saga::{SagaId, State};
 use uuid::Uuid;
 
@@ -65,9 +67,10 @@ impl Run {
                 ];
                 let verb = verbs[usize::try_from(spare % 10).unwrap_or(0)];
                 if let Some(saga) = self.meddled(spare >> 8) {
-                    self.order(saga, verb);
+                    self.act_on(saga, verb);
                 }
             }
+            "hold" | "job" | "dead-letter" => self.operators.act(&mut self.stage, kind, choice),
             _ => {}
         }
         let mut inner = self.stage.world.lock();
@@ -85,16 +88,16 @@ impl Run {
         Some(active[usize::try_from(choice % active.len() as u64).unwrap_or(0)])
     }
 
-    fn order(&mut self, saga: SagaId, verb: Verb) {
+    fn act_on(&mut self, saga: SagaId, verb: Verb) {
         let up = self.stage.orchestrators_up();
         if up.is_empty() {
             return;
         }
         let process = up[self.rng.index(up.len())];
         self.stage.call(process, move |api, _world, _life| async move {
-            let order = OperatorAction { verb, actor: "sim".to_owned(), reason: "because".to_owned() };
+            let action = OperatorAction { verb, actor: "sim".to_owned(), reason: "because".to_owned() };
             // What comes of it stands in the journal.
-            let _ = api.engine.action(Act::new(saga, order)).await;
+            let _ = api.engine.action(Act::new(saga, action)).await;
         });
     }
 
@@ -126,15 +129,28 @@ impl Run {
         inner.inject(queue, body, id);
     }
 
-    /// What an operator does after the storm: resumes what is paused, tries again what is stuck.
+    fn is_paused_by_a_hold(&self, saga: SagaId) -> bool {
+        let journal = self.stage.store.journal(saga, 0, 100_000).now_or_never().and_then(Result::ok);
+        let newest = journal.unwrap_or_default().into_iter().rev().find_map(|entry| match entry.record {
+            JournalRecord::Moved(Event::Action(action)) => Some(action),
+            JournalRecord::Moved(Event::Reply(_) | Event::Wake) | JournalRecord::Started { .. } => None,
+        });
+        newest.is_some_and(|action| is_of_a_hold(&action))
+    }
+
+    /// What operators do after the storm: release what is held, decide what waits, resume what is paused, try again what is
+    /// stuck.
     pub(super) fn operate(&mut self) {
+        self.operators.tidy(&mut self.stage);
         for record in self.records() {
             let verb = match record.saga.state {
+                // What a hold has paused goes on when the hold is released, or a promise is broken.
+                State::Paused { .. } if self.is_paused_by_a_hold(record.saga.id) => continue,
                 State::Paused { .. } => Verb::Resume,
                 State::Stuck { .. } => Verb::Retry,
                 _ => continue,
             };
-            self.order(record.saga.id, verb);
+            self.act_on(record.saga.id, verb);
         }
     }
 }

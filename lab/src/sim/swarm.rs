@@ -70,6 +70,16 @@ pub const KINDS: &[Kind] = &[
     timed("clock-jump", 4),
     timed("operator", 25),
     timed("everything-dies", 1),
+    at_places("crash-in-operations", 4_000),
+    at_places("operations-done-unanswered", 80_000),
+    at_places("operations-not-done-unanswered", 60_000),
+    at_places("operations-away", 60_000),
+    at_places("operations-conflict", 40_000),
+    at_places("webhook-away", 300_000),
+    at_places("webhook-unanswered", 300_000),
+    timed("hold", 3),
+    timed("job", 3),
+    timed("dead-letter", 8),
 ];
 
 /// What a run may not contain; how shrinking says what it leaves out.
@@ -169,7 +179,9 @@ impl Adversary for Swarm {
     fn at(&mut self, now: Us, _process: usize, _role: Role, place: Place, _keys: &[CommandKey]) -> Fate {
         let away = now < self.store_down_until;
         match place {
-            Place::CommitBefore | Place::StoreRead if away => Fate::Unavailable,
+            Place::CommitBefore | Place::StoreRead | Place::OperationsBefore | Place::OperationsRead if away => {
+                Fate::Unavailable
+            }
             Place::CommitBefore => self.first(&[
                 ("crash-before-commit", Fate::Crash),
                 ("commit-not-done-unanswered", Fate::Unknown),
@@ -194,6 +206,17 @@ impl Adversary for Swarm {
                 self.first(&[("crash-in-effect", Fate::Crash), ("effect-done-unanswered", Fate::Unknown)])
             }
             Place::EffectRead => self.first(&[("effect-store-away", Fate::Unavailable)]),
+            Place::OperationsBefore => self.first(&[
+                ("crash-in-operations", Fate::Crash),
+                ("operations-not-done-unanswered", Fate::Unknown),
+                ("operations-away", Fate::Unavailable),
+                ("operations-conflict", Fate::Conflict),
+            ]),
+            Place::OperationsAfter => {
+                self.first(&[("crash-in-operations", Fate::Crash), ("operations-done-unanswered", Fate::Unknown)])
+            }
+            Place::OperationsRead => self.first(&[("operations-away", Fate::Unavailable)]),
+            Place::Webhook => self.first(&[("webhook-away", Fate::Unavailable), ("webhook-unanswered", Fate::Unknown)]),
         }
     }
 

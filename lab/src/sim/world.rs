@@ -5,14 +5,15 @@ use super::answer::ClientAnswer;
 use super::broker::{Broker, Tag};
 use super::life::{Life, Us};
 use super::provider::Provider;
-use super::seen::Seen;
+use super::seen::{Seen, Told};
 use super::trace::Trace;
 use baton_courier::bus::Destination;
 use baton_courier::topology::DELIVERY_LIMIT;
+use baton_orchestrator::hold_policy::Held;
 use baton_participant_kit::participant::CommandKey;
 use bytes::Bytes;
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -34,6 +35,8 @@ pub enum Due {
     Resume(usize),
     /// A client's call was not answered in time, or its pause is over.
     Client(usize),
+    /// An operator's turn: one act is asked for, again perhaps.
+    Operator(usize),
 }
 
 /// The state behind the seams.
@@ -60,6 +63,12 @@ pub struct Inner {
     pub poked: Vec<bool>,
     /// What clients were told since the harness last looked.
     pub answers: Vec<(usize, ClientAnswer)>,
+    /// What operators were told since then; `None` if they must ask again.
+    pub operators: Vec<(usize, Option<Told>)>,
+    /// Holds that every orchestrator must know of by now: nothing may be sent to what they hold.
+    pub held: Vec<Held>,
+    /// Incidents that somebody was told of, by the id under which.
+    pub incidents: BTreeMap<String, u64>,
     /// A defect of an adapter, put in on purpose.
     pub plant: Option<super::plant::AdapterBug>,
 }
@@ -91,6 +100,9 @@ impl World {
             broker_away_until: 0,
             poked: Vec::new(),
             answers: Vec::new(),
+            operators: Vec::new(),
+            held: Vec::new(),
+            incidents: BTreeMap::new(),
             plant: None,
         })))
     }
@@ -174,8 +186,10 @@ impl Inner {
             self.at(self.broker_away_until + AGAIN, Due::Ready(tag));
             return;
         }
-        if self.broker.deliveries(tag) > DELIVERY_LIMIT {
-            self.broker.quarantine(tag, "DELIVERY_LIMIT");
+        if self.broker.deliveries(tag) > DELIVERY_LIMIT && !self.broker.is_dead_letter(tag) {
+            if let Some(letter) = self.broker.quarantine(tag, "DELIVERY_LIMIT") {
+                self.again(vec![letter]);
+            }
             return;
         }
         let choice = self.adversary.choose(1 << 32);

@@ -179,6 +179,8 @@ fn play(
         copies: vec![1; stands.len()],
         settings: Settings { waker_pause: Duration::from_millis(500), ..Settings::default() },
         sql_store: false,
+        operates: false,
+        defect: None,
         rules: Rules::default(),
         #[cfg(feature = "planted-bugs")]
         plant: None,

@@ -8,6 +8,7 @@ use super::plant::AdapterBug;
 use super::run::{EnginePlant, Options, run};
 use baton_orchestrator::engine::planted::EngineBug;
 use baton_orchestrator::engine::sender::Sender;
+use baton_orchestrator::operations::memory::defect::Defect;
 use baton_orchestrator::wiring::Settings;
 use baton_participant_kit::participant::{Answer, Command};
 use baton_participant_kit::plan::{PlantedBug, Rules};
@@ -72,6 +73,10 @@ fn twist(twist: impl Twist) -> Options {
 
 fn paused(settings: Settings) -> Options {
     Options { settings: Some(settings), ..Options::default() }
+}
+
+fn operations(defect: Defect) -> Options {
+    Options { defect: Some(defect), ..Options::default() }
 }
 
 /// An answer in place of a participant's own.
@@ -269,5 +274,34 @@ pub const ALL: &[Planted] = &[
         "nobody sends what stayed unconfirmed",
         ["I17"],
         paused(Settings { relay_pause: Duration::from_secs(1_000_000), ..Settings::default() })
+    ),
+    planted!(
+        "act-not-audited",
+        "a job is created without its entry in the audit",
+        ["I24"],
+        operations(Defect::ActNotAudited)
+    ),
+    planted!("audit-rewritten", "an entry of the audit is changed later", ["I23"], operations(Defect::AuditRewritten)),
+    planted!("holds-unread", "whoever looks for holds finds none", ["I26"], operations(Defect::HoldsUnread)),
+    planted!(
+        "marks-forgotten",
+        "what a hold has paused is forgotten when it is released",
+        ["I26"],
+        operations(Defect::MarksForgotten)
+    ),
+    planted!("page-forgotten", "a job begins a page without its sagas", ["I25"], operations(Defect::PageForgotten)),
+    planted!("page-counted-again", "a job counts a page twice", ["I25"], operations(Defect::PageCountedAgain)),
+    planted!("ends-too-early", "a job is done with its first page", ["I25"], operations(Defect::EndsTooEarly)),
+    planted!(
+        "replay-only-said",
+        "a dead letter is marked as sent again and is not sent",
+        ["I19"],
+        operations(Defect::ReplayOnlySaid)
+    ),
+    planted!(
+        "letters-confused",
+        "a dead letter with the body of another one is taken for it",
+        ["I19"],
+        operations(Defect::LettersConfused)
     ),
 ];
