@@ -421,7 +421,7 @@ const bulk = async ({ open, shot, shop }) => {
   await mark(page);
   await page.locator('h1 .badge', { hasText: 'done' }).waitFor();
   await stillHere(page);
-  assert.match(await text(page, '#job'), /5 ordered, 0 refused/);
+  assert.match(await text(page, '#job'), /5 done, 0 refused/);
   await shot(page, 'bulk-done');
   await shop.faults();
   for (const { saga } of placed) await shop.reaches(saga, 'COMPENSATED');
