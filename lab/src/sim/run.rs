@@ -30,7 +30,7 @@ use std::time::Duration;
 
 /// After the heal an active saga is at rest within: longest step timeout 10 s (a trip's), twice the longest pause 10 s, 25 s
 /// for the steps behind it, each of which takes milliseconds, and the operator who resumes what an operator has paused, and
-/// 25 s for what is held: [`HELD`] and the lease of 10 s that a dead worker leaves behind.
+/// 25 s for what is held: `HELD` and the lease of 10 s that a dead worker leaves behind.
 pub const HEALED_WITHIN: Us = 80_000_000;
 
 /// What is held at the heal stays so for so long, and the last [`QUIET`] of it nothing may be sent to it: by then every
