@@ -6,9 +6,9 @@ use baton_sql::database::{Database, DatabaseConfig};
 use baton_supervisor::stack::Stack;
 use baton_verify::coverage::Mode;
 use baton_verify::databases::Databases;
-use baton_verify::shop::databases::Shop;
-use baton_verify::shop::{ORDER, PAYMENT, STOCK};
 use baton_verify::verify::{Extras, verify};
+use shop_audit::databases::Shop;
+use shop_audit::{ORDER, PAYMENT, STOCK};
 use std::path::Path;
 use std::time::{Duration, Instant};
 

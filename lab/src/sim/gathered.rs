@@ -19,12 +19,12 @@ use baton_verify::history::{Call, Kind, Outcome};
 use baton_verify::memory::Memory;
 use baton_verify::own::Own;
 use baton_verify::saga_evidence::{Read, SagaEvidence};
-use baton_verify::shop::databases::Shop;
-use baton_verify::shop::evidence::{
-    BYSTANDERS, Bystander, CLAIMS, ITEMS, ORDERS, OrderStates, PAYMENTS, Payment, ShopAtLarge, ShopSaga,
-};
 use baton_verify::story::JournalRow;
 use futures_util::FutureExt as _;
+use shop_audit::databases::Shop;
+use shop_audit::evidence::{
+    BYSTANDERS, Bystander, CLAIMS, ITEMS, ORDERS, OrderStates, PAYMENTS, Payment, ShopAtLarge, ShopSaga,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::Arc;

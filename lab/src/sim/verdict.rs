@@ -13,11 +13,11 @@ use baton_query::failure::of_journal;
 use baton_verify::evidence::Evidence;
 use baton_verify::invariant::Invariant;
 use baton_verify::report::Report;
-use baton_verify::shop::laws;
 use baton_verify::tally::audit;
 use futures_util::FutureExt as _;
 use saga_core::event::{Entry, Event, JournalRecord, Outcome};
 use saga_core::saga::{Direction, SagaId};
+use shop_audit::laws;
 use std::collections::BTreeSet;
 
 /// Every check.

@@ -13,9 +13,9 @@ use baton_verify::coverage::Mode;
 use baton_verify::databases::Databases;
 use baton_verify::history as written;
 use baton_verify::report::Finding;
-use baton_verify::shop::databases::Shop;
-use baton_verify::shop::provider;
 use baton_verify::verify::{Extras, verify};
+use shop_audit::databases::Shop;
+use shop_audit::provider;
 
 /// Everything that was ever ordered on this cluster, not only by this nemesis: a late effect on an older order counts.
 ///

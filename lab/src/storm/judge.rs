@@ -11,9 +11,9 @@ use super::shop::ShopClient;
 use baton_orchestrator::sagas::Registry;
 use baton_verify::laws::existence::SAGA_EXISTS;
 use baton_verify::report::{Finding, Offenders};
-use baton_verify::shop::laws;
-use baton_verify::shop::outside::{Scope, Services};
 use baton_verify::tally::audit;
+use shop_audit::laws;
+use shop_audit::outside::{Scope, Services};
 use std::collections::BTreeMap;
 use std::time::Duration;
 

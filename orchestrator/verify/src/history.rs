@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! {"call":7,"phase":"invoke","kind":"place","client":"c1","request":"…","key":"…"}
-//! {"call":7,"phase":"ok","saga":"sagas/…","state":"PAYMENT_SUCCESS","version":6}
+//! {"call":7,"phase":"ok","saga":"sagas/…","state":"COMPLETED","version":6}
 //! {"call":8,"phase":"fail","code":"RESOURCE_EXHAUSTED"}
 //! {"call":9,"phase":"unknown"}
 //! ```

@@ -12,7 +12,7 @@ const MOST_FILES: usize = 10_000;
 /// What a piece of a log holds that it must not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Leak {
-    /// A number that passes for a payment card's.
+    /// A number that passes for a card's.
     CardNumber,
     /// `Bearer` and a token.
     BearerToken,

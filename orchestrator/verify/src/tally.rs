@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 
 /// The engine's invariants and these, in the order of a report.
 #[must_use]
-pub fn catalogue<'a>(further: &[&'a dyn Invariant]) -> Vec<&'a dyn Invariant> {
+pub fn with_engine<'a>(further: &[&'a dyn Invariant]) -> Vec<&'a dyn Invariant> {
     let mut all: Vec<&'a dyn Invariant> = LAWS.iter().map(|law| law as &dyn Invariant).collect();
     all.extend(further);
     all.sort_by_key(|invariant| number(invariant.id()));
@@ -25,7 +25,7 @@ fn number(id: &str) -> u32 {
 /// Audits evidence that is there as a whole.
 #[must_use]
 pub fn audit(evidence: Evidence, registry: &Registry, further: &[&dyn Invariant]) -> Report {
-    let mut tally = Tally::new(catalogue(further), evidence.mode);
+    let mut tally = Tally::new(with_engine(further), evidence.mode);
     let coverage = evidence.coverage.clone();
     tally.look(&evidence.replayed(registry));
     tally.report(&coverage)

@@ -14,7 +14,7 @@ use crate::invariant::{Findings, Invariant};
 use crate::logs::Scan;
 use crate::report::Report;
 use crate::saga_evidence::SagaEvidence;
-use crate::tally::{Tally, catalogue};
+use crate::tally::{Tally, with_engine};
 use baton_orchestrator::sagas::Registry;
 use saga_core::saga::SagaId;
 use std::collections::{BTreeMap, BTreeSet};
@@ -58,7 +58,7 @@ pub async fn verify(
     let further: Vec<&dyn Invariant> = domains.iter().flat_map(|domain| domain.invariants()).collect();
     let letters = letters(databases).await?;
     let coverage = Arc::new(coverage(databases, domains, &extras, !letters.is_empty()));
-    let mut tally = Tally::new(catalogue(&further), mode);
+    let mut tally = Tally::new(with_engine(&further), mode);
     let look = Look { databases, domains, registry, coverage, mode };
     look.sagas(&mut tally, progress).await?;
     look.at_large(&mut tally).await?;

@@ -4,12 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The engine's crates, without their tests.
-const ENGINE: [&str; 11] = [
+const ENGINE: [&str; 12] = [
     "proto/proto",
     "proto/src",
     "saga-core/src",
     "orchestrator/src",
     "orchestrator/query/src",
+    "orchestrator/verify/src",
     "rpc/src",
     "courier/src",
     "sql/src",

@@ -1,16 +1,16 @@
 //! The shop as a domain of an audit of databases.
 
-use super::at_large;
-use super::evidence::{BYSTANDERS, CLAIMS, ITEMS, ORDERS, OrderStates, PAYMENTS};
-use super::{ORDER, PAYMENT, STOCK, laws, tables};
-use crate::coverage::Part;
-use crate::databases::domain::{Domain, Take};
-use crate::databases::tables::Range;
-use crate::databases::{Databases, ReadError, Sagas};
-use crate::invariant::Invariant;
-use crate::own::Own;
+use crate::at_large;
+use crate::evidence::{BYSTANDERS, CLAIMS, ITEMS, ORDERS, OrderStates, PAYMENTS};
+use crate::{ORDER, PAYMENT, STOCK, laws, tables};
 use async_trait::async_trait;
 use baton_sql::database::Database;
+use baton_verify::coverage::Part;
+use baton_verify::databases::domain::{Domain, Take};
+use baton_verify::databases::tables::Range;
+use baton_verify::databases::{Databases, ReadError, Sagas};
+use baton_verify::invariant::Invariant;
+use baton_verify::own::Own;
 use std::collections::BTreeSet;
 
 /// Where the shop keeps what. What is missing is not checked.

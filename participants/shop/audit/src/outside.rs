@@ -1,20 +1,20 @@
 //! The shop from outside, as a client can: orders, sagas, items and reservations over gRPC, payments from the sandbox
 //! provider's ledger. What a run began, and nothing else.
 
-use super::evidence::{
+use crate::evidence::{
     BYSTANDERS, Bystander, ITEMS, ORDERS, Order, OrderStates, PAYMENTS, Payment, Reservation, Shelf, ShopAtLarge,
     ShopSaga,
 };
-use crate::coverage::Coverage;
-use crate::coverage::{HISTORY, Mode, SAGAS};
-use crate::evidence::Evidence;
-use crate::history::Call;
-use crate::memory::Memory;
-use crate::own::Own;
-use crate::saga_evidence::{Outline, Read, SagaEvidence};
 use baton_proto::baton::saga::v1::saga_admin_service_client::SagaAdminServiceClient;
 use baton_proto::baton::saga::v1::{Saga, SagaState, SearchSagasRequest};
 use baton_query::filter::StateKind;
+use baton_verify::coverage::Coverage;
+use baton_verify::coverage::{HISTORY, Mode, SAGAS};
+use baton_verify::evidence::Evidence;
+use baton_verify::history::Call;
+use baton_verify::memory::Memory;
+use baton_verify::own::Own;
+use baton_verify::saga_evidence::{Outline, Read, SagaEvidence};
 use saga_core::saga::SagaId;
 use shop_proto::order::v1::order_service_client::OrderServiceClient;
 use shop_proto::order::v1::{self, ListOrdersRequest};

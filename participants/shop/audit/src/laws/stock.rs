@@ -1,11 +1,11 @@
 //! Laws of stock: nothing is sold twice, lost or made up.
 
 use super::by_hand;
-use crate::coverage::SAGAS;
-use crate::evidence::{Case, Evidence};
-use crate::invariant::{Findings, Law};
-use crate::shop::evidence::{ITEMS, ShopAtLarge, ShopSaga};
+use crate::evidence::{ITEMS, ShopAtLarge, ShopSaga};
 use baton_query::filter::StateKind;
+use baton_verify::coverage::SAGAS;
+use baton_verify::evidence::{Case, Evidence};
+use baton_verify::invariant::{Findings, Law};
 use saga_core::saga::Direction;
 use std::collections::BTreeMap;
 

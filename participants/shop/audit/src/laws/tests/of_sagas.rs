@@ -1,20 +1,20 @@
 //! Two sound sagas pass every law over one saga, the engine's and the shop's; each planted lie is found by the law that is
 //! there for it, and named.
 
-use crate::coverage::Coverage;
-use crate::coverage::{JOURNALS, Mode, OUTBOX, SAGAS, START_KEYS};
-use crate::evidence::Evidence;
-use crate::invariant::{Check, Findings};
-use crate::laws::rest;
-use crate::saga_evidence::{Effect, Pending, Read, SagaEvidence};
-use crate::shop::evidence::{CLAIMS, Claim, ITEMS, ORDERS, Order, PAYMENTS, Payment, Reservation, ShopSaga};
-use crate::shop::laws::invariants;
-use crate::story::journal_of;
-use crate::tally::catalogue;
+use crate::evidence::{CLAIMS, Claim, ITEMS, ORDERS, Order, PAYMENTS, Payment, Reservation, ShopSaga};
+use crate::laws::invariants;
 use baton_orchestrator::api::start::{business_start_key, fingerprint_of};
 use baton_orchestrator::sagas::{Registry, SagaType as _};
 use baton_orchestrator::store::{Holder, Record};
 use baton_shop::saga::OrderSaga;
+use baton_verify::coverage::Coverage;
+use baton_verify::coverage::{JOURNALS, Mode, OUTBOX, SAGAS, START_KEYS};
+use baton_verify::evidence::Evidence;
+use baton_verify::invariant::{Check, Findings};
+use baton_verify::laws::rest;
+use baton_verify::saga_evidence::{Effect, Pending, Read, SagaEvidence};
+use baton_verify::story::journal_of;
+use baton_verify::tally::with_engine;
 use bytes::Bytes;
 use prost::Message as _;
 use saga_core::event::{Event, OperatorAction, Outcome, Reply, Verb};
@@ -144,7 +144,7 @@ fn judge(dossier: SagaEvidence, mode: Mode) -> Vec<(&'static str, &'static str, 
     let evidence = Evidence { sagas: vec![dossier], now_us: Some(1 << 60), ..Evidence::new(mode, &coverage) };
     let evidence = evidence.replayed(&Registry::default().with(OrderSaga::default()));
     let further = invariants();
-    let all = catalogue(&further).into_iter();
+    let all = with_engine(&further).into_iter();
     let given = all.filter(|law| law.needs().iter().all(|part| coverage.has(*part)));
     given.map(|law| (law.id(), law.what(), law.judge(&evidence))).collect()
 }
@@ -227,7 +227,7 @@ fn sound_sagas_pass_and_every_law_looks_at_something() {
     }
     // Laws over what belongs to no single saga have tests of their own.
     let of_sagas = |name: &str| {
-        let all = crate::laws::LAWS.iter().chain(crate::shop::laws::LAWS);
+        let all = baton_verify::laws::LAWS.iter().chain(crate::laws::LAWS);
         all.filter(|law| matches!(law.check, Check::Saga(_))).any(|law| law.what == name)
     };
     let idle: Vec<&&str> =

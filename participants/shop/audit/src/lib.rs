@@ -1,4 +1,4 @@
-//! The shop's part of the audit: orders, payments, stock and money. Nothing outside this folder knows of it.
+//! The shop's part of the audit: orders, payments, stock and money, as a domain beside the engine's own promises.
 //!
 //! [`evidence`] is what it looks at, [`laws`] its promises. [`databases`] reads the tables of its services and the
 //! provider's ledger, [`provider`] copies that ledger over HTTP, [`outside`] asks as any client can.

@@ -1,7 +1,7 @@
 //! What the shop's laws look at, beside the engine's evidence.
 
-use crate::coverage::Part;
-use crate::saga_evidence::Read;
+use baton_verify::coverage::Part;
+use baton_verify::saga_evidence::Read;
 use saga_core::saga::SagaId;
 use shop_proto::order::v1::{OrderSagaInput, OrderState};
 use std::collections::BTreeMap;

@@ -1,10 +1,10 @@
 //! A sound run passes; each planted violation is found, by the law that is there for it.
 
 use super::*;
-use crate::report::Report;
-use crate::shop::laws::invariants;
-use crate::tally::audit;
+use crate::laws::invariants;
 use baton_orchestrator::sagas::Registry;
+use baton_verify::report::Report;
+use baton_verify::tally::audit;
 use shop_proto::order::v1::OrderState;
 
 const PRICE: i64 = 500;

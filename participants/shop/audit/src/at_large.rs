@@ -1,15 +1,15 @@
 //! What belongs to no single saga: items, claims, orders, the provider's ledger. Pages by key.
 
-use super::evidence::{Claim, Payment, Shelf, ShopAtLarge};
-use super::tables::{CLAIM, PAID, claim, paid};
-use crate::databases::domain::Take;
-use crate::databases::keys::references;
-use crate::databases::{Databases, ReadError, reading};
-use crate::evidence::{Evidence, Reference};
-use crate::own::Own;
+use crate::evidence::{Claim, Payment, Shelf, ShopAtLarge};
+use crate::tables::{CLAIM, PAID, claim, paid};
 use baton_sql::database::Database;
 use baton_sql::error::SqlError;
 use baton_sql::value::{Row, Value};
+use baton_verify::databases::domain::Take;
+use baton_verify::databases::keys::references;
+use baton_verify::databases::{Databases, ReadError, reading};
+use baton_verify::evidence::{Evidence, Reference};
+use baton_verify::own::Own;
 use saga_core::saga::SagaId;
 use shop_domain::identifier::OrderNumber;
 use shop_proto::order::v1::OrderState;

@@ -5,9 +5,9 @@ pub mod money;
 pub mod orders;
 pub mod stock;
 
-use crate::evidence::Case;
-use crate::invariant::{Invariant, Law};
-use crate::saga_evidence::Effect;
+use baton_verify::evidence::Case;
+use baton_verify::invariant::{Invariant, Law};
+use baton_verify::saga_evidence::Effect;
 use saga_core::saga::Direction;
 use shop_proto::order::v1::OrderState;
 

@@ -1,16 +1,16 @@
 //! A sound history passes every law over histories; each lie is found by its own.
 
-use crate::coverage::Coverage;
-use crate::coverage::{HISTORY, Mode};
-use crate::evidence::Evidence;
-use crate::history::{Call, Kind, Outcome};
-use crate::invariant::Invariant;
-use crate::memory::{Kept, Memory};
-use crate::own::Own;
-use crate::shop::evidence::{ORDERS, OrderStates};
-use crate::shop::laws::invariants;
-use crate::tally::catalogue;
+use crate::evidence::{ORDERS, OrderStates};
+use crate::laws::invariants;
 use baton_query::filter::StateKind;
+use baton_verify::coverage::Coverage;
+use baton_verify::coverage::{HISTORY, Mode};
+use baton_verify::evidence::Evidence;
+use baton_verify::history::{Call, Kind, Outcome};
+use baton_verify::invariant::Invariant;
+use baton_verify::memory::{Kept, Memory};
+use baton_verify::own::Own;
+use baton_verify::tally::with_engine;
 use shop_proto::order::v1::OrderState;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -59,7 +59,7 @@ fn judge(
     let own = Own::default().with(orders);
     let evidence = Evidence { history, memory, own, ..Evidence::new(mode, &coverage) };
     let further = invariants();
-    let all = catalogue(&further).into_iter();
+    let all = with_engine(&further).into_iter();
     let of_history = all.filter(|law: &&dyn Invariant| law.needs().contains(&HISTORY));
     let found = of_history.map(|law| (law.what(), law.judge(&evidence)));
     found.map(|(what, found)| (what, found.looked, found.broken)).collect()
@@ -80,14 +80,14 @@ fn expect_of(plant: impl FnOnce(&mut Vec<Call>, &mut Memory, &mut OrderStates), 
     assert_eq!(found, names.iter().copied().collect());
 }
 
-const PROMISE: &str = crate::laws::history::KEPT_PROMISES.what;
-const REQUEST: &str = crate::laws::history::ONE_SAGA_A_REQUEST.what;
-const FORWARD: &str = crate::laws::history::READS_GO_FORWARD.what;
-const OVERLOADED: &str = crate::laws::history::REFUSALS_LEFT_NOTHING.what;
-const DOUBT: &str = crate::laws::history::DOUBT_WAS_TOLD.what;
-const ONE: &str = crate::shop::laws::orders::ONE_SAGA.what;
-const THERE: &str = crate::shop::laws::orders::PROMISED_ORDER_EXISTS.what;
-const TRUTH: &str = crate::shop::laws::orders::TOLD_THE_TRUTH.what;
+const PROMISE: &str = baton_verify::laws::history::KEPT_PROMISES.what;
+const REQUEST: &str = baton_verify::laws::history::ONE_SAGA_A_REQUEST.what;
+const FORWARD: &str = baton_verify::laws::history::READS_GO_FORWARD.what;
+const OVERLOADED: &str = baton_verify::laws::history::REFUSALS_LEFT_NOTHING.what;
+const DOUBT: &str = baton_verify::laws::history::DOUBT_WAS_TOLD.what;
+const ONE: &str = crate::laws::orders::ONE_SAGA.what;
+const THERE: &str = crate::laws::orders::PROMISED_ORDER_EXISTS.what;
+const TRUTH: &str = crate::laws::orders::TOLD_THE_TRUTH.what;
 
 #[test]
 fn a_sound_history_passes_and_every_law_looks_at_something() {

@@ -1,14 +1,14 @@
 //! The shop's tables, one at a time, for all sagas of a page.
 
-use super::evidence::{Claim, Order, Payment, Reservation, ShopSaga};
-use crate::databases::tables::{Range, in_range};
-use crate::databases::{ReadError, Sagas, reading};
-use crate::saga_evidence::{Read, SagaEvidence};
+use crate::evidence::{Claim, Order, Payment, Reservation, ShopSaga};
 use baton_order::order;
 use baton_shop::saga::NAME;
 use baton_sql::database::Database;
 use baton_sql::error::SqlError;
 use baton_sql::value::{Row, Value};
+use baton_verify::databases::tables::{Range, in_range};
+use baton_verify::databases::{ReadError, Sagas, reading};
+use baton_verify::saga_evidence::{Read, SagaEvidence};
 use prost::Message as _;
 use saga_core::saga::SagaId;
 use shop_domain::identifier::OrderNumber;

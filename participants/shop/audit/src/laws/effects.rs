@@ -1,12 +1,12 @@
 //! Laws over effects: what the shop's tables hold is what the ledgers say was done, and nothing that an undo has forbidden.
 
 use super::{done, has_failed, shown};
-use crate::coverage::{JOURNALS, LEDGERS};
-use crate::evidence::Case;
-use crate::invariant::{Findings, Law};
-use crate::laws::effects::undos;
-use crate::shop::evidence::{CLAIMS, ITEMS, ORDERS, ShopSaga};
-use crate::shop::{ORDER, STOCK};
+use crate::evidence::{CLAIMS, ITEMS, ORDERS, ShopSaga};
+use crate::{ORDER, STOCK};
+use baton_verify::coverage::{JOURNALS, LEDGERS};
+use baton_verify::evidence::Case;
+use baton_verify::invariant::{Findings, Law};
+use baton_verify::laws::effects::undos;
 use saga_core::saga::Direction;
 use shop_proto::order::v1::{OrderSagaInput, OrderState};
 use std::collections::BTreeMap;

@@ -1,14 +1,14 @@
 //! Laws over orders: they exist, have one saga, say what their saga says, and are what callers were told.
 
 use super::{by_hand, has_failed, shown};
-use crate::coverage::{HISTORY, JOURNALS, Mode, SAGAS};
-use crate::evidence::{Case, Evidence};
-use crate::history::Kind;
-use crate::invariant::{Findings, Law};
-use crate::laws::history::answered;
-use crate::saga_evidence::Read;
-use crate::shop::evidence::{ORDERS, OrderStates, ShopSaga};
+use crate::evidence::{ORDERS, OrderStates, ShopSaga};
 use baton_query::filter::StateKind;
+use baton_verify::coverage::{HISTORY, JOURNALS, Mode, SAGAS};
+use baton_verify::evidence::{Case, Evidence};
+use baton_verify::history::Kind;
+use baton_verify::invariant::{Findings, Law};
+use baton_verify::laws::history::answered;
+use baton_verify::saga_evidence::Read;
 use saga_core::saga::Direction;
 use shop_proto::order::v1::OrderState;
 use std::collections::BTreeSet;

@@ -1,11 +1,11 @@
 //! Laws of money: what the provider's own ledger holds for an order is what the order is worth, and goes back at most once.
 
-use crate::coverage::{Mode, SAGAS};
-use crate::evidence::{Case, Evidence};
-use crate::invariant::{Findings, Law};
-use crate::shop::PAYMENT;
-use crate::shop::evidence::{BYSTANDERS, CLAIMS, PAYMENTS, Payment, ShopAtLarge, ShopSaga};
+use crate::PAYMENT;
+use crate::evidence::{BYSTANDERS, CLAIMS, PAYMENTS, Payment, ShopAtLarge, ShopSaga};
 use baton_query::filter::StateKind;
+use baton_verify::coverage::{Mode, SAGAS};
+use baton_verify::evidence::{Case, Evidence};
+use baton_verify::invariant::{Findings, Law};
 
 /// I4.
 pub const PAYMENT_OF_ORDER: Law = Law::of_saga(
@@ -118,7 +118,7 @@ fn refunds(evidence: &Evidence, found: &mut Findings) {
     for (payment, claim) in evidence.own.get::<ShopAtLarge>().map(|own| own.refunds.iter()).into_iter().flatten() {
         // 2 refunded, 3 refunding: written before the provider is asked.
         let taken =
-            |claim: &crate::shop::evidence::Claim| claim.order == payment.merchant_uid && matches!(claim.state, 2 | 3);
+            |claim: &crate::evidence::Claim| claim.order == payment.merchant_uid && matches!(claim.state, 2 | 3);
         found.expect(claim.as_ref().is_some_and(taken), || {
             let who = match claim {
                 None => "no saga took it".to_owned(),

@@ -1,12 +1,12 @@
 //! Laws over what belongs to no single saga: each lie is found by the one that is there for it; what is sound is counted.
 
-use crate::evidence::{DeadLetter, Evidence, Outbox, Queue, Reference};
-use crate::invariant::{Findings, Invariant as _, Law};
-use crate::laws::{existence, surroundings};
-use crate::logs::{Leak, Scan};
-use crate::own::Own;
-use crate::shop::evidence::{Bystander, Claim, Payment, Shelf, ShopAtLarge};
-use crate::shop::laws::{money, stock};
+use crate::evidence::{Bystander, Claim, Payment, Shelf, ShopAtLarge};
+use crate::laws::{money, stock};
+use baton_verify::evidence::{DeadLetter, Evidence, Outbox, Queue, Reference};
+use baton_verify::invariant::{Findings, Invariant as _, Law};
+use baton_verify::laws::{existence, surroundings};
+use baton_verify::logs::{Leak, Scan};
+use baton_verify::own::Own;
 use saga_core::saga::SagaId;
 
 fn shelf() -> Shelf {

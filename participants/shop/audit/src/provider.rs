@@ -3,7 +3,7 @@
 //! For installations whose ledger file is not on this machine. A copy is as old as its first page: it is for an audit at
 //! rest.
 
-use super::outside::{GatherError, ledger_page};
+use crate::outside::{GatherError, ledger_page};
 use baton_sql::database::{Database, DatabaseConfig, Verdict};
 use baton_sql::value::Value;
 
