@@ -135,6 +135,11 @@ fn a_reservation_left_over_or_missing_is_found() {
     };
     assert_eq!(broken(left_over("bad")), ["I3"]);
     assert_eq!(broken(left_over("nobody's")), ["I3"]);
+    let of_a_lost_order = |found: &mut Found, scope: &mut Scope| {
+        left_over("bad")(found, scope);
+        found.orders.remove("bad");
+    };
+    assert!(broken(of_a_lost_order).contains(&"I3"));
     assert_eq!(broken(|found, _| found.reservations[0].held = false), ["I3"]);
     assert_eq!(broken(|found, _| found.reservations[0].quantity = 2), ["I3"]);
 }
