@@ -59,7 +59,9 @@ pub async fn judge(case: &JudgeInput<'_>, logs: &mut Logs) -> Vec<Finding> {
     match inside::findings(case.cluster, case.orders, &case.shop.http()).await {
         // Answers to forged commands are stored like any others; what they must not have is an effect, which the other
         // laws look for.
-        Ok(inside) => findings.extend(inside.into_iter().filter(|law| !case.forged || law.name != SAGA_EXISTS.what)),
+        Ok(inside) => {
+            findings.extend(inside.into_iter().filter(|law| !case.forged || law.name != SAGA_EXISTS.promise.what))
+        }
         Err(error) => findings.push(unread("I1", "the databases can be read", &format!("{error:#}"))),
     }
     findings

@@ -1,5 +1,6 @@
 //! docs/invariants.md lists every check there is, as the code has them. `BATON_REWRITE=1` writes it.
 
+use baton_verify::invariant::Promise;
 use baton_verify::tally::with_engine;
 use saga_testing::script::check_block;
 use shop_audit::laws::invariants;
@@ -14,9 +15,9 @@ fn page() -> std::path::PathBuf {
 fn every_check_is_listed() {
     let further = invariants();
     let rows = with_engine(&further).into_iter().map(|invariant| {
-        let (id, what) = (invariant.id(), invariant.what());
-        let when = if invariant.is_live() { "live and at rest" } else { "at rest" };
-        let needs: Vec<&str> = invariant.needs().iter().map(|part| part.0).collect();
+        let Promise { id, what, live, needs, .. } = *invariant.promise();
+        let when = if live { "live and at rest" } else { "at rest" };
+        let needs: Vec<&str> = needs.iter().map(|part| part.0).collect();
         format!("| {id} | {what} | {when} | {} |\n", needs.join(", "))
     });
     let head = "| id | promise, as the report words it | when | needs |\n|---|---|---|---|\n";
@@ -31,6 +32,6 @@ fn every_invariant_has_its_line_and_every_promise_is_worded_once() {
         assert!(text.contains(&format!("\n| **I{number}** |")), "I{number} has no line");
     }
     let further = invariants();
-    let names: Vec<&str> = with_engine(&further).into_iter().map(|invariant| invariant.what()).collect();
+    let names: Vec<&str> = with_engine(&further).into_iter().map(|invariant| invariant.promise().what).collect();
     assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len());
 }

@@ -5,26 +5,29 @@ use crate::evidence::{Case, Evidence};
 use std::collections::BTreeMap;
 use std::fmt;
 
+/// What an invariant says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Promise {
+    /// The invariant's id, for example "I9".
+    pub id: &'static str,
+    /// The promise, in a sentence; unique.
+    pub what: &'static str,
+    /// What it counts.
+    pub unit: &'static str,
+    /// True if it holds while sagas move.
+    pub live: bool,
+    /// Without all of these it is not asked, and reported as not checked.
+    pub needs: &'static [Part],
+}
+
 /// A promise, and how evidence is judged by it. Pure: it sees what a source read, and nothing else.
 ///
 /// An invariant looks at what is there in the [`Evidence`] it is handed, which may be one page of many. It demands only what
-/// holds at any moment of a running installation, or says that it does not hold [`live`](Self::is_live). It is no heuristic:
+/// holds at any moment of a running installation, or says that it does not hold [`live`](Promise::live). It is no heuristic:
 /// one that cannot decide says nothing.
 pub trait Invariant: fmt::Debug + Sync {
-    /// The invariant's id, for example "I9".
-    fn id(&self) -> &'static str;
-
-    /// The promise, in a sentence; unique.
-    fn what(&self) -> &'static str;
-
-    /// What it counts.
-    fn unit(&self) -> &'static str;
-
-    /// True if it holds while sagas move.
-    fn is_live(&self) -> bool;
-
-    /// Without all of these it is not asked, and reported as not checked.
-    fn needs(&self) -> &'static [Part];
+    /// What it promises.
+    fn promise(&self) -> &Promise;
 
     /// Looks at the evidence.
     fn judge(&self, evidence: &Evidence) -> Findings;
@@ -75,16 +78,8 @@ impl Findings {
 /// An invariant as a table has it.
 #[derive(Clone, Copy, Debug)]
 pub struct Law {
-    /// The invariant's id.
-    pub id: &'static str,
-    /// The promise, in a sentence; unique.
-    pub what: &'static str,
-    /// What it counts.
-    pub unit: &'static str,
-    /// True if it holds while sagas move.
-    pub live: bool,
-    /// The evidence it needs.
-    pub needs: &'static [Part],
+    /// What it promises.
+    pub promise: Promise,
     /// How it looks.
     pub check: Check,
 }
@@ -108,7 +103,7 @@ impl Law {
         needs: &'static [Part],
         check: fn(&Case<'_>, &mut Findings),
     ) -> Self {
-        Self { id, what, unit, live: true, needs, check: Check::Saga(check) }
+        Self { promise: Promise { id, what, unit, live: true, needs }, check: Check::Saga(check) }
     }
 
     /// Over what belongs to no single saga, at any moment.
@@ -120,35 +115,19 @@ impl Law {
         needs: &'static [Part],
         check: fn(&Evidence, &mut Findings),
     ) -> Self {
-        Self { id, what, unit, live: true, needs, check: Check::Whole(check) }
+        Self { promise: Promise { id, what, unit, live: true, needs }, check: Check::Whole(check) }
     }
 
     /// The same, at rest only.
     #[must_use]
     pub const fn at_rest(self) -> Self {
-        Self { live: false, ..self }
+        Self { promise: Promise { live: false, ..self.promise }, ..self }
     }
 }
 
 impl Invariant for Law {
-    fn id(&self) -> &'static str {
-        self.id
-    }
-
-    fn what(&self) -> &'static str {
-        self.what
-    }
-
-    fn unit(&self) -> &'static str {
-        self.unit
-    }
-
-    fn is_live(&self) -> bool {
-        self.live
-    }
-
-    fn needs(&self) -> &'static [Part] {
-        self.needs
+    fn promise(&self) -> &Promise {
+        &self.promise
     }
 
     fn judge(&self, evidence: &Evidence) -> Findings {

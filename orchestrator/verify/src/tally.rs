@@ -1,9 +1,8 @@
 //! Invariants applied to evidence, page by page, and the report they become: one line for each, looked or not.
 
-use crate::coverage::Coverage;
-use crate::coverage::{Mode, Part};
+use crate::coverage::{Coverage, Mode, Part};
 use crate::evidence::Evidence;
-use crate::invariant::{Findings, Invariant};
+use crate::invariant::{Findings, Invariant, Promise};
 use crate::laws::LAWS;
 use crate::report::{Finding, Offenders, Report};
 use baton_orchestrator::sagas::Registry;
@@ -14,7 +13,7 @@ use std::collections::BTreeSet;
 pub fn with_engine<'a>(further: &[&'a dyn Invariant]) -> Vec<&'a dyn Invariant> {
     let mut all: Vec<&'a dyn Invariant> = LAWS.iter().map(|law| law as &dyn Invariant).collect();
     all.extend(further);
-    all.sort_by_key(|invariant| number(invariant.id()));
+    all.sort_by_key(|invariant| number(invariant.promise().id));
     all
 }
 
@@ -72,18 +71,18 @@ impl<'a> Tally<'a> {
     }
 
     fn holds(&self, invariant: &dyn Invariant) -> bool {
-        invariant.is_live() || self.mode != Mode::Live
+        invariant.promise().live || self.mode != Mode::Live
     }
 
     pub(crate) fn report(self, coverage: &Coverage) -> Report {
         let mut findings = Vec::new();
         for (invariant, (found, offenders)) in self.invariants.iter().zip(&self.found) {
-            let (id, what, mut offenders) = (invariant.id(), invariant.what(), offenders.clone());
+            let (Promise { id, what, unit, .. }, mut offenders) = (*invariant.promise(), offenders.clone());
             for (account, (left, right)) in found.sums.iter().filter(|(_, (left, right))| left != right) {
                 offenders.add(format!("{account}: {left} is not {right}"));
             }
             let looked = found.looked + found.sums.len();
-            let finding = offenders.finding(id, what, format!("{looked} {}", invariant.unit()));
+            let finding = offenders.finding(id, what, format!("{looked} {unit}"));
             findings.push(if looked > 0 || !finding.passed() {
                 finding
             } else {
@@ -111,5 +110,5 @@ impl<'a> Tally<'a> {
 }
 
 fn missing(invariant: &dyn Invariant, coverage: &Coverage) -> Vec<Part> {
-    invariant.needs().iter().copied().filter(|part| !coverage.has(*part)).collect()
+    invariant.promise().needs.iter().copied().filter(|part| !coverage.has(*part)).collect()
 }

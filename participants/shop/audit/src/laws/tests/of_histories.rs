@@ -3,8 +3,7 @@
 use crate::evidence::{ORDERS, OrderStates};
 use crate::laws::invariants;
 use baton_query::filter::StateKind;
-use baton_verify::coverage::Coverage;
-use baton_verify::coverage::{HISTORY, Mode};
+use baton_verify::coverage::{Coverage, HISTORY, Mode};
 use baton_verify::evidence::Evidence;
 use baton_verify::history::{Call, Kind, Outcome};
 use baton_verify::invariant::Invariant;
@@ -60,8 +59,8 @@ fn judge(
     let evidence = Evidence { history, memory, own, ..Evidence::new(mode, &coverage) };
     let further = invariants();
     let all = with_engine(&further).into_iter();
-    let of_history = all.filter(|law: &&dyn Invariant| law.needs().contains(&HISTORY));
-    let found = of_history.map(|law| (law.what(), law.judge(&evidence)));
+    let of_history = all.filter(|law: &&dyn Invariant| law.promise().needs.contains(&HISTORY));
+    let found = of_history.map(|law| (law.promise().what, law.judge(&evidence)));
     found.map(|(what, found)| (what, found.looked, found.broken)).collect()
 }
 
@@ -80,14 +79,14 @@ fn expect_of(plant: impl FnOnce(&mut Vec<Call>, &mut Memory, &mut OrderStates), 
     assert_eq!(found, names.iter().copied().collect());
 }
 
-const PROMISE: &str = baton_verify::laws::history::KEPT_PROMISES.what;
-const REQUEST: &str = baton_verify::laws::history::ONE_SAGA_A_REQUEST.what;
-const FORWARD: &str = baton_verify::laws::history::READS_GO_FORWARD.what;
-const OVERLOADED: &str = baton_verify::laws::history::REFUSALS_LEFT_NOTHING.what;
-const DOUBT: &str = baton_verify::laws::history::DOUBT_WAS_TOLD.what;
-const ONE: &str = crate::laws::orders::ONE_SAGA.what;
-const THERE: &str = crate::laws::orders::PROMISED_ORDER_EXISTS.what;
-const TRUTH: &str = crate::laws::orders::TOLD_THE_TRUTH.what;
+const PROMISE: &str = baton_verify::laws::history::KEPT_PROMISES.promise.what;
+const REQUEST: &str = baton_verify::laws::history::ONE_SAGA_A_REQUEST.promise.what;
+const FORWARD: &str = baton_verify::laws::history::READS_GO_FORWARD.promise.what;
+const OVERLOADED: &str = baton_verify::laws::history::REFUSALS_LEFT_NOTHING.promise.what;
+const DOUBT: &str = baton_verify::laws::history::DOUBT_WAS_TOLD.promise.what;
+const ONE: &str = crate::laws::orders::ONE_SAGA.promise.what;
+const THERE: &str = crate::laws::orders::PROMISED_ORDER_EXISTS.promise.what;
+const TRUTH: &str = crate::laws::orders::TOLD_THE_TRUTH.promise.what;
 
 #[test]
 fn a_sound_history_passes_and_every_law_looks_at_something() {

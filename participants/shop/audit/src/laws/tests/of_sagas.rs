@@ -7,8 +7,7 @@ use baton_orchestrator::api::start::{business_start_key, fingerprint_of};
 use baton_orchestrator::sagas::{Registry, SagaType as _};
 use baton_orchestrator::store::{Holder, Record};
 use baton_shop::saga::OrderSaga;
-use baton_verify::coverage::Coverage;
-use baton_verify::coverage::{JOURNALS, Mode, OUTBOX, SAGAS, START_KEYS};
+use baton_verify::coverage::{Coverage, JOURNALS, Mode, OUTBOX, SAGAS, START_KEYS};
 use baton_verify::evidence::Evidence;
 use baton_verify::invariant::{Check, Findings};
 use baton_verify::laws::rest;
@@ -145,8 +144,8 @@ fn judge(dossier: SagaEvidence, mode: Mode) -> Vec<(&'static str, &'static str, 
     let evidence = evidence.replayed(&Registry::default().with(OrderSaga::default()));
     let further = invariants();
     let all = with_engine(&further).into_iter();
-    let given = all.filter(|law| law.needs().iter().all(|part| coverage.has(*part)));
-    given.map(|law| (law.id(), law.what(), law.judge(&evidence))).collect()
+    let given = all.filter(|law| law.promise().needs.iter().all(|part| coverage.has(*part)));
+    given.map(|law| (law.promise().id, law.promise().what, law.judge(&evidence))).collect()
 }
 
 fn broken(dossier: SagaEvidence) -> BTreeMap<&'static str, Vec<String>> {
@@ -228,7 +227,7 @@ fn sound_sagas_pass_and_every_law_looks_at_something() {
     // Laws over what belongs to no single saga have tests of their own.
     let of_sagas = |name: &str| {
         let all = baton_verify::laws::LAWS.iter().chain(crate::laws::LAWS);
-        all.filter(|law| matches!(law.check, Check::Saga(_))).any(|law| law.what == name)
+        all.filter(|law| matches!(law.check, Check::Saga(_))).any(|law| law.promise.what == name)
     };
     let idle: Vec<&&str> =
         looked.iter().filter(|(name, looked)| **looked == 0 && of_sagas(name)).map(|(name, _)| name).collect();
@@ -399,8 +398,8 @@ fn what_moves_at_rest_and_what_is_overdue_live() {
         let found = judge(running, mode).into_iter().filter(|(id, _, found)| *id == "I17" && !found.broken.is_empty());
         found.map(|(_, name, _)| name).collect::<Vec<_>>()
     };
-    assert_eq!(found(Mode::AtRest), [rest::AT_REST.what]);
-    assert!(found(Mode::Live).contains(&rest::NOT_OVERDUE.what));
+    assert_eq!(found(Mode::AtRest), [rest::AT_REST.promise.what]);
+    assert!(found(Mode::Live).contains(&rest::NOT_OVERDUE.promise.what));
 }
 
 #[test]
