@@ -1,7 +1,7 @@
 //! What belongs to no single saga: items, claims, orders, the provider's ledger. Pages by key.
 
-use crate::evidence::{Claim, Payment, Shelf, ShopAtLarge};
-use crate::tables::{CLAIM, PAID, claim, paid};
+use crate::evidence::{Payment, Shelf, ShopAtLarge};
+use crate::tables::{CLAIM, LEDGER, PAID, claim, claims_on, paid, payments_by};
 use baton_sql::database::Database;
 use baton_sql::error::SqlError;
 use baton_sql::value::{Row, Value};
@@ -41,15 +41,14 @@ impl<'a> Walk<'a> {
         Self { database, what, sql: sql.into(), after }
     }
 
-    /// The next page, empty after the last.
-    async fn page<T>(&mut self, read: impl Fn(&Row) -> Result<T, SqlError>) -> Result<Vec<T>, ReadError> {
+    /// The next page; `None` after the last.
+    async fn page<T>(&mut self, read: impl Fn(&Row) -> Result<T, SqlError>) -> Result<Option<Vec<T>>, ReadError> {
         let limit = i64::try_from(PAGE).unwrap_or(i64::MAX);
         let rows = self.database.query(&self.sql, vec![self.after.clone(), limit.into()]).await;
         let rows = rows.map_err(reading(self.what))?;
-        if let Some(key) = rows.last().and_then(|row| row.0.first()) {
-            self.after = key.clone();
-        }
-        rows.iter().map(read).collect::<Result<_, _>>().map_err(reading(self.what))
+        let Some(key) = rows.last().and_then(|row| row.0.first()) else { return Ok(None) };
+        self.after = key.clone();
+        rows.iter().map(read).collect::<Result<_, _>>().map(Some).map_err(reading(self.what))
     }
 }
 
@@ -62,19 +61,16 @@ fn page(own: ShopAtLarge, references: Vec<Reference>) -> Evidence {
 }
 
 /// Items, and reservations of items that do not exist, the first hundred.
-pub(super) async fn stock(stock: &Database, take: Take<'_>) -> Result<(), ReadError> {
+pub async fn stock(stock: &Database, take: Take<'_>) -> Result<(), ReadError> {
     let rows = stock.query(HOMELESS, Vec::new()).await.map_err(reading("reservations"))?;
     let homeless = rows.iter().map(|row| Ok((row.text(0)?.to_owned(), row.int(1)?)));
     let homeless = homeless.collect::<Result<_, SqlError>>().map_err(reading("reservations"))?;
     take(page(ShopAtLarge { homeless, ..ShopAtLarge::default() }, Vec::new()));
     let mut walk = Walk::new(stock, "items", ITEMS, nothing());
-    loop {
-        let shelves = walk.page(shelf).await?;
-        if shelves.is_empty() {
-            return Ok(());
-        }
+    while let Some(shelves) = walk.page(shelf).await? {
         take(page(ShopAtLarge { shelves, ..ShopAtLarge::default() }, Vec::new()));
     }
+    Ok(())
 }
 
 fn shelf(row: &Row) -> Result<Shelf, SqlError> {
@@ -90,28 +86,25 @@ fn shelf(row: &Row) -> Result<Shelf, SqlError> {
 }
 
 /// Sagas that orders name.
-pub(super) async fn orders(order: &Database, databases: &Databases, take: Take<'_>) -> Result<(), ReadError> {
+pub async fn orders(order: &Database, databases: &Databases, take: Take<'_>) -> Result<(), ReadError> {
     if databases.orchestrator.is_none() {
         return Ok(());
     }
     let sql = "SELECT order_no, saga_id FROM orders WHERE order_no > ? ORDER BY order_no LIMIT ?";
     let mut walk = Walk::new(order, "orders", sql, Value::Bytes(Vec::new()));
-    loop {
-        let orders = walk.page(|row| {
-            let saga = row.opt_bytes(1)?.map(|_| row.array(1)).transpose()?.map(SagaId);
-            Ok((format!("order {}", OrderNumber::from_bytes(row.array(0)?)), saga))
-        });
-        let orders = orders.await?;
-        if orders.is_empty() {
-            return Ok(());
-        }
+    let named = |row: &Row| {
+        let saga = row.opt_bytes(1)?.map(|_| row.array(1)).transpose()?.map(SagaId);
+        Ok((format!("order {}", OrderNumber::from_bytes(row.array(0)?)), saga))
+    };
+    while let Some(orders) = walk.page(named).await? {
         let named = orders.into_iter().filter_map(|(order, saga)| Some((order, saga?)));
         take(page(ShopAtLarge::default(), references(databases, named.collect()).await?));
     }
+    Ok(())
 }
 
 /// Claims, with the sagas they name and the payments they are on.
-pub(super) async fn claims(
+pub async fn claims(
     payment: &Database,
     provider: Option<&Database>,
     databases: &Databases,
@@ -119,59 +112,44 @@ pub(super) async fn claims(
 ) -> Result<(), ReadError> {
     let sql = format!("SELECT {CLAIM} FROM payment WHERE payment_id > ? ORDER BY payment_id LIMIT ?");
     let mut walk = Walk::new(payment, "claims", sql, nothing());
-    loop {
-        let claims = walk.page(claim).await?;
-        if claims.is_empty() {
-            return Ok(());
-        }
+    while let Some(claims) = walk.page(claim).await? {
         let named = claims.iter().map(|claim| (format!("the claim on payment {}", claim.payment), claim.saga));
         let references = references(databases, named.collect()).await?;
-        let mut payments = match provider {
-            Some(provider) => payments_of(provider, &claims).await?,
-            None => BTreeMap::new(),
+        let payments = match provider {
+            Some(provider) => {
+                payments_by(provider, "imp_uid", claims.iter().map(|it| it.payment.as_str()).collect()).await?
+            }
+            None => Vec::new(),
         };
+        let mut payments: BTreeMap<String, Payment> =
+            payments.into_iter().map(|payment| (payment.imp_uid.clone(), payment)).collect();
         let claims = claims.into_iter().map(|claim| {
             let payment = payments.remove(&claim.payment);
             (claim, payment)
         });
         take(page(ShopAtLarge { claims: claims.collect(), ..ShopAtLarge::default() }, references));
     }
-}
-
-async fn payments_of(provider: &Database, claims: &[Claim]) -> Result<BTreeMap<String, Payment>, ReadError> {
-    let what = "the provider's ledger";
-    let values = claims.iter().map(|claim| Value::from(claim.payment.as_str())).collect();
-    let before = format!("SELECT {PAID} FROM sandbox_payment WHERE imp_uid");
-    let rows = provider.query_in(&before, values, "").await.map_err(reading(what))?;
-    let payments = rows.iter().map(|row| paid(row).map(|payment| (payment.imp_uid.clone(), payment)));
-    payments.collect::<Result<_, _>>().map_err(reading(what))
+    Ok(())
 }
 
 /// Payments that were refunded, with the claims on them.
-pub(super) async fn refunds(payment: &Database, provider: &Database, take: Take<'_>) -> Result<(), ReadError> {
+pub async fn refunds(payment: &Database, provider: &Database, take: Take<'_>) -> Result<(), ReadError> {
     let sql = format!("SELECT {PAID} FROM sandbox_payment WHERE imp_uid > ? ORDER BY imp_uid LIMIT ?");
-    let mut walk = Walk::new(provider, "the provider's ledger", sql, nothing());
-    loop {
-        let mut payments = walk.page(paid).await?;
-        if payments.is_empty() {
-            return Ok(());
-        }
+    let mut walk = Walk::new(provider, LEDGER, sql, nothing());
+    while let Some(mut payments) = walk.page(paid).await? {
         payments.retain(|payment| payment.refunds > 0 || payment.refunded > 0);
-        let values = payments.iter().map(|payment| Value::from(payment.imp_uid.as_str())).collect();
-        let before = format!("SELECT {CLAIM} FROM payment WHERE payment_id");
-        let rows = payment.query_in(&before, values, "").await.map_err(reading("claims"))?;
-        let claims = rows.iter().map(|row| claim(row).map(|claim| (claim.payment.clone(), claim)));
-        let mut claims: BTreeMap<String, Claim> = claims.collect::<Result<_, _>>().map_err(reading("claims"))?;
+        let mut claims = claims_on(payment, payments.iter().map(|payment| payment.imp_uid.as_str()).collect()).await?;
         let refunds = payments.into_iter().map(|payment| {
             let claim = claims.remove(&payment.imp_uid);
             (payment, claim)
         });
         take(page(ShopAtLarge { refunds: refunds.collect(), ..ShopAtLarge::default() }, Vec::new()));
     }
+    Ok(())
 }
 
 /// Where these orders stand, by number; those that are not there, or nowhere, are left out.
-pub(super) async fn states(order: &Database, keys: &BTreeSet<&str>) -> Result<BTreeMap<String, OrderState>, ReadError> {
+pub async fn states(order: &Database, keys: &BTreeSet<&str>) -> Result<BTreeMap<String, OrderState>, ReadError> {
     let numbers = keys.iter().filter_map(|key| OrderNumber::parse(key).ok());
     let values = numbers.map(|number| Value::from(number.bytes())).collect();
     let sql = "SELECT order_no, state FROM orders WHERE order_no";

@@ -35,7 +35,7 @@ pub struct Order {
 }
 
 /// A payment as the provider's own ledger has it; amounts in minor units.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
 pub struct Payment {
     /// The provider's id.
     pub imp_uid: String,
@@ -181,3 +181,12 @@ pub struct ShopAtLarge {
 /// States of the orders that clients spoke of, by number.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OrderStates(pub BTreeMap<String, OrderState>);
+
+/// All of these, by a key of theirs.
+pub fn by<T>(all: Vec<T>, key: impl Fn(&T) -> &String) -> BTreeMap<String, Vec<T>> {
+    let mut found: BTreeMap<String, Vec<T>> = BTreeMap::new();
+    for one in all {
+        found.entry(key(&one).clone()).or_default().push(one);
+    }
+    found
+}

@@ -3,13 +3,13 @@
 //! [`evidence`] is what it looks at, [`laws`] its promises. [`databases`] reads the tables of its services and the
 //! provider's ledger, [`provider`] copies that ledger over HTTP, [`outside`] asks as any client can.
 
-pub mod at_large;
+mod at_large;
 pub mod databases;
 pub mod evidence;
 pub mod laws;
 pub mod outside;
 pub mod provider;
-pub mod tables;
+mod tables;
 
 /// The participant whose table `orders` is read.
 pub const ORDER: &str = "order";

@@ -3,13 +3,14 @@
 
 use crate::evidence::{
     BYSTANDERS, Bystander, ITEMS, ORDERS, Order, OrderStates, PAYMENTS, Payment, Reservation, Shelf, ShopAtLarge,
-    ShopSaga,
+    ShopSaga, by,
 };
+use crate::provider::{Ledger, LedgerError};
+use baton_orchestrator::api::view;
 use baton_proto::baton::saga::v1::saga_admin_service_client::SagaAdminServiceClient;
-use baton_proto::baton::saga::v1::{Saga, SagaState, SearchSagasRequest};
+use baton_proto::baton::saga::v1::{Saga, SearchSagasRequest};
 use baton_query::filter::StateKind;
-use baton_verify::coverage::Coverage;
-use baton_verify::coverage::{HISTORY, Mode, SAGAS};
+use baton_verify::coverage::{Coverage, HISTORY, Mode, SAGAS};
 use baton_verify::evidence::Evidence;
 use baton_verify::history::Call;
 use baton_verify::memory::Memory;
@@ -30,9 +31,6 @@ const PAGE: i32 = 1000;
 /// Pages read of any list before it is called endless.
 const MOST_PAGES: usize = 10_000;
 
-/// Payments of one page of the ledger.
-const LEDGER_PAGE: usize = 10_000;
-
 /// Why the evidence is incomplete.
 #[derive(Debug, thiserror::Error)]
 pub enum GatherError {
@@ -45,8 +43,8 @@ pub enum GatherError {
         status: Box<tonic::Status>,
     },
     /// The provider refused or is away.
-    #[error("the provider's ledger: {0}")]
-    Provider(String),
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
     /// A list did not end.
     #[error("{0} has more than ten thousand pages")]
     Endless(&'static str),
@@ -75,7 +73,7 @@ impl Services {
     /// `channel` leads to an orchestrator, `provider` is the sandbox's base URL.
     #[must_use]
     pub fn new(channel: Channel, provider: &str, http: reqwest::Client) -> Self {
-        Self { channel, provider: provider.trim_end_matches('/').to_owned(), http }
+        Self { channel, provider: provider.to_owned(), http }
     }
 
     /// Gathers everything within the scope.
@@ -103,8 +101,8 @@ impl Services {
             let request = ListOrdersRequest { page_size: PAGE, page_token, state: 0 };
             let answer = client.list_orders(request).await.map_err(service("orders"))?.into_inner();
             let page = answer.orders.into_iter().map(order);
-            found
-                .extend(page.filter(|order| wanted.contains(&order.number)).map(|order| (order.number.clone(), order)));
+            let page = page.filter(|order| wanted.contains(&order.number));
+            found.extend(page.map(|order| (order.number.clone(), order)));
             if answer.next_page_token.is_empty() || found.len() >= wanted.len() {
                 return Ok(found);
             }
@@ -129,13 +127,8 @@ impl Services {
                 return Err(service("sagas")(tonic::Status::internal(format!("{name} cannot be read"))));
             }
             let before = found.len();
-            found.extend(
-                answer
-                    .sagas
-                    .into_iter()
-                    .filter_map(|one| saga(&one))
-                    .filter(|saga| orders.contains(saga.business_key())),
-            );
+            let page = answer.sagas.iter().filter_map(saga);
+            found.extend(page.filter(|saga| orders.contains(saga.business_key())));
             let complete = found.len() >= orders.len() && found.len() == before;
             if answer.next_page_token.is_empty() || complete {
                 return Ok(found);
@@ -175,18 +168,13 @@ impl Services {
     }
 
     /// Everything in the provider's ledger.
-    async fn payments(&self) -> Result<Vec<Payment>, GatherError> {
+    async fn payments(&self) -> Result<Vec<Payment>, LedgerError> {
+        let mut ledger = Ledger::new(&self.http, &self.provider);
         let mut found = Vec::new();
-        let mut after = String::new();
-        for _ in 0..MOST_PAGES {
-            let (payments, next) = ledger_page(&self.http, &self.provider, &after).await?;
-            found.extend(payments);
-            match next {
-                Some(next) => after = next,
-                None => return Ok(found),
-            }
+        while let Some(page) = ledger.next().await? {
+            found.extend(page);
         }
-        Err(GatherError::Endless("the provider's ledger"))
+        Ok(found)
     }
 }
 
@@ -213,7 +201,8 @@ impl Found {
         }
         let bystanders = scope.bystanders.into_iter().map(|(id, refunded)| {
             let found = self.payments.iter().find(|payment| payment.imp_uid == id).cloned();
-            Bystander { payment: found.unwrap_or_else(|| vanished(&id)), refunded }
+            // One that is gone from the ledger counts as unpaid.
+            Bystander { payment: found.unwrap_or(Payment { imp_uid: id, ..Payment::default() }), refunded }
         });
         let at_large =
             ShopAtLarge { bystanders: bystanders.collect(), shelves: self.shelves, ..ShopAtLarge::default() };
@@ -239,67 +228,8 @@ impl Found {
     }
 }
 
-fn by<T>(all: Vec<T>, key: impl Fn(&T) -> &String) -> BTreeMap<String, Vec<T>> {
-    let mut found: BTreeMap<String, Vec<T>> = BTreeMap::new();
-    for one in all {
-        found.entry(key(&one).clone()).or_default().push(one);
-    }
-    found
-}
-
-/// One page of the ledger of the sandbox at `base`, after the payment `after`; and the last id, unless it is the last page.
-///
-/// # Errors
-/// If the provider refuses or is away.
-pub async fn ledger_page(
-    http: &reqwest::Client,
-    base: &str,
-    after: &str,
-) -> Result<(Vec<Payment>, Option<String>), GatherError> {
-    // Ids are visible ASCII; only the few characters with a meaning in a query need care, and the provider's own ids
-    // have none of them.
-    let url = format!("{base}/_sandbox/ledger?limit={LEDGER_PAGE}&after={after}");
-    let answer = http.get(url).send().await.map_err(provider)?;
-    let envelope: Envelope = answer.json().await.map_err(provider)?;
-    match envelope.response {
-        Some(page) if envelope.code == 0 => Ok((page.payments, page.next)),
-        _ => Err(GatherError::Provider(envelope.message.unwrap_or_else(|| "refused".to_owned()))),
-    }
-}
-
-/// The provider's envelope around a page.
-#[derive(Debug, serde::Deserialize)]
-struct Envelope {
-    code: i32,
-    message: Option<String>,
-    response: Option<LedgerPage>,
-}
-
-#[derive(Debug, serde::Deserialize)]
-struct LedgerPage {
-    payments: Vec<Payment>,
-    next: Option<String>,
-}
-
 fn service(what: &'static str) -> impl FnOnce(tonic::Status) -> GatherError {
     move |status| GatherError::Service { what, status: Box::new(status) }
-}
-
-/// The URL is left out: a base URL may hold credentials.
-fn provider(error: reqwest::Error) -> GatherError {
-    GatherError::Provider(error.without_url().to_string())
-}
-
-/// A payment that is gone from the ledger counts as unpaid.
-fn vanished(id: &str) -> Payment {
-    Payment {
-        imp_uid: id.to_owned(),
-        merchant_uid: String::new(),
-        currency: String::new(),
-        paid: 0,
-        refunded: 0,
-        refunds: 0,
-    }
 }
 
 fn order(order: v1::Order) -> Order {
@@ -317,15 +247,7 @@ fn order(order: v1::Order) -> Order {
 
 /// A saga as its list has it; `None` for one whose name or state makes no sense.
 fn saga(saga: &Saga) -> Option<SagaEvidence> {
-    let state = match saga.state() {
-        SagaState::Unspecified => return None,
-        SagaState::Running => StateKind::Running,
-        SagaState::Compensating => StateKind::Compensating,
-        SagaState::Stuck => StateKind::Stuck,
-        SagaState::Paused => StateKind::Paused,
-        SagaState::Completed => StateKind::Completed,
-        SagaState::Compensated => StateKind::Compensated,
-    };
+    let state = StateKind::ALL.into_iter().find(|kind| view::kind(*kind) == saga.state())?;
     let outline = Outline { state, business_key: last_part(&saga.business_key) };
     Some(SagaEvidence { outline: Some(outline), ..SagaEvidence::new(saga_id(&saga.name)?) })
 }

@@ -1,6 +1,6 @@
 //! The shop's tables, one at a time, for all sagas of a page.
 
-use crate::evidence::{Claim, Order, Payment, Reservation, ShopSaga};
+use crate::evidence::{Claim, Order, Payment, Reservation, ShopSaga, by};
 use baton_order::order;
 use baton_shop::saga::NAME;
 use baton_sql::database::Database;
@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 type Input = (SagaId, String, String);
 
 /// `shop.stock.v1.ReservationState` of a reservation that holds stock.
-pub(super) const HELD: i64 = 1;
+pub const HELD: i64 = 1;
 
 /// Decodes what the order sagas were started with.
 pub fn inputs(sagas: &mut Sagas) -> Vec<Input> {
@@ -46,9 +46,6 @@ fn shop_saga<'a>(sagas: &'a mut Sagas, id: SagaId, witness: &'static str) -> &'a
 }
 
 /// Reservations.
-///
-/// # Errors
-/// If the database refuses or is away.
 pub async fn reservations(database: &Database, range: &Range, sagas: &mut Sagas) -> Result<(), ReadError> {
     let columns = "order_no, quantity, state";
     in_range(database, "reservations", ("reservation", &["saga_id", "item_id"], columns), range, |row| {
@@ -66,9 +63,6 @@ pub async fn reservations(database: &Database, range: &Range, sagas: &mut Sagas)
 }
 
 /// Sagas that have closed themselves for claims.
-///
-/// # Errors
-/// If the database refuses or is away.
 pub async fn closed(database: &Database, range: &Range, sagas: &mut Sagas) -> Result<(), ReadError> {
     in_range(database, "closed payments", ("payment_closed", &["saga_id"], "closed_at"), range, |row| {
         shop_saga(sagas, SagaId(row.array(0)?), "a closed payment").closed = true;
@@ -78,9 +72,6 @@ pub async fn closed(database: &Database, range: &Range, sagas: &mut Sagas) -> Re
 }
 
 /// Orders that sagas name.
-///
-/// # Errors
-/// If the database refuses or is away.
 pub async fn orders(database: &Database, inputs: &[Input], sagas: &mut Sagas) -> Result<(), ReadError> {
     let numbers: BTreeSet<[u8; 16]> = inputs
         .iter()
@@ -107,9 +98,9 @@ pub async fn orders(database: &Database, inputs: &[Input], sagas: &mut Sagas) ->
 }
 
 /// What a claim is read from, in its order.
-pub(super) const CLAIM: &str = "payment_id, order_no, saga_id, currency, amount, state";
+pub const CLAIM: &str = "payment_id, order_no, saga_id, currency, amount, state";
 
-pub(super) fn claim(row: &Row) -> Result<Claim, SqlError> {
+pub fn claim(row: &Row) -> Result<Claim, SqlError> {
     Ok(Claim {
         payment: row.text(0)?.to_owned(),
         order: OrderNumber::from_bytes(row.array(1)?).to_string(),
@@ -120,31 +111,33 @@ pub(super) fn claim(row: &Row) -> Result<Claim, SqlError> {
     })
 }
 
-/// Claims on payments that sagas name.
-///
-/// # Errors
-/// If the database refuses or is away.
-pub async fn claims(database: &Database, inputs: &[Input], sagas: &mut Sagas) -> Result<(), ReadError> {
-    let ids: BTreeSet<&str> = inputs.iter().map(|(_, _, payment)| payment.as_str()).collect();
-    let values = ids.into_iter().map(Value::from).collect();
+/// The claims on these payments, by payment.
+pub async fn claims_on(database: &Database, payments: BTreeSet<&str>) -> Result<BTreeMap<String, Claim>, ReadError> {
     let before = format!("SELECT {CLAIM} FROM payment WHERE payment_id");
-    let mut rows = BTreeMap::new();
-    for row in database.query_in(&before, values, "").await.map_err(reading("claims"))? {
-        let claim = claim(&row).map_err(reading("claims"))?;
-        rows.insert(claim.payment.clone(), claim);
-    }
+    let rows = database.query_in(&before, payments.into_iter().map(Value::from).collect(), "").await;
+    let rows = rows.map_err(reading("claims"))?;
+    let claims = rows.iter().map(|row| claim(row).map(|claim| (claim.payment.clone(), claim)));
+    claims.collect::<Result<_, _>>().map_err(reading("claims"))
+}
+
+/// Claims on payments that sagas name.
+pub async fn claims(database: &Database, inputs: &[Input], sagas: &mut Sagas) -> Result<(), ReadError> {
+    let claims = claims_on(database, inputs.iter().map(|(_, _, payment)| payment.as_str()).collect()).await?;
     for (id, _, payment) in inputs {
-        if let (Some(saga), Some(claim)) = (sagas.get_mut(id), rows.get(payment)) {
+        if let (Some(saga), Some(claim)) = (sagas.get_mut(id), claims.get(payment)) {
             saga.own.entry::<ShopSaga>().claim = Read::Row(claim.clone());
         }
     }
     Ok(())
 }
 
-/// What a payment of the provider is read from, in its order.
-pub(super) const PAID: &str = "imp_uid, merchant_uid, currency, amount, cancelled, cancellations, status";
+/// How the provider's ledger is called where it cannot be read.
+pub const LEDGER: &str = "the provider's ledger";
 
-pub(super) fn paid(row: &Row) -> Result<Payment, SqlError> {
+/// What a payment of the provider is read from, in its order.
+pub const PAID: &str = "imp_uid, merchant_uid, currency, amount, cancelled, cancellations, status";
+
+pub fn paid(row: &Row) -> Result<Payment, SqlError> {
     let captured = matches!(row.text(6)?, "paid" | "cancelled");
     Ok(Payment {
         imp_uid: row.text(0)?.to_owned(),
@@ -156,21 +149,20 @@ pub(super) fn paid(row: &Row) -> Result<Payment, SqlError> {
     })
 }
 
+/// The payments whose `column` is one of these.
+pub async fn payments_by(database: &Database, column: &str, these: BTreeSet<&str>) -> Result<Vec<Payment>, ReadError> {
+    let before = format!("SELECT {PAID} FROM sandbox_payment WHERE {column}");
+    let rows = database.query_in(&before, these.into_iter().map(Value::from).collect(), "").await;
+    let rows = rows.map_err(reading(LEDGER))?;
+    rows.iter().map(paid).collect::<Result<_, _>>().map_err(reading(LEDGER))
+}
+
 /// Payments made under the numbers of orders.
-///
-/// # Errors
-/// If the database refuses or is away.
 pub async fn payments(database: &Database, inputs: &[Input], sagas: &mut Sagas) -> Result<(), ReadError> {
-    let numbers: BTreeSet<&str> = inputs.iter().map(|(_, number, _)| number.as_str()).collect();
-    let values = numbers.into_iter().map(Value::from).collect();
-    let before = format!("SELECT {PAID} FROM sandbox_payment WHERE merchant_uid");
-    let mut rows: BTreeMap<String, Vec<Payment>> = BTreeMap::new();
-    for row in database.query_in(&before, values, "").await.map_err(reading("the provider's ledger"))? {
-        let payment = paid(&row).map_err(reading("the provider's ledger"))?;
-        rows.entry(payment.merchant_uid.clone()).or_default().push(payment);
-    }
+    let numbers = inputs.iter().map(|(_, number, _)| number.as_str()).collect();
+    let paid = by(payments_by(database, "merchant_uid", numbers).await?, |payment| &payment.merchant_uid);
     for (id, number, _) in inputs {
-        if let (Some(saga), Some(paid)) = (sagas.get_mut(id), rows.get(number)) {
+        if let (Some(saga), Some(paid)) = (sagas.get_mut(id), paid.get(number)) {
             saga.own.entry::<ShopSaga>().payments = paid.clone();
         }
     }
