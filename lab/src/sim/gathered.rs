@@ -8,8 +8,9 @@ use super::provider;
 use super::stage::Stage;
 use baton_orchestrator::api::start::business_start_key;
 use baton_orchestrator::store::{Holder, Record};
-use baton_verify::coverage::Coverage;
-use baton_verify::coverage::{DEAD_LETTERS, HISTORY, JOURNALS, Mode, OUTBOX, Part, QUEUES, SAGAS, START_KEYS};
+use baton_verify::coverage::{
+    Coverage, DEAD_LETTERS, HISTORY, JOURNALS, Mode, OUTBOX, Part, QUEUES, SAGAS, START_KEYS,
+};
 use baton_verify::databases::domain::Domain as _;
 use baton_verify::databases::outbox::add_message;
 use baton_verify::databases::tables::{Range, ledger};

@@ -105,8 +105,7 @@ impl<'a> Case<'a> {
     /// Where it stands.
     #[must_use]
     pub fn state(&self) -> Option<StateKind> {
-        let outline = || self.evidence.outline.as_ref().map(|outline| outline.state);
-        self.saga().map(|saga| StateKind::of(&saga.state)).or_else(outline)
+        self.evidence.state()
     }
 
     /// Which of the two ends it has come to.

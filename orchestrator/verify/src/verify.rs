@@ -1,7 +1,6 @@
 //! The audit of databases: reads page by page, applies every invariant, counts what each looked at.
 
-use crate::coverage::Coverage;
-use crate::coverage::{DEAD_LETTERS, HISTORY, JOURNALS, LOGS, Mode, OUTBOX, QUEUES, SAGAS, START_KEYS};
+use crate::coverage::{Coverage, DEAD_LETTERS, HISTORY, JOURNALS, LOGS, Mode, OUTBOX, QUEUES, SAGAS, START_KEYS};
 use crate::databases::domain::Domain;
 use crate::databases::keys::{memory, start_keys};
 use crate::databases::letters::letters;

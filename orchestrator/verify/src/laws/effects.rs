@@ -7,7 +7,6 @@ use crate::saga_evidence::Effect;
 use saga_core::saga::{Direction, StepIndex};
 use std::collections::BTreeMap;
 
-/// I6.
 pub const ONE_PARTICIPANT: Law = Law::of_saga(
     "I6",
     "every (saga, step, direction) is answered at most once, by the participant of the step",
@@ -15,7 +14,6 @@ pub const ONE_PARTICIPANT: Law = Law::of_saga(
     &[LEDGERS],
     one_participant,
 );
-/// I7.
 pub const UNDO_HAS_ACTION: Law = Law::of_saga(
     "I7",
     "every undo in a ledger has its action there, done, refused or buried",

@@ -6,10 +6,8 @@ use crate::invariant::{Findings, Law};
 use baton_query::filter::StateKind;
 use saga_core::saga::Direction;
 
-/// I10.
 pub const COMPLETED: Law =
     Law::of_saga("I10", "completed: every step is done, none undone", "completed sagas", &[JOURNALS], completed);
-/// I10.
 pub const COMPENSATED: Law = Law::of_saga(
     "I10",
     "compensated: every step that was done is undone",

@@ -7,7 +7,6 @@ use crate::saga_evidence::Read;
 use baton_orchestrator::api::start::fingerprint_of;
 use baton_query::filter::StateKind;
 
-/// I1.
 pub const SAGA_EXISTS: Law = Law::of_saga(
     "I1",
     "every journal, ledger row, waiting command and business row belongs to a saga that exists or was forgotten",
@@ -15,7 +14,6 @@ pub const SAGA_EXISTS: Law = Law::of_saga(
     &[JOURNALS],
     saga_exists,
 );
-/// I1.
 pub const FORGOTTEN_WHOLE: Law = Law::of_saga(
     "I1",
     "what was forgotten had ended, and is gone with its journal",
@@ -23,7 +21,6 @@ pub const FORGOTTEN_WHOLE: Law = Law::of_saga(
     &[JOURNALS],
     forgotten_whole,
 );
-/// I1.
 pub const NAMED_SAGAS: Law = Law::whole(
     "I1",
     "every saga that a start key or a business row names exists or was forgotten",
@@ -31,7 +28,6 @@ pub const NAMED_SAGAS: Law = Law::whole(
     &[START_KEYS],
     named_sagas,
 );
-/// I2.
 pub const START_KEY: Law = Law::of_saga(
     "I2",
     "every saga whose business key is exclusive holds its start key, with the fingerprint of its own input",
@@ -39,7 +35,6 @@ pub const START_KEY: Law = Law::of_saga(
     &[JOURNALS, START_KEYS],
     start_key,
 );
-/// I2.
 pub const ONE_SAGA: Law =
     Law::whole("I2", "no two sagas share an exclusive business key", "start keys", &[START_KEYS], one_saga);
 

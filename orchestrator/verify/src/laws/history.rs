@@ -11,27 +11,22 @@ const fn law(id: &'static str, what: &'static str, unit: &'static str, check: fn
     Law::whole(id, what, unit, &[HISTORY], check)
 }
 
-/// I1.
 pub const KEPT_PROMISES: Law = law(
     "I1",
     "every start a client was promised has its saga, or had it until it was forgotten; at rest it has ended",
     "promises",
     kept_promises,
 );
-/// I2.
 pub const ONE_SAGA_A_REQUEST: Law =
     law("I2", "all answers to one request name one saga", "requests", one_saga_a_request);
-/// I16.
 pub const READS_GO_FORWARD: Law =
     law("I16", "what one client reads of a saga never goes back", "reads", reads_go_forward);
-/// I18.
 pub const REFUSALS_LEFT_NOTHING: Law = law(
     "I18",
     "a start refused for overload, and never otherwise answered, left nothing",
     "refused starts",
     refusals_left_nothing,
 );
-/// I22.
 pub const DOUBT_WAS_TOLD: Law = law(
     "I22",
     "a start that was only ever refused left no saga: doubt is told as doubt",

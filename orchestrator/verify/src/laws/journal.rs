@@ -13,10 +13,8 @@ use std::collections::BTreeSet;
 /// The reason of a refusal that no ledger keeps: the command itself could not be understood.
 const MALFORMED: &str = "MALFORMED_COMMAND";
 
-/// I9.
 pub const REVERSE_ORDER: Law =
     Law::of_saga("I9", "undos are answered in strictly descending order of steps", "undos", &[JOURNALS], reverse_order);
-/// I9.
 pub const NOTHING_PAST_PIVOT: Law = Law::of_saga(
     "I9",
     "no undo is ordered or carried out once the pivot is done",
@@ -24,10 +22,8 @@ pub const NOTHING_PAST_PIVOT: Law = Law::of_saga(
     &[JOURNALS],
     nothing_past_pivot,
 );
-/// I11.
 pub const FINALITY: Law =
     Law::of_saga("I11", "nothing follows the entry that ends a saga", "ended sagas", &[JOURNALS], finality);
-/// I12.
 pub const REPLAY: Law = Law::of_saga(
     "I12",
     "the journal has versions 1 to n, its time never goes back, and it folds to the stored row",
@@ -35,7 +31,6 @@ pub const REPLAY: Law = Law::of_saga(
     &[JOURNALS],
     folds,
 );
-/// I13.
 pub const ONE_WRITER: Law = Law::of_saga(
     "I13",
     "row and journal have the same newest version: each was written by one writer",
@@ -43,7 +38,6 @@ pub const ONE_WRITER: Law = Law::of_saga(
     &[JOURNALS],
     one_writer,
 );
-/// I15.
 pub const REPLY_MATCHES_LEDGER: Law = Law::of_saga(
     "I15",
     "every answer in a journal is the one in the participant's ledger",
@@ -51,7 +45,6 @@ pub const REPLY_MATCHES_LEDGER: Law = Law::of_saga(
     &[JOURNALS, LEDGERS],
     reply_matches_ledger,
 );
-/// I22.
 pub const DOUBT_IS_NO_ANSWER: Law = Law::of_saga(
     "I22",
     "an attempt without an answer is never taken for a refusal or a success",
@@ -127,7 +120,7 @@ fn folds(case: &Case<'_>, found: &mut Findings) {
             Some(_) => saga_core::machine::check(definition, row).err().map(|broken| broken.to_string()),
         }
     };
-    found.expect(problem.is_none(), || format!("{}: {}", case.name(), problem.unwrap_or_default()));
+    found.unless(|| case.name(), problem);
 }
 
 /// Where a fold and its row part.

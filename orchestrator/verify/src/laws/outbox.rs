@@ -4,7 +4,6 @@ use crate::coverage::{JOURNALS, OUTBOX};
 use crate::evidence::Case;
 use crate::invariant::{Findings, Law};
 
-/// I14.
 pub const ORDERED_BEFORE_SENT: Law = Law::of_saga(
     "I14",
     "every command in the outbox and every ledger row was ordered by its saga's journal",
@@ -12,7 +11,6 @@ pub const ORDERED_BEFORE_SENT: Law = Law::of_saga(
     &[JOURNALS],
     ordered_before_sent,
 );
-/// I14.
 pub const OUTBOX_ADDRESSED: Law = Law::of_saga(
     "I14",
     "every waiting command is addressed to the participant of its step",

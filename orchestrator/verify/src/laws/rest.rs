@@ -9,7 +9,6 @@ use baton_query::filter::StateKind;
 /// a few.
 const OVERDUE_US: i64 = 60_000_000;
 
-/// I17.
 pub const AT_REST: Law = Law::of_saga(
     "I17",
     "every saga has ended, is stuck or was paused, and none of its commands waits",
@@ -18,7 +17,6 @@ pub const AT_REST: Law = Law::of_saga(
     at_rest,
 )
 .at_rest();
-/// I17.
 pub const NOT_OVERDUE: Law =
     Law::of_saga("I17", "no saga's deadline passed more than a minute ago", "active sagas", &[JOURNALS], not_overdue);
 

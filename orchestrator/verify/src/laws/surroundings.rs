@@ -8,18 +8,13 @@ use crate::invariant::{Findings, Law};
 /// I12, which is not there.
 pub const CHAIN: Law =
     Law::whole("I12", "journal entries are chained by hashes", "entries", &[HASH_CHAIN], nothing).at_rest();
-/// I14.
 pub const OUTBOX_READABLE: Law =
     Law::whole("I14", "every outbox row is a batch of commands", "outbox rows", &[OUTBOX], outbox_readable);
-/// I17.
 pub const OUTBOX_EMPTY: Law = Law::whole("I17", "the outbox is empty", "outboxes", &[OUTBOX], outbox_empty).at_rest();
-/// I17.
 pub const QUEUES_EMPTY: Law =
     Law::whole("I17", "command and reply queues are empty", "queues", &[QUEUES], queues_empty).at_rest();
-/// I19.
 pub const QUARANTINE: Law =
     Law::whole("I19", "every dead letter says why it is one", "dead letters", &[DEAD_LETTERS], quarantine);
-/// I20.
 pub const LEAKS: Law =
     Law::whole("I20", "logs hold no card number, bearer token, configured secret or panic", "lines", &[LOGS], leaks);
 /// I21, which no look at one installation can tell.

@@ -5,7 +5,8 @@ pub mod money;
 pub mod orders;
 pub mod stock;
 
-use baton_verify::evidence::Case;
+use crate::evidence::ShopAtLarge;
+use baton_verify::evidence::{Case, Evidence};
 use baton_verify::invariant::{Invariant, Law};
 use baton_verify::saga_evidence::Effect;
 use saga_core::saga::Direction;
@@ -34,6 +35,11 @@ pub const LAWS: &[Law] = &[
 #[must_use]
 pub fn invariants() -> Vec<&'static dyn Invariant> {
     LAWS.iter().map(|law| law as &dyn Invariant).collect()
+}
+
+/// Of what belongs to no single saga, one part.
+fn at_large<T>(evidence: &Evidence, part: fn(&ShopAtLarge) -> &Vec<T>) -> &[T] {
+    evidence.own.get().map_or(&[], |own| part(own))
 }
 
 /// The row of a half-step in a ledger, by the step's name.

@@ -11,7 +11,6 @@ use saga_core::saga::Direction;
 use shop_proto::order::v1::{OrderSagaInput, OrderState};
 use std::collections::BTreeMap;
 
-/// I6.
 pub const EFFECT_AND_LEDGER: Law = Law::of_saga(
     "I6",
     "reservations, claims and orders are what the ledgers say was done, no more and no less",
@@ -19,7 +18,6 @@ pub const EFFECT_AND_LEDGER: Law = Law::of_saga(
     &[JOURNALS, LEDGERS],
     effect_and_ledger,
 );
-/// I8.
 pub const NO_LATE_ACTION: Law = Law::of_saga(
     "I8",
     "once an undo is in the ledger nothing of its action is left or comes back",

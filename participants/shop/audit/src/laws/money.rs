@@ -1,13 +1,13 @@
 //! Laws of money: what the provider's own ledger holds for an order is what the order is worth, and goes back at most once.
 
+use super::at_large;
 use crate::PAYMENT;
-use crate::evidence::{BYSTANDERS, CLAIMS, PAYMENTS, Payment, ShopAtLarge, ShopSaga};
+use crate::evidence::{BYSTANDERS, CLAIMS, Claim, PAYMENTS, Payment, ShopSaga};
 use baton_query::filter::StateKind;
 use baton_verify::coverage::{Mode, SAGAS};
 use baton_verify::evidence::{Case, Evidence};
 use baton_verify::invariant::{Findings, Law};
 
-/// I4.
 pub const PAYMENT_OF_ORDER: Law = Law::of_saga(
     "I4",
     "a completed order's payment is its total and was kept, an undone order's payment went back in full",
@@ -15,7 +15,6 @@ pub const PAYMENT_OF_ORDER: Law = Law::of_saga(
     &[SAGAS, PAYMENTS],
     payment_of_order,
 );
-/// I4.
 pub const MONEY: Law = Law::of_saga(
     "I4",
     "money: paid - refunded of ended orders = totals of completed orders, per currency",
@@ -23,7 +22,6 @@ pub const MONEY: Law = Law::of_saga(
     &[SAGAS, PAYMENTS],
     money,
 );
-/// I5.
 pub const REFUND_ONCE: Law = Law::of_saga(
     "I5",
     "one capture for each order, at most one refund of it, never more than was paid",
@@ -31,7 +29,6 @@ pub const REFUND_ONCE: Law = Law::of_saga(
     &[SAGAS, PAYMENTS],
     refund_once,
 );
-/// I5.
 pub const REFUNDS: Law = Law::whole(
     "I5",
     "the provider refunded only what its own order's saga took in order to send it back",
@@ -39,7 +36,6 @@ pub const REFUNDS: Law = Law::whole(
     &[CLAIMS, PAYMENTS],
     refunds,
 );
-/// I5.
 pub const CLAIMS_PAID: Law = Law::whole(
     "I5",
     "every claim is on a payment the provider made for that very order and amount",
@@ -50,6 +46,7 @@ pub const CLAIMS_PAID: Law = Law::whole(
 /// I5: nobody may refund somebody else's money.
 pub const BYSTANDERS_UNTOUCHED: Law =
     Law::whole("I5", "payments of other orders are untouched", "payments", &[BYSTANDERS], bystanders_untouched);
+
 /// The payments that a saga answers for: the one that it names and that was made under its order's number, the only one it
 /// may touch. In a run whose clients are known, and where the name is not, all that were made under its order's number.
 fn ours<'a>(case: &Case<'_>, own: &'a ShopSaga) -> impl Iterator<Item = &'a Payment> {
@@ -115,10 +112,9 @@ fn refund_once(case: &Case<'_>, found: &mut Findings) {
 }
 
 fn refunds(evidence: &Evidence, found: &mut Findings) {
-    for (payment, claim) in evidence.own.get::<ShopAtLarge>().map(|own| own.refunds.iter()).into_iter().flatten() {
+    for (payment, claim) in at_large(evidence, |own| &own.refunds) {
         // 2 refunded, 3 refunding: written before the provider is asked.
-        let taken =
-            |claim: &crate::evidence::Claim| claim.order == payment.merchant_uid && matches!(claim.state, 2 | 3);
+        let taken = |claim: &Claim| claim.order == payment.merchant_uid && matches!(claim.state, 2 | 3);
         found.expect(claim.as_ref().is_some_and(taken), || {
             let who = match claim {
                 None => "no saga took it".to_owned(),
@@ -130,7 +126,7 @@ fn refunds(evidence: &Evidence, found: &mut Findings) {
 }
 
 fn claims_paid(evidence: &Evidence, found: &mut Findings) {
-    for (claim, payment) in evidence.own.get::<ShopAtLarge>().map(|own| own.claims.iter()).into_iter().flatten() {
+    for (claim, payment) in at_large(evidence, |own| &own.claims) {
         let problem = match payment {
             None => Some("the provider knows no such payment".to_owned()),
             Some(payment) if payment.merchant_uid != claim.order => {
@@ -150,7 +146,7 @@ fn claims_paid(evidence: &Evidence, found: &mut Findings) {
 }
 
 fn bystanders_untouched(evidence: &Evidence, found: &mut Findings) {
-    for bystander in evidence.own.get::<ShopAtLarge>().map(|own| own.bystanders.iter()).into_iter().flatten() {
+    for bystander in at_large(evidence, |own| &own.bystanders) {
         let Payment { imp_uid, paid, refunded, .. } = &bystander.payment;
         found.expect(*refunded == bystander.refunded && *paid != 0, || {
             format!("payment {imp_uid}: paid {paid}, refunded {refunded}, expected {}", bystander.refunded)

@@ -16,7 +16,6 @@ use std::collections::BTreeSet;
 /// The step that finds or creates an order.
 const OPEN: &str = "order.open";
 
-/// I1.
 pub const ORDER_EXISTS: Law = Law::of_saga(
     "I1",
     "the order of every saga that opened it exists and names that saga",
@@ -24,7 +23,6 @@ pub const ORDER_EXISTS: Law = Law::of_saga(
     &[JOURNALS, ORDERS],
     order_exists,
 );
-/// I1.
 pub const PROMISED_ORDER_EXISTS: Law = Law::whole(
     "I1",
     "every order a client was promised exists",
@@ -32,7 +30,6 @@ pub const PROMISED_ORDER_EXISTS: Law = Law::whole(
     &[HISTORY, ORDERS],
     promised_order_exists,
 );
-/// I2.
 pub const ONE_SAGA: Law = Law::whole(
     "I2",
     "an order that clients spoke of has one saga, forgotten ones counted",
@@ -40,7 +37,6 @@ pub const ONE_SAGA: Law = Law::whole(
     &[HISTORY],
     one_saga,
 );
-/// I10.
 pub const AGREES: Law = Law::of_saga(
     "I10",
     "order and saga agree: the order of a completed saga is paid, that of a compensated one has failed",
@@ -48,7 +44,6 @@ pub const AGREES: Law = Law::of_saga(
     &[SAGAS, ORDERS],
     agrees,
 );
-/// I16.
 pub const TOLD_THE_TRUTH: Law = Law::whole(
     "I16",
     "the end a client was told is the one that is stored",

@@ -1,7 +1,7 @@
 //! Laws of stock: nothing is sold twice, lost or made up.
 
-use super::by_hand;
-use crate::evidence::{ITEMS, ShopAtLarge, ShopSaga};
+use super::{at_large, by_hand};
+use crate::evidence::{ITEMS, ShopSaga};
 use baton_query::filter::StateKind;
 use baton_verify::coverage::SAGAS;
 use baton_verify::evidence::{Case, Evidence};
@@ -9,7 +9,6 @@ use baton_verify::invariant::{Findings, Law};
 use saga_core::saga::Direction;
 use std::collections::BTreeMap;
 
-/// I3.
 pub const STOCK_OF_ORDER: Law = Law::of_saga(
     "I3",
     "a completed order holds exactly what it ordered, an undone one nothing",
@@ -17,7 +16,6 @@ pub const STOCK_OF_ORDER: Law = Law::of_saga(
     &[SAGAS, ITEMS],
     stock_of_order,
 );
-/// I3.
 pub const SHELVES: Law = Law::whole(
     "I3",
     "stock: stocked = available + reserved = initial + restocked, none negative, reserved = held",
@@ -45,8 +43,7 @@ fn stock_of_order(case: &Case<'_>, found: &mut Findings) {
 }
 
 fn shelves(evidence: &Evidence, found: &mut Findings) {
-    let Some(own) = evidence.own.get::<ShopAtLarge>() else { return };
-    for shelf in &own.shelves {
+    for shelf in at_large(evidence, |own| &own.shelves) {
         let (item, available, reserved, stocked) = (&shelf.item, shelf.available, shelf.reserved, shelf.stocked);
         let sum = |a: i64, b: i64| i128::from(a) + i128::from(b);
         let mut problems = Vec::new();
@@ -68,7 +65,7 @@ fn shelves(evidence: &Evidence, found: &mut Findings) {
         }
         found.expect(problems.is_empty(), || format!("item {item}: {}", problems.join("; ")));
     }
-    for (item, count) in &own.homeless {
+    for (item, count) in at_large(evidence, |own| &own.homeless) {
         found.expect(false, || format!("item {item} does not exist, but has {count} reservations"));
     }
 }
