@@ -6,38 +6,39 @@ use crate::api::Api;
 use crate::api::admin::overview::memo::Memo;
 use crate::api::client::SagaClient;
 use crate::api::proxy::{Server, forward};
-use crate::api::reason::SagaReason;
-use crate::coord::Coord;
-use crate::engine::committer::{Committer, NewId};
-use crate::engine::driver::Engine;
-use crate::engine::handle::EngineHandle;
-use crate::engine::saga_cache::SagaCache;
-use crate::engine::sender::Sender;
-use crate::engine::under_way::UnderWay;
-use crate::metrics::Metrics;
-use crate::notify::Notifier;
-use crate::operations::Operations;
-use crate::operations::instances::Own;
+use crate::grpc_probe::Reached;
 use crate::redact::Redactor;
-use crate::sagas::Registry;
-use crate::store::SagaStore;
-use crate::store::query::SagaQuery;
-use crate::workers::active_count::ActiveCount;
-use crate::workers::backlog_gauges::BacklogGauges;
-use crate::workers::dead_letters::Collector;
-use crate::workers::heartbeat::Heartbeat;
-use crate::workers::holds::Holds;
-use crate::workers::inbox::Inbox;
-use crate::workers::incidents::{Incidents, Webhook};
-use crate::workers::index::Index;
-use crate::workers::jobs::Jobs;
-use crate::workers::probe::{Probe, Reached};
-use crate::workers::relay::Relay;
-use crate::workers::retention::{Policy, Retention};
-use crate::workers::waker::Waker;
 use axum::Router;
 use baton_courier::bus::{CommandBus, Destination};
 use baton_courier::error::BusError;
+use baton_engine::committer::{Committer, NewId};
+use baton_engine::coord::Coord;
+use baton_engine::driver::Engine;
+use baton_engine::handle::EngineHandle;
+use baton_engine::metrics::Metrics;
+use baton_engine::notify::Notifier;
+use baton_engine::saga_cache::SagaCache;
+use baton_engine::sagas::Registry;
+use baton_engine::sender::Sender;
+use baton_engine::store::SagaStore;
+use baton_engine::store::query::SagaQuery;
+use baton_engine::under_way::UnderWay;
+use baton_engine::workers::inbox::Inbox;
+use baton_engine::workers::index::Index;
+use baton_engine::workers::probe::Probe;
+use baton_engine::workers::relay::Relay;
+use baton_engine::workers::retention::{Policy, Retention};
+use baton_engine::workers::waker::Waker;
+use baton_operations::Operations;
+use baton_operations::instances::Own;
+use baton_operations::reason::SagaReason;
+use baton_operations::workers::active_count::ActiveCount;
+use baton_operations::workers::backlog_gauges::BacklogGauges;
+use baton_operations::workers::dead_letters::Collector;
+use baton_operations::workers::heartbeat::Heartbeat;
+use baton_operations::workers::holds::Holds;
+use baton_operations::workers::incidents::{Incidents, Webhook};
+use baton_operations::workers::jobs::Jobs;
 use baton_proto::baton::dev::v1::chaos_service_server;
 use baton_proto::baton::saga::v1::saga_admin_service_server::SagaAdminServiceServer;
 use baton_proto::baton::saga::v1::saga_service_server::SagaServiceServer;
@@ -129,9 +130,9 @@ pub struct Parts {
 pub struct Chance {
     /// Makes message ids: UUIDv7, unique for ever.
     pub new_id: NewId,
-    /// Puts a defect in; see [`crate::engine::planted`].
+    /// Puts a defect in; see [`baton_engine::planted`].
     #[cfg(feature = "planted-bugs")]
-    pub plant: Option<fn(&Arc<Sender>) -> crate::engine::planted::EngineBug>,
+    pub plant: Option<fn(&Arc<Sender>) -> baton_engine::planted::EngineBug>,
 }
 
 impl Chance {
@@ -383,10 +384,10 @@ pub fn chaos(channel: Channel) -> Router {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::coord::local::LocalCoord;
-    use crate::store::memory::MemoryStore;
-    use crate::workers::probe::NoProbe;
     use baton_courier::local::{LocalBus, LocalConfig};
+    use baton_engine::coord::local::LocalCoord;
+    use baton_engine::workers::probe::NoProbe;
+    use baton_store::memory::MemoryStore;
     use saga_core::time::Micros;
 
     #[tokio::test]

@@ -1,7 +1,7 @@
 //! Killing and reviving, and the shared Probe, of the embedded shape: who is alive, and who is not.
 
 use crate::embedded::restartable::Restartable;
-use baton_orchestrator::api::reason::SagaReason;
+use baton_orchestrator::operations::reason::SagaReason;
 use baton_participant_kit::probe::ProbeService;
 use baton_proto::baton::dev::v1 as wire;
 use baton_proto::baton::participant::v1::participant_service_server::{ParticipantService, ParticipantServiceServer};

@@ -8,7 +8,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
-use baton_orchestrator::api::reason::SagaReason;
+use baton_orchestrator::operations::reason::SagaReason;
 use baton_participant_kit::probe;
 use baton_rpc::descriptors::Descriptors;
 use baton_rpc::server;

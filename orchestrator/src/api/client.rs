@@ -1,11 +1,11 @@
 //! Sagas for a service of one's own in the same process: started, found, watched, without the wire of `SagaService`.
 
 use crate::api::Api;
-use crate::api::reason::{SagaReason, of_store};
 use crate::api::start::{NotBegun, ParsedStart, business_start_key, new_saga_id};
 use crate::api::view;
 use crate::api::watch::Follower;
-use crate::notify::Interest;
+use baton_engine::notify::Interest;
+use baton_operations::reason::{SagaReason, of_store};
 use baton_proto::baton::saga::v1 as wire;
 use baton_rpc::request_id::RequestId;
 use bytes::Bytes;
@@ -29,7 +29,7 @@ pub struct StartRequest<'a> {
     pub request: RequestId,
     /// The input, encoded.
     pub input: Bytes,
-    /// Trace context the saga is started under; [`crate::trace::traceparent_of`] has it.
+    /// Trace context the saga is started under; [`baton_engine::trace::traceparent_of`] has it.
     pub traceparent: String,
     /// Until when to wait for the saga to end or to be parked; `None` answers as soon as it is started.
     pub wait_until: Option<Instant>,

@@ -1,13 +1,13 @@
 //! Sagas by their ids; of those that are not there, one that retention has forgotten is told from one that never was.
 
-use crate::api::reason::{SagaReason, of_store};
 use crate::api::view::name_of;
-use crate::operations::Operations;
-use crate::sagas::Registry;
-use crate::store::purge::Forgotten;
-use crate::store::query::SagaQuery;
-use crate::store::row::StateCode;
-use crate::store::{Record, SagaStore};
+use baton_engine::sagas::Registry;
+use baton_engine::store::StateCode;
+use baton_engine::store::purge::Forgotten;
+use baton_engine::store::query::SagaQuery;
+use baton_engine::store::{Record, SagaStore};
+use baton_operations::Operations;
+use baton_operations::reason::{SagaReason, of_store};
 use saga_core::saga::SagaId;
 use tonic::Status;
 

@@ -2,7 +2,7 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | [`reason`] | every stable reason the orchestrator's services give |
+//! | [`baton_operations::reason`] | every stable reason the orchestrator's services give |
 //! | [`start`] | starting a saga: keys, fingerprint, verdict |
 //! | [`client`] | sagas for a service of one's own in the same process |
 //! | [`watch`] | waiting for a saga to move or end |
@@ -17,7 +17,6 @@ pub mod admin;
 pub mod client;
 pub mod lookup;
 pub mod proxy;
-pub mod reason;
 pub mod sagas;
 mod services;
 pub mod start;
@@ -25,16 +24,16 @@ pub mod view;
 pub mod watch;
 
 use crate::api::admin::overview::memo::Memo;
-use crate::engine::committer::NewId;
-use crate::engine::handle::EngineHandle;
-use crate::notify::Notifier;
-use crate::operations::Operations;
 use crate::redact::Redactor;
-use crate::sagas::Registry;
-use crate::store::SagaStore;
-use crate::store::query::SagaQuery;
-use crate::workers::probe::Probe;
 use baton_courier::bus::CommandBus;
+use baton_engine::committer::NewId;
+use baton_engine::handle::EngineHandle;
+use baton_engine::notify::Notifier;
+use baton_engine::sagas::Registry;
+use baton_engine::store::SagaStore;
+use baton_engine::store::query::SagaQuery;
+use baton_engine::workers::probe::Probe;
+use baton_operations::Operations;
 use std::fmt;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;

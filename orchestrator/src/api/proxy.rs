@@ -1,10 +1,10 @@
 //! Services of other processes, passed on byte for byte: a client needs one address, and no participant calls another.
 
-use crate::api::reason::SagaReason;
 use axum::Router;
 use axum::extract::State;
 use axum::http::{Request, Response};
 use axum::routing::any;
+use baton_operations::reason::SagaReason;
 use tonic::transport::Channel;
 use tower::Service as _;
 

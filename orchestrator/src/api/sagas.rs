@@ -1,14 +1,14 @@
 //! `baton.saga.v1.SagaService`: start, look, watch.
 
 use crate::api::Api;
-use crate::api::reason::{SagaReason, of_store};
 use crate::api::start::{ParsedStart, new_saga_id};
 use crate::api::view;
 use crate::api::watch::Follower;
-use crate::notify::Interest;
-use crate::sagas::Registry;
-use crate::store::Record;
-use crate::trace;
+use baton_engine::notify::Interest;
+use baton_engine::sagas::Registry;
+use baton_engine::store::Record;
+use baton_engine::trace;
+use baton_operations::reason::{SagaReason, of_store};
 use baton_proto::baton::saga::v1 as wire;
 use baton_proto::baton::saga::v1::saga_service_server::SagaService;
 use baton_rpc::errors::{Flaw, Violations, invalid};

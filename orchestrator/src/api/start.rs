@@ -2,13 +2,13 @@
 
 use crate::api::admin::holds::not_held;
 use crate::api::lookup::Lookup;
-use crate::api::reason::{SagaReason, of_store};
 use crate::api::view::name_of;
-use crate::engine::handle::{EngineHandle, Rejected};
-use crate::engine::input::{NotSettled, Start, StartOutcome};
-use crate::operations::Operations;
-use crate::sagas::{SagaType, attributes};
-use crate::store::{Fingerprint, Record, StartKey};
+use baton_engine::handle::{EngineHandle, Rejected};
+use baton_engine::input::{NotSettled, Start, StartOutcome};
+use baton_engine::sagas::{SagaType, attributes};
+use baton_engine::store::{Fingerprint, Record, StartKey};
+use baton_operations::Operations;
+use baton_operations::reason::{SagaReason, of_store};
 use baton_rpc::request_id::RequestId;
 use bytes::Bytes;
 use saga_core::saga::SagaId;
@@ -54,12 +54,6 @@ impl From<NotBegun> for Status {
             NotBegun::BusinessKeyTaken(holder) => SagaReason::BusinessKeyTaken
                 .status(format!("another request has started a saga for this business key: {}", name_of(holder))),
         }
-    }
-}
-
-impl std::fmt::Debug for dyn SagaType {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "SagaType({})", self.definition().id())
     }
 }
 

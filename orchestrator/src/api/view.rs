@@ -1,9 +1,9 @@
 //! Sagas and journals as messages.
 
-use crate::sagas::Registry;
-use crate::store::Record;
-use crate::store::row::StateCode;
-use crate::trace::trace_id;
+use baton_engine::sagas::Registry;
+use baton_engine::store::Record;
+use baton_engine::store::StateCode;
+use baton_engine::trace::trace_id;
 use baton_proto::baton::saga::v1 as wire;
 use baton_query::filter::StateKind;
 use baton_query::step_position::position;

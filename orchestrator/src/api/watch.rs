@@ -1,8 +1,8 @@
 //! Waiting for a saga to move or end: told by this process, hinted at by others, and in the worst case polled.
 
 use crate::api::Api;
-use crate::notify::{Heard, Interest, Subscription, rests};
-use crate::store::{Record, StoreError};
+use baton_engine::notify::{Heard, Interest, Subscription, rests};
+use baton_engine::store::{Record, StoreError};
 use rand::RngExt as _;
 use saga_core::saga::SagaId;
 use std::sync::Arc;

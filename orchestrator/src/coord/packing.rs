@@ -1,6 +1,6 @@
 //! Hints as bytes: who sent them, then each with a fixed length.
 
-use crate::coord::Hint;
+use baton_engine::coord::Hint;
 use saga_core::saga::SagaId;
 use uuid::Uuid;
 

@@ -4,8 +4,8 @@
 //! it, and receivers in this process hear each other all the same.
 
 use crate::coord::packing::{MAX_HINTS, pack, unpack};
-use crate::coord::{Coord, Hint};
 use async_trait::async_trait;
+use baton_engine::coord::{Coord, Hint};
 use fred::clients::{Client, SubscriberClient};
 use fred::interfaces::{ClientLike, EventInterface, PubsubInterface};
 use fred::types::Builder;

@@ -1,7 +1,7 @@
 //! docs/errors.md lists every reason there is, as the code has them. `BATON_REWRITE=1` writes it.
 
-use baton_orchestrator::api::admin::explain_proto::{HELD, RULES, rule};
-use baton_orchestrator::api::reason::SagaReason;
+use baton_orchestrator::operations::reason::SagaReason;
+use baton_orchestrator::operations::refusal::{HELD, RULES, rule};
 use baton_participant_kit::reason::KIT;
 use baton_rpc::reason::Reason;
 use saga_testing::script::check_block;

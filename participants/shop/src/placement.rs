@@ -2,8 +2,8 @@
 
 use crate::saga::NAME;
 use baton_orchestrator::api::client::{SagaClient, StartRequest};
-use baton_orchestrator::api::reason::SagaReason;
 use baton_orchestrator::api::start::NotBegun;
+use baton_orchestrator::operations::reason::SagaReason;
 use baton_orchestrator::trace;
 use baton_proto::baton::saga::v1::{Saga, SagaState};
 use baton_rpc::error_details::timeout;

@@ -4,12 +4,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The engine's crates, without their tests.
-const ENGINE: [&str; 12] = [
+const ENGINE: [&str; 15] = [
     "proto/proto",
     "proto/src",
     "saga-core/src",
     "orchestrator/src",
     "orchestrator/query/src",
+    "orchestrator/engine/src",
+    "orchestrator/store/src",
+    "orchestrator/operations/src",
     "orchestrator/verify/src",
     "rpc/src",
     "courier/src",

@@ -1,16 +1,16 @@
 //! Actions: judged, handed to the engine, answered.
 
 use crate::api::admin::audit::Audits;
-use crate::api::admin::explain_proto;
 use crate::api::admin::fields::{MAX_ACTOR, MAX_REASON, request_id, words};
 use crate::api::lookup::Lookup;
-use crate::api::reason::{SagaReason, of_store};
 use crate::api::sagas::saga_id;
 use crate::api::start::{not_settled, rejection};
 use crate::api::view;
-use crate::engine::handle::EngineHandle;
-use crate::engine::input::{Act, ActionOutcome, NotSettled};
-use crate::hold_policy::Barrier;
+use baton_engine::handle::EngineHandle;
+use baton_engine::hold_policy::Barrier;
+use baton_engine::input::{Act, ActionOutcome, NotSettled};
+use baton_operations::reason::{SagaReason, of_store};
+use baton_operations::refusal;
 use baton_proto::baton::saga::v1 as wire;
 use baton_rpc::errors::{Flaw, Violations, status_with};
 use baton_rpc::reason::Reason;
@@ -127,18 +127,18 @@ fn other_version(id: SagaId, asked: Option<u64>, current: u64) -> Status {
 fn kept_back(verb: Verb, barrier: &Barrier) -> Status {
     let reason = SagaReason::ActionRefused;
     let Barrier { held, actor, reason: why } = barrier;
-    let metadata = [("rule", explain_proto::HELD), ("hold", &held.name()), ("actor", actor), ("why", why)];
+    let metadata = [("rule", refusal::HELD), ("hold", &held.name()), ("actor", actor), ("why", why)];
     let metadata = metadata.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
-    let failed = PreconditionViolation::new(explain_proto::HELD, held.name(), "the hold must be released first");
-    status_with(reason.code(), reason.as_str(), explain_proto::kept_back(verb, barrier), metadata, Some(failed))
+    let failed = PreconditionViolation::new(refusal::HELD, held.name(), "the hold must be released first");
+    status_with(reason.code(), reason.as_str(), refusal::kept_back(verb, barrier), metadata, Some(failed))
 }
 
 fn refused(id: SagaId, verb: Verb, rule: Refused) -> Status {
     let reason = SagaReason::ActionRefused;
-    let name = explain_proto::rule(rule);
+    let name = refusal::rule(rule);
     let metadata = HashMap::from([("rule".to_owned(), name.to_owned())]);
     let failed = PreconditionViolation::new(name, view::name_of(id), rule.to_string());
-    status_with(reason.code(), reason.as_str(), explain_proto::sentence(verb, rule), metadata, Some(failed))
+    status_with(reason.code(), reason.as_str(), refusal::sentence(verb, rule), metadata, Some(failed))
 }
 
 pub(super) fn verb(code: i32) -> Result<Verb, Flaw> {

@@ -2,11 +2,11 @@
 
 use crate::api::admin::fields::{MAX_ACTOR, words};
 use crate::api::lookup::kept;
-use crate::api::reason::{SagaReason, of_store};
 use crate::api::view;
-use crate::operations::Operations;
-use crate::store::audit::{AuditRow, hex};
-use crate::store::{Fingerprint, StoreError};
+use baton_engine::store::audit::{AuditRow, hex};
+use baton_engine::store::{Fingerprint, StoreError};
+use baton_operations::Operations;
+use baton_operations::reason::{SagaReason, of_store};
 use baton_proto::baton::saga::v1 as wire;
 use baton_rpc::errors::{Flaw, Violations};
 use baton_rpc::page;

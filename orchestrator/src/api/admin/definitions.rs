@@ -3,11 +3,11 @@
 mod read;
 
 use crate::api::lookup::kept;
-use crate::api::reason::{SagaReason, of_store};
 use crate::api::view;
-use crate::operations::Operations;
-use crate::operations::gauges::Group;
-use crate::sagas::Registry;
+use baton_engine::sagas::Registry;
+use baton_operations::Operations;
+use baton_operations::gauges::Group;
+use baton_operations::reason::{SagaReason, of_store};
 use baton_proto::baton::saga::v1 as wire;
 use baton_query::compat::{Incompatibility, Rule, Standing, changes, fit};
 use baton_rpc::errors::{Flaw, invalid};

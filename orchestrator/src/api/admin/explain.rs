@@ -2,13 +2,14 @@
 
 use crate::api::admin::explain_proto;
 use crate::api::lookup::Lookup;
-use crate::api::reason::of_store;
 use crate::api::sagas::saga_id;
 use crate::api::view;
-use crate::hold_policy::barrier;
-use crate::operations::Operations;
-use crate::store::{Record, StoreError};
-use crate::workers::probe::Probe;
+use baton_engine::hold_policy::barrier;
+use baton_engine::store::{Record, StoreError};
+use baton_engine::workers::probe::Probe;
+use baton_operations::Operations;
+use baton_operations::reason::of_store;
+use baton_operations::refusal;
 use baton_proto::baton::saga::v1 as wire;
 use baton_query::explain::{self, Answer, Case, Explanation, Hold, Knowledge};
 use baton_query::step_position::{StepPosition, position};
@@ -80,7 +81,7 @@ impl Explainer<'_> {
     fn barrier(&self, definition: &Definition, record: &Record) -> Option<Hold> {
         let standing = self.operations?.known_holds().standing();
         let (step, ..) = position(&record.saga.state)?;
-        barrier(&standing, definition, [step]).map(|barrier| explain_proto::as_told(&barrier))
+        barrier(&standing, definition, [step]).map(|barrier| refusal::as_told(&barrier))
     }
 
     /// The journal up to the saga's version, and what is missing if it cannot be read. A saga whose journal is damaged is

@@ -1,6 +1,6 @@
 //! Fields that most requests of operators have.
 
-pub(super) use crate::store::audit::MAX_REASON;
+pub(super) use baton_engine::store::audit::MAX_REASON;
 use baton_rpc::errors::Flaw;
 use baton_rpc::reason::Reason;
 use baton_rpc::request_id::RequestId;

@@ -1,11 +1,11 @@
 //! Filter and preset parsed, pages, counts.
 
 use crate::api::lookup::Lookup;
-use crate::api::reason::of_store;
 use crate::api::view;
-use crate::sagas::Registry;
-use crate::search::Search;
-use crate::store::query::SearchQuery;
+use baton_engine::sagas::Registry;
+use baton_engine::search::Search;
+use baton_engine::store::query::SearchQuery;
+use baton_operations::reason::of_store;
 use baton_proto::baton::saga::v1 as wire;
 use baton_query::filter::{self, Expr, FilterError, Preset};
 use baton_query::sort::{Cursor, OrderBy, SortError};

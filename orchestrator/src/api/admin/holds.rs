@@ -1,15 +1,15 @@
-//! Definitions and participants that are halted; [`crate::workers::holds`] pauses and resumes their sagas.
+//! Definitions and participants that are halted; [`baton_operations::workers::holds`] pauses and resumes their sagas.
 
 use crate::api::admin::audit::Audits;
 use crate::api::admin::fields::{MAX_ACTOR, MAX_REASON, request_id, words};
 use crate::api::lookup::Lookup;
-use crate::api::reason::{SagaReason, of_store};
 use crate::api::view;
-use crate::hold_policy::Held;
-use crate::operations::Operations;
-use crate::operations::audit::{NewAudit, content};
-use crate::operations::holds::{Hold, Placed};
-use crate::store::{Fingerprint, SagaStore, StartKey};
+use baton_engine::hold_policy::Held;
+use baton_engine::store::{Fingerprint, SagaStore, StartKey};
+use baton_operations::Operations;
+use baton_operations::audit::{NewAudit, content};
+use baton_operations::holds::{Hold, Placed};
+use baton_operations::reason::{SagaReason, of_store};
 use baton_proto::baton::saga::v1 as wire;
 use baton_rpc::errors::{Flaw, Violations, invalid, status_with};
 use baton_rpc::reason::Reason;

@@ -1,4 +1,4 @@
-//! One action for many sagas: jobs are judged, counted and kept here; [`crate::workers::jobs`] works on them.
+//! One action for many sagas: jobs are judged, counted and kept here; [`baton_operations::workers::jobs`] works on them.
 
 use crate::api::admin::act::verb;
 use crate::api::admin::audit::Audits;
@@ -6,14 +6,14 @@ use crate::api::admin::explain_proto;
 use crate::api::admin::fields::{MAX_ACTOR, MAX_REASON, request_id, words};
 use crate::api::admin::find::filter;
 use crate::api::lookup::Lookup;
-use crate::api::reason::{SagaReason, of_store};
 use crate::api::view;
-use crate::engine::committer::NewId;
-use crate::operations::Operations;
-use crate::operations::audit::{NewAudit, content};
-use crate::operations::jobs::{Control, Controlled, Created, Job, JobFailure, JobState};
-use crate::search::Search;
-use crate::store::Fingerprint;
+use baton_engine::committer::NewId;
+use baton_engine::search::Search;
+use baton_engine::store::Fingerprint;
+use baton_operations::Operations;
+use baton_operations::audit::{NewAudit, content};
+use baton_operations::jobs::{Control, Controlled, Created, Job, JobFailure, JobState};
+use baton_operations::reason::{SagaReason, of_store};
 use baton_proto::baton::saga::v1 as wire;
 use baton_rpc::errors::{Flaw, Violations, invalid};
 use baton_rpc::page;

@@ -5,9 +5,9 @@ pub mod memo;
 
 use crate::api::admin::overview::memo::Memo;
 use crate::api::lookup::Lookup;
-use crate::operations::Operations;
-use crate::workers::probe::Probe;
 use baton_courier::bus::CommandBus;
+use baton_engine::workers::probe::Probe;
+use baton_operations::Operations;
 use baton_proto::baton::saga::v1 as wire;
 use std::time::Duration;
 use tokio::time::Instant;

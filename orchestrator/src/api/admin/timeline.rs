@@ -2,12 +2,12 @@
 
 use crate::api::admin::explain_proto;
 use crate::api::lookup::Lookup;
-use crate::api::reason::of_store;
 use crate::api::sagas::saga_id;
 use crate::api::view::timestamp;
 use crate::redact::Redactor;
-use crate::sagas::{Part, SagaType};
-use crate::store::StoreError;
+use baton_engine::sagas::{Part, SagaType};
+use baton_engine::store::StoreError;
+use baton_operations::reason::of_store;
 use baton_proto::baton::saga::v1 as wire;
 use baton_query::step_position::StepPosition;
 use baton_query::timeline::{

@@ -1,10 +1,10 @@
 //! The model: what a store is, as plain lists. It shares no code with any store.
 
 use super::step;
+use baton_orchestrator::store::StateCode;
 use baton_orchestrator::store::conformance::sample;
 use baton_orchestrator::store::purge::Forgotten;
 use baton_orchestrator::store::query::ListQuery;
-use baton_orchestrator::store::row::StateCode;
 use baton_orchestrator::store::{Changes, Holder, Loaded, OutboxMessage, Record, StartKey};
 use saga_core::event::Entry;
 use saga_core::saga::{DefinitionId, SagaId};

@@ -1,9 +1,10 @@
 //! What a random history consists of, in numbers small enough to collide often.
 
 use baton_orchestrator::sagas::attributes;
+use baton_orchestrator::store::StateCode;
 use baton_orchestrator::store::conformance::sample::{self, Labelled};
 use baton_orchestrator::store::query::ListQuery;
-use baton_orchestrator::store::row::{StateCode, data_value};
+use baton_orchestrator::store::row::data_value;
 use baton_orchestrator::store::{Changes, Fingerprint, Insert, Loaded, Record, Update};
 use baton_query::filter::Attribute;
 use bytes::Bytes;

@@ -1,6 +1,6 @@
 //! Definitions as messages, and back.
 
-use crate::sagas::Registry;
+use baton_engine::sagas::Registry;
 use baton_proto::baton::saga::v1 as wire;
 use baton_rpc::errors::{Flaw, Violations};
 use baton_rpc::reason::Reason;

@@ -1,10 +1,10 @@
 //! What a dead letter says.
 
-use crate::operations::letters::Letter;
 use crate::redact::{self, Redactor};
-use crate::sagas::{Part, Registry};
-use crate::workers::dead_letters::items;
 use baton_courier::bus::Destination;
+use baton_engine::sagas::{Part, Registry};
+use baton_operations::letters::Letter;
+use baton_operations::workers::dead_letters::items;
 use baton_proto::baton::participant::v1::{self as wire, Command, CommandKey, Reply};
 use baton_query::step_position::StepPosition;
 use bytes::Bytes;

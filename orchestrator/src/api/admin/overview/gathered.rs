@@ -2,12 +2,12 @@
 
 use crate::api::admin::overview::Overview;
 use crate::api::view::{self, timestamp};
-use crate::operations::instances::{Instance, Sample};
-use crate::search::Search;
-use crate::store::StoreError;
-use crate::store::query::SearchQuery;
-use crate::workers::heartbeat::STRETCH;
 use baton_courier::bus::Destination;
+use baton_engine::search::Search;
+use baton_engine::store::StoreError;
+use baton_engine::store::query::SearchQuery;
+use baton_operations::instances::{Instance, Sample};
+use baton_operations::workers::heartbeat::STRETCH;
 use baton_proto::baton::saga::v1 as wire;
 use baton_query::filter::{Expr, StateKind, parse};
 use baton_query::sort::{OrderBy, SortField};
@@ -206,7 +206,7 @@ fn span(span: Duration) -> prost_types::Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stats::Beat;
+    use baton_engine::stats::Beat;
 
     #[test]
     fn rates_of_several_orchestrators_add_up() {

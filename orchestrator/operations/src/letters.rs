@@ -1,0 +1,159 @@
+//! Dead letters: kept until an operator decides, and decided once.
+
+use crate::audit::NewAudit;
+use async_trait::async_trait;
+use baton_courier::bus::{Destination, MAX_BODY};
+use baton_engine::store::{REPLIES, StoreError};
+use bytes::Bytes;
+use saga_core::saga::SagaId;
+use saga_core::time::Micros;
+use std::fmt;
+use uuid::Uuid;
+
+/// Sagas noted beside a letter, so that lists need not decode it.
+pub const MAX_NOTED: usize = 8;
+
+/// Letters that may wait. Beyond it they stay in their queues, which drop their oldest as they always did.
+pub const MAX_WAITING: u32 = 100_000;
+
+/// What became of a dead letter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LetterState {
+    /// Waits for an operator.
+    Waiting,
+    /// Sent again.
+    Replayed,
+    /// Given up.
+    Dropped,
+}
+
+impl LetterState {
+    /// The word for it, as in the audit.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "WAITING",
+            Self::Replayed => "REPLAYED",
+            Self::Dropped => "DROPPED",
+        }
+    }
+}
+
+/// A dead letter to keep.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewLetter {
+    /// The id it gets if it is new, a UUIDv7.
+    pub id: Uuid,
+    /// Whose queue it was in.
+    pub destination: Destination,
+    /// The sender's id.
+    pub message_id: Option<Uuid>,
+    /// UPPER_SNAKE, at most 63 bytes.
+    pub reason: String,
+    /// As it arrived; only the first [`MAX_BODY`] bytes are kept.
+    pub body: Bytes,
+    /// Sagas it concerns; only the first [`MAX_NOTED`] are noted.
+    pub sagas: Vec<SagaId>,
+}
+
+impl NewLetter {
+    /// What is kept of its body.
+    #[must_use]
+    pub fn kept(&self) -> Bytes {
+        self.body.slice(..self.body.len().min(MAX_BODY))
+    }
+
+    /// Digest of what makes two letters the same one: destination, message id and body.
+    #[must_use]
+    pub fn key(&self) -> [u8; 32] {
+        let mut key = blake3::Hasher::new();
+        let id = self.message_id.map(|id| id.into_bytes().to_vec()).unwrap_or_default();
+        for part in [queue(&self.destination).as_bytes(), &id, &self.body] {
+            key.update(&(part.len() as u64).to_le_bytes());
+            key.update(part);
+        }
+        *key.finalize().as_bytes()
+    }
+}
+
+/// A destination as it is stored: the participant's name, or [`REPLIES`].
+#[must_use]
+pub fn queue(destination: &Destination) -> &str {
+    match destination {
+        Destination::Commands(name) => name,
+        Destination::Replies => REPLIES,
+    }
+}
+
+/// A dead letter without its body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Letter {
+    /// Its id, a UUIDv7 of when it was collected.
+    pub id: Uuid,
+    /// Where it was meant to go.
+    pub destination: Destination,
+    /// The sender's id.
+    pub message_id: Option<Uuid>,
+    /// UPPER_SNAKE.
+    pub reason: String,
+    /// Bytes it had when it arrived.
+    pub size: u64,
+    /// The first sagas it concerns.
+    pub sagas: Vec<SagaId>,
+    /// What became of it.
+    pub state: LetterState,
+    /// When it was collected.
+    pub collected_at: Micros,
+    /// When that was decided.
+    pub decided_at: Option<Micros>,
+}
+
+/// What came of a decision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decided {
+    /// It was taken.
+    Done(Letter),
+    /// There is no such letter.
+    Missing,
+    /// It was decided before.
+    Before(LetterState),
+    /// It is longer than the bus carries, and cannot be sent again.
+    TooLarge,
+    /// An act with the same request id is written down already.
+    RequestTaken,
+}
+
+/// Dead letters. Each call is one transaction, an operator's decision with its audit entry in it: after a crash all of it is
+/// there or nothing.
+#[async_trait]
+pub trait LetterStore: Send + Sync + fmt::Debug + 'static {
+    /// Keeps letters that were taken out of a quarantine; returns how many are new. One that waits already (the same
+    /// destination, message id and body) is not kept twice, nor one whose id was kept before and that is decided by now, so
+    /// that whoever lost the answer may ask again. After a crash all of them are there or none. `Conflict` if another process kept one of them just now: ask again.
+    async fn keep_letters(&self, letters: &[NewLetter]) -> Result<usize, StoreError>;
+
+    /// How many letters wait; counts no further than [`MAX_WAITING`].
+    async fn waiting_letters(&self) -> Result<u32, StoreError>;
+
+    /// A page of letters, newest first: at most `limit`, only those collected before `before`.
+    async fn letters(
+        &self,
+        state: Option<LetterState>,
+        before: Option<Uuid>,
+        limit: u32,
+    ) -> Result<Vec<Letter>, StoreError>;
+
+    /// One letter with what is kept of its body.
+    async fn letter(&self, id: Uuid) -> Result<Option<(Letter, Bytes)>, StoreError>;
+
+    /// Sends a waiting letter again, to where it was meant to go: in one transaction it is marked, put into the outbox under
+    /// the new message id `message`, and written down. After a crash all of that is there and the relay sends it, or none of
+    /// it. One that fails again becomes a new letter, since its message id is another.
+    async fn replay_letter(&self, id: Uuid, message: Uuid, audit: NewAudit) -> Result<Decided, StoreError>;
+
+    /// Gives a waiting letter up: in one transaction it is marked and that is written down.
+    async fn drop_letter(&self, id: Uuid, audit: NewAudit) -> Result<Decided, StoreError>;
+
+    /// Deletes at most `limit` letters that were decided before `before`; returns how many.
+    async fn forget_letters(&self, before: Micros, limit: u32) -> Result<u64, StoreError>;
+}

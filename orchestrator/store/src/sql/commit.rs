@@ -1,0 +1,146 @@
+//! One batch in one transaction: lock and load, then one statement per table wherever possible.
+
+use crate::row::journal::{JOURNAL_COLUMNS, journal_values};
+use crate::row::{self, MOVING_SET, Moving, OUTBOX_COLUMNS, SAGA_COLUMNS};
+use crate::sql::clock::DatabaseClock;
+use crate::sql::{audit, index, marks};
+use baton_crash_point::{Point, hit};
+use baton_engine::store::audit::RequestTaken;
+use baton_engine::store::{Changes, Decide, Insert, Loaded, StoreError, Update};
+use baton_sql::database::{Tx, Verdict};
+use baton_sql::error::SqlError;
+use baton_sql::value::Value;
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use saga_core::saga::SagaId;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What a run of the transaction's body is: the inner error is the store's own, already decided.
+pub(super) type Body<'t> = BoxFuture<'t, Result<Verdict<Result<Changes, StoreError>>, SqlError>>;
+
+/// What writing came to: the inner error asks for a rollback.
+type Written = Result<Result<(), StoreError>, SqlError>;
+
+const KEY_COLUMNS: [&str; 4] = ["key_digest", "saga_id", "fingerprint", "created_at"];
+
+/// One run: lock and load `ids`, which are sorted, decide, write.
+pub(super) fn run(tx: &mut Tx, ids: Vec<SagaId>, decide: Arc<Mutex<Decide>>, clock: Arc<DatabaseClock>) -> Body<'_> {
+    Box::pin(async move {
+        let loaded = load(tx, ids, &clock).await?;
+        let changes = decide.lock().unwrap_or_else(PoisonError::into_inner)(&loaded);
+        Ok(match write(tx, &changes).await? {
+            Ok(()) => {
+                hit(Point::ORCHESTRATOR_INSIDE_COMMIT);
+                Verdict::Commit(Ok(changes))
+            }
+            Err(error) => Verdict::Rollback(Err(error)),
+        })
+    })
+}
+
+/// Locks and loads `ids`, which are sorted: every transaction locks in the same order.
+async fn load(tx: &mut Tx, ids: Vec<SagaId>, clock: &DatabaseClock) -> Result<Loaded, SqlError> {
+    let before = format!("SELECT {} FROM saga WHERE id", SAGA_COLUMNS.join(", "));
+    let after = format!(" ORDER BY id{}", tx.for_update());
+    let ids = ids.into_iter().map(|id| id.0.into()).collect();
+    let rows = tx.select_in(&before, Vec::new(), ids, &after).await?;
+    // Read after the locks are held, so that it is not before the commits they waited for.
+    let mut loaded = Loaded { now: clock.now(), ..Loaded::default() };
+    for row in rows {
+        let id = row::decode_id(&row)?;
+        match row::decode_saga(&row) {
+            Ok(record) => {
+                loaded.records.insert(id, record);
+            }
+            Err(error) => {
+                tracing::error!(saga_id = %id, %error, "saga row does not decode");
+                loaded.broken.push((id, error.to_string()));
+            }
+        }
+    }
+    Ok(loaded)
+}
+
+/// Writes everything: keys early, because a taken one is the likeliest end of a batch.
+async fn write(tx: &mut Tx, changes: &Changes) -> Written {
+    if let Some(reason) = changes.inserts.iter().find_map(|insert| row::check_insert(insert).err()) {
+        return Ok(Err(StoreError::Refused(reason)));
+    }
+    index::write_late(tx, &changes.inserts).await?;
+    if let Err(error) = insert_keys(tx, &changes.inserts).await? {
+        return Ok(Err(error));
+    }
+    if let Err(error) = update_sagas(tx, &changes.updates).await? {
+        return Ok(Err(error));
+    }
+    let sagas = changes.inserts.iter().map(|insert| row::saga_values(&insert.record)).collect();
+    tx.insert_many("saga", &SAGA_COLUMNS, sagas).await?;
+
+    let inputs: BTreeMap<SagaId, &Bytes> =
+        changes.inserts.iter().map(|insert| (insert.record.saga.id, &insert.record.saga.input)).collect();
+    let input_of = |id: &SagaId| inputs.get(id).map_or(&[][..], |input| input.as_ref());
+    let entries = changes.journal.iter().map(|entry| journal_values(entry, input_of(&entry.saga))).collect();
+    tx.insert_many("journal", &JOURNAL_COLUMNS, entries).await?;
+
+    let messages = changes.outbox.iter().map(row::outbox_values).collect();
+    tx.insert_many("outbox", &OUTBOX_COLUMNS, messages).await?;
+    let confirmed = changes.confirmed.iter().map(|id| id.into_bytes().into()).collect();
+    tx.execute_in("DELETE FROM outbox WHERE id", Vec::new(), confirmed).await?;
+    if let Err(lifted) = marks::append(tx, &changes.marks).await? {
+        return Ok(Err(StoreError::HoldLifted(lifted)));
+    }
+    Ok(audit::append(tx, &changes.audits).await?.map_err(|RequestTaken| StoreError::RequestTaken))
+}
+
+async fn insert_keys(tx: &mut Tx, inserts: &[Insert]) -> Written {
+    let mut keys: Vec<(&[u8; 32], &Insert)> =
+        inserts.iter().flat_map(|insert| insert.keys.iter().map(move |key| (&key.0, insert))).collect();
+    // In one order everywhere: two batches that want the same keys must not wait for each other in a circle.
+    keys.sort_unstable_by_key(|(digest, _)| *digest);
+    let rows = keys.into_iter().map(|(digest, insert)| {
+        let saga = &insert.record.saga;
+        vec![digest.into(), saga.id.0.into(), insert.fingerprint.0.into(), saga.created_at.0.into()]
+    });
+    match tx.insert_many("saga_key", &KEY_COLUMNS, rows.collect()).await {
+        Ok(_) => Ok(Ok(())),
+        Err(SqlError::Duplicate(_)) => Ok(Err(StoreError::DuplicateKey)),
+        Err(error) => Err(error),
+    }
+}
+
+/// Sagas that move to the same place share one UPDATE; only those whose outputs, causes or last failure changed get their data
+/// written.
+async fn update_sagas(tx: &mut Tx, updates: &[Update]) -> Written {
+    let mut groups: BTreeMap<(u64, Moving), Vec<Value>> = BTreeMap::new();
+    for update in updates {
+        let group = groups.entry((update.loaded_version, Moving::of(&update.saga))).or_default();
+        group.push(update.saga.id.0.into());
+    }
+    let before = format!("UPDATE saga SET {MOVING_SET} WHERE version = ? AND id");
+    for ((loaded_version, moving), mut ids) in groups {
+        ids.sort_unstable_by(by_bytes);
+        let wanted = ids.len() as u64;
+        let mut args = moving.values();
+        args.push(row::version_value(loaded_version).into());
+        let affected = tx.execute_in(&before, args, ids).await?;
+        if affected != wanted {
+            let reason = format!("{} of {wanted} sagas had another version", wanted.saturating_sub(affected));
+            return Ok(Err(StoreError::Conflict(reason)));
+        }
+    }
+    let data: Vec<(Value, Value)> = updates
+        .iter()
+        .filter(|update| update.data_changed)
+        .map(|update| (update.saga.id.0.into(), row::data_value(&update.saga, update.last_failure.as_ref())))
+        .collect();
+    tx.update_each("saga", "data", "id", data).await?;
+    Ok(Ok(()))
+}
+
+fn by_bytes(left: &Value, right: &Value) -> std::cmp::Ordering {
+    match (left, right) {
+        (Value::Bytes(left), Value::Bytes(right)) => left.cmp(right),
+        _ => std::cmp::Ordering::Equal,
+    }
+}
