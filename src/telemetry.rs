@@ -1,40 +1,32 @@
 //! Logs for people or machines, and traces over OTLP if an endpoint is set.
 
+#[cfg(feature = "otel")]
+mod traces;
+#[cfg(not(feature = "otel"))]
+use absent::Traces;
+#[cfg(feature = "otel")]
+use traces::Traces;
+
 use crate::config::{LogFormat, TelemetryConfig};
 use crate::failure::Failure;
-use crate::output;
-use opentelemetry::trace::TracerProvider as _;
-use opentelemetry_otlp::WithExportConfig as _;
-use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::propagation::TraceContextPropagator;
-use opentelemetry_sdk::trace::SdkTracerProvider;
 use std::io::IsTerminal as _;
 use std::str::FromStr as _;
-use std::time::Duration;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer, Registry, fmt};
 
-/// How long a stopping process waits for its last spans.
-const FLUSH: Duration = Duration::from_secs(3);
-
 /// Keeps telemetry running; spans that wait are sent when it is closed.
 #[derive(Debug)]
 #[must_use = "dropping it loses the last spans"]
 pub struct Guard {
-    traces: Option<SdkTracerProvider>,
+    traces: Traces,
 }
 
 impl Guard {
     /// Sends the spans that wait, for at most three seconds. A collector that is away costs that time and nothing else.
     pub async fn close(self) {
-        let Some(traces) = self.traces else { return };
-        // The flush blocks; on the runtime's own threads it could wait for itself.
-        let flushed = tokio::task::spawn_blocking(move || traces.shutdown_with_timeout(FLUSH)).await;
-        if let Ok(Err(error)) = flushed {
-            output::talk(&format!("telemetry: the last spans were not sent: {error}"));
-        }
+        self.traces.close().await;
     }
 }
 
@@ -46,9 +38,8 @@ pub fn start(config: &TelemetryConfig, service: &str, colour: bool) -> Result<Gu
     // lapin logs returned messages with their bodies; whoever wants that asks for it by name.
     let filter = Targets::from_str(&format!("lapin=error,{}", config.level))
         .map_err(|error| Failure::Usage(format!("telemetry.level: `{}`: {error}", config.level)))?;
-    let traces = exporter(config, service)?;
-    baton_orchestrator::trace::set_exporting(traces.is_some());
-    let spans = traces.as_ref().map(|traces| tracing_opentelemetry::layer().with_tracer(traces.tracer("baton")));
+    let traces = Traces::start(config, service)?;
+    let spans = traces.layer();
     Registry::default()
         .with(logs(config.log, colour).with_filter(filter))
         .with(spans.with_filter(exported()))
@@ -78,22 +69,30 @@ where
     }
 }
 
-/// The W3C propagator is set even without an exporter: a trace context that comes in goes on with the saga.
-fn exporter(config: &TelemetryConfig, service: &str) -> Result<Option<SdkTracerProvider>, Failure> {
-    opentelemetry::global::set_text_map_propagator(TraceContextPropagator::new());
-    if config.otlp_endpoint.is_empty() {
-        return Ok(None);
+/// Stands for the export of traces in a build without it.
+#[cfg(not(feature = "otel"))]
+mod absent {
+    use crate::config::TelemetryConfig;
+    use crate::failure::Failure;
+    use tracing_subscriber::layer::Identity;
+
+    /// Nowhere.
+    #[derive(Debug)]
+    pub(super) struct Traces;
+
+    impl Traces {
+        pub(super) fn start(config: &TelemetryConfig, _service: &str) -> Result<Self, Failure> {
+            if config.otlp_endpoint.is_empty() {
+                return Ok(Self);
+            }
+            let why = "telemetry.otlp_endpoint: this build exports no traces: it was made without the feature `otel`";
+            Err(Failure::Usage(why.to_owned()))
+        }
+
+        pub(super) fn layer(&self) -> Option<Identity> {
+            None
+        }
+
+        pub(super) async fn close(self) {}
     }
-    let exporter = opentelemetry_otlp::SpanExporter::builder()
-        .with_tonic()
-        .with_endpoint(&config.otlp_endpoint)
-        .with_timeout(FLUSH)
-        .build()
-        .map_err(|error| Failure::Usage(format!("telemetry.otlp_endpoint: {error}")))?;
-    let traces = SdkTracerProvider::builder()
-        .with_batch_exporter(exporter)
-        .with_resource(Resource::builder().with_service_name(service.to_owned()).build())
-        .build();
-    opentelemetry::global::set_tracer_provider(traces.clone());
-    Ok(Some(traces))
 }

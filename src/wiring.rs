@@ -6,7 +6,6 @@ use baton_courier::bus::CommandBus;
 use baton_courier::rabbitmq::{RabbitBus, RabbitConfig};
 use baton_orchestrator::coord::Coord;
 use baton_orchestrator::coord::local::LocalCoord;
-use baton_orchestrator::coord::redis::RedisCoord;
 use baton_orchestrator::wiring::Settings;
 use baton_participant_kit::clock::Clock;
 use baton_participant_kit::metrics::ParticipantMetrics;
@@ -75,11 +74,22 @@ pub fn rabbitmq(bus: &BusConfig, program: &str) -> Result<RabbitBus, Failure> {
 pub fn coord(coord: &CoordConfig) -> Result<Arc<dyn Coord>, Failure> {
     match coord.kind {
         CoordKind::Local => Ok(Arc::new(LocalCoord::new())),
-        CoordKind::Redis => match RedisCoord::start(coord.url.expose_secret()) {
-            Ok(coord) => Ok(Arc::new(coord)),
-            Err(error) => Err(Failure::Usage(format!("coord.url: {error}"))),
-        },
+        CoordKind::Redis => redis(coord),
     }
+}
+
+#[cfg(feature = "redis")]
+fn redis(coord: &CoordConfig) -> Result<Arc<dyn Coord>, Failure> {
+    match baton_orchestrator::coord::redis::RedisCoord::start(coord.url.expose_secret()) {
+        Ok(coord) => Ok(Arc::new(coord)),
+        Err(error) => Err(Failure::Usage(format!("coord.url: {error}"))),
+    }
+}
+
+#[cfg(not(feature = "redis"))]
+fn redis(_coord: &CoordConfig) -> Result<Arc<dyn Coord>, Failure> {
+    let why = "coord.kind: this build knows no \"redis\": it was made without the feature `redis`; \"local\" is there";
+    Err(Failure::Usage(why.to_owned()))
 }
 
 /// The engine's bounds.

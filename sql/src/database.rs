@@ -3,6 +3,7 @@
 use crate::error::SqlError;
 use crate::faults::{Faults, Point};
 use crate::mariadb::MariaDb;
+use crate::migration::{Applied, Migration, SELECT, Status, applied, process_clock_us};
 use crate::sqlite::Sqlite;
 use crate::statement;
 use crate::tx::{Body, Line, Returned};
@@ -17,7 +18,7 @@ use std::time::Duration;
 
 pub use crate::tx::{Dialect, Tx, Verdict};
 
-/// Where a database is.
+/// Where a database is. One whose driver this build leaves out is `Refused` when it is opened.
 #[derive(Clone)]
 pub enum DatabaseConfig {
     /// `mysql://user:password@host:port/schema`
@@ -224,8 +225,41 @@ impl Database {
     }
 }
 
-/// This process's clock, microseconds since the epoch.
-pub(crate) fn process_clock_us() -> i64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+impl Database {
+    /// Applies those of `migrations` that are not applied yet, in the order given, each once; returns their ids. Others
+    /// that the table knows are left alone. One process migrates at a time: the next waits at most 10 s, then `Unavailable`.
+    /// A migration whose text changed after it was applied is `Refused` before anything is done.
+    ///
+    /// A crash leaves the migrations before it applied and noted; on MariaDB the one under way may be applied and not
+    /// noted, and is run again.
+    pub async fn migrate(&self, migrations: &[Migration]) -> Result<Vec<&'static str>, SqlError> {
+        match &self.engine {
+            Engine::MariaDb(mariadb) => mariadb.migrate(migrations.to_vec()).await,
+            Engine::Sqlite(sqlite) => sqlite.migrate(migrations.to_vec()).await,
+        }
+    }
+
+    /// Where each of `migrations` stands. Changes nothing.
+    pub async fn migration_status(&self, migrations: &[Migration]) -> Result<Vec<Status>, SqlError> {
+        let dialect = self.dialect();
+        let exists = match dialect {
+            Dialect::MariaDb => {
+                "SELECT COUNT(*) FROM information_schema.tables \
+                 WHERE table_schema = DATABASE() AND table_name = 'baton_migration'"
+            }
+            Dialect::Sqlite => "SELECT COUNT(*) FROM sqlite_schema WHERE type = 'table' AND name = 'baton_migration'",
+        };
+        let found = self.query(exists, Vec::new()).await?;
+        let applied = match found.first().map(|row| row.int(0)).transpose()? {
+            Some(1..) => applied(&self.query(SELECT, Vec::new()).await?)?,
+            _ => Applied::new(),
+        };
+        let status = |migration: &Migration| match applied.get(migration.id) {
+            None => Status { id: migration.id, applied_at: None, changed: false },
+            Some((checksum, at)) => {
+                Status { id: migration.id, applied_at: Some(*at), changed: *checksum != migration.checksum(dialect) }
+            }
+        };
+        Ok(migrations.iter().map(status).collect())
+    }
 }

@@ -36,6 +36,7 @@ pub enum SqlError {
 }
 
 /// What a body's panic is reported as.
+#[cfg(any(feature = "mariadb", feature = "sqlite"))]
 pub(crate) fn panicked(panic: &(dyn std::any::Any + Send)) -> SqlError {
     let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     SqlError::Refused(format!("a transaction body panicked: {}", text.unwrap_or("no message")))

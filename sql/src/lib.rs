@@ -1,5 +1,6 @@
 //! One small SQL surface over MariaDB (sqlx) and SQLite (rusqlite): the same statement text runs on both.
 //!
+//! Each driver is a feature, `mariadb` and `sqlite`; what is left out is refused when it is opened.
 //! Why not one driver for both: docs/decisions/0002-sql-surface.md.
 //!
 //! | module | what it holds |
@@ -12,12 +13,21 @@
 //! | [`faults`] | where a simulator strikes |
 //! | [`migration`] | forward-only migrations |
 
+#[cfg(not(all(feature = "mariadb", feature = "sqlite")))]
+mod absent;
 pub mod database;
 pub mod error;
 pub mod faults;
+#[cfg(feature = "mariadb")]
 mod mariadb;
 pub mod migration;
+#[cfg(feature = "sqlite")]
 mod sqlite;
 pub mod statement;
 pub mod tx;
 pub mod value;
+
+#[cfg(not(feature = "mariadb"))]
+use absent::mariadb;
+#[cfg(not(feature = "sqlite"))]
+use absent::sqlite;

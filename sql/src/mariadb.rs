@@ -1,6 +1,7 @@
 //! MariaDB by sqlx: every transaction in a task of its own, every connection back in a known state or not at all.
 
 mod codec;
+mod migrate;
 pub(crate) mod pool;
 
 use crate::error::{SqlError, panicked};
@@ -131,7 +132,7 @@ pub(crate) async fn detached<T: Send + 'static>(
 
 /// One run of a body: BEGIN, the body, COMMIT or ROLLBACK.
 async fn attempt(pool: &Arc<Pool>, body: &mut Body) -> Result<Returned, Ended> {
-    let mut tx = Tx { session: Session::MariaDb(begin(pool).await.map_err(Ended::For)?) };
+    let mut tx = Tx { session: begin(pool).await.map_err(Ended::For)?.into() };
     let outcome = AssertUnwindSafe(async { body(&mut tx).await }).catch_unwind().await;
     let Session::MariaDb(lease) = tx.session else {
         return Err(Ended::For(SqlError::Refused("a transaction body replaced its transaction".to_owned())));

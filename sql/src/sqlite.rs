@@ -2,6 +2,7 @@
 
 mod codec;
 mod connection;
+mod migrate;
 pub(crate) mod statements;
 
 use crate::error::{SqlError, panicked};
@@ -9,7 +10,7 @@ use crate::tx::{Body, Line, Returned, Session, Tx, Verdict};
 use crate::value::{Row, Value};
 use connection::{open_memory, open_reader, open_writer};
 use futures_util::FutureExt;
-use rusqlite::Connection;
+pub(crate) use rusqlite::Connection;
 use statements::{query_plain, run_cached};
 use std::cell::Cell;
 use std::fmt;
@@ -194,7 +195,7 @@ fn run_transaction(slot: &mut Slot, body: &mut Body) -> Result<Returned, SqlErro
         slot.put_back(connection);
         return Err(error);
     }
-    let mut tx = Tx { session: Session::Sqlite(connection) };
+    let mut tx = Tx { session: connection.into() };
     // Every statement is done when it returns, so a body that only uses its transaction is ready at the first poll.
     IN_BODY.set(true);
     let outcome = catch_unwind(AssertUnwindSafe(|| body(&mut tx).now_or_never()));

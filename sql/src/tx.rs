@@ -2,7 +2,7 @@
 
 use crate::error::SqlError;
 use crate::mariadb::pool::Lease;
-use crate::sqlite::statements;
+use crate::sqlite::{Connection, statements};
 use crate::statement;
 use crate::value::{Row, Value};
 use futures_util::future::{BoxFuture, ready};
@@ -51,7 +51,19 @@ pub struct Tx {
 /// The connection a transaction runs on.
 pub(crate) enum Session {
     MariaDb(Lease),
-    Sqlite(rusqlite::Connection),
+    Sqlite(Connection),
+}
+
+impl From<Lease> for Session {
+    fn from(lease: Lease) -> Self {
+        Self::MariaDb(lease)
+    }
+}
+
+impl From<Connection> for Session {
+    fn from(connection: Connection) -> Self {
+        Self::Sqlite(connection)
+    }
 }
 
 impl fmt::Debug for Session {

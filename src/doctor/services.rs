@@ -1,10 +1,12 @@
 //! Redis, the orchestrator and the participants: do they answer?
 
+#[cfg(feature = "redis")]
+use super::PATIENCE;
 use super::finding::Finding;
-use super::{PATIENCE, within};
+use super::within;
 use crate::client::endpoint;
 use crate::config::{Config, CoordKind};
-use baton_orchestrator::coord::redis;
+#[cfg(feature = "redis")]
 use secrecy::ExposeSecret as _;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
@@ -34,13 +36,24 @@ async fn hints(config: &Config) -> Finding {
         let mend = "with more than one orchestrator, callers hear of an end up to a second late";
         return Finding::note("hints", "kind", "local", mend);
     }
-    match redis::version(config.coord.url.expose_secret(), PATIENCE).await {
+    match redis_version(config).await {
         Ok(version) => Finding::ok("hints", "reachable", format!("Redis {version}")),
         Err(found) => {
             let mend = "nothing is lost without it; callers hear of an end up to a second late";
             Finding::note("hints", "reachable", found, mend)
         }
     }
+}
+
+#[cfg(feature = "redis")]
+async fn redis_version(config: &Config) -> Result<String, String> {
+    let url = config.coord.url.expose_secret();
+    baton_orchestrator::coord::redis::version(url, PATIENCE).await
+}
+
+#[cfg(not(feature = "redis"))]
+async fn redis_version(_config: &Config) -> Result<String, String> {
+    Err("this build was made without the feature `redis`".to_owned())
 }
 
 async fn grpc(part: &str, address: &str, mend: &str) -> Finding {

@@ -1,10 +1,6 @@
 //! One trace per saga: the context that came with its start travels with every command and reply.
 
 use crate::store::Record;
-use opentelemetry::Context;
-use opentelemetry::trace::TraceContextExt as _;
-use std::collections::HashMap;
-use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 /// Longest traceparent that is kept.
 const MAX_TRACEPARENT: usize = 64;
@@ -40,26 +36,13 @@ fn is_valid(text: &str) -> bool {
             if hex(trace, 32) && hex(span, 16) && hex(flags, 2) && trace.bytes().any(|b| b != b'0') && span.bytes().any(|b| b != b'0'))
 }
 
-/// A remote parent for spans that belong to a saga.
-#[must_use]
-pub fn context_of(traceparent: &str) -> Context {
-    let carrier = HashMap::from([("traceparent".to_owned(), traceparent.to_owned())]);
-    opentelemetry::global::get_text_map_propagator(|propagator| propagator.extract(&carrier))
-}
-
 /// One line, and one span if traces are exported, per committed transition.
 pub fn transition(before: Option<&Record>, after: &Record) {
     let saga = &after.saga;
     let from = before.map_or("none", |record| record.saga.state.name());
     let to = saga.state.name();
-    if tracing::enabled!(target: "baton::saga", tracing::Level::INFO) && has_exporter() {
-        let span = tracing::info_span!(target: "baton::saga", "saga transition", saga_id = %saga.id, from, to, version = saga.version);
-        let parent = context_of(&after.traceparent);
-        if parent.span().span_context().is_valid() {
-            let _ = span.set_parent(parent);
-        }
-        let _entered = span.enter();
-    }
+    #[cfg(feature = "otel")]
+    export::transition(after, from, to);
     if matches!(saga.state, saga_core::saga::State::Stuck { .. }) {
         let cause = saga.cause();
         tracing::warn!(
@@ -74,14 +57,43 @@ pub fn transition(before: Option<&Record>, after: &Record) {
     }
 }
 
-/// Spans cost about as much as a transition; they are made only where somebody collects them.
-fn has_exporter() -> bool {
-    EXPORTING.load(std::sync::atomic::Ordering::Relaxed)
-}
+#[cfg(feature = "otel")]
+pub use export::set_exporting;
 
-static EXPORTING: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
+/// Spans for whoever collects them.
+#[cfg(feature = "otel")]
+mod export {
+    use crate::store::Record;
+    use opentelemetry::Context;
+    use opentelemetry::trace::TraceContextExt as _;
+    use std::collections::HashMap;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
-/// Set once by the binary when it has installed an exporter.
-pub fn set_exporting(exporting: bool) {
-    EXPORTING.store(exporting, std::sync::atomic::Ordering::Relaxed);
+    /// Spans cost about as much as a transition; they are made only where somebody collects them.
+    static EXPORTING: AtomicBool = AtomicBool::new(false);
+
+    /// Set once by the binary when it has installed an exporter.
+    pub fn set_exporting(exporting: bool) {
+        EXPORTING.store(exporting, Ordering::Relaxed);
+    }
+
+    pub(super) fn transition(after: &Record, from: &str, to: &str) {
+        if !tracing::enabled!(target: "baton::saga", tracing::Level::INFO) || !EXPORTING.load(Ordering::Relaxed) {
+            return;
+        }
+        let saga = &after.saga;
+        let span = tracing::info_span!(target: "baton::saga", "saga transition", saga_id = %saga.id, from, to, version = saga.version);
+        let parent = context_of(&after.traceparent);
+        if parent.span().span_context().is_valid() {
+            let _ = span.set_parent(parent);
+        }
+        let _entered = span.enter();
+    }
+
+    /// A remote parent for spans that belong to a saga.
+    fn context_of(traceparent: &str) -> Context {
+        let carrier = HashMap::from([("traceparent".to_owned(), traceparent.to_owned())]);
+        opentelemetry::global::get_text_map_propagator(|propagator| propagator.extract(&carrier))
+    }
 }
