@@ -165,7 +165,7 @@ fn as_text(answer: &wire::GetOverviewResponse) -> String {
     );
     let stuck = answer.oldest_incident.as_ref();
     told("stuck for longest", stuck, stuck.and_then(|it| it.update_time.as_ref()));
-    lines.push(format!("{} messages in the outbox, {} dead letters wait", answer.outbox, answer.dead_letters));
+    lines.push(format!("{} dead letters wait", answer.dead_letters));
     let mut queues = table();
     queues.set_header(["queue", "messages"]);
     for queue in &answer.queues {

@@ -100,8 +100,6 @@ pub fn settings(config: &Config) -> Settings {
         queue: config.engine.queue,
         max_waiting_starts: config.limits.waiting_starts,
         max_under_way: config.limits.sagas_under_way,
-        relay_age: config.engine.relay_age,
-        relay_pause: config.engine.relay_pause,
         waker_pause: config.engine.waker_pause,
         drain: config.server.shutdown_timeout,
         retention: config.retention.policy(),

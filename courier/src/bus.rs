@@ -40,10 +40,15 @@ pub struct Depth {
     pub dead_letters: bool,
 }
 
-/// A durable, at-least-once bus without any promise of order.
+/// Carries commands and replies. What is sent may be lost, repeated, delayed and reordered; what is published is kept, and
+/// delivered at least once.
 #[async_trait]
 pub trait CommandBus: Send + Sync + fmt::Debug + 'static {
-    /// Publishes and waits until every message is settled or a deadline passes. Returns the ids that the bus has taken
+    /// Hands messages over and does not wait: nothing says whether they arrive. What cannot be taken at once, because the
+    /// broker is away or its link is full, is dropped. For what can be sent again by whoever needs it: commands and replies.
+    fn send(&self, messages: Vec<Message>);
+
+    /// For what nobody can derive again. Publishes and waits until every message is settled or a deadline passes. Returns the ids that the bus has taken
     /// over for good. For every other id the outcome is unknown: keep the message and publish it again later, with the
     /// same id. Never returns early with an error: "nothing confirmed" is an empty list.
     async fn publish(&self, messages: Vec<Message>) -> Vec<Uuid>;

@@ -1,8 +1,8 @@
 //! The bus of the embedded shape: bounded queues in this process.
 //!
-//! The broker's promise "taken over for good" is kept without a disk: a message is confirmed only once its consumer has
-//! acknowledged or dead-lettered it. Until then the sender's outbox row stays, so a crash of the process loses nothing.
-//! A sender must therefore never be the one its consumer waits for: publish from a task of its own.
+//! The promise "taken over for good" of [`CommandBus::publish`] is kept without a disk: a message is confirmed only once its
+//! consumer has acknowledged or dead-lettered it. Whoever publishes must therefore never be the one its consumer waits for.
+//! What is only sent is gone with the process.
 
 use crate::bus::{CommandBus, Consumer, Delivery, Depth, Destination, MAX_BODY, Message, Settle};
 use crate::error::BusError;
@@ -174,6 +174,27 @@ impl LocalBus {
 
 #[async_trait]
 impl CommandBus for LocalBus {
+    fn send(&self, messages: Vec<Message>) {
+        for message in messages {
+            let queue = self.queue(&message.destination);
+            let room = queue.room.clone().try_acquire_owned();
+            let Some(room) = room.ok().filter(|_| message.body.len() <= MAX_BODY) else {
+                tracing::debug!(message_id = %message.id, "dropped: its queue is full, or it is too large");
+                continue;
+            };
+            let item = Item { body: message.body, redelivered: false, waiters: Vec::new(), _room: room };
+            let mut inner = lock(&queue.inner);
+            // The same id is never queued twice.
+            if inner.items.contains_key(&message.id) {
+                continue;
+            }
+            inner.items.insert(message.id, item);
+            inner.ready.push_back(message.id);
+            drop(inner);
+            queue.arrived.notify_one();
+        }
+    }
+
     async fn publish(&self, messages: Vec<Message>) -> Vec<Uuid> {
         let deadline = Instant::now() + self.shared.config.confirm_deadline;
         let mut waiting = Vec::with_capacity(messages.len());

@@ -1,4 +1,5 @@
-//! The bus of the real shape: RabbitMQ with quorum queues, publisher confirms and connections that mend themselves.
+//! The courier of the real shape: RabbitMQ with connections that mend themselves. Commands and replies are transient messages in
+//! durable queues, sent without confirms; dead letters are persistent, in quorum queues, and confirmed.
 //!
 //! Publishing, declaring and every consumer have a connection of their own, since a broker under a memory or disk alarm
 //! stops reading from a connection that publishes, acknowledgements included. The client library's own recovery is off:
@@ -12,6 +13,7 @@ mod destinations;
 pub mod greeting;
 mod outgoing;
 mod publisher;
+mod sending;
 mod settle;
 mod waiting;
 
@@ -26,6 +28,7 @@ use declare::Declarer;
 use lapin::uri::AMQPUri;
 use outgoing::Outgoing;
 use publisher::Publisher;
+use sending::Sending;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -82,6 +85,7 @@ pub struct RabbitBus {
     broker: Arc<Broker>,
     declarer: Arc<Declarer>,
     publisher: Publisher,
+    sending: Sending,
     prefetch: u16,
 }
 
@@ -94,7 +98,8 @@ impl RabbitBus {
         let broker = Broker::new(uri, config.name.clone());
         let declarer = Arc::new(Declarer::new(&broker, config.queue_limit));
         let publisher = Publisher::start(&broker, declarer.clone(), config.confirm_deadline);
-        Ok(Self { broker, declarer, publisher, prefetch: config.prefetch.max(1) })
+        let sending = Sending::start(&broker, declarer.clone());
+        Ok(Self { broker, declarer, publisher, sending, prefetch: config.prefetch.max(1) })
     }
 
     /// Messages that are ready in the queue and in the dead-letter queue of a destination, by queue; `None` for a queue that
@@ -117,6 +122,10 @@ impl RabbitBus {
 
 #[async_trait]
 impl CommandBus for RabbitBus {
+    fn send(&self, messages: Vec<Message>) {
+        self.sending.send(messages);
+    }
+
     async fn publish(&self, messages: Vec<Message>) -> Vec<Uuid> {
         self.publisher.publish(messages.into_iter().filter_map(Outgoing::message).collect()).await
     }

@@ -21,10 +21,7 @@ pub const REASON_HEADER: &str = "x-reason";
 /// Reason of a dead letter that was longer than [`crate::bus::MAX_BODY`].
 pub const TOO_LARGE: &str = "TOO_LARGE";
 
-/// Deliveries of one message before it is quarantined: enough for a participant that is killed again and again, and an
-/// end for a message that kills whoever takes it.
-pub const DELIVERY_LIMIT: u32 = 50;
-/// Messages in a command or reply queue before the broker refuses more, which the outboxes then keep.
+/// Messages in a command or reply queue before the broker refuses more; their senders send again.
 pub const QUEUE_LIMIT: u32 = 1_000_000;
 /// Messages in a dead-letter queue; beyond it the oldest go, since a full one would stop the quarantine.
 pub const DEAD_LETTER_LIMIT: u32 = 100_000;
@@ -53,11 +50,12 @@ pub fn route(destination: &Destination) -> Result<Route, BusError> {
             if name.is_empty() || name.len() > MAX_NAME || !name.bytes().all(allowed) {
                 return Err(BusError::Unavailable(format!("no participant can be called {name:?}")));
             }
-            (COMMAND_EXCHANGE, name.clone(), format!("saga.cmd.{name}.v1"))
+            (COMMAND_EXCHANGE, name.clone(), format!("saga.cmd.{name}.v2"))
         }
-        Destination::Replies => (REPLY_EXCHANGE, REPLY_KEY.to_owned(), "saga.reply.v1".to_owned()),
+        Destination::Replies => (REPLY_EXCHANGE, REPLY_KEY.to_owned(), "saga.reply.v2".to_owned()),
     };
-    let dead_letter_queue = format!("{queue}.dlq");
+    // Queues got another type with v2; dead letters stay where they were.
+    let dead_letter_queue = format!("{}.v1.dlq", queue.trim_end_matches(".v2"));
     Ok(Route { exchange, routing_key, queue, dead_letter_queue })
 }
 
@@ -70,9 +68,9 @@ mod tests {
         let stock = route(&Destination::Commands("stock".into())).unwrap();
         assert_eq!(
             (stock.exchange, stock.routing_key.as_str(), stock.queue.as_str(), stock.dead_letter_queue.as_str()),
-            ("saga.cmd", "stock", "saga.cmd.stock.v1", "saga.cmd.stock.v1.dlq")
+            ("saga.cmd", "stock", "saga.cmd.stock.v2", "saga.cmd.stock.v1.dlq")
         );
-        assert_eq!(route(&Destination::Replies).unwrap().queue, "saga.reply.v1");
+        assert_eq!(route(&Destination::Replies).unwrap().queue, "saga.reply.v2");
     }
 
     #[test]

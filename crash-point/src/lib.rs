@@ -47,13 +47,13 @@ impl Point {
             ORCHESTRATOR_BEFORE_COMMIT = "orchestrator.commit.before";
             /// Everything is written, COMMIT is not sent.
             ORCHESTRATOR_INSIDE_COMMIT = "orchestrator.commit.inside";
-            /// COMMIT is answered, nothing is published.
+            /// COMMIT is answered, nothing is sent.
             ORCHESTRATOR_AFTER_COMMIT = "orchestrator.commit.after";
-            /// The commit stands and is about to be published.
-            ORCHESTRATOR_BEFORE_PUBLISH = "orchestrator.publish.before";
-            /// The broker has confirmed, the outbox rows are still there.
-            ORCHESTRATOR_AFTER_PUBLISH = "orchestrator.publish.after";
-            /// Published, callers not answered.
+            /// The commit stands and its commands are about to be sent.
+            ORCHESTRATOR_BEFORE_SEND = "orchestrator.send.before";
+            /// The courier has them.
+            ORCHESTRATOR_AFTER_SEND = "orchestrator.send.after";
+            /// Sent, callers not answered.
             ORCHESTRATOR_BEFORE_ANSWER = "orchestrator.answer.before";
             /// Callers are answered, replies not acknowledged.
             ORCHESTRATOR_AFTER_ANSWER = "orchestrator.answer.after";
@@ -61,10 +61,10 @@ impl Point {
             ORCHESTRATOR_BEFORE_ACK = "orchestrator.ack.before";
             /// A reply is acknowledged.
             ORCHESTRATOR_AFTER_ACK = "orchestrator.ack.after";
-            /// The relay has read messages and not published them.
-            ORCHESTRATOR_BEFORE_RELAY = "orchestrator.relay.before";
-            /// The relay has handed messages on.
-            ORCHESTRATOR_AFTER_RELAY = "orchestrator.relay.after";
+            /// Sagas that nobody has answered are found, their commands not sent again.
+            ORCHESTRATOR_BEFORE_SEND_AGAIN = "orchestrator.send-again.before";
+            /// Their commands are sent again.
+            ORCHESTRATOR_AFTER_SEND_AGAIN = "orchestrator.send-again.after";
             /// Due sagas are found, and not woken.
             ORCHESTRATOR_BEFORE_WAKE = "orchestrator.wake.before";
             /// Due sagas are woken.
@@ -77,18 +77,16 @@ impl Point {
             PARTICIPANT_BEFORE_COMMIT = "participant.commit.before";
             /// Effects and ledger are written, COMMIT is not sent.
             PARTICIPANT_INSIDE_COMMIT = "participant.commit.inside";
-            /// Effects and ledger are committed, no reply is published.
+            /// Effects and ledger are committed, no reply is sent.
             PARTICIPANT_AFTER_COMMIT = "participant.commit.after";
-            /// Replies are about to be published.
-            PARTICIPANT_BEFORE_PUBLISH = "participant.publish.before";
-            /// Replies are confirmed, their commands not acknowledged.
-            PARTICIPANT_AFTER_PUBLISH = "participant.publish.after";
+            /// Replies are about to be sent.
+            PARTICIPANT_BEFORE_REPLY = "participant.reply.before";
+            /// Replies are sent, their commands not acknowledged.
+            PARTICIPANT_AFTER_REPLY = "participant.reply.after";
             /// A command is answered and about to be acknowledged.
             PARTICIPANT_BEFORE_ACK = "participant.ack.before";
             /// A command is acknowledged.
             PARTICIPANT_AFTER_ACK = "participant.ack.after";
-            /// Replies were not confirmed, the commands are about to go back.
-            PARTICIPANT_BEFORE_RELEASE = "participant.release.before";
             /// A message nobody can read is about to be quarantined.
             PARTICIPANT_BEFORE_QUARANTINE = "participant.quarantine.before";
             /// It is quarantined.

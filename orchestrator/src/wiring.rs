@@ -19,14 +19,12 @@ use baton_engine::metrics::Metrics;
 use baton_engine::notify::Notifier;
 use baton_engine::saga_cache::SagaCache;
 use baton_engine::sagas::Registry;
-use baton_engine::sender::Sender;
 use baton_engine::store::SagaStore;
 use baton_engine::store::query::SagaQuery;
 use baton_engine::under_way::UnderWay;
 use baton_engine::workers::inbox::Inbox;
 use baton_engine::workers::index::Index;
 use baton_engine::workers::probe::Probe;
-use baton_engine::workers::relay::Relay;
 use baton_engine::workers::retention::{Policy, Retention};
 use baton_engine::workers::waker::Waker;
 use baton_operations::Operations;
@@ -39,6 +37,7 @@ use baton_operations::workers::heartbeat::Heartbeat;
 use baton_operations::workers::holds::Holds;
 use baton_operations::workers::incidents::{Incidents, Webhook};
 use baton_operations::workers::jobs::Jobs;
+use baton_operations::workers::replays::Replays;
 use baton_proto::baton::dev::v1::chaos_service_server;
 use baton_proto::baton::saga::v1::saga_admin_service_server::SagaAdminServiceServer;
 use baton_proto::baton::saga::v1::saga_service_server::SagaServiceServer;
@@ -55,9 +54,6 @@ use tonic::service::Routes;
 use tonic::transport::Channel;
 use uuid::Uuid;
 
-/// How long a stopping orchestrator waits for the confirms of what it published last.
-const LAST_CONFIRMS: Duration = Duration::from_secs(1);
-
 /// Bounds and pauses of one orchestrator.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -69,11 +65,7 @@ pub struct Settings {
     pub max_waiting_starts: usize,
     /// Sagas that may be under way, whoever drives them, before callers who start more get RESOURCE_EXHAUSTED.
     pub max_under_way: usize,
-    /// Age at which an outbox message counts as unconfirmed.
-    pub relay_age: Duration,
-    /// Pause between two looks at the outbox.
-    pub relay_pause: Duration,
-    /// Pause between two looks for due sagas.
+    /// Pause between two looks at sagas that have waited for a while.
     pub waker_pause: Duration,
     /// How long shutting down may take.
     pub drain: Duration,
@@ -90,8 +82,6 @@ impl Default for Settings {
             queue: 16_384,
             max_waiting_starts: 8192,
             max_under_way: 2048,
-            relay_age: Duration::from_secs(1),
-            relay_pause: Duration::from_millis(250),
             waker_pause: Duration::from_millis(100),
             drain: Duration::from_secs(10),
             retention: None,
@@ -132,7 +122,7 @@ pub struct Chance {
     pub new_id: NewId,
     /// Puts a defect in; see [`baton_engine::planted`].
     #[cfg(feature = "planted-bugs")]
-    pub plant: Option<fn(&Arc<Sender>) -> baton_engine::planted::EngineBug>,
+    pub plant: Option<fn(&Arc<dyn CommandBus>) -> baton_engine::planted::EngineBug>,
 }
 
 impl Chance {
@@ -164,7 +154,6 @@ impl std::fmt::Debug for Chance {
 pub struct Orchestrator {
     api: Api,
     parts: Parts,
-    sender: Arc<Sender>,
     stop: CancellationToken,
     closing: CancellationToken,
     critical_tasks: CriticalTasks,
@@ -194,7 +183,8 @@ impl Orchestrator {
         let under_way = UnderWay::new(settings.max_under_way);
         let (handle, queue) = EngineHandle::new(settings.queue, settings.max_waiting_starts, under_way.clone());
         let notifier = Notifier::new(parts.coord.clone(), metrics.clone());
-        let sender = Sender::new(parts.bus.clone());
+        #[cfg(feature = "planted-bugs")]
+        let planted = chance.plant.map(|plant| plant(&parts.bus));
         let committer = Committer {
             store: parts.store.clone(),
             registry: parts.registry.clone(),
@@ -203,24 +193,27 @@ impl Orchestrator {
             holds: parts.operations.as_ref().map(|operations| operations.known_holds()).unwrap_or_default(),
             under_way: under_way.clone(),
             #[cfg(feature = "planted-bugs")]
-            planted: chance.plant.map(|plant| plant(&sender)),
+            planted: planted.clone(),
         };
         let (stop, closing) = (CancellationToken::new(), CancellationToken::new());
         let engine =
-            Engine::new(queue, committer, sender.clone(), notifier.clone(), settings.max_batch, closing.clone());
+            Engine::new(queue, committer, parts.bus.clone(), notifier.clone(), settings.max_batch, closing.clone());
         let consumer = parts.bus.consume(Destination::Replies).await?;
         let inbox = Inbox::new(consumer, handle.clone(), metrics.clone());
-        let relay =
-            Relay::new(parts.store.clone(), sender.clone(), metrics.clone(), settings.relay_age, settings.relay_pause);
         let retention = settings.retention.map(|policy| Retention::new(parts.store.clone(), metrics.clone(), policy));
-        let waker = Waker::new(
-            parts.store.clone(),
-            handle.clone(),
-            parts.registry.clone(),
-            parts.probe.clone(),
-            metrics.clone(),
-            settings.waker_pause,
-        );
+        let waker = Waker {
+            store: parts.store.clone(),
+            engine: handle.clone(),
+            registry: parts.registry.clone(),
+            holds: parts.operations.as_ref().map(|operations| operations.known_holds()).unwrap_or_default(),
+            bus: parts.bus.clone(),
+            new_id: new_id.clone(),
+            probe: parts.probe.clone(),
+            metrics: metrics.clone(),
+            pause: settings.waker_pause,
+            #[cfg(feature = "planted-bugs")]
+            planted,
+        };
         let heartbeat = parts.operations.clone().map(|operations| {
             let (address, version) = (settings.address.clone(), env!("CARGO_PKG_VERSION"));
             Heartbeat::new(operations, metrics.clone(), Own { id: new_id(), address, version })
@@ -235,7 +228,6 @@ impl Orchestrator {
         let critical_tasks = CriticalTasks::until(stop.clone());
         let workers = vec![
             critical_tasks.spawn("inbox", until(stop.clone(), inbox.run())),
-            critical_tasks.spawn("relay", relay.run(stop.clone())),
             critical_tasks.spawn("waker", waker.run(stop.clone())),
             spawn(active_count.run(stop.clone())),
             spawn(index.run(stop.clone())),
@@ -252,6 +244,10 @@ impl Orchestrator {
                 .map(|destination| Collector::new(operations.clone(), parts.bus.clone(), destination, new_id.clone()))
         });
         let collectors = collectors.map(|collector| spawn(collector.run(stop.clone())));
+        let replays = parts.operations.clone().map(|operations| {
+            let replays = Replays::new(operations, parts.bus.clone(), new_id.clone());
+            spawn(replays.run(stop.clone()))
+        });
         let jobs = parts.operations.clone().map(|operations| {
             let (store, query, registry) = (parts.store.clone(), parts.query.clone(), parts.registry.clone());
             let jobs = Jobs::new(operations.clone(), query.clone(), handle.clone(), registry.clone(), new_id());
@@ -265,6 +261,7 @@ impl Orchestrator {
             .chain(heartbeat)
             .chain(backlog_gauges)
             .chain(incidents)
+            .chain(replays)
             .chain(jobs.into_iter().flatten())
             .collect();
         let api = Api {
@@ -282,7 +279,7 @@ impl Orchestrator {
             stop: stop.clone(),
         };
         let engine = critical_tasks.spawn("engine", engine.run());
-        Ok(Self { api, parts, sender, stop, closing, critical_tasks, workers, engine })
+        Ok(Self { api, parts, stop, closing, critical_tasks, workers, engine })
     }
 
     /// Its gRPC services.
@@ -333,7 +330,7 @@ impl Orchestrator {
         self.api.engine.stop_starts();
         self.stop.cancel();
         let drain = self.parts.settings.drain;
-        let Self { parts, sender, closing, workers, mut engine, .. } = self;
+        let Self { parts, closing, workers, mut engine, .. } = self;
         let finished = async {
             for worker in workers {
                 let _ = worker.await;
@@ -345,9 +342,6 @@ impl Orchestrator {
             tracing::warn!("drain time is over; the rest is left to another instance");
             engine.abort();
         }
-        // A broker confirms at once. In process a message is confirmed by an acknowledgement that may not come any more;
-        // its row stays, and the next start sends it.
-        let _ = tokio::time::timeout(LAST_CONFIRMS, sender.drain()).await;
         parts.bus.close().await;
     }
 }

@@ -1,7 +1,7 @@
 //! What a move returns: the next value, its journal entry and the commands to send.
 
 use crate::event::Entry;
-use crate::saga::{CommandId, Saga};
+use crate::saga::{CommandId, Direction, Saga, State, Wait};
 use crate::time::Micros;
 
 /// A command to send, once the transition that asks for it is committed. The shell adds the payload.
@@ -13,6 +13,27 @@ pub struct Command {
     pub attempt: u32,
     /// After this an action that has not begun must not begin; `None` for an undo.
     pub deadline: Option<Micros>,
+}
+
+impl Command {
+    /// The command whose answer a saga waits for, if it waits for one: the very one that its last move asked to send. So it can
+    /// be sent again at any time, by anyone who has the value.
+    #[must_use]
+    pub fn awaited_by(saga: &Saga) -> Option<Self> {
+        let (step, direction, wait) = match &saga.state {
+            State::Running { step, wait } => (*step, Direction::Action, wait),
+            State::Compensating { step, wait, .. } => (*step, Direction::Undo, wait),
+            State::Stuck { .. } | State::Paused { .. } | State::Completed | State::Compensated { .. } => return None,
+        };
+        match *wait {
+            Wait::Reply { attempt, until, .. } => {
+                let id = CommandId { saga: saga.id, step, direction };
+                // An undo must happen, however late.
+                Some(Self { id, attempt, deadline: (direction == Direction::Action).then_some(until) })
+            }
+            Wait::Backoff { .. } => None,
+        }
+    }
 }
 
 /// One committed-together unit: value, journal entry, commands.

@@ -361,7 +361,7 @@ mod tests {
         assert_eq!(origin("engine.max_batch"), file.display().to_string());
         assert_eq!(origin("engine.queue"), "environment BATON_ENGINE__QUEUE");
         assert_eq!(origin("limits.waiting_starts"), "flag --set");
-        assert_eq!(origin("engine.relay_age"), "default");
+        assert_eq!(origin("engine.waker_pause"), "default");
     }
 
     #[test]

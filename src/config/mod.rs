@@ -183,13 +183,7 @@ pub struct EngineConfig {
     pub max_batch: usize,
     /// Events that may wait.
     pub queue: usize,
-    /// Age at which any instance relays an outbox row, 10 ms or more.
-    #[serde(deserialize_with = "human::duration")]
-    pub relay_age: Duration,
-    /// Pause between two looks at the outbox, 10 ms or more.
-    #[serde(deserialize_with = "human::duration")]
-    pub relay_pause: Duration,
-    /// Pause between two looks for due deadlines, 10 ms or more.
+    /// Pause between two looks at sagas that have waited for a while, 10 ms or more.
     #[serde(deserialize_with = "human::duration")]
     pub waker_pause: Duration,
 }
@@ -239,8 +233,6 @@ impl Config {
         within("engine.queue", self.engine.queue, 1, 1_048_576)?;
         within("bus.prefetch", usize::from(self.bus.prefetch), 1, 65_535)?;
         at_least("bus.confirm_timeout", self.bus.confirm_timeout, SHORTEST)?;
-        at_least("engine.relay_age", self.engine.relay_age, SHORTEST)?;
-        at_least("engine.relay_pause", self.engine.relay_pause, SHORTEST)?;
         at_least("engine.waker_pause", self.engine.waker_pause, SHORTEST)?;
         within("limits.waiting_starts", self.limits.waiting_starts, 1, 1_048_576)?;
         within("limits.sagas_under_way", self.limits.sagas_under_way, 1, 1_048_576)?;
@@ -252,11 +244,8 @@ impl Config {
         }
         self.incidents.validate()?;
         self.dev.validate(&self.server)?;
-        self.retention.validate(&[
-            ("engine.relay_age", self.engine.relay_age),
-            ("bus.confirm_timeout", self.bus.confirm_timeout),
-            ("client.timeout", self.client.timeout),
-        ])
+        self.retention
+            .validate(&[("bus.confirm_timeout", self.bus.confirm_timeout), ("client.timeout", self.client.timeout)])
     }
 }
 

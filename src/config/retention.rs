@@ -52,7 +52,7 @@ mod tests {
 
     fn problem(keep: u64, step: u32) -> Option<String> {
         let keep = Some(Duration::from_secs(keep));
-        RetentionConfig { keep, step }.validate(&[("engine.relay_age", Duration::from_secs(3_600))]).err()
+        RetentionConfig { keep, step }.validate(&[("bus.confirm_timeout", Duration::from_secs(3_600))]).err()
     }
 
     #[test]
@@ -61,9 +61,9 @@ mod tests {
         let said = |keep, step| problem(keep, step).expect("it is refused");
         assert_eq!(said(59, 200), "retention.keep: 59000000 us is too short, 60000 ms is the least");
         let late = said(3_600, 200);
-        assert!(late.starts_with("retention.keep: 3600 s is not longer than engine.relay_age, 3600 s"), "{late}");
+        assert!(late.starts_with("retention.keep: 3600 s is not longer than bus.confirm_timeout, 3600 s"), "{late}");
         assert_eq!(said(3_601, 0), "retention.step: 0 is not within 1 to 1000");
         let off = RetentionConfig { keep: None, step: 200 };
-        assert!(off.validate(&[("engine.relay_age", Duration::MAX)]).is_ok() && off.policy().is_none());
+        assert!(off.validate(&[("bus.confirm_timeout", Duration::MAX)]).is_ok() && off.policy().is_none());
     }
 }

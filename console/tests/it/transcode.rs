@@ -104,7 +104,7 @@ async fn the_overview_comes_again_until_it_is_refused() {
     let grpc = Router::new().route(
         OVERVIEW,
         post(async move || match counted.fetch_add(1, Ordering::SeqCst) {
-            n @ 0..3 => once(&GetOverviewResponse { outbox: n as u64, ..GetOverviewResponse::default() }),
+            n @ 0..3 => once(&GetOverviewResponse { dead_letters: n as u64, ..GetOverviewResponse::default() }),
             _ => refused(Status::unavailable("shutting down")),
         }),
     );
@@ -114,7 +114,7 @@ async fn the_overview_comes_again_until_it_is_refused() {
     let events: Vec<&str> = text.split_terminator("\n\n").collect();
     assert_eq!(events.len(), 4, "{text}");
     for (n, event) in events[..3].iter().enumerate() {
-        assert!(event.starts_with("data: ") && event.contains(&format!("\"outbox\":\"{n}\"")), "{event}");
+        assert!(event.starts_with("data: ") && event.contains(&format!("\"deadLetters\":\"{n}\"")), "{event}");
     }
     assert!(events[3].starts_with("event: problem\ndata: ") && events[3].contains("\"status\":503"), "{text}");
 }

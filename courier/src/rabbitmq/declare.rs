@@ -153,12 +153,10 @@ async fn declare_all(channel: &Channel, route: &Route, queue_limit: u32) -> lapi
 
 fn work_arguments(queue: &str, queue_limit: u32) -> FieldTable {
     let mut arguments = FieldTable::default();
-    arguments.insert("x-queue-type".into(), text("quorum"));
-    arguments.insert("x-delivery-limit".into(), number(topology::DELIVERY_LIMIT));
+    arguments.insert("x-queue-type".into(), text("classic"));
     arguments.insert("x-dead-letter-exchange".into(), text(topology::DEAD_LETTER_EXCHANGE));
     arguments.insert("x-dead-letter-routing-key".into(), text(queue));
-    // At-least-once dead-lettering needs a queue that refuses rather than drops when it is full.
-    arguments.insert("x-dead-letter-strategy".into(), text("at-least-once"));
+    // A full queue refuses what comes: dropping its head would make dead letters of good messages.
     arguments.insert("x-overflow".into(), text("reject-publish"));
     arguments.insert("x-max-length".into(), number(queue_limit));
     arguments

@@ -7,6 +7,7 @@ use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable};
 use uuid::Uuid;
 
+const TRANSIENT: u8 = 1;
 const PERSISTENT: u8 = 2;
 const CONTENT_TYPE: &str = "application/protobuf";
 
@@ -19,10 +20,16 @@ pub(super) struct Outgoing {
     pub(super) routing_key: String,
     pub(super) id: Uuid,
     pub(super) body: Bytes,
+    delivery_mode: u8,
     reason: Option<String>,
 }
 
 impl Outgoing {
+    /// A message that the broker need not keep: see [`crate::bus::CommandBus::send`].
+    pub(super) fn transient(message: Message) -> Option<Self> {
+        Self::message(message).map(|message| Self { delivery_mode: TRANSIENT, ..message })
+    }
+
     /// A command or a reply; nothing if it can never be published, which is logged.
     pub(super) fn message(message: Message) -> Option<Self> {
         if message.body.len() > MAX_BODY {
@@ -33,18 +40,20 @@ impl Outgoing {
             .inspect_err(|error| tracing::error!(message_id = %message.id, %error, "message cannot be routed"))
             .ok()?;
         let (destination, id, body) = (message.destination, message.id, message.body);
-        Some(Self { destination, exchange: route.exchange, routing_key: route.routing_key, id, body, reason: None })
+        let (exchange, routing_key) = (route.exchange, route.routing_key);
+        Some(Self { destination, exchange, routing_key, id, body, delivery_mode: PERSISTENT, reason: None })
     }
 
     /// A dead letter of `source`, whose queue is `queue`.
     pub(super) fn dead_letter(source: Destination, queue: String, id: Uuid, body: Bytes, reason: &str) -> Self {
         let exchange = topology::DEAD_LETTER_EXCHANGE;
-        Self { destination: source, exchange, routing_key: queue, id, body, reason: Some(reason.to_owned()) }
+        let reason = Some(reason.to_owned());
+        Self { destination: source, exchange, routing_key: queue, id, body, delivery_mode: PERSISTENT, reason }
     }
 
     pub(super) fn properties(&self) -> BasicProperties {
         let properties = BasicProperties::default()
-            .with_delivery_mode(PERSISTENT)
+            .with_delivery_mode(self.delivery_mode)
             .with_content_type(CONTENT_TYPE.into())
             .with_message_id(self.id.to_string().into());
         let Some(reason) = &self.reason else { return properties };

@@ -70,7 +70,7 @@ fn within_bounds(config: &Config, shop: &ShopConfig) {
     let day = Duration::from_secs(24 * 60 * 60);
     let least = Duration::from_millis(10);
     let engine = &config.engine;
-    for pause in [engine.relay_age, engine.relay_pause, engine.waker_pause, config.bus.confirm_timeout] {
+    for pause in [engine.waker_pause, config.bus.confirm_timeout] {
         assert!((least..=day).contains(&pause));
     }
     for patience in [config.server.shutdown_timeout, config.client.timeout, shop.provider.timeout] {
@@ -80,7 +80,7 @@ fn within_bounds(config: &Config, shop: &ShopConfig) {
     assert!((1..=1_000).contains(&config.retention.step));
     if let Some(keep) = config.retention.keep {
         assert!(keep >= Duration::from_secs(60) && keep <= 36_500 * day);
-        assert!(keep > engine.relay_age.max(config.bus.confirm_timeout).max(config.client.timeout));
+        assert!(keep > config.bus.confirm_timeout.max(config.client.timeout));
     }
     let stores = config.participants.values().filter_map(|participant| participant.store.as_ref());
     for store in stores.chain([&config.store]) {

@@ -5,8 +5,9 @@ use crate::input::{ActionOutcome, Input, InputOutcome, NotSettled, Verdict};
 use crate::plan::{Apply, Planning, plan};
 use crate::saga_cache::SagaCache;
 use crate::sagas::Registry;
-use crate::store::{Holder, Loaded, OutboxMessage, Record, SagaStore, StartKey, StoreError, commit_with};
+use crate::store::{Holder, Loaded, Record, SagaStore, StartKey, StoreError, commit_with};
 use crate::under_way::UnderWay;
+use baton_courier::bus::Message;
 use baton_crash_point::{Point, hit};
 use saga_core::saga::SagaId;
 use std::collections::{BTreeMap, BTreeSet};
@@ -47,25 +48,23 @@ pub struct BatchOutcome {
     pub verdicts: Vec<Verdict>,
     /// Sagas that moved, with what they were before; committed.
     pub moved: Vec<(Option<Arc<Record>>, Arc<Record>)>,
-    /// Messages to send; committed.
-    pub outbox: Vec<OutboxMessage>,
-    /// False if the confirmed outbox rows handed in are still there.
-    pub confirmed_deleted: bool,
+    /// What to send: what ordered it is committed.
+    pub messages: Vec<Message>,
     /// True if the store was away at the end: until it is back there is no point in another batch.
     pub store_away: bool,
 }
 
 impl Committer {
     /// Settles a batch: never fails as a whole, every input gets a verdict.
-    pub async fn settle(&self, inputs: Vec<Input>, confirmed: &[Uuid]) -> BatchOutcome {
+    pub async fn settle(&self, inputs: Vec<Input>) -> BatchOutcome {
         let inputs = Arc::new(inputs);
-        let mut settled = self.together(&inputs, confirmed).await;
+        let mut settled = self.together(&inputs).await;
         self.read_again(&inputs, &mut settled).await;
         settled
     }
 
-    async fn together(&self, inputs: &Arc<Vec<Input>>, confirmed: &[Uuid]) -> BatchOutcome {
-        match self.commit(inputs.clone(), confirmed.to_vec()).await {
+    async fn together(&self, inputs: &Arc<Vec<Input>>) -> BatchOutcome {
+        match self.commit(inputs.clone()).await {
             Ok(committed) => committed,
             Err(
                 StoreError::Conflict(_)
@@ -73,7 +72,7 @@ impl Committer {
                 | StoreError::Unreadable(_)
                 | StoreError::DuplicateKey
                 | StoreError::RequestTaken,
-            ) if inputs.len() > 1 => self.one_by_one(inputs, confirmed).await,
+            ) if inputs.len() > 1 => self.one_by_one(inputs).await,
             Err(error) => BatchOutcome {
                 verdicts: inputs.iter().map(|_| verdict_of(&error)).collect(),
                 store_away: is_away(&error),
@@ -83,17 +82,15 @@ impl Committer {
     }
 
     /// So that one poisoned saga never holds up its neighbours.
-    async fn one_by_one(&self, inputs: &[Input], confirmed: &[Uuid]) -> BatchOutcome {
+    async fn one_by_one(&self, inputs: &[Input]) -> BatchOutcome {
         tracing::warn!(inputs = inputs.len(), "batch failed as a whole; its members are tried one by one");
         let mut all = BatchOutcome::default();
         for input in inputs {
-            let confirmed = if all.confirmed_deleted { Vec::new() } else { confirmed.to_vec() };
-            match self.commit(Arc::new(vec![input.clone()]), confirmed).await {
+            match self.commit(Arc::new(vec![input.clone()])).await {
                 Ok(one) => {
                     all.verdicts.extend(one.verdicts);
                     all.moved.extend(one.moved);
-                    all.outbox.extend(one.outbox);
-                    all.confirmed_deleted = true;
+                    all.messages.extend(one.messages);
                 }
                 Err(error) => {
                     all.verdicts.push(verdict_of(&error));
@@ -120,35 +117,30 @@ impl Committer {
             return;
         }
         let again: Vec<Input> = lost.iter().map(|at| inputs[*at].clone()).collect();
-        let again = self.together(&Arc::new(again), &[]).await;
+        let again = self.together(&Arc::new(again)).await;
         for (at, verdict) in lost.into_iter().zip(again.verdicts) {
             settled.verdicts[at] = verdict;
         }
         settled.moved.extend(again.moved);
-        settled.outbox.extend(again.outbox);
+        settled.messages.extend(again.messages);
         settled.store_away |= again.store_away;
     }
 
     /// All of them in one transaction, tried again where that may help. Once the outcome of one try is unknown every later
     /// failure is: whoever heard of that one only would take what may have been written for undone, and act again.
-    async fn commit(&self, inputs: Arc<Vec<Input>>, confirmed: Vec<Uuid>) -> Result<BatchOutcome, StoreError> {
+    async fn commit(&self, inputs: Arc<Vec<Input>>) -> Result<BatchOutcome, StoreError> {
         let mut doubt = None;
-        let tried = self.tries(inputs, confirmed, &mut doubt).await;
+        let tried = self.tries(inputs, &mut doubt).await;
         tried.map_err(|error| doubt.unwrap_or(error))
     }
 
-    async fn tries(
-        &self,
-        inputs: Arc<Vec<Input>>,
-        confirmed: Vec<Uuid>,
-        doubt: &mut Option<StoreError>,
-    ) -> Result<BatchOutcome, StoreError> {
+    async fn tries(&self, inputs: Arc<Vec<Input>>, doubt: &mut Option<StoreError>) -> Result<BatchOutcome, StoreError> {
         let (mut taken, mut lifted) = (BTreeMap::new(), BTreeSet::new());
         let mut was_refused = false;
         let mut last = StoreError::Conflict("never tried".to_owned());
         for _ in 0..TRIES {
             let known = self.known.that_move(&self.registry, self.machine(), &inputs, self.store.now());
-            match self.commit_once(&inputs, &confirmed, &taken, &lifted, &known, doubt.is_some()).await {
+            match self.commit_once(&inputs, &taken, &lifted, &known, doubt.is_some()).await {
                 Ok(settled) => {
                     self.known.keep(&settled.moved);
                     self.under_way.moved(&settled.moved);
@@ -203,7 +195,6 @@ impl Committer {
     async fn commit_once(
         &self,
         inputs: &Arc<Vec<Input>>,
-        confirmed: &[Uuid],
         taken: &BTreeMap<StartKey, Holder>,
         lifted: &BTreeSet<Held>,
         known: &BTreeMap<SagaId, Arc<Record>>,
@@ -220,7 +211,7 @@ impl Committer {
         let apply = self.machine();
         let decide = {
             let committer = self.clone();
-            let (inputs, taken, confirmed, known) = (effective, taken.clone(), confirmed.to_vec(), known.clone());
+            let (inputs, taken, known) = (effective, taken.clone(), known.clone());
             let (holds, lifted) = (self.holds.standing(), lifted.clone());
             move |loaded: &Loaded| {
                 let planning = Planning {
@@ -233,17 +224,16 @@ impl Committer {
                     apply,
                 };
                 let mut planned = plan(&planning, &inputs, loaded);
-                let mut changes = std::mem::take(&mut planned.changes);
-                changes.confirmed.clone_from(&confirmed);
+                let changes = std::mem::take(&mut planned.changes);
                 #[cfg(feature = "planted-bugs")]
-                if let Some(crate::planted::EngineBug::PublishBeforeCommit(sender)) = &committer.planted {
-                    sender.send(changes.outbox.clone());
+                if let Some(crate::planted::EngineBug::SendBeforeCommit(bus)) = &committer.planted {
+                    bus.send(planned.messages.clone());
                 }
                 (changes, planned)
             }
         };
         hit(Point::ORCHESTRATOR_BEFORE_COMMIT);
-        let (changes, planned) = commit_with(&*self.store, ids.into_iter().collect(), decide).await?;
+        let (_, planned) = commit_with(&*self.store, ids.into_iter().collect(), decide).await?;
         hit(Point::ORCHESTRATOR_AFTER_COMMIT);
         let mut answered = planned.verdicts.into_iter();
         let verdicts = inputs
@@ -262,8 +252,7 @@ impl Committer {
                 },
             })
             .collect();
-        let (moved, outbox) = (planned.moved, changes.outbox);
-        Ok(BatchOutcome { verdicts, moved, outbox, confirmed_deleted: true, store_away: false })
+        Ok(BatchOutcome { verdicts, moved: planned.moved, messages: planned.messages, store_away: false })
     }
 }
 

@@ -3,17 +3,13 @@
 use crate::committer::{BatchOutcome, Committer};
 use crate::input::{ActionOutcome, Input, InputOutcome, NotSettled, QueueEntry, StartOutcome, Verdict};
 use crate::notify::Notifier;
-use crate::sender::Sender;
-use baton_courier::bus::Delivery;
+use baton_courier::bus::{CommandBus, Delivery};
 use baton_crash_point::{Point, hit};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-
-/// Confirmed outbox rows one batch deletes at most.
-const MAX_CONFIRMED: usize = 1024;
 
 /// Milliseconds between two looks at a store that is away.
 const STORE_PAUSE_MS: std::ops::Range<u64> = 50..150;
@@ -22,7 +18,7 @@ const STORE_PAUSE_MS: std::ops::Range<u64> = 50..150;
 pub struct Engine {
     queue: mpsc::Receiver<QueueEntry>,
     committer: Committer,
-    sender: Arc<Sender>,
+    bus: Arc<dyn CommandBus>,
     notifier: Arc<Notifier>,
     max_batch: usize,
     closing: CancellationToken,
@@ -37,13 +33,13 @@ impl Engine {
     pub fn new(
         queue: mpsc::Receiver<QueueEntry>,
         committer: Committer,
-        sender: Arc<Sender>,
+        bus: Arc<dyn CommandBus>,
         notifier: Arc<Notifier>,
         max_batch: usize,
         closing: CancellationToken,
     ) -> Self {
         let (held, acks) = (Vec::new(), TaskTracker::new());
-        Self { queue, committer, sender, notifier, max_batch: max_batch.max(1), closing, held, acks }
+        Self { queue, committer, bus, notifier, max_batch: max_batch.max(1), closing, held, acks }
     }
 
     /// Runs until it is closed and its queue is empty, then settles its acknowledgements.
@@ -66,15 +62,11 @@ impl Engine {
         let inputs: Vec<Input> = entries.iter().flat_map(inputs_of).collect();
         #[cfg(feature = "planted-bugs")]
         let entries = crate::planted::ack_before_commit(self.committer.planted.as_ref(), entries).await;
-        let confirmed = self.sender.take_confirmed(MAX_CONFIRMED);
-        if inputs.is_empty() && confirmed.is_empty() {
+        if inputs.is_empty() {
             return true;
         }
         self.notifier.batch(inputs.len());
-        let settled = self.committer.settle(inputs, &confirmed).await;
-        if !settled.confirmed_deleted {
-            self.sender.put_back(confirmed);
-        }
+        let settled = self.committer.settle(inputs).await;
         let store_away = settled.store_away;
         self.publish_and_answer(entries, settled);
         !store_away || self.wait_for_store().await
@@ -98,7 +90,6 @@ impl Engine {
                     weight += entry.weight();
                     entries.push(entry);
                 }
-                () = self.sender.idle_with_confirmed() => return Some(entries),
             }
         }
         while weight < self.max_batch {
@@ -112,11 +103,11 @@ impl Engine {
     /// What follows a commit, in the order that matters: messages first, then callers, then acknowledgements. Replies that
     /// the store was away for are held, since giving them back would count against their delivery limit.
     fn publish_and_answer(&mut self, entries: Vec<QueueEntry>, settled: BatchOutcome) {
-        #[cfg(feature = "planted-bugs")]
-        if matches!(self.committer.planted, Some(crate::planted::EngineBug::DropUnconfirmed)) {
-            crate::planted::drop_unconfirmed(&self.sender, settled.outbox.iter().map(|message| message.id));
+        if !settled.messages.is_empty() {
+            hit(Point::ORCHESTRATOR_BEFORE_SEND);
+            self.bus.send(settled.messages);
+            hit(Point::ORCHESTRATOR_AFTER_SEND);
         }
-        self.sender.send(settled.outbox);
         let mut verdicts = settled.verdicts.into_iter();
         let mut finished: Vec<(Delivery, Settling)> = Vec::new();
         for entry in entries {

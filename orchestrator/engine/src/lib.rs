@@ -11,13 +11,13 @@
 //! | [`committer`] | one batch against the store, with every way it can fail |
 //! | [`driver`] | the loop around it, settling what was handed in |
 //! | [`under_way`] | how many sagas there are to drive, which admission goes by |
-//! | [`sender`] | publishing after the commit, and remembering what was confirmed |
+//! | [`resending`] | when a saga is looked at again, and what is due then |
 //! | [`handle`] | the bounded queue in front |
 //! | [`sagas`] | the registry, and what the shell must know of a saga |
 //! | [`search`] | which sagas are meant: a filter against records |
 //! | [`hold_policy`] | what operators hold, and the pauses that follow from it |
 //! | [`store`] | the seam to durable state |
-//! | [`workers`] | replies in, unconfirmed messages out, due sagas woken |
+//! | [`workers`] | replies in, due sagas woken, commands sent again |
 //! | [`coord`] | hints between processes |
 //! | [`notify`] | watchers, metrics and log lines after a commit |
 //! | [`trace`], [`metrics`], [`stats`] | telemetry |
@@ -35,10 +35,10 @@ pub mod packer;
 pub mod plan;
 #[cfg(feature = "planted-bugs")]
 pub mod planted;
+pub mod resending;
 pub mod saga_cache;
 pub mod sagas;
 pub mod search;
-pub mod sender;
 pub mod stats;
 pub mod store;
 pub mod trace;

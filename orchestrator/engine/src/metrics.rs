@@ -39,8 +39,8 @@ pub struct Metrics {
     unmoved: Family<ReasonLabels, Counter>,
     /// Inputs settled by one transaction.
     pub batch_inputs: Histogram,
-    /// Outbox rows the relay had to publish again.
-    pub relayed: Counter,
+    /// Commands sent again because no answer had come.
+    pub sent_again: Counter,
     /// Sagas the waker found due.
     pub woken: Counter,
     /// Sagas under way in the store when they were last counted.
@@ -78,7 +78,7 @@ impl Metrics {
             stats: Stats::default(),
             unmoved: Family::default(),
             batch_inputs: Histogram::new(exponential_buckets(1.0, 2.0, 14)),
-            relayed: Counter::default(),
+            sent_again: Counter::default(),
             woken: Counter::default(),
             under_way: Gauge::default(),
             incidents: Gauge::default(),
@@ -104,7 +104,11 @@ impl Metrics {
         );
         saga.register("unmoved", "Inputs that changed nothing", metrics.unmoved.clone());
         saga.register("batch_inputs", "Inputs settled by one transaction", metrics.batch_inputs.clone());
-        saga.register("outbox_relayed", "Outbox messages published again by the relay", metrics.relayed.clone());
+        saga.register(
+            "commands_sent_again",
+            "Commands sent once more, the attempt being the same",
+            metrics.sent_again.clone(),
+        );
         saga.register("woken", "Sagas found past their deadline", metrics.woken.clone());
         saga.register("under_way", "Sagas under way in the store, whoever drives them", metrics.under_way.clone());
         saga.register("incidents", "Sagas that are stuck and need an operator", metrics.incidents.clone());

@@ -9,6 +9,7 @@ use crate::input::{Act, ActionOutcome, EventOutcome, Input, InputOutcome, NotSet
 use crate::packer::Outgoing;
 use crate::sagas::{Registry, SagaType};
 use crate::store::{Changes, Holder, Loaded, Record, StartKey};
+use baton_courier::bus::Message;
 use baton_query::failure::last_failure;
 use saga_core::definition::Definition;
 use saga_core::event::{Event, JournalRecord, Outcome, Reply};
@@ -29,6 +30,8 @@ pub struct Plan {
     pub verdicts: Vec<Verdict>,
     /// Sagas that were started or moved, each once, with what they were before (`None`: started here).
     pub moved: Vec<(Option<Arc<Record>>, Arc<Record>)>,
+    /// What to send after the commit.
+    pub messages: Vec<Message>,
 }
 
 /// A saga while the batch is being planned.
@@ -252,8 +255,9 @@ impl Planner<'_> {
             next = barrier.and_then(|barrier| self.paused_by(saga_type.definition(), &saga, barrier));
             let commands = if next.is_some() { Vec::new() } else { commands };
             for command in commands {
-                match saga_type.payload(&saga, command.id.step, command.id.direction) {
-                    Ok(payload) => self.send(id, saga_type, &saga, command, payload),
+                let traceparent = self.working.get(&id).map(|working| working.now.traceparent.as_str());
+                match Outgoing::of(&**saga_type, &saga, traceparent.unwrap_or_default(), command) {
+                    Ok(outgoing) => self.commands.push(outgoing),
                     Err(error) => {
                         tracing::error!(saga_id = %id, %error, "payload refused");
                         let event = unsendable(command, error.why);
@@ -281,30 +285,6 @@ impl Planner<'_> {
             return None;
         };
         last_failure(now.last_failure.as_ref(), &now.saga, event, after)
-    }
-
-    fn send(
-        &mut self,
-        id: SagaId,
-        saga_type: &Arc<dyn SagaType>,
-        saga: &Saga,
-        command: Command,
-        payload: bytes::Bytes,
-    ) {
-        let step = &saga_type.definition().steps()[usize::from(command.id.step)];
-        let name = match command.id.direction {
-            Direction::Action => step.action.clone(),
-            Direction::Undo => step.undo.clone(),
-        };
-        self.commands.push(Outgoing {
-            participant: step.participant.clone(),
-            name: name.unwrap_or_default(),
-            command,
-            payload,
-            traceparent: self.working.get(&id).map(|w| w.now.traceparent.clone()).unwrap_or_default(),
-            definition: saga.definition.clone(),
-            effect_before_saga: step.action.is_none(),
-        });
     }
 }
 

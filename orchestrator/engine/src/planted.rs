@@ -2,21 +2,23 @@
 
 use crate::input::QueueEntry;
 use crate::plan::Apply;
-use crate::sender::Sender;
-use baton_courier::bus::Delivery;
+use baton_courier::bus::{CommandBus, Delivery};
 use std::fmt;
 use std::sync::Arc;
-use uuid::Uuid;
 
 /// One defect of the engine.
 #[derive(Clone)]
 pub enum EngineBug {
     /// Commands go out before the state that orders them is durable.
-    PublishBeforeCommit(Arc<Sender>),
+    SendBeforeCommit(Arc<dyn CommandBus>),
     /// Replies are acknowledged before they are applied.
     AckBeforeCommit,
-    /// Outbox rows are deleted whether or not the bus has taken their messages over.
-    DropUnconfirmed,
+    /// What was sent once is never sent again.
+    NeverSendAgain,
+    /// The clock of an attempt runs while the couriers are away.
+    ClockRunsWhileAway,
+    /// To send a command again is to give the attempt up.
+    SendingAgainIsAnAttempt,
     /// Another table in place of the machine's.
     Machine(Apply),
 }
@@ -24,9 +26,11 @@ pub enum EngineBug {
 impl fmt::Debug for EngineBug {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::PublishBeforeCommit(_) => "PublishBeforeCommit",
+            Self::SendBeforeCommit(_) => "SendBeforeCommit",
             Self::AckBeforeCommit => "AckBeforeCommit",
-            Self::DropUnconfirmed => "DropUnconfirmed",
+            Self::NeverSendAgain => "NeverSendAgain",
+            Self::ClockRunsWhileAway => "ClockRunsWhileAway",
+            Self::SendingAgainIsAnAttempt => "SendingAgainIsAnAttempt",
             Self::Machine(_) => "Machine",
         })
     }
@@ -60,9 +64,4 @@ impl baton_courier::bus::Settle for AlreadySettled {
     async fn ack(self: Box<Self>) {}
     async fn dead_letter(self: Box<Self>, _body: bytes::Bytes, _reason: &str) {}
     async fn release(self: Box<Self>) {}
-}
-
-/// Outbox rows dropped before the bus has confirmed them.
-pub fn drop_unconfirmed(sender: &Sender, ids: impl IntoIterator<Item = Uuid>) {
-    sender.pretend_confirmed(ids);
 }

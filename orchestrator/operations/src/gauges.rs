@@ -36,7 +36,4 @@ pub trait Gauges: Send + Sync + fmt::Debug + 'static {
     /// How late the saga is that should have acted first and has not; zero if all are on time. As exact as a
     /// second.
     async fn overdue(&self) -> Result<Duration, StoreError>;
-
-    /// Messages that are committed and not confirmed, counted no further than `limit`.
-    async fn outbox(&self, limit: u32) -> Result<u64, StoreError>;
 }

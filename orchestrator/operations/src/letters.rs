@@ -3,12 +3,15 @@
 use crate::audit::NewAudit;
 use async_trait::async_trait;
 use baton_courier::bus::{Destination, MAX_BODY};
-use baton_engine::store::{REPLIES, StoreError};
+use baton_engine::store::StoreError;
 use bytes::Bytes;
 use saga_core::saga::SagaId;
 use saga_core::time::Micros;
 use std::fmt;
 use uuid::Uuid;
+
+/// Stands for the reply queue where a participant is named: no participant can be called so.
+pub const REPLIES: &str = "@replies";
 
 /// Sagas noted beside a letter, so that lists need not decode it.
 pub const MAX_NOTED: usize = 8;
@@ -146,10 +149,16 @@ pub trait LetterStore: Send + Sync + fmt::Debug + 'static {
     /// One letter with what is kept of its body.
     async fn letter(&self, id: Uuid) -> Result<Option<(Letter, Bytes)>, StoreError>;
 
-    /// Sends a waiting letter again, to where it was meant to go: in one transaction it is marked, put into the outbox under
-    /// the new message id `message`, and written down. After a crash all of that is there and the relay sends it, or none of
-    /// it. One that fails again becomes a new letter, since its message id is another.
-    async fn replay_letter(&self, id: Uuid, message: Uuid, audit: NewAudit) -> Result<Decided, StoreError>;
+    /// Decides that a waiting letter is sent again, to where it was meant to go: in one transaction it is marked and that is
+    /// written down. It is sent by whoever takes it from [`Self::unsent_letters`]. One that fails again becomes a new letter,
+    /// since its message id is another.
+    async fn replay_letter(&self, id: Uuid, audit: NewAudit) -> Result<Decided, StoreError>;
+
+    /// Letters that are to be sent again and that nobody has said are sent, with what is kept of their bodies: at most `limit`.
+    async fn unsent_letters(&self, limit: u32) -> Result<Vec<(Letter, Bytes)>, StoreError>;
+
+    /// The bus has taken these over for good. After a crash before it they are sent once more.
+    async fn letters_sent(&self, ids: &[Uuid]) -> Result<(), StoreError>;
 
     /// Gives a waiting letter up: in one transaction it is marked and that is written down.
     async fn drop_letter(&self, id: Uuid, audit: NewAudit) -> Result<Decided, StoreError>;

@@ -62,7 +62,7 @@ impl Api {
     pub(super) fn letters(&self) -> Result<LetterAdmin<'_>, Status> {
         let operations = kept(self.operations.as_ref())?;
         let (registry, shown) = (&self.registry, &self.shown);
-        Ok(LetterAdmin { operations, registry, shown, audits: self.audits(), new_id: &self.new_id })
+        Ok(LetterAdmin { operations, registry, shown, audits: self.audits() })
     }
 
     pub(super) fn definitions(&self) -> Definitions<'_> {

@@ -10,9 +10,9 @@ use baton_engine::store::audit::NewAudit;
 use baton_engine::store::query::WholeStore;
 use baton_engine::store::{Changes, Insert, Loaded, Record, StoreError, Update};
 use bytes::Bytes;
-use saga_core::saga::{SagaId, State};
+use saga_core::saga::{DefinitionId, SagaId, State};
 use saga_core::time::Micros;
-use sample::{START, advance, always, audit, id, insert, key, message, message_id, record, running, started};
+use sample::{START, advance, always, audit, id, insert, key, record, request_id, running, started};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -26,7 +26,7 @@ pub type Store = Arc<dyn WholeStore>;
 /// If the store breaks one.
 pub async fn exercise(store: Store) {
     store.ready().await.expect("an open store is ready");
-    only_active_sagas_are_due_oldest_first(&store).await;
+    a_saga_under_way_is_looked_at_and_put_off(&store).await;
     what_is_committed_is_read_back(&store).await;
     every_state_comes_back(&store).await;
     a_last_failure_is_kept_while_it_is_so(&store).await;
@@ -36,7 +36,6 @@ pub async fn exercise(store: Store) {
     a_taken_key_rolls_everything_back(&store).await;
     what_does_not_fit_is_refused(&store).await;
     outputs_outlive_moves_that_do_not_touch_them(&store).await;
-    messages_stay_until_confirmed(&store).await;
     a_taken_request_id_rolls_everything_back(&store).await;
     a_panicking_decision_writes_nothing(&store).await;
     a_thousand_mixed_changes_commit_together(&store).await;
@@ -56,35 +55,57 @@ async fn version(store: &Store, id: SagaId) -> Option<u64> {
     store.get(id).await.expect("get").map(|record| record.saga.version)
 }
 
-async fn only_active_sagas_are_due_oldest_first(store: &Store) {
-    let now = store.now();
-    assert!(now > START, "the clock runs");
+async fn a_saga_under_way_is_looked_at_and_put_off(store: &Store) {
+    assert!(store.now() > START, "the clock runs");
     let states = sample::every_state();
     let active: BTreeSet<SagaId> = (0..states.len()).filter(|n| *n < 4).map(|n| id(1, n as u32)).collect();
     put(store, states.into_iter().enumerate().map(|(n, (_, state))| record(id(1, n as u32), state)).collect()).await;
-    put(store, vec![record(id(1, 100), running(0, now.plus(Duration::from_secs(3600))))]).await;
+    put(store, vec![record(id(1, 100), running(0, store.now().plus(HOUR)))]).await;
     let mut other = record(id(1, 101), running(0, START));
     other.saga.definition.version += 1;
     put(store, vec![other]).await;
-
     let mut padded = record(id(1, 110), running(0, START));
     padded.saga.definition.name.push(' ');
     put(store, vec![padded]).await;
 
+    assert!(look(store, Vec::new(), 100).await.is_empty(), "unknown definitions are left alone");
     let known = vec![sample::definition()];
-    let due = store.due(known.clone(), 100).await.expect("due");
-    assert_eq!(due.iter().map(|record| record.saga.id).collect::<BTreeSet<_>>(), active);
-    let deadlines: Vec<Option<Micros>> = due.iter().map(|record| record.saga.wake_at()).collect();
-    assert!(deadlines.is_sorted(), "oldest first: {deadlines:?}");
-    let later = [2, 1].map(|second| START.plus(Duration::from_secs(second)));
-    put(store, later.iter().zip(102..).map(|(at, n)| record(id(1, n), running(0, *at))).collect()).await;
-    let head = store.due(known, 5).await.expect("due");
-    assert_eq!(head[..4], due[..], "a page is the head");
-    assert_eq!(head[4].saga.wake_at(), Some(later[1]), "the older second comes first");
-    let under_way = active.len() as u64 + 5;
+    let first = look(store, known.clone(), 3).await;
+    let second = look(store, known.clone(), 100).await;
+    assert_eq!(first.len(), 3, "no more than asked");
+    let seen: BTreeSet<SagaId> = first.iter().chain(&second).map(|record| record.saga.id).collect();
+    assert_eq!((seen, first.len() + second.len()), (active.clone(), active.len()), "each once: a look puts off");
+    assert!(look(store, known.clone(), 100).await.is_empty(), "all are put off");
+    for record in &first {
+        assert_eq!(store.get(record.saga.id).await.expect("get").as_ref(), Some(record), "nothing else of it changes");
+    }
+
+    // Put off by an hour: a move brings its look forward, never back, and one to rest ends it.
+    let mut moved = first[0].clone();
+    for (at, state, is_seen) in [
+        (Some(store.now().plus(HOUR * 2)), running(1, START), false),
+        (Some(START), running(2, START), true),
+        (Some(START), running(1, START), true),
+        (None, State::Completed, false),
+    ] {
+        let mut changes = Changes::default();
+        advance(&mut changes, &moved, state);
+        changes.updates[0].look_at = at;
+        moved.saga = changes.updates[0].saga.clone();
+        store.commit(vec![moved.saga.id], always(changes)).await.expect("move");
+        let seen = look(store, known.clone(), 100).await;
+        assert_eq!(seen, if is_seen { vec![moved.clone()] } else { Vec::new() }, "look at {at:?}");
+    }
+    let under_way = active.len() as u64 + 2;
     assert_eq!(store.under_way(100).await.expect("count"), under_way, "whoever drives them, due or not");
     assert_eq!(store.under_way(3).await.expect("count"), 3, "no further than asked");
-    assert!(store.due(Vec::new(), 100).await.expect("due").is_empty(), "unknown definitions are left alone");
+}
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// Looks, and puts off by an hour.
+async fn look(store: &Store, known: Vec<DefinitionId>, limit: u32) -> Vec<Record> {
+    store.look(known, limit, Arc::new(|_, now| now.plus(HOUR))).await.expect("look")
 }
 
 async fn what_is_committed_is_read_back(store: &Store) {
@@ -108,8 +129,9 @@ async fn what_is_committed_is_read_back(store: &Store) {
         let (version, at) = (current.saga.version, current.saga.updated_at);
         let entry = saga_core::event::Entry { saga: current.saga.id, version, at, record: entry };
         entries.push(entry.clone());
-        let update =
-            Update { saga: current.saga.clone(), last_failure: None, loaded_version: before, data_changed: false };
+        let saga = current.saga.clone();
+        let look_at = saga.wake_at();
+        let update = Update { saga, last_failure: None, loaded_version: before, look_at, data_changed: false };
         let changes = Changes { updates: vec![update], journal: vec![entry], ..Changes::default() };
         store.commit(vec![current.saga.id], always(changes)).await.expect("move");
     }
@@ -159,8 +181,6 @@ async fn nothing_of(store: &Store, changes: &Changes) {
     let fresh: Vec<SagaId> = changes.inserts.iter().map(|insert| insert.record.saga.id).collect();
     let holders = store.find_keys(keys).await.expect("keys");
     assert!(holders.iter().all(|holder| !fresh.contains(&holder.saga)), "a key without its saga");
-    let unsent = store.unconfirmed(Duration::ZERO, None, 10_000).await.expect("unconfirmed");
-    assert!(changes.outbox.iter().all(|message| unsent.iter().all(|other| other.id != message.id)));
 }
 
 async fn a_version_conflict_rolls_everything_back(store: &Store) {
@@ -168,7 +188,6 @@ async fn a_version_conflict_rolls_everything_back(store: &Store) {
     put(store, vec![left.clone(), right.clone()]).await;
     let mut changes = Changes {
         inserts: vec![Insert { keys: vec![key(5, 1)], ..insert(record(id(5, 3), running(0, START))) }],
-        outbox: vec![message(message_id(5, 1), START)],
         ..Changes::default()
     };
     advance(&mut changes, &left, State::Completed);
@@ -196,8 +215,7 @@ async fn a_taken_key_rolls_everything_back(store: &Store) {
     let taken = Changes { inserts: vec![holder.clone()], ..Changes::default() };
     store.commit(Vec::new(), always(taken)).await.expect("first");
     let rival = Insert { keys: vec![key(6, 3), key(6, 2)], ..insert(record(id(6, 2), running(0, START))) };
-    let mut changes =
-        Changes { inserts: vec![rival], outbox: vec![message(message_id(6, 1), START)], ..Changes::default() };
+    let mut changes = Changes { inserts: vec![rival], ..Changes::default() };
     changes.journal.push(started(&changes.inserts[0].record.saga));
     let refused = store.commit(Vec::new(), always(changes.clone())).await;
     assert!(matches!(refused, Err(StoreError::DuplicateKey)), "{refused:?}");
@@ -235,30 +253,11 @@ async fn outputs_outlive_moves_that_do_not_touch_them(store: &Store) {
     assert_eq!(read.saga.output(0), "kept");
 }
 
-async fn messages_stay_until_confirmed(store: &Store) {
-    let now = store.now();
-    let ago = |seconds: i64| Micros(now.0 - seconds * 1_000_000);
-    let outbox: Vec<_> = [30, 20, 10].iter().zip(1..).map(|(s, n)| message(message_id(9, n), ago(*s))).collect();
-    store.commit(Vec::new(), always(Changes { outbox: outbox.clone(), ..Changes::default() })).await.expect("send");
-    let old = store.unconfirmed(Duration::from_secs(15), None, 100).await.expect("unconfirmed");
-    assert_eq!(old, outbox[..2], "older than the age, oldest first");
-    assert_eq!(store.unconfirmed(Duration::from_secs(5), None, 1).await.expect("unconfirmed"), outbox[..1]);
-    let page = store.unconfirmed(Duration::from_secs(5), Some(outbox[0].id), 1).await.expect("unconfirmed");
-    assert_eq!(page, outbox[1..2], "the next page");
-    let page = store.unconfirmed(Duration::from_secs(15), Some(outbox[1].id), 1).await.expect("unconfirmed");
-    assert_eq!(page, [], "younger than the age, wherever the page begins");
-    let confirmed = vec![outbox[0].id, outbox[1].id, message_id(9, 77)];
-    store.commit(Vec::new(), always(Changes { confirmed, ..Changes::default() })).await.expect("confirm");
-    let left = store.unconfirmed(Duration::from_secs(5), None, 100).await.expect("unconfirmed");
-    assert_eq!(left, outbox[2..], "confirmed ones are gone, unknown ids are no error");
-    store.commit(Vec::new(), always(Changes::default())).await.expect("an empty commit is one");
-}
-
 /// Acts without a request id never stand in each other's way.
 async fn a_taken_request_id_rolls_everything_back(store: &Store) {
     let held = record(id(60, 1), running(0, START));
     put(store, vec![held.clone()]).await;
-    let request = Some(message_id(60, 1));
+    let request = Some(request_id(60, 1));
     let acting = |held: &baton_engine::store::Record, audits: Vec<NewAudit>| {
         let mut changes = Changes { audits, ..Changes::default() };
         advance(&mut changes, held, State::Completed);
@@ -268,7 +267,7 @@ async fn a_taken_request_id_rolls_everything_back(store: &Store) {
     store.commit(vec![held.saga.id], always(first)).await.expect("acted");
     let other = record(id(60, 2), running(0, START));
     put(store, vec![other.clone()]).await;
-    let own = Some(message_id(60, 2));
+    let own = Some(request_id(60, 2));
     for audits in [
         vec![audit(&other.saga, request)],
         vec![audit(&other.saga, own), audit(&other.saga, request)],
@@ -298,9 +297,8 @@ async fn a_thousand_mixed_changes_commit_together(store: &Store) {
     put(store, old.clone()).await;
     let states = sample::every_state();
     let ids: Vec<SagaId> = old.iter().rev().map(|record| record.saga.id).collect();
-    let outbox: Vec<_> = (0..300).map(|n| message(message_id(10, n), START)).collect();
     let decide = move |loaded: &Loaded| {
-        let mut changes = Changes { outbox: outbox.clone(), ..Changes::default() };
+        let mut changes = Changes::default();
         for (n, loaded) in loaded.records.values().enumerate() {
             advance(&mut changes, loaded, states[n % states.len()].1.clone());
             changes.updates[n].data_changed = states[n % states.len()].1 != running((n % 5) as u8, START);
@@ -320,10 +318,6 @@ async fn a_thousand_mixed_changes_commit_together(store: &Store) {
         assert_eq!(store.journal(update.saga.id, 0, 10).await.expect("journal").len(), 2);
     }
     assert_eq!(store.find_keys((0..2_500).map(|n| key(10, n)).collect()).await.expect("keys").len(), 1_000);
-    let confirmed = changes.outbox.iter().map(|message| message.id).collect();
-    store.commit(Vec::new(), always(Changes { confirmed, ..Changes::default() })).await.expect("confirm");
-    let left = store.unconfirmed(Duration::ZERO, None, 10_000).await.expect("unconfirmed");
-    assert!(left.iter().all(|left| changes.outbox.iter().all(|sent| sent.id != left.id)));
 }
 
 async fn the_decision_sees_what_is_there(store: &Store) {

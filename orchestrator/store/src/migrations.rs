@@ -520,4 +520,44 @@ pub const MIGRATIONS: &[Migration] = &[
         sqlite: "INSERT OR IGNORE INTO attribute_index (id, reached) VALUES \
             (1, X'00000000000000000000000000000000'), (2, X'00000000000000000000000000000000')",
     },
+    // When somebody is to look at a saga under way: at the latest when its deadline passes, and before that to send its command
+    // again. Written when it starts and erased when it ends; the moves in between leave it alone unless it is to be looked at
+    // earlier. So it also tells which sagas are under way, which the second of the deadline did.
+    Migration {
+        id: "0080_saga_look",
+        mariadb: "ALTER TABLE saga ADD COLUMN IF NOT EXISTS look_at BIGINT NULL",
+        sqlite: "ALTER TABLE saga ADD COLUMN look_at INTEGER NULL",
+    },
+    Migration {
+        id: "0081_saga_look_first",
+        mariadb: "UPDATE saga SET look_at = wake_at WHERE wake_second IS NOT NULL",
+        sqlite: "UPDATE saga SET look_at = wake_at WHERE wake_second IS NOT NULL",
+    },
+    Migration {
+        id: "0082_saga_by_look",
+        mariadb: "CREATE INDEX IF NOT EXISTS saga_look ON saga (look_at)",
+        sqlite: "CREATE INDEX IF NOT EXISTS saga_look ON saga (look_at, id) WHERE look_at IS NOT NULL",
+    },
+    Migration {
+        id: "0083_saga_due_gone",
+        mariadb: "DROP INDEX IF EXISTS saga_due ON saga",
+        sqlite: "DROP INDEX IF EXISTS saga_due",
+    },
+    Migration {
+        id: "0084_saga_wake_second_gone",
+        mariadb: "ALTER TABLE saga DROP COLUMN IF EXISTS wake_second",
+        sqlite: "ALTER TABLE saga DROP COLUMN wake_second",
+    },
+    // Commands and replies are sent by couriers that may lose them, and follow from a saga's row. What waited in the outbox is
+    // sent once more, as letters that an operator has replayed are: state 4 is one that is still to be sent.
+    Migration {
+        id: "0085_outbox_sent_once",
+        mariadb: "INSERT IGNORE INTO dead_letter \
+            (id, destination, message_id, reason, body, size, sagas, waiting_key, state, collected_at, decided_at) \
+            SELECT id, participant, id, 'OUTBOX', body, LENGTH(body), '', NULL, 4, created_at, created_at FROM outbox",
+        sqlite: "INSERT OR IGNORE INTO dead_letter \
+            (id, destination, message_id, reason, body, size, sagas, waiting_key, state, collected_at, decided_at) \
+            SELECT id, participant, id, 'OUTBOX', body, LENGTH(body), x'', NULL, 4, created_at, created_at FROM outbox",
+    },
+    Migration { id: "0086_outbox_gone", mariadb: "DROP TABLE IF EXISTS outbox", sqlite: "DROP TABLE IF EXISTS outbox" },
 ];

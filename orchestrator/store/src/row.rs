@@ -6,7 +6,7 @@ mod mutable_columns;
 
 pub use mutable_columns::{MOVING_SET, Moving};
 
-use baton_engine::store::{Insert, OutboxMessage, Record, StateCode, causes};
+use baton_engine::store::{Insert, Record, StateCode, causes};
 use baton_proto::baton::store::v1 as stored;
 use baton_query::filter::MAX_ATTRIBUTE_VALUE;
 use baton_sql::error::SqlError;
@@ -182,30 +182,6 @@ fn decode_wait(row: &Row, attempt: u32) -> Result<Wait, Undecodable> {
         2 => Ok(Wait::Backoff { attempt, last, until }),
         other => Err(Undecodable(format!("unknown wait {other}"))),
     }
-}
-
-/// Columns of table `outbox`.
-pub const OUTBOX_COLUMNS: [&str; 4] = ["id", "participant", "body", "created_at"];
-
-/// A row of table `outbox`.
-#[must_use]
-pub fn outbox_values(message: &OutboxMessage) -> Vec<Value> {
-    vec![
-        message.id.into_bytes().into(),
-        message.participant.as_str().into(),
-        message.body.as_ref().into(),
-        message.created_at.0.into(),
-    ]
-}
-
-/// A row of table `outbox` read back.
-pub fn decode_outbox(row: &Row) -> Result<OutboxMessage, SqlError> {
-    Ok(OutboxMessage {
-        id: uuid::Uuid::from_bytes(row.array(0)?),
-        participant: row.text(1)?.to_owned(),
-        body: Bytes::copy_from_slice(row.bytes(2)?),
-        created_at: Micros(row.int(3)?),
-    })
 }
 
 /// Whether the texts of a new saga fit their columns; the reason if not. Checked for every store alike, because SQLite

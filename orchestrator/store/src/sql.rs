@@ -6,6 +6,7 @@ mod commit;
 mod forget;
 mod index;
 pub mod journal_digest;
+mod look;
 pub mod marks;
 mod read;
 mod search;
@@ -17,7 +18,7 @@ use baton_engine::search::Search;
 use baton_engine::store::indexing::Indexed;
 use baton_engine::store::purge::{Forgotten, Sweep};
 use baton_engine::store::query::{Counted, Found, ListQuery, SagaQuery, SearchQuery};
-use baton_engine::store::{Changes, Decide, Holder, OutboxMessage, Record, SagaStore, StartKey, StoreError};
+use baton_engine::store::{Changes, Decide, Holder, NextLook, Record, SagaStore, StartKey, StoreError};
 use baton_sql::database::{Database, DatabaseConfig, Dialect, Verdict};
 use baton_sql::error::SqlError;
 use baton_sql::faults::Faults;
@@ -26,8 +27,6 @@ use saga_core::event::Entry;
 use saga_core::saga::{DefinitionId, SagaId};
 use saga_core::time::Micros;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
-use uuid::Uuid;
 
 /// Durable state in a SQL database. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -100,22 +99,12 @@ impl SagaStore for SqlStore {
         read::journal(&self.db, id, after, limit).await
     }
 
-    async fn due(&self, known: Vec<DefinitionId>, limit: u32) -> Result<Vec<Record>, StoreError> {
-        read::due(&self.db.ahead(), known, self.now(), limit).await
+    async fn look(&self, known: Vec<DefinitionId>, limit: u32, next: NextLook) -> Result<Vec<Record>, StoreError> {
+        look::look(&self.db.ahead(), &self.clock, known, limit, next).await
     }
 
     async fn under_way(&self, limit: u32) -> Result<u64, StoreError> {
         read::under_way(&self.db.ahead(), limit).await
-    }
-
-    async fn unconfirmed(
-        &self,
-        age: Duration,
-        after: Option<Uuid>,
-        limit: u32,
-    ) -> Result<Vec<OutboxMessage>, StoreError> {
-        let age_us = i64::try_from(age.as_micros()).unwrap_or(i64::MAX);
-        read::unconfirmed(&self.db.ahead(), self.now().0.saturating_sub(age_us), after, limit).await
     }
 
     async fn forget(&self, before: Micros, after: Option<SagaId>, limit: u32) -> Result<Sweep, StoreError> {

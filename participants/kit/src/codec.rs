@@ -100,11 +100,10 @@ pub fn reply(key: CommandKey, attempt: u32, traceparent: String, answer: Answer)
     wire::Reply { key: Some(key_to_wire(key)), attempt, outcome: Some(outcome), traceparent }
 }
 
-/// Packs replies, in order, into as few bodies as the bounds allow. Also returns, for each reply, the index of its body.
+/// Packs replies, in order, into as few bodies as the bounds allow.
 #[must_use]
-pub fn pack(replies: &[wire::Reply]) -> (Vec<Bytes>, Vec<usize>) {
+pub fn pack(replies: &[wire::Reply]) -> Vec<Bytes> {
     let mut bodies: Vec<Vec<u8>> = Vec::new();
-    let mut places = Vec::with_capacity(replies.len());
     let mut items = 0;
     for reply in replies {
         // Five bytes hold the tag and any length below 2^28.
@@ -119,9 +118,8 @@ pub fn pack(replies: &[wire::Reply]) -> (Vec<Bytes>, Vec<usize>) {
         encode_varint(reply.encoded_len() as u64, &mut bodies[index]);
         reply.encode_raw(&mut bodies[index]);
         items += 1;
-        places.push(index);
     }
-    (bodies.into_iter().map(Bytes::from).collect(), places)
+    bodies.into_iter().map(Bytes::from).collect()
 }
 
 fn item(bytes: Bytes) -> Item {

@@ -1,4 +1,4 @@
-//! After the commit: publish the replies, wait for the bus to take them over, only then acknowledge the commands.
+//! After the commit: send the replies, then acknowledge the commands.
 
 use crate::codec;
 use crate::ids::NewId;
@@ -6,7 +6,6 @@ use baton_courier::bus::{CommandBus, Delivery, Destination, Message};
 use baton_crash_point::{Point, hit};
 use baton_proto::baton::participant::v1::Reply;
 use bytes::Bytes;
-use std::collections::HashSet;
 use tokio_util::task::TaskTracker;
 
 /// Why an item went to the dead-letter queue.
@@ -24,36 +23,21 @@ pub(crate) struct Answered {
     pub unreadable: Vec<Bytes>,
 }
 
-/// Publishes and acknowledges. A delivery any of whose replies the bus did not confirm goes back to its queue: it comes
-/// again, and the ledger answers. Quarantines go on as `tasks` of their own: one that fails must hold up nothing else.
+/// Sends and acknowledges. A reply that gets lost costs a repetition of its command, which the ledger answers. Quarantines go on
+/// as `tasks` of their own: one that fails must hold up nothing else.
 pub(crate) async fn settle(bus: &dyn CommandBus, answered: Vec<Answered>, tasks: &TaskTracker, new_id: &NewId) {
-    let mut replies = Vec::new();
-    let ends = answered.iter().map(|one| {
-        replies.extend_from_slice(&one.replies);
-        replies.len()
-    });
-    let ends = ends.collect::<Vec<_>>();
-    let (bodies, places) = codec::pack(&replies);
+    let replies = answered.iter().flat_map(|one| one.replies.iter().cloned()).collect::<Vec<_>>();
+    let bodies = codec::pack(&replies);
     let messages = bodies.into_iter().map(|body| Message { id: (new_id.0)(), destination: Destination::Replies, body });
     let messages = messages.collect::<Vec<_>>();
-    let ids = messages.iter().map(|message| message.id).collect::<Vec<_>>();
-    hit(Point::PARTICIPANT_BEFORE_PUBLISH);
-    let confirmed = if messages.is_empty() { Vec::new() } else { bus.publish(messages).await };
-    if !confirmed.is_empty() {
-        hit(Point::PARTICIPANT_AFTER_PUBLISH);
+    if !messages.is_empty() {
+        hit(Point::PARTICIPANT_BEFORE_REPLY);
+        bus.send(messages);
+        hit(Point::PARTICIPANT_AFTER_REPLY);
     }
-    let confirmed = confirmed.into_iter().collect::<HashSet<_>>();
-    let mut start = 0;
-    for (one, end) in answered.into_iter().zip(ends) {
-        let taken_over = places[start..end].iter().all(|place| confirmed.contains(&ids[*place]));
-        start = end;
-        let Some(delivery) = one.delivery else { continue };
-        if taken_over {
+    for one in answered {
+        if let Some(delivery) = one.delivery {
             acknowledge(delivery, one.unreadable, tasks).await;
-        } else {
-            tracing::warn!("replies not confirmed, releasing their commands");
-            hit(Point::PARTICIPANT_BEFORE_RELEASE);
-            delivery.release().await;
         }
     }
 }

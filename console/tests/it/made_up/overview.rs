@@ -44,7 +44,6 @@ impl MadeUp {
             samples: (0..=60).map(sample).collect(),
             oldest: Some(self.saga()),
             queues: vec![queue("saga.cmd.stock.v1", 12, false), queue("saga.cmd.stock.v1.dlq", 2, true)],
-            outbox: 31,
             components: vec![
                 part("orchestrator-1", "orchestrator", true),
                 part("order", "participant", true),

@@ -3,6 +3,7 @@
 use super::{Answer, Plan, Planner, Planning};
 use crate::input::NotSettled;
 use crate::packer::pack;
+use crate::resending::look_at;
 use crate::store::causes;
 use crate::store::{Insert, Record, Update};
 use std::collections::BTreeMap;
@@ -22,6 +23,7 @@ impl Planner<'_> {
                     saga: after.saga.clone(),
                     last_failure: after.last_failure.clone(),
                     loaded_version: before.saga.version,
+                    look_at: look_at(&after.saga, self.now),
                     data_changed: data_differs(before, &after),
                 });
             }
@@ -30,11 +32,12 @@ impl Planner<'_> {
         for (id, start) in self.inserts {
             if let Some(record) = now_at.get(&id) {
                 let record = Record::clone(record);
+                let look_at = look_at(&record.saga, self.now);
                 let (keys, attributes) = (start.keys.clone(), start.attributes.clone());
-                self.changes.inserts.push(Insert { record, keys, fingerprint: start.fingerprint, attributes });
+                self.changes.inserts.push(Insert { record, keys, fingerprint: start.fingerprint, look_at, attributes });
             }
         }
-        self.changes.outbox = pack(self.commands, self.now, planning.new_id);
+        let messages = pack(self.commands, planning.new_id);
         let verdicts = answers
             .into_iter()
             .map(|answer| match answer {
@@ -45,7 +48,7 @@ impl Planner<'_> {
                 },
             })
             .collect();
-        Plan { changes: self.changes, verdicts, moved }
+        Plan { changes: self.changes, verdicts, moved, messages }
     }
 }
 

@@ -12,7 +12,6 @@ use crate::hold_policy::{Held, Mark};
 use async_trait::async_trait;
 use audit::NewAudit;
 use baton_query::filter::Attribute;
-use bytes::Bytes;
 pub use fingerprint::Fingerprint;
 use purge::Sweep;
 use saga_core::event::Entry;
@@ -21,9 +20,7 @@ use saga_core::time::Micros;
 pub use state::{StateCode, causes};
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::mpsc;
-use std::time::Duration;
-use uuid::Uuid;
+use std::sync::{Arc, mpsc};
 
 /// A saga with what the shell keeps beside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,6 +67,8 @@ pub struct Insert {
     pub keys: Vec<StartKey>,
     /// Stored with every key.
     pub fingerprint: Fingerprint,
+    /// When it is to be looked at, unless it has moved on to rest by then.
+    pub look_at: Option<Micros>,
     /// What it is found by, each once, within the bounds of [`crate::sagas::attributes`]. Written here only if the index has
     /// passed the saga's id by; see [`query::SagaQuery::index`].
     pub attributes: Vec<Attribute>,
@@ -84,25 +83,11 @@ pub struct Update {
     pub last_failure: Option<Cause>,
     /// The version it was loaded with; the commit fails with [`StoreError::Conflict`] if the row has another.
     pub loaded_version: u64,
+    /// The latest moment at which it is to be looked at; a look that is due before stays. `None` for a saga that is not under
+    /// way any more: it has none.
+    pub look_at: Option<Micros>,
     /// False if outputs, causes and last failure are as loaded, so that the data column need not be written.
     pub data_changed: bool,
-}
-
-/// Stands for the reply queue where a participant is named: no participant can be called so. Only replies that an operator
-/// sends again go there from here.
-pub const REPLIES: &str = "@replies";
-
-/// One outgoing message: its row is deleted once the bus has taken the message over.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OutboxMessage {
-    /// Message id, a UUIDv7.
-    pub id: Uuid,
-    /// Participant whose command queue it goes to, or [`REPLIES`].
-    pub participant: String,
-    /// The encoded `CommandBatch`: the bytes are the message.
-    pub body: Bytes,
-    /// When it was committed.
-    pub created_at: Micros,
 }
 
 /// Everything one batch writes, in one transaction.
@@ -114,10 +99,6 @@ pub struct Changes {
     pub updates: Vec<Update>,
     /// Journal entries of both, several per saga possible, versions ascending within a saga.
     pub journal: Vec<Entry>,
-    /// Messages to send after the commit.
-    pub outbox: Vec<OutboxMessage>,
-    /// Outbox rows whose messages the bus has confirmed: deleted. Ids that do not exist are not an error.
-    pub confirmed: Vec<Uuid>,
     /// Sagas that holds have paused in this batch; a hold that does not stand any more fails the commit with
     /// [`StoreError::HoldLifted`].
     pub marks: Vec<Mark>,
@@ -136,11 +117,8 @@ pub struct Loaded {
     pub now: Micros,
 }
 
-/// The second in which a saga is to wake: what stores find due sagas by, since it seldom changes while a saga is under way.
-#[must_use]
-pub fn wake_second(wake_at: Micros) -> i64 {
-    wake_at.0 / 1_000_000
-}
+/// When a saga is to be looked at again, once a look has found it. Given the saga and the database's clock.
+pub type NextLook = Arc<dyn Fn(&Record, Micros) -> Micros + Send + Sync>;
 
 /// Decides what to write. Pure but for what it captures, and run again from scratch when the database asks for it
 /// (deadlock): the last run is the one that counts.
@@ -218,23 +196,15 @@ pub trait SagaStore: Send + Sync + fmt::Debug + 'static {
     /// Journal entries with version > `after`, oldest first, at most `limit`. `Unreadable` if one of them does not decode.
     async fn journal(&self, id: SagaId, after: u64, limit: u32) -> Result<Vec<Entry>, StoreError>;
 
-    /// Sagas of the `known` definitions whose deadline has passed: the first `limit` by [`wake_second`] and id, handed over
-    /// oldest deadline first. Rows that another transaction has locked just now and rows that do not decode are left out.
+    /// Takes sagas of the `known` definitions that are to be looked at, the longest due first, at most `limit`, and in the same
+    /// transaction puts each off to what `next` says of it: whoever else looks meanwhile does not get it, and if this process
+    /// dies with it, it is looked at again then. Nothing else of the saga changes, its version neither. Rows that another
+    /// transaction has locked just now are left out. Rows that do not decode are put off by a minute.
     /// (Sagas of definitions this build does not know are left to builds that do, and must not fill the page.)
-    async fn due(&self, known: Vec<DefinitionId>, limit: u32) -> Result<Vec<Record>, StoreError>;
+    async fn look(&self, known: Vec<DefinitionId>, limit: u32, next: NextLook) -> Result<Vec<Record>, StoreError>;
 
-    /// How many sagas are under way (they have a deadline), of any definition; counts no further than `limit`.
+    /// How many sagas are under way (somebody is to look at them), of any definition; counts no further than `limit`.
     async fn under_way(&self, limit: u32) -> Result<u64, StoreError>;
-
-    /// Outbox messages committed longer than `age` ago and not yet confirmed: in id order, which is the order of time, at
-    /// most `limit`, only ids above `after`. Rows that do not decode are left out, and never make a page shorter: a page
-    /// that is not full is the last. So whoever pages through gets past messages that cannot be published.
-    async fn unconfirmed(
-        &self,
-        age: Duration,
-        after: Option<Uuid>,
-        limit: u32,
-    ) -> Result<Vec<OutboxMessage>, StoreError>;
 
     /// One step of forgetting: looks at the next at most `limit` sagas, in id order, that were created before `before` by
     /// their ids and come after `after`; deletes those of them that completed or were compensated before `before`, with

@@ -1,10 +1,9 @@
-//! Workers beside the engine: replies in, unconfirmed messages out, due sagas woken, attributes indexed, what is old forgotten.
+//! Workers beside the engine: replies in, due sagas woken and commands sent again, attributes indexed, what is old forgotten.
 //! Each is `run_once` and a short loop.
 
 pub mod inbox;
 pub mod index;
 pub mod probe;
-pub mod relay;
 pub mod retention;
 pub mod waker;
 

@@ -3,11 +3,9 @@
 use super::Suite;
 use crate::letters::{Decided, LetterState, MAX_NOTED, NewLetter};
 use baton_courier::bus::{Destination, MAX_BODY};
-use baton_engine::store::REPLIES;
 use baton_store::conformance::sample;
 use bytes::Bytes;
 use saga_core::time::Micros;
-use std::time::Duration;
 use uuid::Uuid;
 
 pub(super) async fn exercise(suite: &Suite) {
@@ -49,18 +47,26 @@ async fn one_that_waits_is_kept_once(suite: &Suite) {
 async fn a_decision_is_taken_once(suite: &Suite) {
     let operations = &suite.operations;
     let act = |request| suite.act("replay", "deadLetters/1", request);
-    let message = Uuid::from_u128(700);
-    let missing = operations.replay_letter(letter(9).id, message, act(70)).await.expect("asked");
+    let missing = operations.replay_letter(letter(9).id, act(70)).await.expect("asked");
     assert_eq!(missing, Decided::Missing);
-    let large = operations.replay_letter(letter(5).id, message, act(70)).await.expect("asked");
+    let large = operations.replay_letter(letter(5).id, act(70)).await.expect("asked");
     assert_eq!(large, Decided::TooLarge);
     assert!(!suite.is_audited(70).await, "nothing was done");
-    assert_eq!(operations.outbox(10).await.expect("count"), 0);
-    let done = operations.replay_letter(letter(1).id, message, act(70)).await.expect("replayed");
+    assert!(operations.unsent_letters(10).await.expect("unsent").is_empty());
+    let done = operations.replay_letter(letter(1).id, act(70)).await.expect("replayed");
     assert!(matches!(done, Decided::Done(letter) if letter.state == LetterState::Replayed));
-    let sent = suite.store.unconfirmed(Duration::ZERO, None, 10).await.expect("outbox");
-    let sent: Vec<_> = sent.into_iter().map(|message| (message.id, message.participant, message.body)).collect();
-    assert_eq!(sent, [(message, REPLIES.to_owned(), letter(1).body)], "sent to where it was meant to go");
+    let unsent = operations.unsent_letters(10).await.expect("unsent");
+    let unsent: Vec<_> = unsent.into_iter().map(|(letter, body)| (letter.id, letter.destination, body)).collect();
+    assert_eq!(unsent, [(letter(1).id, letter(1).destination, letter(1).body)]);
+    let replayed = operations.letters(Some(LetterState::Replayed), None, 10).await.expect("letters");
+    operations.letters_sent(&[letter(1).id, letter(3).id]).await.expect("noted");
+    assert!(operations.unsent_letters(10).await.expect("unsent").is_empty());
+    assert_eq!(
+        operations.letters(Some(LetterState::Replayed), None, 10).await.expect("letters"),
+        replayed,
+        "it looks alike"
+    );
+    assert_eq!(operations.waiting_letters().await.expect("count"), 3, "what was never replayed is not sent");
     let again = operations.drop_letter(letter(1).id, act(71)).await.expect("asked");
     assert_eq!(again, Decided::Before(LetterState::Replayed));
     let taken = operations.drop_letter(letter(3).id, act(70)).await.expect("asked");

@@ -5,7 +5,7 @@ use crate::OpsStore as _;
 use crate::gauges::{Gauges, Group, MOST};
 use async_trait::async_trait;
 use baton_engine::store::StateCode;
-use baton_engine::store::{StoreError, wake_second};
+use baton_engine::store::StoreError;
 use baton_query::step_position::position;
 use saga_core::saga::SagaId;
 use std::collections::BTreeMap;
@@ -38,16 +38,11 @@ impl Gauges for MemoryOperations {
     }
 
     async fn overdue(&self) -> Result<Duration, StoreError> {
-        let now = wake_second(self.now());
+        let now = self.now();
         self.read(|_, sagas| {
-            let first = sagas.sagas.values().filter_map(|record| record.saga.wake_at()).map(wake_second).min();
-            let late = first.map_or(0, |second| now.saturating_sub(second));
-            Duration::from_secs(u64::try_from(late).unwrap_or(0))
+            let first = sagas.sagas.values().filter_map(|record| record.saga.wake_at()).min();
+            first.map_or(Duration::ZERO, |first| now.since(first))
         })
         .await
-    }
-
-    async fn outbox(&self, limit: u32) -> Result<u64, StoreError> {
-        self.read(|_, sagas| sagas.outbox.len().min(limit as usize) as u64).await
     }
 }

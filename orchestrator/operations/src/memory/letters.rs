@@ -4,10 +4,10 @@ use super::defect::Defect;
 use super::{MemoryOperations, OperationTables, Tables};
 use crate::OpsStore as _;
 use crate::audit::NewAudit;
-use crate::letters::{Decided, Letter, LetterState, LetterStore, MAX_NOTED, MAX_WAITING, NewLetter, queue};
+use crate::letters::{Decided, Letter, LetterState, LetterStore, MAX_NOTED, MAX_WAITING, NewLetter};
 use async_trait::async_trait;
 use baton_courier::bus::MAX_BODY;
-use baton_engine::store::{OutboxMessage, StoreError};
+use baton_engine::store::StoreError;
 use bytes::Bytes;
 use saga_core::time::Micros;
 use std::collections::BTreeMap;
@@ -21,6 +21,8 @@ pub(super) struct LetterRow {
     letter: Letter,
     body: Bytes,
     key: [u8; 32],
+    /// To be sent again, and not sent yet.
+    unsent: bool,
 }
 
 impl LetterRow {
@@ -36,7 +38,7 @@ impl LetterRow {
             collected_at: now,
             decided_at: None,
         };
-        Self { letter, body: new.kept(), key: new.key() }
+        Self { letter, body: new.kept(), key: new.key(), unsent: false }
     }
 
     fn waits(&self) -> bool {
@@ -48,7 +50,6 @@ fn decide(
     (own, sagas): (&mut OperationTables, &mut Tables),
     id: Uuid,
     state: LetterState,
-    message: Option<Uuid>,
     audit: NewAudit,
     is_sent: bool,
 ) -> Decided {
@@ -56,18 +57,14 @@ fn decide(
     if !row.waits() {
         return Decided::Before(row.letter.state);
     }
-    if message.is_some() && row.letter.size > MAX_BODY as u64 {
+    if state == LetterState::Replayed && row.letter.size > MAX_BODY as u64 {
         return Decided::TooLarge;
     }
     if sagas.untaken(std::slice::from_ref(&audit)).is_err() {
         return Decided::RequestTaken;
     }
     (row.letter.state, row.letter.decided_at) = (state, Some(audit.at));
-    if let Some(id) = message.filter(|_| is_sent) {
-        let participant = queue(&row.letter.destination).to_owned();
-        let message = OutboxMessage { id, participant, body: row.body.clone(), created_at: audit.at };
-        sagas.outbox.insert(id, message);
-    }
+    row.unsent = is_sent;
     sagas.append(&[audit]);
     Decided::Done(row.letter.clone())
 }
@@ -120,15 +117,32 @@ impl LetterStore for MemoryOperations {
         self.read(|own, _| own.letters.get(&id).map(|row| (row.letter.clone(), row.body.clone()))).await
     }
 
-    async fn replay_letter(&self, id: Uuid, message: Uuid, audit: NewAudit) -> Result<Decided, StoreError> {
-        self.write(|own, sagas| {
-            decide((own, sagas), id, LetterState::Replayed, Some(message), audit, !self.has(Defect::ReplayOnlySaid))
+    async fn replay_letter(&self, id: Uuid, audit: NewAudit) -> Result<Decided, StoreError> {
+        let is_sent = !self.has(Defect::ReplayOnlySaid);
+        self.write(|own, sagas| decide((own, sagas), id, LetterState::Replayed, audit, is_sent)).await
+    }
+
+    async fn unsent_letters(&self, limit: u32) -> Result<Vec<(Letter, Bytes)>, StoreError> {
+        self.read(|own, _| {
+            let unsent = own.letters.values().filter(|row| row.unsent).take(limit as usize);
+            unsent.map(|row| (row.letter.clone(), row.body.clone())).collect()
+        })
+        .await
+    }
+
+    async fn letters_sent(&self, ids: &[Uuid]) -> Result<(), StoreError> {
+        self.write(|own, _| {
+            for id in ids {
+                if let Some(row) = own.letters.get_mut(id) {
+                    row.unsent = false;
+                }
+            }
         })
         .await
     }
 
     async fn drop_letter(&self, id: Uuid, audit: NewAudit) -> Result<Decided, StoreError> {
-        self.write(|own, sagas| decide((own, sagas), id, LetterState::Dropped, None, audit, false)).await
+        self.write(|own, sagas| decide((own, sagas), id, LetterState::Dropped, audit, false)).await
     }
 
     async fn forget_letters(&self, before: Micros, limit: u32) -> Result<u64, StoreError> {

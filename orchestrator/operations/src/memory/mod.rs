@@ -29,7 +29,7 @@ pub struct MemoryOperations {
     defect: Option<Defect>,
 }
 
-/// What is kept beside the sagas' tables, in which are the marks, the audit and the outbox.
+/// What is kept beside the sagas' tables, in which are the marks and the audit.
 #[derive(Debug, Default)]
 struct OperationTables {
     holds: holds::HoldRows,

@@ -3,12 +3,13 @@
 use crate::gauges::{Gauges, Group, MOST};
 use async_trait::async_trait;
 use baton_engine::store::StateCode;
-use baton_engine::store::{SagaStore as _, StoreError, wake_second};
+use baton_engine::store::{SagaStore as _, StoreError};
 use baton_sql::database::Dialect;
 use baton_sql::error::SqlError;
 use baton_sql::value::Row;
 use baton_store::sql::{SqlStore, store_error};
 use saga_core::saga::{DefinitionId, Direction, SagaId, StepIndex};
+use saga_core::time::Micros;
 use std::time::Duration;
 
 #[async_trait]
@@ -22,7 +23,7 @@ impl Gauges for SqlStore {
         let sql = format!(
             "SELECT definition, definition_version, state, step, direction, COUNT(*), MIN(id) FROM \
              (SELECT id, definition, definition_version, state, step, direction FROM {table} \
-              WHERE wake_second IS NOT NULL OR unusual IN (3, 4) LIMIT ?) AS unfinished \
+              WHERE look_at IS NOT NULL OR unusual IN (3, 4) LIMIT ?) AS unfinished \
              GROUP BY definition, definition_version, state, step, direction \
              ORDER BY definition, definition_version, state, step, direction"
         );
@@ -33,18 +34,10 @@ impl Gauges for SqlStore {
     }
 
     async fn overdue(&self) -> Result<Duration, StoreError> {
-        let sql = "SELECT wake_second FROM saga WHERE wake_second IS NOT NULL ORDER BY wake_second LIMIT 1";
+        let sql = "SELECT MIN(wake_at) FROM saga WHERE look_at IS NOT NULL";
         let rows = self.database().query(sql, Vec::new()).await.map_err(store_error)?;
-        let first = rows.first().map(|row| row.int(0)).transpose().map_err(store_error)?;
-        let late = first.map_or(0, |second| wake_second(self.now()).saturating_sub(second));
-        Ok(Duration::from_secs(u64::try_from(late).unwrap_or(0)))
-    }
-
-    async fn outbox(&self, limit: u32) -> Result<u64, StoreError> {
-        let sql = "SELECT COUNT(*) FROM (SELECT 1 FROM outbox LIMIT ?) AS waiting";
-        let rows = self.database().query(sql, vec![limit.into()]).await.map_err(store_error)?;
-        let count = rows.first().map(|row| row.int(0)).transpose().map_err(store_error)?;
-        Ok(count.and_then(|count| u64::try_from(count).ok()).unwrap_or(0))
+        let first = rows.first().map(|row| row.opt_int(0)).transpose().map_err(store_error)?.flatten();
+        Ok(first.map_or(Duration::ZERO, |first| self.now().since(Micros(first))))
     }
 }
 

@@ -2,14 +2,13 @@
 
 use super::append;
 use crate::audit::NewAudit;
-use crate::letters::{Decided, Letter, LetterState, LetterStore, MAX_NOTED, MAX_WAITING, NewLetter, queue};
+use crate::letters::{Decided, Letter, LetterState, LetterStore, MAX_NOTED, MAX_WAITING, NewLetter, REPLIES, queue};
 use async_trait::async_trait;
 use baton_courier::bus::{Destination, MAX_BODY};
-use baton_engine::store::{OutboxMessage, REPLIES, SagaStore as _, StoreError};
+use baton_engine::store::{SagaStore as _, StoreError};
 use baton_sql::database::{Tx, Verdict};
 use baton_sql::error::SqlError;
 use baton_sql::value::{Row, Value};
-use baton_store::row;
 use baton_store::sql::{SqlStore, store_error};
 use bytes::Bytes;
 use saga_core::saga::SagaId;
@@ -52,8 +51,8 @@ impl LetterStore for SqlStore {
         let mut wanted = Vec::new();
         let mut args: Vec<Value> = Vec::new();
         if let Some(state) = state {
-            wanted.push("state = ?");
-            args.push(code(state).into());
+            wanted.push("state IN (?, ?)");
+            args.extend([code(state).into(), if state == LetterState::Replayed { UNSENT } else { code(state) }.into()]);
         }
         if let Some(before) = before {
             wanted.push("id < ?");
@@ -74,12 +73,31 @@ impl LetterStore for SqlStore {
         read().map(Some).map_err(unreadable)
     }
 
-    async fn replay_letter(&self, id: Uuid, message: Uuid, audit: NewAudit) -> Result<Decided, StoreError> {
-        decided(self, id, LetterState::Replayed, Some(message), audit).await
+    async fn replay_letter(&self, id: Uuid, audit: NewAudit) -> Result<Decided, StoreError> {
+        decided(self, id, LetterState::Replayed, audit).await
+    }
+
+    async fn unsent_letters(&self, limit: u32) -> Result<Vec<(Letter, Bytes)>, StoreError> {
+        let sql = format!("SELECT {COLUMNS}, body FROM dead_letter WHERE state = ? ORDER BY id LIMIT ?");
+        let rows = self.database().query(&sql, vec![UNSENT.into(), limit.into()]).await.map_err(store_error)?;
+        let read = |row: &Row| Ok((decode(row)?, Bytes::copy_from_slice(row.bytes(9)?)));
+        rows.iter().map(read).collect::<Result<_, _>>().map_err(unreadable)
+    }
+
+    async fn letters_sent(&self, ids: &[Uuid]) -> Result<(), StoreError> {
+        let ids: Vec<Value> = ids.iter().map(|id| id.into_bytes().into()).collect();
+        let sent = self.database().transaction(move |tx| {
+            let (args, ids) = (vec![code(LetterState::Replayed).into(), UNSENT.into()], ids.clone());
+            Box::pin(async move {
+                let sql = "UPDATE dead_letter SET state = ? WHERE state = ? AND id";
+                tx.execute_in(sql, args, ids).await.map(Verdict::Commit)
+            })
+        });
+        sent.await.map(|_| ()).map_err(store_error)
     }
 
     async fn drop_letter(&self, id: Uuid, audit: NewAudit) -> Result<Decided, StoreError> {
-        decided(self, id, LetterState::Dropped, None, audit).await
+        decided(self, id, LetterState::Dropped, audit).await
     }
 
     async fn forget_letters(&self, before: Micros, limit: u32) -> Result<u64, StoreError> {
@@ -133,6 +151,9 @@ fn new_row(letter: &NewLetter, now: Micros) -> (Value, Vec<Value>) {
     (key, row)
 }
 
+/// As stored: replayed, and still to be sent.
+const UNSENT: i64 = 4;
+
 /// A state as stored; the numbers never change their meaning.
 fn code(state: LetterState) -> i64 {
     match state {
@@ -142,17 +163,11 @@ fn code(state: LetterState) -> i64 {
     }
 }
 
-async fn decided(
-    store: &SqlStore,
-    id: Uuid,
-    state: LetterState,
-    message: Option<Uuid>,
-    audit: NewAudit,
-) -> Result<Decided, StoreError> {
+async fn decided(store: &SqlStore, id: Uuid, state: LetterState, audit: NewAudit) -> Result<Decided, StoreError> {
     let now = audit.at;
     let decided = store.database().transaction(move |tx| {
         let audit = audit.clone();
-        Box::pin(async move { decide(tx, id, state, message, audit, now).await })
+        Box::pin(async move { decide(tx, id, state, audit, now).await })
     });
     decided.await.map_err(store_error)
 }
@@ -161,28 +176,23 @@ async fn decide(
     tx: &mut Tx,
     id: Uuid,
     state: LetterState,
-    message: Option<Uuid>,
     audit: NewAudit,
     now: Micros,
 ) -> Result<Verdict<Decided>, SqlError> {
-    let sql = format!("SELECT {COLUMNS}, body FROM dead_letter WHERE id = ?{}", tx.for_update());
+    let sql = format!("SELECT {COLUMNS} FROM dead_letter WHERE id = ?{}", tx.for_update());
     let rows = tx.query(&sql, vec![id.into_bytes().into()]).await?;
     let Some(row) = rows.first() else { return Ok(Verdict::Rollback(Decided::Missing)) };
     let letter = decode(row)?;
     if letter.state != LetterState::Waiting {
         return Ok(Verdict::Rollback(Decided::Before(letter.state)));
     }
-    let update = "UPDATE dead_letter SET state = ?, decided_at = ?, waiting_key = NULL WHERE id = ?";
-    tx.execute(update, vec![code(state).into(), now.0.into(), id.into_bytes().into()]).await?;
-    if let Some(message) = message {
-        if letter.size > MAX_BODY as u64 {
-            return Ok(Verdict::Rollback(Decided::TooLarge));
-        }
-        let body = Bytes::copy_from_slice(row.bytes(9)?);
-        let participant = queue(&letter.destination).to_owned();
-        let message = OutboxMessage { id: message, participant, body, created_at: now };
-        tx.insert_many("outbox", &row::OUTBOX_COLUMNS, vec![row::outbox_values(&message)]).await?;
+    let is_sent = state == LetterState::Replayed;
+    if is_sent && letter.size > MAX_BODY as u64 {
+        return Ok(Verdict::Rollback(Decided::TooLarge));
     }
+    let update = "UPDATE dead_letter SET state = ?, decided_at = ?, waiting_key = NULL WHERE id = ?";
+    let stored = if is_sent { UNSENT } else { code(state) };
+    tx.execute(update, vec![stored.into(), now.0.into(), id.into_bytes().into()]).await?;
     Ok(match append(tx, audit).await? {
         Ok(()) => Verdict::Commit(Decided::Done(Letter { state, decided_at: Some(now), ..letter })),
         Err(_) => Verdict::Rollback(Decided::RequestTaken),
@@ -197,7 +207,7 @@ fn decode(row: &Row) -> Result<Letter, SqlError> {
     let message_id = row.opt_bytes(2)?.and_then(|id| Uuid::from_slice(id).ok());
     let state = match row.int(6)? {
         1 => LetterState::Waiting,
-        2 => LetterState::Replayed,
+        2 | UNSENT => LetterState::Replayed,
         3 => LetterState::Dropped,
         other => return Err(SqlError::Refused(format!("unknown state {other} of a dead letter"))),
     };

@@ -1,4 +1,4 @@
-//! Workers that do operators' work: jobs and holds carried out, dead letters collected, incidents told, what waits counted.
+//! Workers that do operators' work: jobs and holds carried out, dead letters collected and replayed, incidents told, what waits counted.
 //! Each is `run_once` and a short loop.
 
 pub mod actions;
@@ -10,3 +10,4 @@ pub mod holds;
 pub mod incidents;
 pub mod jobs;
 pub mod rate_ramp;
+pub mod replays;

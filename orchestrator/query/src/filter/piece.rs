@@ -47,12 +47,12 @@ impl States {
         listed.map(|kind| kind.code().to_string()).collect()
     }
 
-    /// By the two indexes that know where sagas other than completed ones are: the deadlines of active sagas, and the
+    /// By the two indexes that know where sagas other than completed ones are: the next looks at active sagas, and the
     /// states that a saga on its usual way never enters. Completed sagas are nearly all there are: for them a walk
     /// through the newest is as good as any index.
     fn into_sql(self) -> String {
         let unusual = |kind| !matches!(kind, StateKind::Running | StateKind::Completed);
-        let running = "(wake_second IS NOT NULL AND state = 1)";
+        let running = "(look_at IS NOT NULL AND state = 1)";
         if self == Self::of(StateKind::ALL) {
             return "1 = 1".to_owned();
         }
@@ -63,7 +63,7 @@ impl States {
             return format!("state IN ({})", self.codes(|_| true).join(", "));
         }
         if self == Self::of([StateKind::Running, StateKind::Compensating]) {
-            return "(wake_second IS NOT NULL AND state IN (1, 2))".to_owned();
+            return "(look_at IS NOT NULL AND state IN (1, 2))".to_owned();
         }
         let others = self.codes(unusual);
         match (self.has(StateKind::Running), others.is_empty()) {

@@ -73,14 +73,9 @@ fn time(field: TimeField, inequality: Inequality, at: Micros, positive: bool) ->
         (TimeField::CreatedAt, _) => compared("created_at", inequality_now, at),
         (TimeField::UpdatedAt, _) => compared("updated_at", inequality_now, at),
         (TimeField::NextWake, true) => {
-            // The index knows the second. Cutting a time down to its second keeps the order of any two.
-            let second = Arg::Int(at.0 / 1_000_000);
-            let rough = match inequality {
-                Inequality::Less | Inequality::AtMost => "<=",
-                Inequality::More | Inequality::AtLeast => ">=",
-            };
-            let condition = format!("(wake_second {rough} ? AND wake_at {} ?)", inequality.as_str());
-            Piece::few(condition, vec![second, Arg::Int(at.0)])
+            // The index knows which sagas are under way.
+            let condition = format!("(look_at IS NOT NULL AND wake_at {} ?)", inequality.as_str());
+            Piece::few(condition, vec![Arg::Int(at.0)])
         }
         (TimeField::NextWake, false) => {
             let condition = format!("(wake_at IS NULL OR wake_at {} ?)", inequality_now.as_str());

@@ -19,11 +19,11 @@ const TABLE: &str =
     state INTEGER NOT NULL, step INTEGER NOT NULL, direction INTEGER NOT NULL, attempt INTEGER NOT NULL,
     wait_kind INTEGER NOT NULL, wake_at INTEGER NULL, business_key TEXT NOT NULL, traceparent TEXT NOT NULL,
     created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL, input BLOB NOT NULL, data BLOB NOT NULL,
-    wake_second INTEGER GENERATED ALWAYS AS (wake_at / 1000000) VIRTUAL,
+    look_at INTEGER NULL,
     unusual INTEGER GENERATED ALWAYS AS (CASE WHEN state IN (2, 3, 4, 6) THEN state END) VIRTUAL,
     CHECK ((state IN (1, 2)) = (wake_at IS NOT NULL))) STRICT;
     CREATE INDEX saga_business_key ON saga (business_key, id);
-    CREATE INDEX saga_due ON saga (wake_second, id) WHERE wake_second IS NOT NULL;
+    CREATE INDEX saga_look ON saga (look_at, id) WHERE look_at IS NOT NULL;
     CREATE INDEX saga_by_unusual ON saga (unusual, id) WHERE unusual IS NOT NULL;";
 
 /// A row, and what is known of it.
@@ -204,12 +204,12 @@ fn condition(text: &str, dialect: SqlDialect) -> String {
 #[test]
 fn presets_go_by_their_indexes() {
     let sql = |preset: Preset| condition(preset.filter(), SqlDialect::MariaDb);
-    let active = "(wake_second IS NOT NULL AND state IN (1, 2))";
-    assert_eq!(sql(Preset::InFlight), "((wake_second IS NOT NULL AND state = 1) OR unusual IN (2, 3, 4))");
+    let active = "(look_at IS NOT NULL AND state IN (1, 2))";
+    assert_eq!(sql(Preset::InFlight), "((look_at IS NOT NULL AND state = 1) OR unusual IN (2, 3, 4))");
     assert_eq!(sql(Preset::Retrying), format!("({active} AND attempt >= ?)"));
     assert_eq!(sql(Preset::Compensating), "unusual IN (2)");
     assert_eq!(sql(Preset::Stuck), "unusual IN (3)");
-    assert_eq!(sql(Preset::Overdue), "(wake_second <= ? AND wake_at < ?)");
+    assert_eq!(sql(Preset::Overdue), "(look_at IS NOT NULL AND wake_at < ?)");
     for preset in Preset::ALL {
         assert!(translate(&preset.expr(), SqlDialect::MariaDb, false).is_exact(), "{preset:?}");
     }

@@ -7,7 +7,6 @@ use crate::api::admin::fields::{MAX_ACTOR, MAX_REASON, request_id, words};
 use crate::api::view::{name_of, timestamp};
 use crate::redact::Redactor;
 use baton_courier::bus::Destination;
-use baton_engine::committer::NewId;
 use baton_engine::sagas::Registry;
 use baton_engine::store::{Fingerprint, StoreError};
 use baton_operations::Operations;
@@ -40,7 +39,6 @@ pub struct LetterAdmin<'a> {
     pub(in crate::api) registry: &'a Registry,
     pub(in crate::api) shown: &'a Redactor,
     pub(in crate::api) audits: Audits<'a>,
-    pub(in crate::api) new_id: &'a NewId,
 }
 
 impl LetterAdmin<'_> {
@@ -142,7 +140,7 @@ impl LetterAdmin<'_> {
             return self.shown_letter(id).await;
         }
         let decided = match to {
-            LetterState::Replayed => operations.replay_letter(id, (self.new_id)(), audit).await,
+            LetterState::Replayed => operations.replay_letter(id, audit).await,
             LetterState::Dropped | LetterState::Waiting => operations.drop_letter(id, audit).await,
         };
         match decided {

@@ -1,8 +1,8 @@
-//! Sagas, entries and messages made by hand: values only, no machine needed.
+//! Sagas and entries made by hand: values only, no machine needed.
 
 use baton_engine::sagas::{Accepted, PayloadError, Registry, SagaType, attributes};
 use baton_engine::store::audit::NewAudit;
-use baton_engine::store::{Changes, Decide, Fingerprint, Insert, Loaded, OutboxMessage, Record, StartKey, Update};
+use baton_engine::store::{Changes, Decide, Fingerprint, Insert, Loaded, Record, StartKey, Update};
 use baton_query::filter::Attribute;
 use baton_rpc::errors::Violations;
 use bytes::Bytes;
@@ -23,9 +23,9 @@ pub fn id(space: u8, number: u32) -> SagaId {
     SagaId(bytes)
 }
 
-/// A message id.
+/// A request id.
 #[must_use]
-pub fn message_id(space: u8, number: u32) -> Uuid {
+pub fn request_id(space: u8, number: u32) -> Uuid {
     Uuid::from_bytes(id(space, number).0)
 }
 
@@ -134,7 +134,8 @@ pub fn every_journal_record() -> Vec<(&'static str, JournalRecord)> {
 /// A start without keys.
 #[must_use]
 pub fn insert(record: Record) -> Insert {
-    Insert { record, keys: Vec::new(), fingerprint: Fingerprint([7; 32]), attributes: Vec::new() }
+    let look_at = record.saga.wake_at();
+    Insert { record, keys: Vec::new(), fingerprint: Fingerprint([7; 32]), look_at, attributes: Vec::new() }
 }
 
 /// A saga whose input names what it is found by, a line each, such as `region=eu`; it declares these two names.
@@ -218,13 +219,8 @@ pub fn advance(changes: &mut Changes, loaded: &Record, state: State) {
     let record = JournalRecord::Moved(Event::Wake);
     changes.journal.push(Entry { saga: saga.id, version: saga.version, at: saga.updated_at, record });
     let last_failure = loaded.last_failure.clone();
-    changes.updates.push(Update { saga, last_failure, loaded_version: before.version, data_changed: true });
-}
-
-/// A message of `age` before `now`.
-#[must_use]
-pub fn message(id: Uuid, created_at: Micros) -> OutboxMessage {
-    OutboxMessage { id, participant: "stock".to_owned(), body: Bytes::from_static(b"batch\x00\xff"), created_at }
+    let (loaded_version, look_at) = (before.version, saga.wake_at());
+    changes.updates.push(Update { saga, last_failure, loaded_version, look_at, data_changed: true });
 }
 
 /// A decision that does not look at what was loaded.

@@ -10,7 +10,7 @@ use baton_engine::store::indexing::Indexed;
 use baton_engine::store::purge::{Candidate, Forgotten, Sweep, choose, first_id_at, is_finished};
 use baton_engine::store::query::{Counted, Found, ListQuery, SagaQuery, SearchQuery};
 use baton_engine::store::{
-    Changes, Decide, Holder, Loaded, OutboxMessage, Record, SagaStore, StartKey, StateCode, StoreError, wake_second,
+    Changes, Decide, Holder, Loaded, NextLook, Record, SagaStore, StartKey, StateCode, StoreError,
 };
 use baton_query::sort::Cursor;
 use saga_core::event::Entry;
@@ -22,8 +22,6 @@ use std::fmt;
 use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
-use uuid::Uuid;
 
 /// State that lasts as long as the process. For tests and the simulator.
 pub struct MemoryStore {
@@ -82,39 +80,24 @@ impl SagaStore for MemoryStore {
         Ok(later.map(|(_, entry)| entry.clone()).take(limit as usize).collect())
     }
 
-    async fn due(&self, known: Vec<DefinitionId>, limit: u32) -> Result<Vec<Record>, StoreError> {
+    async fn look(&self, known: Vec<DefinitionId>, limit: u32, next: NextLook) -> Result<Vec<Record>, StoreError> {
         let now = self.now();
-        let tables = self.tables();
-        let mut due: Vec<(Micros, &Record)> = tables
-            .sagas
-            .values()
-            .filter(|record| known.contains(&record.saga.definition))
-            .filter_map(|record| record.saga.wake_at().filter(|at| *at <= now).map(|at| (at, record)))
-            .collect();
-        // The page is chosen as an index on the second would choose it.
-        due.sort_by_key(|(at, record)| (wake_second(*at), record.saga.id));
-        due.truncate(limit as usize);
-        due.sort_by_key(|(at, record)| (*at, record.saga.id));
-        Ok(due.into_iter().map(|(_, record)| record.clone()).collect())
+        let mut tables = self.tables();
+        let due = tables.looks.iter().filter(|(_, at)| **at <= now).map(|(id, at)| (*at, *id));
+        let mut due: Vec<(Micros, SagaId)> = due.collect();
+        due.sort_unstable();
+        let records = due.into_iter().filter_map(|(_, id)| tables.sagas.get(&id));
+        let records = records.filter(|record| known.contains(&record.saga.definition));
+        let records: Vec<Record> = records.take(limit as usize).cloned().collect();
+        for record in &records {
+            tables.looks.insert(record.saga.id, next(record, now));
+        }
+        Ok(records)
     }
 
     async fn under_way(&self, limit: u32) -> Result<u64, StoreError> {
         let tables = self.tables();
-        let active = tables.sagas.values().filter(|record| record.saga.wake_at().is_some());
-        Ok(active.take(limit as usize).count() as u64)
-    }
-
-    async fn unconfirmed(
-        &self,
-        age: Duration,
-        after: Option<Uuid>,
-        limit: u32,
-    ) -> Result<Vec<OutboxMessage>, StoreError> {
-        let now = self.now();
-        let tables = self.tables();
-        let later = tables.outbox.range((after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded));
-        let old = later.map(|(_, message)| message).filter(|message| message.created_at.plus(age) <= now);
-        Ok(old.take(limit as usize).cloned().collect())
+        Ok(tables.looks.len().min(limit as usize) as u64)
     }
 
     async fn forget(&self, before: Micros, after: Option<SagaId>, limit: u32) -> Result<Sweep, StoreError> {

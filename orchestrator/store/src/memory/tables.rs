@@ -4,7 +4,7 @@ use crate::row::{self, journal::encode};
 use baton_engine::hold_policy::{Held, Mark};
 use baton_engine::store::audit::{AuditRow, Digest, Head, JournalDigest, NOTHING_BEFORE, NewAudit, RequestTaken};
 use baton_engine::store::purge::Forgotten;
-use baton_engine::store::{Changes, Holder, OutboxMessage, Record, StartKey, StateCode, StoreError};
+use baton_engine::store::{Changes, Holder, Record, StartKey, StateCode, StoreError};
 use saga_core::event::Entry;
 use saga_core::saga::SagaId;
 use saga_core::time::Micros;
@@ -17,7 +17,8 @@ pub struct Tables {
     pub sagas: BTreeMap<SagaId, Record>,
     pub(super) keys: BTreeMap<StartKey, Holder>,
     pub(super) journal: BTreeMap<(SagaId, u64), Entry>,
-    pub outbox: BTreeMap<Uuid, OutboxMessage>,
+    /// When sagas under way are to be looked at.
+    pub(super) looks: BTreeMap<SagaId, Micros>,
     pub(super) forgotten: BTreeMap<SagaId, Forgotten>,
     /// Holds that stand: they are there, and nobody releases them.
     pub standing: BTreeSet<Held>,
@@ -36,7 +37,7 @@ impl Default for Tables {
             sagas: BTreeMap::new(),
             keys: BTreeMap::new(),
             journal: BTreeMap::new(),
-            outbox: BTreeMap::new(),
+            looks: BTreeMap::new(),
             forgotten: BTreeMap::new(),
             standing: BTreeSet::new(),
             marks: BTreeMap::new(),
@@ -81,12 +82,6 @@ impl Tables {
                 return conflict(format!("journal entry {} of saga {} exists", key.1, key.0));
             }
         }
-        let mut messages = BTreeSet::new();
-        for message in &changes.outbox {
-            if self.outbox.contains_key(&message.id) || !messages.insert(message.id) {
-                return conflict(format!("message {} exists", message.id));
-            }
-        }
         let marked: BTreeSet<&Held> = changes.marks.iter().map(|mark| &mark.held).collect();
         let lifted: Vec<Held> = marked.into_iter().filter(|held| !self.standing.contains(held)).cloned().collect();
         if !lifted.is_empty() {
@@ -102,18 +97,16 @@ impl Tables {
                 self.keys.insert(*key, Holder { key: *key, saga, fingerprint: insert.fingerprint });
             }
             self.sagas.insert(saga, insert.record.clone());
+            self.look_by(saga, insert.look_at);
         }
         for update in &changes.updates {
             if let Some(record) = self.sagas.get_mut(&update.saga.id) {
                 record.saga = update.saga.clone();
                 record.last_failure = update.last_failure.clone();
             }
+            self.look_by(update.saga.id, update.look_at);
         }
         self.journal.extend(changes.journal.iter().map(|entry| ((entry.saga, entry.version), entry.clone())));
-        self.outbox.extend(changes.outbox.iter().map(|message| (message.id, message.clone())));
-        for id in &changes.confirmed {
-            self.outbox.remove(id);
-        }
         for Mark { held, saga, seen } in &changes.marks {
             self.mark(held, *saga, *seen);
         }
@@ -128,6 +121,19 @@ impl Tables {
         }
         let state = StateCode::of(&saga.state);
         self.forgotten.insert(id, Forgotten { state, ended_at: saga.updated_at, forgotten_at: now });
+    }
+
+    /// A look that is due before stays.
+    fn look_by(&mut self, saga: SagaId, at: Option<Micros>) {
+        match at {
+            Some(at) => {
+                let look = self.looks.entry(saga).or_insert(at);
+                *look = at.min(*look);
+            }
+            None => {
+                self.looks.remove(&saga);
+            }
+        }
     }
 
     /// Marks a saga that a hold pauses. A mark with a later version stays: another pause has come with it.

@@ -1,7 +1,7 @@
 //! One batch in one transaction: lock and load, then one statement per table wherever possible.
 
 use crate::row::journal::{JOURNAL_COLUMNS, journal_values};
-use crate::row::{self, MOVING_SET, Moving, OUTBOX_COLUMNS, SAGA_COLUMNS};
+use crate::row::{self, MOVING_SET, Moving, SAGA_COLUMNS};
 use crate::sql::clock::DatabaseClock;
 use crate::sql::{audit, index, marks};
 use baton_crash_point::{Point, hit};
@@ -13,6 +13,7 @@ use baton_sql::value::Value;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use saga_core::saga::SagaId;
+use saga_core::time::Micros;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -21,6 +22,19 @@ pub(super) type Body<'t> = BoxFuture<'t, Result<Verdict<Result<Changes, StoreErr
 
 /// What writing came to: the inner error asks for a rollback.
 type Written = Result<Result<(), StoreError>, SqlError>;
+
+/// Columns of a new saga: those of its value, and when it is to be looked at.
+const INSERTED: [&str; 19] = {
+    let mut columns = [LOOK_AT; 19];
+    let mut at = 0;
+    while at < SAGA_COLUMNS.len() {
+        columns[at] = SAGA_COLUMNS[at];
+        at += 1;
+    }
+    columns
+};
+
+const LOOK_AT: &str = "look_at";
 
 const KEY_COLUMNS: [&str; 4] = ["key_digest", "saga_id", "fingerprint", "created_at"];
 
@@ -74,8 +88,12 @@ async fn write(tx: &mut Tx, changes: &Changes) -> Written {
     if let Err(error) = update_sagas(tx, &changes.updates).await? {
         return Ok(Err(error));
     }
-    let sagas = changes.inserts.iter().map(|insert| row::saga_values(&insert.record)).collect();
-    tx.insert_many("saga", &SAGA_COLUMNS, sagas).await?;
+    let sagas = changes.inserts.iter().map(|insert| {
+        let mut values = row::saga_values(&insert.record);
+        values.push(insert.look_at.map(|at| at.0).into());
+        values
+    });
+    tx.insert_many("saga", &INSERTED, sagas.collect()).await?;
 
     let inputs: BTreeMap<SagaId, &Bytes> =
         changes.inserts.iter().map(|insert| (insert.record.saga.id, &insert.record.saga.input)).collect();
@@ -83,10 +101,6 @@ async fn write(tx: &mut Tx, changes: &Changes) -> Written {
     let entries = changes.journal.iter().map(|entry| journal_values(entry, input_of(&entry.saga))).collect();
     tx.insert_many("journal", &JOURNAL_COLUMNS, entries).await?;
 
-    let messages = changes.outbox.iter().map(row::outbox_values).collect();
-    tx.insert_many("outbox", &OUTBOX_COLUMNS, messages).await?;
-    let confirmed = changes.confirmed.iter().map(|id| id.into_bytes().into()).collect();
-    tx.execute_in("DELETE FROM outbox WHERE id", Vec::new(), confirmed).await?;
     if let Err(lifted) = marks::append(tx, &changes.marks).await? {
         return Ok(Err(StoreError::HoldLifted(lifted)));
     }
@@ -112,16 +126,20 @@ async fn insert_keys(tx: &mut Tx, inserts: &[Insert]) -> Written {
 /// Sagas that move to the same place share one UPDATE; only those whose outputs, causes or last failure changed get their data
 /// written.
 async fn update_sagas(tx: &mut Tx, updates: &[Update]) -> Written {
-    let mut groups: BTreeMap<(u64, Moving), Vec<Value>> = BTreeMap::new();
+    let mut groups: BTreeMap<(u64, Moving, Option<Micros>), Vec<Value>> = BTreeMap::new();
     for update in updates {
-        let group = groups.entry((update.loaded_version, Moving::of(&update.saga))).or_default();
+        let group = groups.entry((update.loaded_version, Moving::of(&update.saga), update.look_at)).or_default();
         group.push(update.saga.id.0.into());
     }
-    let before = format!("UPDATE saga SET {MOVING_SET} WHERE version = ? AND id");
-    for ((loaded_version, moving), mut ids) in groups {
+    // A look that is due before stays: most moves leave it, and its index, alone.
+    let look = "look_at = CASE WHEN look_at < ? THEN look_at ELSE ? END";
+    let before = format!("UPDATE saga SET {MOVING_SET}, {look} WHERE version = ? AND id");
+    for ((loaded_version, moving, look_at), mut ids) in groups {
         ids.sort_unstable_by(by_bytes);
         let wanted = ids.len() as u64;
         let mut args = moving.values();
+        let look_at = Value::from(look_at.map(|at| at.0));
+        args.extend([look_at.clone(), look_at]);
         args.push(row::version_value(loaded_version).into());
         let affected = tx.execute_in(&before, args, ids).await?;
         if affected != wanted {

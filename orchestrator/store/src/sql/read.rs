@@ -1,20 +1,18 @@
 //! Reads: pages by keyset, and rows that do not decode never hide the others.
 
 use crate::row::journal::{JOURNAL_COLUMNS, decode_entry};
-use crate::row::{self, OUTBOX_COLUMNS, SAGA_COLUMNS};
+use crate::row::{self, SAGA_COLUMNS};
 use crate::sql::store_error;
 use baton_engine::store::StateCode;
 use baton_engine::store::query::ListQuery;
-use baton_engine::store::{Fingerprint, Holder, OutboxMessage, Record, StartKey, StoreError, wake_second};
-use baton_sql::database::{Database, Dialect, Verdict};
+use baton_engine::store::{Fingerprint, Holder, Record, StartKey, StoreError};
+use baton_sql::database::Database;
 use baton_sql::error::SqlError;
 use baton_sql::statement::placeholders;
 use baton_sql::value::{Row, Value};
 use bytes::Bytes;
 use saga_core::event::Entry;
-use saga_core::saga::{DefinitionId, SagaId};
-use saga_core::time::Micros;
-use uuid::Uuid;
+use saga_core::saga::SagaId;
 
 /// Most rows one page reads, whatever it was asked for.
 const MAX_PAGE: u32 = 10_000;
@@ -95,7 +93,7 @@ fn among(states: &[StateCode]) -> String {
     if states.iter().all(unusual) {
         format!("unusual IN {list}")
     } else if states.iter().all(active) {
-        format!("wake_second IS NOT NULL AND state IN {list}")
+        format!("look_at IS NOT NULL AND state IN {list}")
     } else {
         format!("state IN {list}")
     }
@@ -119,106 +117,12 @@ pub(super) async fn journal(db: &Database, id: SagaId, after: u64, limit: u32) -
     rows.iter().map(|row| decode_entry(row, &input)).collect::<Result<_, _>>().map_err(refused)
 }
 
-pub(super) async fn due(
-    db: &Database,
-    known: Vec<DefinitionId>,
-    now: Micros,
-    limit: u32,
-) -> Result<Vec<Record>, StoreError> {
-    let wanted = limit.min(MAX_PAGE) as usize;
-    if known.is_empty() || wanted == 0 {
-        return Ok(Vec::new());
-    }
-    let pairs = vec!["(definition = ? AND definition_version = ?)"; known.len()].join(" OR ");
-    let lock = match db.dialect() {
-        Dialect::MariaDb => " FOR UPDATE SKIP LOCKED",
-        Dialect::Sqlite => "",
-    };
-    let columns = SAGA_COLUMNS.join(", ");
-    // In the order of the index, so that a page costs a page, however many are due.
-    let sql = format!(
-        "SELECT {columns} FROM saga WHERE wake_second <= ? AND wake_at <= ? AND ({pairs}) \
-         ORDER BY wake_second, id LIMIT ?{lock}"
-    );
-    let mut args: Vec<Value> = vec![wake_second(now).into(), now.0.into()];
-    args.extend(known.iter().flat_map(|id| [Value::from(id.name.as_str()), Value::from(id.version)]));
-    // Rows that do not decode stay due for ever: the page is asked larger by their number, or they would fill it. So do
-    // rows of unknown definitions that MariaDB takes for known ones, because it compares without trailing spaces.
-    let mut spare = 0;
-    loop {
-        let asked = wanted + spare;
-        let mut args = args.clone();
-        args.push((asked as i64).into());
-        let rows = due_rows(db, &sql, args).await.map_err(store_error)?;
-        let exhausted = rows.len() < asked || asked >= MAX_PAGE as usize;
-        let broken_before = spare;
-        let mut records = decodable(&rows)?;
-        records.retain(|record| known.contains(&record.saga.definition));
-        spare = rows.len() - records.len();
-        if exhausted || records.len() >= wanted || spare == broken_before {
-            records.truncate(wanted);
-            records.sort_by_key(|record| (record.saga.wake_at(), record.saga.id));
-            return Ok(records);
-        }
-    }
-}
-
-/// On MariaDB in a short transaction, so that rows other transactions hold are left out instead of waited for. Committed,
-/// though it writes nothing: a rollback in the database's statistics then means that something went wrong.
-async fn due_rows(db: &Database, sql: &str, args: Vec<Value>) -> Result<Vec<Row>, SqlError> {
-    match db.dialect() {
-        Dialect::Sqlite => db.query(sql, args).await,
-        Dialect::MariaDb => {
-            let sql = sql.to_owned();
-            db.transaction(move |tx| {
-                let (sql, args) = (sql.clone(), args.clone());
-                Box::pin(async move { tx.query(&sql, args).await.map(Verdict::Commit) })
-            })
-            .await
-        }
-    }
-}
-
-/// By the index on the second alone: no row is read.
+/// By the index of looks alone: no row is read.
 pub(super) async fn under_way(db: &Database, limit: u32) -> Result<u64, StoreError> {
-    let sql = "SELECT COUNT(*) FROM (SELECT 1 FROM saga WHERE wake_second IS NOT NULL LIMIT ?) AS under_way";
+    let sql = "SELECT COUNT(*) FROM (SELECT 1 FROM saga WHERE look_at IS NOT NULL LIMIT ?) AS under_way";
     let rows = db.query(sql, vec![limit.into()]).await.map_err(store_error)?;
     let count = rows.first().map(|row| row.int(0)).transpose().map_err(store_error)?;
     Ok(count.and_then(|count| u64::try_from(count).ok()).unwrap_or(0))
-}
-
-/// Reads on past rows that do not decode until the page is full.
-pub(super) async fn unconfirmed(
-    db: &Database,
-    until: i64,
-    after: Option<Uuid>,
-    limit: u32,
-) -> Result<Vec<OutboxMessage>, StoreError> {
-    let wanted = limit.min(MAX_PAGE);
-    let columns = OUTBOX_COLUMNS.join(", ");
-    let mut page = Vec::new();
-    let mut after = after.map(|id| Value::from(id.into_bytes()));
-    while page.len() < wanted as usize {
-        let mut args: Vec<Value> = vec![until.into()];
-        let later = if after.is_some() { " AND id > ?" } else { "" };
-        args.extend(after.clone());
-        args.push(wanted.into());
-        let sql = format!("SELECT {columns} FROM outbox WHERE created_at <= ?{later} ORDER BY id LIMIT ?");
-        let rows = db.query(&sql, args).await.map_err(store_error)?;
-        for row in &rows {
-            match row::decode_outbox(row) {
-                Ok(message) => page.push(message),
-                Err(error) => tracing::error!(id = ?row.0.first(), %error, "outbox row does not decode"),
-            }
-        }
-        // As stored: an id that does not decode is a place in the order all the same.
-        after = rows.last().and_then(|row| row.0.first().cloned());
-        if rows.len() < wanted as usize {
-            break;
-        }
-    }
-    page.truncate(wanted as usize);
-    Ok(page)
 }
 
 /// The rows that decode; the others are logged, and [`get`] says why they do not.

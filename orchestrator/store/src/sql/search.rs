@@ -69,7 +69,7 @@ impl<'a> Walk<'a> {
     ) -> Result<Self, StoreError> {
         let mut translated = translated(search, db);
         if order.field == SortField::WakeTime {
-            translated.condition = format!("wake_second IS NOT NULL AND ({})", translated.condition);
+            translated.condition = format!("look_at IS NOT NULL AND ({})", translated.condition);
             translated.narrow = true;
         }
         // The index knows ids, which are in the order of creation and in no other.

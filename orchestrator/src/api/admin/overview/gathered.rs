@@ -39,10 +39,6 @@ impl Overview<'_> {
         troubles.extend(trouble);
         let (components, samples, trouble) = lively;
         troubles.extend(trouble);
-        let outbox = match self.operations {
-            Some(operations) => kept(operations.outbox(MOST).await, "the outbox could not be counted", &mut troubles),
-            None => 0,
-        };
         let dead_letters = match self.operations {
             Some(operations) => {
                 kept(operations.waiting_letters().await, "dead letters could not be counted", &mut troubles).into()
@@ -56,7 +52,6 @@ impl Overview<'_> {
             samples,
             oldest,
             queues,
-            outbox,
             components,
             incidents,
             oldest_incident,
