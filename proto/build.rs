@@ -2,9 +2,10 @@
 
 use std::{env, error::Error, fs, path::PathBuf};
 
-const FILES: [&str; 15] = [
+const FILES: [&str; 16] = [
     "baton/annotations/v1/annotations.proto",
     "baton/annotations/v1/http.proto",
+    "baton/courier/v1/courier.proto",
     "baton/participant/v1/participant.proto",
     "baton/saga/v1/admin.proto",
     "baton/saga/v1/audit.proto",

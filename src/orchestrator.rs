@@ -38,9 +38,9 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub async fn run(config: Config, linked: &Linked, colour: bool) -> Result<(), Failure> {
     let telemetry = telemetry::start(&config.telemetry, SERVICE, colour)?;
     let stop = signals::stopping()?;
-    let bus = wiring::bus(&config.bus, SERVICE)?;
-    let store = open(&config, &stop).await?;
     let participants = participants(&config, linked)?;
+    let bus = wiring::couriers(&config, SERVICE, &participants)?;
+    let store = open(&config, &stop).await?;
     let mut registry = Registry::default();
     let metrics = Arc::new(Metrics::register(&mut registry));
     let parts = Parts {

@@ -2,11 +2,14 @@
 
 use crate::admin::{self, Ready};
 use crate::config::Config;
+use crate::config::participants::CourierKind;
 use crate::failure::Failure;
 use crate::linked::Linked;
 use crate::wiring::{self, Work};
 use crate::{databases, signals, telemetry};
 use axum::Router;
+use baton_courier::bus::CommandBus;
+use baton_courier::grpc::GrpcEnd;
 use baton_participant_kit::metrics::ParticipantMetrics;
 use baton_participant_kit::probe;
 use baton_rpc::server;
@@ -24,14 +27,21 @@ pub async fn run(name: &str, config: Config, linked: &Linked, colour: bool) -> R
     let service = format!("baton-{name}");
     let telemetry = telemetry::start(&config.telemetry, &service, colour)?;
     let stop = signals::stopping()?;
-    let bus = wiring::bus(&config.bus, &service)?;
+    let end = (own.courier == CourierKind::Grpc).then(|| GrpcEnd::new(name));
+    let bus: Arc<dyn CommandBus> = match &end {
+        Some(end) => Arc::new(end.clone()),
+        None => wiring::bus(&config.bus, &service)?,
+    };
     let database = databases::open(&wiring::database(own.store)?, &service, &stop).await?;
     let made = participant.make(database.clone())?;
     databases::check(&database, &made.migrations, &service, &stop).await?;
     let mut registry = Registry::default();
     let metrics = ParticipantMetrics::register(&mut registry);
     let (routes, health) = server::with_health_and_reflection(
-        made.own_routes(),
+        match end {
+            Some(end) => made.own_routes().add_service(end.service()),
+            None => made.own_routes(),
+        },
         &probe::service_names(made.services),
         &linked.descriptors,
     )

@@ -1,11 +1,15 @@
 //! From configuration to databases, buses, hints, workers: the one place of the binary that names them.
 
+use crate::config::participants::CourierKind;
 use crate::config::{BusConfig, BusKind, Config, CoordConfig, CoordKind, StoreConfig, StoreUrl};
 use crate::failure::Failure;
 use baton_courier::bus::CommandBus;
+use baton_courier::couriers::Couriers;
+use baton_courier::grpc::GrpcCourier;
 use baton_courier::rabbitmq::{RabbitBus, RabbitConfig};
 use baton_orchestrator::coord::Coord;
 use baton_orchestrator::coord::local::LocalCoord;
+use baton_orchestrator::grpc_probe::Reached;
 use baton_orchestrator::wiring::Settings;
 use baton_participant_kit::clock::Clock;
 use baton_participant_kit::metrics::ParticipantMetrics;
@@ -15,11 +19,13 @@ use baton_participant_kit::{ledger, probe};
 use baton_sql::database::{Database, DatabaseConfig};
 use baton_sql::migration::Migration;
 use secrecy::ExposeSecret as _;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
+use tonic::transport::Channel;
 
 /// Names of the engine's own services, for health.
 pub const ORCHESTRATOR_SERVICES: [&str; 2] = ["baton.saga.v1.SagaService", "baton.saga.v1.SagaAdminService"];
@@ -51,6 +57,32 @@ pub fn bus(bus: &BusConfig, program: &str) -> Result<Arc<dyn CommandBus>, Failur
             Err(Failure::Usage(why.to_owned()))
         }
     }
+}
+
+/// What carries an orchestrator's commands: the broker, streams to participants, or some of each. Without a participant that
+/// has the broker there is none.
+///
+/// # Errors
+/// As [`bus`].
+pub fn couriers(
+    config: &Config,
+    program: &str,
+    participants: &BTreeMap<String, Reached>,
+) -> Result<Arc<dyn CommandBus>, Failure> {
+    let by_stream = |name: &String| config.participants.get(name).is_some_and(|it| it.courier == CourierKind::Grpc);
+    let streams: BTreeMap<String, Channel> = participants
+        .iter()
+        .filter(|(name, _)| by_stream(name))
+        .map(|(name, reached)| (name.clone(), reached.channel.clone()))
+        .collect();
+    if streams.is_empty() {
+        return bus(&config.bus, program);
+    }
+    let is_whole = streams.len() == participants.len();
+    let routes = streams.keys().map(|name| (name.clone(), usize::from(!is_whole))).collect();
+    let grpc: Arc<dyn CommandBus> = Arc::new(GrpcCourier::start(streams));
+    let all = if is_whole { vec![grpc] } else { vec![bus(&config.bus, program)?, grpc] };
+    Ok(Arc::new(Couriers::new(all, routes)))
 }
 
 /// The broker of a section, whatever kind the section says: for who looks at it from outside.

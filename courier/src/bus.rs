@@ -4,6 +4,7 @@ use crate::error::BusError;
 use async_trait::async_trait;
 use bytes::Bytes;
 use std::fmt;
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// Where a message goes and where it is taken from.
@@ -48,6 +49,12 @@ pub trait CommandBus: Send + Sync + fmt::Debug + 'static {
     /// broker is away or its link is full, is dropped. For what can be sent again by whoever needs it: commands and replies.
     fn send(&self, messages: Vec<Message>);
 
+    /// Sends replies to where the message came from that they answer, [`Delivery::reply_to`], if this courier can; otherwise, or if
+    /// that one is gone, to any orchestrator.
+    fn reply(&self, _to: Option<&str>, messages: Vec<Message>) {
+        self.send(messages);
+    }
+
     /// For what nobody can derive again. Publishes and waits until every message is settled or a deadline passes. Returns the ids that the bus has taken
     /// over for good. For every other id the outcome is unknown: keep the message and publish it again later, with the
     /// same id. Never returns early with an error: "nothing confirmed" is an empty list.
@@ -73,6 +80,12 @@ pub trait CommandBus: Send + Sync + fmt::Debug + 'static {
     /// Ok if messages can be published and consumed right now; otherwise why not.
     fn health(&self) -> Result<(), BusError>;
 
+    /// Ok if commands get to this participant's courier right now, as far as is known here; otherwise why not. Nobody can answer
+    /// while it is not so.
+    fn carries(&self, _participant: &str) -> Result<(), BusError> {
+        self.health()
+    }
+
     /// Stops consuming and publishing; unacknowledged deliveries go back to their queues.
     async fn close(&self);
 }
@@ -95,6 +108,8 @@ pub struct Delivery {
     pub message_id: Option<Uuid>,
     /// True if the broker delivered it before.
     pub redelivered: bool,
+    /// Where replies to it should go, in the courier's own words, if it knows.
+    pub reply_to: Option<Arc<str>>,
     /// Of a dead letter: why it is one, UPPER_SNAKE, as whoever quarantined it said. Else empty.
     pub reason: String,
     settle: Box<dyn Settle>,
@@ -115,7 +130,13 @@ impl Delivery {
     /// Made by adapters.
     #[must_use]
     pub fn new(body: Bytes, message_id: Option<Uuid>, redelivered: bool, settle: Box<dyn Settle>) -> Self {
-        Self { body, message_id, redelivered, reason: String::new(), settle }
+        Self { body, message_id, redelivered, reply_to: None, reason: String::new(), settle }
+    }
+
+    /// With where replies to it should go; by adapters.
+    #[must_use]
+    pub fn answered_to(self, reply_to: Option<Arc<str>>) -> Self {
+        Self { reply_to, ..self }
     }
 
     /// Made a dead letter by adapters.

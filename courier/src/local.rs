@@ -66,6 +66,20 @@ struct Shared {
     state: Mutex<LocalState>,
 }
 
+impl Shared {
+    fn bury(&self, letter: DeadLetter) {
+        let mut state = lock(&self.state);
+        if state.dead.len() == MAX_DEAD_LETTERS {
+            state.dead.pop_front();
+        }
+        let number = state.next_dead;
+        state.next_dead += 1;
+        state.dead.push_back(Dead { number, held: false, letter });
+        drop(state);
+        self.died.notify_waiters();
+    }
+}
+
 #[derive(Debug, Default)]
 struct LocalState {
     // Ordered, so that nothing here depends on a hash seed.
@@ -98,6 +112,7 @@ struct Inner {
 
 struct Item {
     body: Bytes,
+    reply_to: Option<Arc<str>>,
     redelivered: bool,
     waiters: Vec<oneshot::Sender<()>>,
     _room: OwnedSemaphorePermit,
@@ -149,8 +164,23 @@ impl LocalBus {
         queue.clone()
     }
 
+    /// Puts one message into its queue, waiting for room as long as it takes.
+    pub async fn offer(&self, message: Message) {
+        self.offer_from(message, None).await;
+    }
+
+    /// The same with where replies to it should go.
+    pub async fn offer_from(&self, message: Message, reply_to: Option<Arc<str>>) {
+        let _ = self.shared.closed.run_until_cancelled(self.enqueue(message, reply_to)).await;
+    }
+
+    /// Keeps a dead letter.
+    pub fn bury(&self, letter: DeadLetter) {
+        self.shared.bury(letter);
+    }
+
     /// Puts one message into its queue, waiting for room; the receiver hears when it is settled.
-    async fn enqueue(&self, message: Message) -> Option<oneshot::Receiver<()>> {
+    async fn enqueue(&self, message: Message, reply_to: Option<Arc<str>>) -> Option<oneshot::Receiver<()>> {
         if message.body.len() > MAX_BODY {
             tracing::error!(message_id = %message.id, bytes = message.body.len(), "message too large to publish");
             return None;
@@ -162,7 +192,7 @@ impl LocalBus {
         let room = queue.room.clone().acquire_owned().await.ok()?;
         // Somebody may have published the same id while this call waited for room.
         let Err(settled) = queue.join(message.id, settled) else { return Some(receiver) };
-        let item = Item { body: message.body, redelivered: false, waiters: vec![settled], _room: room };
+        let item = Item { body: message.body, reply_to, redelivered: false, waiters: vec![settled], _room: room };
         let mut inner = lock(&queue.inner);
         inner.items.insert(message.id, item);
         inner.ready.push_back(message.id);
@@ -182,7 +212,8 @@ impl CommandBus for LocalBus {
                 tracing::debug!(message_id = %message.id, "dropped: its queue is full, or it is too large");
                 continue;
             };
-            let item = Item { body: message.body, redelivered: false, waiters: Vec::new(), _room: room };
+            let item =
+                Item { body: message.body, reply_to: None, redelivered: false, waiters: Vec::new(), _room: room };
             let mut inner = lock(&queue.inner);
             // The same id is never queued twice.
             if inner.items.contains_key(&message.id) {
@@ -203,7 +234,7 @@ impl CommandBus for LocalBus {
             for message in messages {
                 let id = message.id;
                 // One full queue ends the call's patience for the rest: they could only wait behind it.
-                match timeout_at(deadline, self.enqueue(message)).await {
+                match timeout_at(deadline, self.enqueue(message, None)).await {
                     Ok(receiver) => waiting.extend(receiver.map(|receiver| (id, receiver))),
                     Err(_) => break,
                 }
@@ -303,7 +334,8 @@ impl LocalConsumer {
             let item = inner.items.get(&id)?;
             let (shared, source) = (self.shared.clone(), self.source.clone());
             let settle = LocalSettle { shared, source, held: Some((self.queue.clone(), id)) };
-            Some(Delivery::new(item.body.clone(), Some(id), item.redelivered, Box::new(settle)))
+            let delivery = Delivery::new(item.body.clone(), Some(id), item.redelivered, Box::new(settle));
+            Some(delivery.answered_to(item.reply_to.clone()))
         });
         let deliveries = taken.collect();
         if !inner.ready.is_empty() {
@@ -352,15 +384,7 @@ impl Settle for LocalSettle {
     async fn dead_letter(mut self: Box<Self>, body: Bytes, reason: &str) {
         let Some((queue, id)) = self.held.take() else { return };
         let letter = DeadLetter { source: self.source.clone(), message_id: Some(id), reason: reason.to_owned(), body };
-        let mut state = lock(&self.shared.state);
-        if state.dead.len() == MAX_DEAD_LETTERS {
-            state.dead.pop_front();
-        }
-        let number = state.next_dead;
-        state.next_dead += 1;
-        state.dead.push_back(Dead { number, held: false, letter });
-        drop(state);
-        self.shared.died.notify_waiters();
+        self.shared.bury(letter);
         queue.settle(id);
     }
 

@@ -14,6 +14,13 @@ pub mod baton {
             tonic::include_proto!("baton.annotations.v1");
         }
     }
+    /// `baton.courier.v1`: commands and replies over streams.
+    pub mod courier {
+        /// Version 1.
+        pub mod v1 {
+            tonic::include_proto!("baton.courier.v1");
+        }
+    }
     /// `baton.dev.v1`: breaking things on purpose.
     pub mod dev {
         /// Version 1.

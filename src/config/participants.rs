@@ -15,6 +15,17 @@ const LONGEST_NAME: usize = 32;
 /// Services that are the engine's own, by the beginning of their names.
 const RESERVED: [&str; 2] = ["baton.", "grpc."];
 
+/// What carries a participant's commands and replies.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum CourierKind {
+    /// The broker of the section `bus`.
+    #[default]
+    Rabbitmq,
+    /// A stream from each orchestrator to the participant's endpoint.
+    Grpc,
+}
+
 /// One participant.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -24,6 +35,9 @@ pub struct ParticipantConfig {
     /// Its gRPC service, which the orchestrator passes on and whose health it asks; empty if it has none.
     #[serde(default)]
     pub service: String,
+    /// What carries its commands and replies.
+    #[serde(default)]
+    pub courier: CourierKind,
     /// Its own gRPC listener. Only for participants that this binary runs, as everything below.
     pub listen: Option<SocketAddr>,
     /// Its own HTTP listener.
@@ -39,6 +53,8 @@ pub struct Own<'a> {
     pub listen: SocketAddr,
     /// Its HTTP listener.
     pub admin_listen: SocketAddr,
+    /// What carries its commands and replies.
+    pub courier: CourierKind,
     /// Its database.
     pub store: &'a StoreConfig,
 }
@@ -52,7 +68,7 @@ impl Config {
         let participant = self.participant(name)?;
         let listen = participant.listen.ok_or_else(|| missing(name, "listen"))?;
         let admin_listen = participant.admin_listen.ok_or_else(|| missing(name, "admin_listen"))?;
-        Ok(Own { listen, admin_listen, store: self.store_of(name)? })
+        Ok(Own { listen, admin_listen, courier: participant.courier, store: self.store_of(name)? })
     }
 
     /// The database of a participant.
@@ -76,9 +92,10 @@ fn missing(name: &str, leaf: &str) -> String {
 }
 
 /// What a participant's section may hold, each key with a value of its type.
-pub(super) const KEYS: [(&str, Kind); 7] = [
+pub(super) const KEYS: [(&str, Kind); 8] = [
     ("endpoint", Kind::Text),
     ("service", Kind::Text),
+    ("courier", Kind::Text),
     ("listen", Kind::Text),
     ("admin_listen", Kind::Text),
     ("store.url", Kind::Text),

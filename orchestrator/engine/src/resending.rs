@@ -18,6 +18,9 @@ pub const MAX_PAUSE: Duration = Duration::from_secs(5);
 /// From a look that found a deadline passed to the next one, should whoever found it die with it.
 const DUE_AGAIN: Duration = Duration::from_secs(1);
 
+/// From a look that found the courier away to the next one.
+const AWAY_AGAIN: Duration = Duration::from_secs(1);
+
 /// What a saga under way is waiting for.
 fn wait_of(saga: &Saga) -> Option<&Wait> {
     match &saga.state {
@@ -46,16 +49,22 @@ pub enum Due {
     Nothing,
 }
 
-/// Since when the couriers of this process carry again, if they were away.
-pub type BackSince = Option<Micros>;
+/// The courier to whoever is to answer, as this process sees it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Courier {
+    /// It carries nothing now: nothing is sent, and no attempt's clock runs out.
+    pub away: bool,
+    /// Since when it carries again, if it was away.
+    pub back: Option<Micros>,
+}
 
 /// The moment at which an attempt is given up. The clock of one that waited while the couriers were away begins again when
 /// they are back: nobody could answer it.
 #[must_use]
-pub fn gives_up_at(saga: &Saga, back: BackSince) -> Option<Micros> {
+pub fn gives_up_at(saga: &Saga, courier: Courier) -> Option<Micros> {
     let wait = wait_of(saga)?;
     let until = wait.until();
-    match (wait, back) {
+    match (wait, courier.back) {
         (Wait::Reply { .. }, Some(back)) if back > saga.updated_at => {
             Some(until.max(back.plus(until.since(saga.updated_at))))
         }
@@ -65,8 +74,9 @@ pub fn gives_up_at(saga: &Saga, back: BackSince) -> Option<Micros> {
 
 /// What is due of a saga now.
 #[must_use]
-pub fn due(saga: &Saga, now: Micros, back: BackSince) -> Due {
-    match (wait_of(saga), gives_up_at(saga, back)) {
+pub fn due(saga: &Saga, now: Micros, courier: Courier) -> Due {
+    match (wait_of(saga), gives_up_at(saga, courier)) {
+        (Some(Wait::Reply { .. }), _) if courier.away => Due::Nothing,
         (Some(_), Some(until)) if until <= now => Due::Wake,
         (Some(Wait::Reply { .. }), _) if saga.updated_at.plus(FIRST_LOOK) <= now => Due::SendAgain,
         _ => Due::Nothing,
@@ -75,10 +85,11 @@ pub fn due(saga: &Saga, now: Micros, back: BackSince) -> Due {
 
 /// When a saga that has been looked at now is to be looked at again.
 #[must_use]
-pub fn next_look(record: &Record, now: Micros, back: BackSince) -> Micros {
+pub fn next_look(record: &Record, now: Micros, courier: Courier) -> Micros {
     let saga = &record.saga;
-    let until = gives_up_at(saga, back).filter(|until| *until > now).unwrap_or_else(|| now.plus(DUE_AGAIN));
+    let until = gives_up_at(saga, courier).filter(|until| *until > now).unwrap_or_else(|| now.plus(DUE_AGAIN));
     match wait_of(saga) {
+        Some(Wait::Reply { .. }) if courier.away => now.plus(AWAY_AGAIN),
         Some(Wait::Reply { .. }) => {
             let waited = now.since(saga.updated_at);
             let next =

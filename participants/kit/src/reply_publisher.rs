@@ -6,6 +6,8 @@ use baton_courier::bus::{CommandBus, Delivery, Destination, Message};
 use baton_crash_point::{Point, hit};
 use baton_proto::baton::participant::v1::Reply;
 use bytes::Bytes;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use tokio_util::task::TaskTracker;
 
 /// Why an item went to the dead-letter queue.
@@ -26,13 +28,15 @@ pub(crate) struct Answered {
 /// Sends and acknowledges. A reply that gets lost costs a repetition of its command, which the ledger answers. Quarantines go on
 /// as `tasks` of their own: one that fails must hold up nothing else.
 pub(crate) async fn settle(bus: &dyn CommandBus, answered: Vec<Answered>, tasks: &TaskTracker, new_id: &NewId) {
-    let replies = answered.iter().flat_map(|one| one.replies.iter().cloned()).collect::<Vec<_>>();
-    let bodies = codec::pack(&replies);
-    let messages = bodies.into_iter().map(|body| Message { id: (new_id.0)(), destination: Destination::Replies, body });
-    let messages = messages.collect::<Vec<_>>();
-    if !messages.is_empty() {
+    let mut replies: BTreeMap<Option<Arc<str>>, Vec<Reply>> = BTreeMap::new();
+    for one in &answered {
+        let reply_to = one.delivery.as_ref().and_then(|delivery| delivery.reply_to.clone());
+        replies.entry(reply_to).or_default().extend_from_slice(&one.replies);
+    }
+    for (reply_to, replies) in replies.into_iter().filter(|(_, replies)| !replies.is_empty()) {
+        let message = |body| Message { id: (new_id.0)(), destination: Destination::Replies, body };
         hit(Point::PARTICIPANT_BEFORE_REPLY);
-        bus.send(messages);
+        bus.reply(reply_to.as_deref(), codec::pack(&replies).into_iter().map(message).collect());
         hit(Point::PARTICIPANT_AFTER_REPLY);
     }
     for one in answered {

@@ -23,7 +23,7 @@ const FLOORS: [(&str, u8, Side); 30] = [
     ("saga-core", 0, Shared),
     ("baton-proto", 0, Shared),
     ("baton-sql", 0, Shared),
-    ("baton-courier", 0, Shared),
+    ("baton-courier", 1, Shared),
     ("baton-crash-point", 0, Shared),
     ("baton-rpc", 1, Shared),
     ("baton-query", 1, Engine),

@@ -7,7 +7,7 @@ use crate::hold_policy::{HoldCache, barrier};
 use crate::input::Input;
 use crate::metrics::Metrics;
 use crate::packer::{Outgoing, pack};
-use crate::resending::{BackSince, Due, due, next_look};
+use crate::resending::{Courier, Due, due, next_look};
 use crate::sagas::Registry;
 use crate::store::{NextLook, Record, SagaStore, StoreError};
 use crate::workers::probe::{MAX_KEYS, Probe};
@@ -63,17 +63,13 @@ pub struct Waker {
     pub planted: Option<crate::planted::EngineBug>,
 }
 
-/// Whether the couriers carry, as a waker has seen it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Couriers {
-    away: bool,
-    back: BackSince,
-}
+/// Whether the couriers carry to each participant, as a waker has seen it.
+type Seen = BTreeMap<String, Courier>;
 
 impl Waker {
     /// Runs until cancelled.
     pub async fn run(self, stop: CancellationToken) {
-        let mut couriers = Couriers::default();
+        let mut couriers = Seen::new();
         loop {
             match self.look(&mut couriers).await {
                 // A backlog: look again at once. Every look puts off what it has seen, so that this ends.
@@ -94,32 +90,46 @@ impl Waker {
     /// # Errors
     /// Those of the store.
     pub async fn run_once(&self) -> Result<Look, StoreError> {
-        self.look(&mut Couriers::default()).await
+        self.look(&mut Seen::new()).await
     }
 
-    /// While the couriers are away nothing is looked at: what is due stays so, and is found as soon as they are back.
-    async fn look(&self, couriers: &mut Couriers) -> Result<Look, StoreError> {
-        if self.bus.health().is_err() {
-            couriers.away = true;
-            if !self.has(|bug| matches!(bug, Defect::ClockRunsWhileAway)) {
-                return Ok(Look::default());
-            }
-        } else if std::mem::take(&mut couriers.away) {
-            couriers.back = Some(self.store.now());
+    /// While all couriers are away nothing is looked at: what is due stays so, and is found as soon as one is back.
+    async fn look(&self, couriers: &mut Seen) -> Result<Look, StoreError> {
+        self.ask_couriers(couriers);
+        if !couriers.is_empty() && couriers.values().all(|courier| courier.away) {
+            return Ok(Look::default());
         }
-        let back = if self.has(|bug| matches!(bug, Defect::ClockRunsWhileAway)) { None } else { couriers.back };
-        let next: NextLook = Arc::new(move |record, now| next_look(record, now, back));
-        let seen = self.store.look(self.registry.ids(), MAX_LOOK, next).await?;
-        if seen.is_empty() {
+        let (seen, registry) = (couriers.clone(), self.registry.clone());
+        let courier: Arc<dyn Fn(&Record) -> Courier + Send + Sync> = Arc::new(move |record| {
+            participant(&registry, record).and_then(|name| seen.get(name)).copied().unwrap_or_default()
+        });
+        let next: NextLook = {
+            let courier = courier.clone();
+            Arc::new(move |record, now| next_look(record, now, courier(record)))
+        };
+        let found = self.store.look(self.registry.ids(), MAX_LOOK, next).await?;
+        if found.is_empty() {
             return Ok(Look::default());
         }
         let now = self.store.now();
-        let of = |wanted: Due| seen.iter().filter(move |record| due(&record.saga, now, back) == wanted);
-        let late: Vec<&Record> = of(Due::Wake).collect();
-        let unanswered: Vec<&Record> = of(Due::SendAgain).collect();
+        let of =
+            |wanted: Due| found.iter().filter(|record| due(&record.saga, now, courier(record)) == wanted).collect();
+        let late: Vec<&Record> = of(Due::Wake);
+        let unanswered: Vec<&Record> = of(Due::SendAgain);
         let sent_again = self.send_again(&unanswered);
         let moved = self.wake(&late).await;
-        Ok(Look { seen: seen.len(), due: late.len(), sent_again, moved })
+        Ok(Look { seen: found.len(), due: late.len(), sent_again, moved })
+    }
+
+    fn ask_couriers(&self, couriers: &mut Seen) {
+        for name in self.registry.participants() {
+            let away = self.bus.carries(&name).is_err() && !self.has(|bug| matches!(bug, Defect::ClockRunsWhileAway));
+            let courier = couriers.entry(name).or_default();
+            if courier.away && !away {
+                courier.back = Some(self.store.now());
+            }
+            courier.away = away;
+        }
     }
 
     fn send_again(&self, unanswered: &[&Record]) -> usize {
@@ -167,9 +177,8 @@ impl Waker {
         let mut attempts: BTreeMap<SagaId, u32> = BTreeMap::new();
         for record in late {
             let Some(command) = Command::awaited_by(&record.saga) else { continue };
-            let Some(saga_type) = self.registry.pinned(&record.saga.definition) else { continue };
-            let Some(step) = saga_type.definition().steps().get(usize::from(command.id.step)) else { continue };
-            questions.entry(step.participant.clone()).or_default().push(command.id);
+            let Some(name) = participant(&self.registry, record) else { continue };
+            questions.entry(name.to_owned()).or_default().push(command.id);
             attempts.insert(record.saga.id, command.attempt);
         }
         let asked = questions.iter().flat_map(|(participant, commands)| {
@@ -193,6 +202,13 @@ impl Waker {
     fn has(&self, _is: impl Fn(&Defect) -> bool) -> bool {
         false
     }
+}
+
+/// Who is to answer the command that a saga waits for.
+fn participant<'a>(registry: &'a Registry, record: &Record) -> Option<&'a str> {
+    let command = Command::awaited_by(&record.saga)?;
+    let definition = registry.pinned(&record.saga.definition)?.definition();
+    definition.steps().get(usize::from(command.id.step)).map(|step| step.participant.as_str())
 }
 
 #[cfg(feature = "planted-bugs")]

@@ -2,7 +2,7 @@
 
 use super::{Databases, ReadError, reading};
 use crate::evidence::DeadLetter;
-use baton_orchestrator::store::REPLIES;
+use baton_orchestrator::operations::letters::REPLIES;
 use baton_sql::error::SqlError;
 use baton_sql::value::Row;
 

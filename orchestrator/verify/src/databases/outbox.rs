@@ -3,7 +3,7 @@
 use super::{Databases, ReadError, reading};
 use crate::evidence::Outbox;
 use crate::saga_evidence::Pending;
-use baton_orchestrator::store::REPLIES;
+use baton_orchestrator::operations::letters::REPLIES;
 use baton_proto::baton::participant::v1 as wire;
 use baton_sql::value::{Row, Value};
 use prost::Message as _;
