@@ -2,9 +2,10 @@
 
 use crate::committer::{BatchOutcome, Committer};
 use crate::input::{ActionOutcome, Input, InputOutcome, NotSettled, QueueEntry, StartOutcome, Verdict};
-use crate::notify::Notifier;
+use crate::notify::{Notifier, at_once_or_later};
 use baton_courier::bus::{CommandBus, Delivery};
 use baton_crash_point::{Point, hit};
+use futures_util::FutureExt as _;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -132,11 +133,12 @@ impl Engine {
         }
         self.notifier.moved(&settled.moved);
         if !finished.is_empty() {
-            self.acks.spawn(async move {
+            let settled = async move {
                 for (delivery, settling) in finished {
                     settling.settle(delivery).await;
                 }
-            });
+            };
+            at_once_or_later(settled.boxed(), |rest| drop(self.acks.spawn(rest)));
         }
     }
 

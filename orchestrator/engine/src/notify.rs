@@ -6,6 +6,8 @@ use crate::input::Verdict;
 use crate::metrics::Metrics;
 use crate::store::Record;
 use crate::trace;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use saga_core::saga::SagaId;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -83,7 +85,7 @@ impl Notifier {
             .map(|(_, after)| Hint { saga: after.saga.id, version: after.saga.version, ended: rests(after) })
             .collect();
         let coord = self.coord.clone();
-        tokio::spawn(async move { coord.publish(hints).await });
+        at_once_or_later(async move { coord.publish(hints).await }.boxed(), |rest| drop(tokio::spawn(rest)));
     }
 
     /// A batch of so many inputs is about to be settled.
@@ -170,4 +172,11 @@ impl Drop for Subscription {
 #[must_use]
 pub fn rests(record: &Record) -> bool {
     record.saga.wake_at().is_none()
+}
+
+/// Does what mostly needs no waiting, and leaves the rest of it, if there is any, to a task.
+pub(crate) fn at_once_or_later(mut work: BoxFuture<'static, ()>, later: impl FnOnce(BoxFuture<'static, ()>)) {
+    if (&mut work).now_or_never().is_none() {
+        later(work);
+    }
 }

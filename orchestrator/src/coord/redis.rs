@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc};
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use uuid::Uuid;
 
 /// The one channel; its version changes with the packing.
@@ -90,6 +90,10 @@ impl RedisCoord {
     }
 }
 
+/// How long nothing is sent once nobody else has heard a hint. Whoever comes meanwhile misses hints for so long, which costs its
+/// watchers one look.
+const ALONE: Duration = Duration::from_secs(1);
+
 #[async_trait]
 impl Coord for RedisCoord {
     async fn publish(&self, hints: Vec<Hint>) {
@@ -126,17 +130,25 @@ async fn send(publisher: Client, origin: Uuid, mut waiting: mpsc::Receiver<Vec<H
     // At once or not at all: a hint that waits for a reconnect is stale.
     let options = Options { fail_fast: true, max_attempts: Some(1), ..Options::default() };
     let mut failures: u64 = 0;
+    let mut alone_until = Instant::now();
     while let Some(mut hints) = waiting.recv().await {
         while hints.len() < MAX_HINTS
             && let Ok(more) = waiting.try_recv()
         {
             hints.extend(more);
         }
+        if Instant::now() < alone_until {
+            continue;
+        }
         for chunk in hints.chunks(MAX_HINTS) {
             let client = publisher.with_options(&options);
             let sending = client.publish::<i64, _, _>(CHANNEL, Value::Bytes(pack(origin, chunk).into()));
-            if matches!(timeout(COMMAND_TIMEOUT, sending).await, Ok(Ok(_))) {
+            if let Ok(Ok(heard)) = timeout(COMMAND_TIMEOUT, sending).await {
                 failures = 0;
+                // We hear ourselves.
+                if heard <= 1 {
+                    alone_until = Instant::now() + ALONE;
+                }
                 continue;
             }
             failures += 1;

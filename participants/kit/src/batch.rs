@@ -181,7 +181,7 @@ impl Batches {
         Err(Failure::Participant(last.to_string()))
     }
 
-    /// What the participant finds out beforehand, in a task of its own so that a panic ends nothing else.
+    /// What the participant finds out beforehand; if it asks anybody, in a task of its own so that a panic ends nothing else.
     async fn prepare(&self, commands: &[Command], now_us: i64) -> Result<Box<dyn Prepared>, Failure> {
         let wanted = if self.participant.prepares() {
             let harmless = self.participant.only_looks_up();
@@ -200,9 +200,12 @@ impl Batches {
             return Ok(self.participant.nothing());
         }
         let participant = Arc::clone(&self.participant);
-        let task = tokio::spawn(async move { participant.prepare(wanted).await });
-        let prepared =
-            task.await.map_err(|error| Failure::Participant(format!("prepare ended early: {}", error.is_panic())))?;
+        let prepared = if participant.prepares() {
+            let task = tokio::spawn(async move { participant.prepare(wanted).await });
+            task.await.map_err(|error| Failure::Participant(format!("prepare ended early: {}", error.is_panic())))?
+        } else {
+            participant.prepare(wanted).await
+        };
         prepared.ok_or_else(|| Failure::Participant("prepare returned another number of entries".to_owned()))
     }
 
