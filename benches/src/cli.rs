@@ -86,6 +86,17 @@ pub enum Shape {
     Real,
     /// One process over SQLite.
     Embedded,
+    /// No engine: the steps' transactions one after the other, behind the same door.
+    Bare,
+}
+
+/// Couriers of the real shape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Courier {
+    /// The broker.
+    Rabbitmq,
+    /// A stream from each orchestrator to each participant.
+    Grpc,
 }
 
 /// How `run` measures.
@@ -94,6 +105,9 @@ pub struct RunOne {
     /// Shape
     #[arg(long, value_enum, default_value_t = Shape::Real)]
     pub shape: Shape,
+    /// What carries commands in the real shape
+    #[arg(long, value_enum, default_value_t = Courier::Rabbitmq)]
+    pub courier: Courier,
     /// Orchestrators of the real shape
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=8))]
     pub orchestrators: u8,

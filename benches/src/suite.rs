@@ -1,7 +1,8 @@
 //! `baton-bench all`, `run` and `weather`: installations, workloads, and what is told of them.
 
 use crate::audit::{self, Installation};
-use crate::cli::{All, RunOne, Shape, WeatherArguments};
+use crate::cli::{All, Courier, RunOne, Shape, WeatherArguments};
+use crate::document::design::{self, Design, Installed};
 use crate::load::call::Follow;
 use crate::machine::raw::Raw;
 use crate::measure;
@@ -219,12 +220,25 @@ pub async fn one(arguments: &RunOne) -> Result<()> {
     let workloads = vec![workload; usize::try_from(arguments.repeats)?];
     match arguments.shape {
         Shape::Real => {
-            let stack = start(dir.path(), &baton, usize::from(arguments.orchestrators)).await?;
+            let stack = start_with(dir.path(), &baton, usize::from(arguments.orchestrators), arguments.courier).await?;
             let databases = audit::of_stack(dir.path(), &stack).await?;
             if !arguments.json {
                 println!("{}", Raw::measure(dir.path(), &stack.mariadb, &stack.rabbitmq).await?.line());
             }
             series.add(&Site::real(&stack).await?, &databases, &workloads).await;
+            stack.stop()?;
+        }
+        Shape::Bare => {
+            let stack = start(dir.path(), &baton, 1).await?;
+            let document = arguments.binary.path("baton-document")?;
+            design::prepare(&stack, &document)?;
+            let bare = Installed::start(Design::Bare, dir.path(), &stack, &document).await?;
+            for workload in &workloads {
+                let run = measure::run(&bare.site().await?, workload).await?;
+                println!("{}", line(&run));
+                series.runs.push(run);
+            }
+            bare.stop()?;
             stack.stop()?;
         }
         Shape::Embedded => {
@@ -269,6 +283,16 @@ pub async fn weather(arguments: &WeatherArguments) -> Result<()> {
     let weather = storm(&site, &databases, capacity.rate, arguments.storm, arguments.calm, &arguments.out).await?;
     println!("{}", serde_json::to_string_pretty(&weather)?);
     stack.stop()
+}
+
+/// A fresh real shape over a courier.
+async fn start_with(dir: &Path, baton: &Path, orchestrators: usize, courier: Courier) -> Result<Stack> {
+    let mut options = StackOptions { orchestrators, ..StackOptions::new(baton) };
+    if courier == Courier::Grpc {
+        let key = |name: &String| format!("BATON_PARTICIPANTS__{}__COURIER", name.to_uppercase());
+        options.environment = options.participants.iter().map(|name| (key(name), "grpc".to_owned())).collect();
+    }
+    Stack::start(dir, &options).await
 }
 
 /// A fresh real shape.

@@ -1,9 +1,10 @@
-//! `baton-document`: the four designs that Baton is measured against, each as processes of its own.
+//! `baton-document`: the four designs that Baton is measured against, each as processes of its own, and no engine at all.
 //!
 //! | design | processes | flow |
 //! |---|---|---|
 //! | one transaction | `monolith --lock database` | look the payment up, then one transaction with `SELECT … FOR UPDATE` |
 //! | Redis lock | `monolith --lock redis` | the stock change in a transaction of its own under a lock in Redis |
+//! | no engine | `monolith --lock none` | the steps' transactions one after the other, over 32 connections; a crash leaves an order half done |
 //! | events | `order`, `payment`, `stock` | each step an event to the next service; failures go nowhere |
 //! | choreography | the same with `--compensate` | failures are events too: order states and refunds |
 //!
@@ -96,6 +97,8 @@ enum Lock {
     Database,
     /// A lock in Redis around a transaction for the stock alone
     Redis,
+    /// Nothing but the condition of each statement: the steps' transactions one after the other, which is no engine at all
+    None,
 }
 
 #[tokio::main]
@@ -108,6 +111,7 @@ async fn main() -> Result<()> {
         Role::Migrate => tables::migrate(&surroundings).await,
         Role::Monolith { listen, lock: Lock::Database } => monolith::with_row_lock(&surroundings, listen).await,
         Role::Monolith { listen, lock: Lock::Redis } => monolith::with_redis_lock(&surroundings, listen).await,
+        Role::Monolith { listen, lock: Lock::None } => monolith::bare(&surroundings, listen).await,
         Role::Order { listen, ready, patience_ms } => {
             order::run(&surroundings, listen, ready, Duration::from_millis(patience_ms)).await
         }

@@ -31,7 +31,17 @@ pub async fn with_redis_lock(surroundings: &Surroundings, listen: SocketAddr) ->
     let shop = StepByStep {
         database: surroundings.database(tables::MONOLITH).await?,
         provider: Provider::new(&surroundings.provider)?,
-        lock: RedisLock::start(&surroundings.redis).await?,
+        lock: Some(RedisLock::start(&surroundings.redis).await?),
+    };
+    door::serve(process::listen(listen).await?, Arc::new(shop)).await
+}
+
+/// A transaction for each step, and nothing else.
+pub async fn bare(surroundings: &Surroundings, listen: SocketAddr) -> Result<()> {
+    let shop = StepByStep {
+        database: surroundings.database(tables::MONOLITH).await?,
+        provider: Provider::new(&surroundings.provider)?,
+        lock: None,
     };
     door::serve(process::listen(listen).await?, Arc::new(shop)).await
 }
@@ -108,7 +118,8 @@ impl RowLock {
 struct StepByStep {
     database: Database,
     provider: Provider,
-    lock: RedisLock,
+    /// None: the statement that takes the units has a condition.
+    lock: Option<RedisLock>,
 }
 
 #[async_trait]
@@ -145,15 +156,20 @@ impl StepByStep {
     /// Locks are taken in the order of the items, so that two orders never wait for each other in a circle.
     async fn decrease_stock(&self, placing: &Placing) -> Result<bool> {
         let mut held = Vec::new();
-        for line in &placing.lines {
-            held.push(self.lock.acquire(&line.item_id).await?);
+        for (lock, line) in self.lock.iter().flat_map(|lock| placing.lines.iter().map(move |line| (lock, line))) {
+            held.push(lock.acquire(&line.item_id).await?);
         }
+        let is_locked = self.lock.is_some();
         let (order, lines) = (placing.order, placing.lines.clone());
         let taken = self.database.transaction(move |tx| {
             let lines = lines.clone();
             Box::pin(async move {
                 for line in &lines {
-                    if !shelf::take_after_reading(tx, line, false).await? {
+                    let is_taken = match is_locked {
+                        true => shelf::take_after_reading(tx, line, false).await?,
+                        false => shelf::take(tx, line).await?,
+                    };
+                    if !is_taken {
                         return Ok(Verdict::Rollback(false));
                     }
                 }
@@ -162,8 +178,10 @@ impl StepByStep {
             })
         });
         let taken = taken.await;
-        for held in held {
-            self.lock.release(held).await?;
+        if let Some(lock) = &self.lock {
+            for held in held {
+                lock.release(held).await?;
+            }
         }
         Ok(taken?)
     }

@@ -29,6 +29,8 @@ pub enum Design {
     RowLock,
     /// A lock in Redis around the stock.
     RedisLock,
+    /// No engine: the steps' transactions one after the other.
+    Bare,
     /// Services and events.
     Events,
     /// The same with compensating events.
@@ -46,6 +48,7 @@ impl Design {
             Self::Baton => "Baton",
             Self::RowLock => "(a) one transaction, row lock",
             Self::RedisLock => "(b) Redis pub/sub lock",
+            Self::Bare => "no engine",
             Self::Events => "(c) services and events",
             Self::Choreography => "(d) choreography",
         }
@@ -56,7 +59,7 @@ impl Design {
     pub fn schemas(self) -> [&'static str; 3] {
         match self {
             Self::Baton => ["baton_order", "baton_payment", "baton_stock"],
-            Self::RowLock | Self::RedisLock => [SCHEMAS[0]; 3],
+            Self::RowLock | Self::RedisLock | Self::Bare => [SCHEMAS[0]; 3],
             Self::Events | Self::Choreography => [SCHEMAS[1], SCHEMAS[2], SCHEMAS[3]],
         }
     }
@@ -130,6 +133,7 @@ impl<'a> Installed<'a> {
             Design::Baton => {}
             Design::RowLock => member("monolith", door, &["monolith", "--listen", &listen, "--lock", "database"])?,
             Design::RedisLock => member("monolith", door, &["monolith", "--listen", &listen, "--lock", "redis"])?,
+            Design::Bare => member("monolith", door, &["monolith", "--listen", &listen, "--lock", "none"])?,
             Design::Events | Design::Choreography => {
                 let compensate = (design == Design::Choreography).then_some("--compensate");
                 for name in ["payment", "stock"] {

@@ -100,6 +100,6 @@ async fn one(arguments: &Document, dir: &Path, stack: &Stack, installed: &Instal
 async fn rest(dir: &Path, stack: &Stack, design: Design) -> Result<()> {
     match design {
         Design::Baton => audit::rest(&audit::of_stack(dir, stack).await?).await,
-        Design::RowLock | Design::RedisLock | Design::Events | Design::Choreography => Ok(()),
+        Design::RowLock | Design::RedisLock | Design::Bare | Design::Events | Design::Choreography => Ok(()),
     }
 }
