@@ -28,6 +28,7 @@ pub mod participant;
 pub mod plan;
 pub mod probe;
 pub mod reason;
+mod in_hand;
 mod reply_publisher;
 pub mod single;
 mod trace;
