@@ -30,7 +30,8 @@ impl InHand {
                 one.commands.retain(|command| !all.contains(&command.key));
                 dropped += before - one.commands.len();
             }
-            let keys = batch.iter().flat_map(|one| one.commands.iter().map(|command| command.key)).collect::<HashSet<_>>();
+            let keys =
+                batch.iter().flat_map(|one| one.commands.iter().map(|command| command.key)).collect::<HashSet<_>>();
             all.extend(keys.iter().copied());
             (Claim { all: self.clone(), keys }, dropped)
         })

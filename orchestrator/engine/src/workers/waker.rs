@@ -7,7 +7,7 @@ use crate::hold_policy::{HoldCache, barrier};
 use crate::input::Input;
 use crate::metrics::Metrics;
 use crate::packer::{Outgoing, pack};
-use crate::resending::{BackSince, Due, due, next_look};
+use crate::resending::{BackSince, Due, due, gives_up_at, next_look};
 use crate::sagas::Registry;
 use crate::store::{NextLook, Record, SagaStore, StoreError};
 use crate::workers::probe::{MAX_KEYS, Probe};
@@ -63,9 +63,9 @@ pub struct Waker {
     pub planted: Option<crate::planted::EngineBug>,
 }
 
-/// Whether the couriers carry, as a waker has seen it.
+/// Whether the couriers carry, as a waker has seen it from look to look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Couriers {
+pub struct Couriers {
     away: bool,
     back: BackSince,
 }
@@ -97,8 +97,11 @@ impl Waker {
         self.look(&mut Couriers::default()).await
     }
 
-    /// While the couriers are away nothing is looked at: what is due stays so, and is found as soon as they are back.
-    async fn look(&self, couriers: &mut Couriers) -> Result<Look, StoreError> {
+    /// One look. While the couriers are away nothing is looked at: what is due stays so, and is found as soon as they are back.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn look(&self, couriers: &mut Couriers) -> Result<Look, StoreError> {
         if self.bus.health().is_err() {
             couriers.away = true;
             if !self.has(|bug| matches!(bug, Defect::ClockRunsWhileAway)) {
@@ -117,12 +120,17 @@ impl Waker {
         let of = |wanted: Due| seen.iter().filter(move |record| due(&record.saga, now, back) == wanted);
         let late: Vec<&Record> = of(Due::Wake).collect();
         let unanswered: Vec<&Record> = of(Due::SendAgain).collect();
-        let sent_again = self.send_again(&unanswered);
+        #[cfg(feature = "planted-bugs")]
+        if self.has(|bug| matches!(bug, Defect::SendingAgainIsAnAttempt)) {
+            let moved = self.engine.many(crate::planted::given_up(&unanswered)).await;
+            return Ok(Look { seen: seen.len(), due: late.len(), sent_again: 0, moved });
+        }
+        let sent_again = self.send_again(&unanswered, back);
         let moved = self.wake(&late).await;
         Ok(Look { seen: seen.len(), due: late.len(), sent_again, moved })
     }
 
-    fn send_again(&self, unanswered: &[&Record]) -> usize {
+    fn send_again(&self, unanswered: &[&Record], back: BackSince) -> usize {
         if self.has(|bug| matches!(bug, Defect::NeverSendAgain)) {
             return 0;
         }
@@ -130,6 +138,9 @@ impl Waker {
         let outgoing = unanswered.iter().filter_map(|record| {
             let saga_type = self.registry.pinned(&record.saga.definition)?;
             let command = Command::awaited_by(&record.saga)?;
+            // An action may begin as long as its attempt is not given up, which is later if the couriers were away.
+            let deadline = command.deadline.and_then(|_| gives_up_at(&record.saga, back));
+            let command = Command { deadline, ..command };
             let held = barrier(&holds, saga_type.definition(), [command.id.step]);
             // What cannot be built was never sent: its attempt ends by its deadline.
             let outgoing = || Outgoing::of(&**saga_type, &record.saga, &record.traceparent, command).ok();
