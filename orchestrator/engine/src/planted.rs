@@ -1,8 +1,11 @@
 //! Defects put in on purpose, so that the tests can show that they would catch them. Compiled in for tests only.
 
-use crate::input::QueueEntry;
+use crate::input::{Input, QueueEntry};
 use crate::plan::Apply;
+use crate::store::Record;
 use baton_courier::bus::{CommandBus, Delivery};
+use saga_core::event::{Outcome, Reply};
+use saga_core::transition::Command;
 use std::fmt;
 use std::sync::Arc;
 
@@ -53,6 +56,16 @@ pub(crate) async fn ack_before_commit(planted: Option<&EngineBug>, entries: Vec<
         });
     }
     kept
+}
+
+/// [`EngineBug::SendingAgainIsAnAttempt`]: bad news of every attempt that nobody has answered yet.
+pub(crate) fn given_up(unanswered: &[&Record]) -> Vec<Input> {
+    let awaited = unanswered.iter().filter_map(|record| Command::awaited_by(&record.saga));
+    let given_up = awaited.map(|Command { id, attempt, .. }| {
+        let outcome = Outcome::Unavailable { reason: "NOT_ANSWERED".to_owned(), message: String::new() };
+        Input::Reply(id.saga, Reply { step: id.step, direction: id.direction, attempt, outcome })
+    });
+    given_up.collect()
 }
 
 /// A delivery that was settled before.

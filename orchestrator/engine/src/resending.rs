@@ -99,3 +99,151 @@ pub fn next_look(record: &Record, now: Micros, courier: Courier) -> Micros {
         Some(Wait::Backoff { .. }) | None => until,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Courier, Due, FIRST_LOOK, MAX_PAUSE, due, gives_up_at, look_at, next_look};
+    use crate::store::Record;
+    use bytes::Bytes;
+    use saga_core::saga::{Cause, DefinitionId, Direction, Resume, Saga, SagaId, State, Wait};
+    use saga_core::time::Micros;
+    use std::time::Duration;
+
+    /// When the saga has moved last.
+    const MOVED: Micros = Micros(1_700_000_000_000_000);
+
+    /// So many milliseconds after it.
+    fn at(ms: i64) -> Micros {
+        Micros(MOVED.0 + ms * 1_000)
+    }
+
+    fn record(state: State) -> Record {
+        let saga = Saga {
+            id: SagaId([1; 16]),
+            definition: DefinitionId { name: "sample".to_owned(), version: 1 },
+            version: 3,
+            state,
+            created_at: at(-1_000),
+            updated_at: MOVED,
+            deadline: None,
+            input: Bytes::new(),
+            outputs: Vec::new(),
+        };
+        Record { saga, business_key: String::new(), traceparent: String::new(), last_failure: None }
+    }
+
+    fn cause() -> Cause {
+        Cause { step: 1, reason: "NO".to_owned(), message: String::new() }
+    }
+
+    fn reply(ms: i64) -> Wait {
+        Wait::Reply { attempt: 1, last: 5, until: at(ms) }
+    }
+
+    fn back(back: Option<Micros>) -> Courier {
+        Courier { away: false, back }
+    }
+
+    fn backoff(ms: i64) -> Wait {
+        Wait::Backoff { attempt: 1, last: 5, until: at(ms) }
+    }
+
+    /// Both directions: what is waited for is what counts.
+    fn waiting(wait: Wait) -> [Record; 2] {
+        [State::Running { step: 1, wait }, State::Compensating { step: 1, wait, cause: cause() }].map(record)
+    }
+
+    fn at_rest() -> [Record; 4] {
+        [
+            State::Stuck { step: 1, direction: Direction::Undo, attempt: 9, why: cause(), unwinding: Some(cause()) },
+            State::Paused { resume: Resume::Run { step: 1, attempt: 0 } },
+            State::Completed,
+            State::Compensated { cause: cause() },
+        ]
+        .map(record)
+    }
+
+    /// When commands are sent again and when the attempt ends, in milliseconds, if a saga is looked at whenever it is to be.
+    fn course(record: &Record, courier: Courier) -> (Vec<i64>, i64) {
+        let mut sent = Vec::new();
+        let mut now = look_at(&record.saga, MOVED).expect("it is under way");
+        loop {
+            let ms = (now.0 - MOVED.0) / 1_000;
+            match due(&record.saga, now, courier) {
+                Due::Wake => return (sent, ms),
+                Due::SendAgain => sent.push(ms),
+                Due::Nothing => {}
+            }
+            let next = next_look(record, now, courier);
+            assert!(next > now, "a look puts off");
+            now = next;
+        }
+    }
+
+    #[test]
+    fn a_command_is_sent_again_in_pauses_that_double() {
+        for record in waiting(reply(21_000)) {
+            assert_eq!(course(&record, back(None)), (vec![500, 1_000, 2_000, 4_000, 8_000, 13_000, 18_000], 21_000));
+        }
+        for record in waiting(reply(300)) {
+            assert_eq!(course(&record, back(None)), (vec![], 300), "a short attempt ends before");
+        }
+        assert_eq!((FIRST_LOOK.as_millis(), MAX_PAUSE.as_millis()), (500, 5_000));
+    }
+
+    #[test]
+    fn a_back_off_sends_nothing_before_it_is_over() {
+        for record in waiting(backoff(21_000)) {
+            assert_eq!(course(&record, back(None)), (vec![], 21_000));
+            assert_eq!(course(&record, back(Some(at(7_000)))), (vec![], 21_000), "nobody was asked meanwhile");
+        }
+    }
+
+    #[test]
+    fn at_rest_nothing_is_ever_due() {
+        for record in at_rest() {
+            assert_eq!((look_at(&record.saga, MOVED), gives_up_at(&record.saga, back(None))), (None, None));
+            assert_eq!(due(&record.saga, at(1_000_000), Some(at(1))), Due::Nothing);
+        }
+    }
+
+    #[test]
+    fn a_whole_timeout_is_granted_once_the_couriers_are_back() {
+        for record in waiting(reply(5_000)) {
+            let saga = &record.saga;
+            let back = back(Some(at(60_000)));
+            assert_eq!(gives_up_at(saga, back), Some(at(65_000)));
+            assert_eq!(due(saga, at(60_000), back), Due::SendAgain, "at once, although its deadline has passed");
+            assert_eq!(due(saga, at(64_999), back), Due::SendAgain);
+            assert_eq!(due(saga, at(65_000), back), Due::Wake);
+            assert_eq!(next_look(&record, at(60_000), back), at(65_000), "and no later than that");
+        }
+    }
+
+    #[test]
+    fn what_was_sent_after_they_were_back_gets_no_more_than_its_timeout() {
+        for record in waiting(reply(5_000)) {
+            for back in [None, Some(at(-1)), Some(MOVED)] {
+                assert_eq!(gives_up_at(&record.saga, self::back(back)), Some(at(5_000)), "{back:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_saga_that_has_moved_since_its_look_was_planned_waits_its_half_second() {
+        for record in waiting(reply(5_000)) {
+            assert_eq!(due(&record.saga, at(499), back(None)), Due::Nothing);
+            assert_eq!(next_look(&record, at(100), back(None)), at(500));
+            // A clock that was set back.
+            assert_eq!(next_look(&record, at(-700), back(None)), at(500));
+        }
+    }
+
+    #[test]
+    fn a_deadline_that_nobody_has_acted_upon_is_found_again_soon() {
+        for record in waiting(reply(5_000)).into_iter().chain(waiting(backoff(5_000))) {
+            let again = next_look(&record, at(9_000), back(None));
+            assert!(again > at(9_000) && again <= at(9_000).plus(Duration::from_secs(1)), "{again:?}");
+        }
+    }
+}

@@ -2,6 +2,8 @@
 
 mod racing;
 mod releasing;
+mod resending;
+
 use crate::support;
 use baton_courier::bus::Destination;
 use baton_orchestrator::api::Api;
@@ -119,12 +121,12 @@ impl Office {
 
     /// How many messages have gone to a participant.
     fn sent_to(&self, participant: &str) -> usize {
-        let published = self.bus.published.lock().unwrap();
+        let sent = self.bus.sent.lock().unwrap();
         let to = Destination::Commands(participant.to_owned());
-        published.iter().filter(|message| message.destination == to).count()
+        sent.iter().filter(|message| message.destination == to).count()
     }
 
-    /// Messages leave after the commit, on their own task: waits until so many have, and no more.
+    /// Messages leave after the commit: waits until so many have, and no more.
     async fn sends_to(&self, participant: &str, messages: usize) {
         wait_for("messages", || self.sent_to(participant) >= messages).await;
         assert_eq!(self.sent_to(participant), messages);

@@ -36,7 +36,7 @@ fn committer(store: &Arc<FaultyStore>) -> Committer {
 }
 
 async fn settle(committer: &Committer, input: Input) -> Verdict {
-    committer.settle(vec![input], &[]).await.verdicts.remove(0)
+    committer.settle(vec![input]).await.verdicts.remove(0)
 }
 
 async fn step_and_entries(store: &FaultyStore) -> (Option<u8>, usize) {

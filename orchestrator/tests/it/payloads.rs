@@ -59,7 +59,7 @@ fn newer() -> Registry {
 }
 
 async fn settle(committer: &Committer, input: Input) -> Verdict {
-    committer.settle(vec![input], &[]).await.verdicts.remove(0)
+    committer.settle(vec![input]).await.verdicts.remove(0)
 }
 
 async fn state(store: &FaultyStore) -> State {

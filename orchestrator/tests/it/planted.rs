@@ -1,9 +1,11 @@
 //! Defects put into the engine on purpose: each check passes on the real engine and catches its bug.
 
 use crate::support;
-use baton_orchestrator::engine::planted::{EngineBug, drop_unconfirmed};
-use baton_orchestrator::engine::sender::Sender;
+use baton_courier::bus::Message;
+use baton_orchestrator::engine::planted::EngineBug;
 use baton_orchestrator::store::SagaStore as _;
+use baton_orchestrator::workers::probe::NoProbe;
+use baton_orchestrator::workers::waker::Couriers;
 use saga_core::definition::Definition;
 use saga_core::event::{Event, Outcome, Reply};
 use saga_core::machine;
@@ -20,7 +22,6 @@ use support::{Bench, Settlement, delivery, start, wait_for};
 async fn no_command_without_a_commit(bench: &mut Bench) -> Result<(), String> {
     bench.store.fail_next([Fault::Conflict]);
     let _ = start(bench, 1).await;
-    bench.published().await;
     for command in bench.bus.commands() {
         let saga = SagaId(command.key.unwrap().saga_id.as_ref().try_into().unwrap());
         if bench.store.get(saga).await.unwrap().is_none() {
@@ -44,17 +45,43 @@ async fn no_ack_without_a_commit(bench: &mut Bench) -> Result<(), String> {
     if settled.is_empty() || applied { Ok(()) } else { Err(format!("{settled:?} although nothing was committed")) }
 }
 
-/// I14: a message whose publish nobody confirmed keeps its outbox row.
-async fn unconfirmed_rows_stay(bench: &mut Bench, plant: impl Fn(&Arc<Sender>, &Bench)) -> Result<(), String> {
-    bench.bus.mute.store(true, Ordering::SeqCst);
+/// I14': whatever waits can be sent again from its row alone.
+async fn what_is_lost_is_sent_again(bench: &mut Bench) -> Result<(), String> {
     start(bench, 1).await.expect("settled");
-    bench.published().await;
-    plant(&bench.sender, bench);
-    start(bench, 2).await.expect("settled");
-    bench.published().await;
-    bench.clock.pass(Duration::from_secs(2));
-    let rows = bench.store.unconfirmed(Duration::from_secs(1), None, 10).await.unwrap();
-    if rows.len() == 2 { Ok(()) } else { Err(format!("{} of 2 outbox rows are left", rows.len())) }
+    let lost = std::mem::take(&mut *bench.bus.sent.lock().unwrap());
+    bench.clock.pass(Duration::from_secs(1));
+    let waker = bench.waker(Arc::new(NoProbe));
+    bench.look(&waker, &mut Couriers::default()).await;
+    let bodies = |messages: &[Message]| messages.iter().map(|message| message.body.clone()).collect::<Vec<_>>();
+    let again = bench.bus.sent.lock().unwrap().clone();
+    if bodies(&again) == bodies(&lost) { Ok(()) } else { Err(format!("{again:?} instead of {lost:?}")) }
+}
+
+/// Sending again is no attempt: the saga stays as it is.
+async fn sending_again_moves_nothing(bench: &mut Bench) -> Result<(), String> {
+    start(bench, 1).await.expect("settled");
+    let before = bench.store.get(SagaId([1; 16])).await.unwrap();
+    bench.clock.pass(Duration::from_secs(1));
+    let waker = bench.waker(Arc::new(NoProbe));
+    bench.look(&waker, &mut Couriers::default()).await;
+    let after = bench.store.get(SagaId([1; 16])).await.unwrap();
+    if after == before { Ok(()) } else { Err(format!("{after:?} instead of {before:?}")) }
+}
+
+/// While the bus is away no attempt is given up, and none at once when it is back.
+async fn no_attempt_ends_by_an_outage(bench: &mut Bench) -> Result<(), String> {
+    start(bench, 1).await.expect("settled");
+    let (waker, mut couriers) = (bench.waker(Arc::new(NoProbe)), Couriers::default());
+    for away in [true, true, false] {
+        bench.bus.away.store(away, Ordering::SeqCst);
+        bench.look(&waker, &mut couriers).await;
+        let saga = bench.store.get(SagaId([1; 16])).await.unwrap().unwrap().saga;
+        if saga.version != 1 {
+            return Err(format!("given up although the bus was away: {:?}", saga.state));
+        }
+        bench.clock.pass(Duration::from_secs(60));
+    }
+    Ok(())
 }
 
 /// A machine with a defect in it: it panics at one reply, to the saga that is made of ones.
@@ -88,9 +115,9 @@ async fn a_machine_that_panics_costs_one_input_and_not_the_engine() {
 }
 
 #[tokio::test]
-async fn publish_before_commit_is_caught() {
+async fn send_before_commit_is_caught() {
     no_command_without_a_commit(&mut Bench::new()).await.expect("the engine is right");
-    let mut bug = Bench::with(|sender| Some(EngineBug::PublishBeforeCommit(sender.clone())));
+    let mut bug = Bench::with(|bus| Some(EngineBug::SendBeforeCommit(bus.clone())));
     no_command_without_a_commit(&mut bug).await.expect_err("the bug is caught");
 }
 
@@ -102,11 +129,22 @@ async fn ack_before_commit_is_caught() {
 }
 
 #[tokio::test]
-async fn outbox_row_dropped_before_confirm_is_caught() {
-    unconfirmed_rows_stay(&mut Bench::new(), |_, _| {}).await.expect("the engine is right");
-    let plant = |sender: &Arc<Sender>, bench: &Bench| {
-        let ids: Vec<_> = bench.bus.published.lock().unwrap().iter().map(|message| message.id).collect();
-        drop_unconfirmed(sender, ids);
-    };
-    unconfirmed_rows_stay(&mut Bench::new(), plant).await.expect_err("the bug is caught");
+async fn never_send_again_is_caught() {
+    what_is_lost_is_sent_again(&mut Bench::new()).await.expect("the engine is right");
+    let mut bug = Bench::with(|_| Some(EngineBug::NeverSendAgain));
+    what_is_lost_is_sent_again(&mut bug).await.expect_err("the bug is caught");
+}
+
+#[tokio::test]
+async fn sending_again_as_an_attempt_is_caught() {
+    sending_again_moves_nothing(&mut Bench::new()).await.expect("the engine is right");
+    let mut bug = Bench::with(|_| Some(EngineBug::SendingAgainIsAnAttempt));
+    sending_again_moves_nothing(&mut bug).await.expect_err("the bug is caught");
+}
+
+#[tokio::test]
+async fn a_clock_that_runs_while_the_bus_is_away_is_caught() {
+    no_attempt_ends_by_an_outage(&mut Bench::new()).await.expect("the engine is right");
+    let mut bug = Bench::with(|_| Some(EngineBug::ClockRunsWhileAway));
+    no_attempt_ends_by_an_outage(&mut bug).await.expect_err("the bug is caught");
 }

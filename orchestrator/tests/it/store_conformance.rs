@@ -1,7 +1,5 @@
 //! Every store passes the one suite; SQL stores also survive damaged rows and deadlocks.
 
-use baton_shop::saga::registry;
-
 use baton_orchestrator::sagas::Registry;
 use baton_orchestrator::search::Search;
 use baton_orchestrator::store::conformance::{exercise, sample};
@@ -12,7 +10,7 @@ use baton_orchestrator::store::sql::SqlStore;
 use baton_orchestrator::store::{Changes, Loaded, SagaStore, StoreError};
 use baton_query::filter::parse;
 use baton_query::sort::OrderBy;
-use baton_sql::database::{DatabaseConfig, Dialect, Verdict};
+use baton_sql::database::{DatabaseConfig, Verdict};
 use baton_sql::value::Value;
 use saga_core::saga::{SagaId, State};
 use saga_core::time::Micros;
@@ -127,7 +125,7 @@ async fn damaged_rows_hide_nothing(store: SqlStore) {
     let loaded = loaded.lock().unwrap().clone();
     assert_eq!(loaded.records.keys().copied().collect::<Vec<_>>(), [ids[0], ids[2]]);
     assert_eq!(loaded.broken.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [ids[1]]);
-    damaged_messages_hide_nothing(&store).await;
+    looks_pass_over_damaged_rows(&store, &ids).await;
     let error = store.get(ids[1]).await.unwrap_err();
     assert!(matches!(&error, StoreError::Unreadable(reason) if reason.contains("does not decode")), "{error:?}");
     damaged_rows_are_named_by_searches(&store, &ids).await;
@@ -135,41 +133,25 @@ async fn damaged_rows_hide_nothing(store: SqlStore) {
         let query = ListQuery { business_key: Some("damaged".to_owned()), limit, ..ListQuery::default() };
         let listed: Vec<_> = store.list(query).await.unwrap().iter().map(|record| record.saga.id).collect();
         assert_eq!(listed, [ids[2], ids[0]][..2.min(limit as usize)], "a page is full although a row is damaged");
-        let due: Vec<_> = store.due(vec![sample::definition()], limit).await.unwrap();
-        assert_eq!(due.len(), limit as usize);
-        assert!(due.iter().all(|record| record.saga.id != ids[1]));
     }
 }
 
-async fn damaged_messages_hide_nothing(store: &SqlStore) {
-    let outbox: Vec<_> = (0..5).map(|n| sample::message(sample::message_id(0xf1, n), Micros(1))).collect();
-    store.commit(Vec::new(), sample::always(Changes { outbox: outbox.clone(), ..Changes::default() })).await.unwrap();
-    let damaged = [outbox[0].id, outbox[2].id, outbox[3].id];
-    let done = store.database().transaction(move |tx| {
-        Box::pin(async move {
-            // Each database keeps its own promises about a column, and so can be damaged in its own way only.
-            let damage = match tx.dialect() {
-                Dialect::MariaDb => {
-                    tx.execute("ALTER TABLE outbox MODIFY participant VARCHAR(32) NULL", Vec::new()).await?;
-                    "UPDATE outbox SET participant = NULL WHERE CONCAT(id, X'00') = ? AND id = ?"
-                }
-                Dialect::Sqlite => "UPDATE outbox SET id = ? WHERE id = ?",
-            };
-            for id in damaged {
-                let longer = [id.as_bytes().as_slice(), &[0]].concat();
-                assert_eq!(tx.execute(damage, vec![longer.into(), id.into_bytes().into()]).await?, 1);
-            }
-            Ok(Verdict::Commit(()))
-        })
-    });
-    done.await.unwrap();
-    let before = Some(sample::message_id(0xf0, u32::MAX));
-    for limit in [1, 2, 3] {
-        let page = store.unconfirmed(Duration::ZERO, before, limit).await.unwrap();
-        let whole = [outbox[1].clone(), outbox[4].clone()];
-        assert_eq!(page, whole[..whole.len().min(limit as usize)], "a page is full although rows are damaged");
+/// Looks, and puts off by an hour.
+async fn look(store: &SqlStore, limit: u32) -> Vec<SagaId> {
+    let later = Arc::new(|_: &_, now: Micros| now.plus(Duration::from_secs(3600)));
+    let seen = store.look(vec![sample::definition()], limit, later).await.unwrap();
+    seen.into_iter().map(|record| record.saga.id).collect()
+}
+
+/// The three have waited longest of all. The damaged one is put off like the others, so that it never fills a page.
+async fn looks_pass_over_damaged_rows(store: &SqlStore, ids: &[SagaId]) {
+    let mut seen = Vec::new();
+    for _ in 0..3 {
+        seen.extend(look(store, 1).await);
     }
-    assert_eq!(store.unconfirmed(Duration::ZERO, Some(outbox[1].id), 1).await.unwrap(), outbox[4..]);
+    seen.sort_unstable();
+    assert_eq!(seen, [ids[0], ids[2]]);
+    assert!(look(store, 1_000).await.iter().all(|id| !ids.contains(id)), "all three are put off");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -225,20 +207,56 @@ async fn a_deadlock_decides_again_and_writes_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn due_leaves_out_what_another_transaction_holds() {
+async fn a_look_leaves_out_what_another_transaction_holds() {
     let store = mariadb().await;
     let records = (0..3).map(|n| sample::record(sample::id(1, n), sample::running(0, Micros(1 + i64::from(n)))));
     let inserts = records.map(sample::insert).collect();
     store.commit(Vec::new(), sample::always(Changes { inserts, ..Changes::default() })).await.unwrap();
     let hold = Hold::of(&store, sample::id(1, 0)).await;
-    let due = || async {
-        let found = tokio::time::timeout(Duration::from_secs(3), store.due(vec![sample::definition()], 10));
-        let found = found.await.expect("due waits for no lock").unwrap();
-        found.into_iter().map(|record| record.saga.id).collect::<Vec<_>>()
-    };
-    assert_eq!(due().await, [sample::id(1, 1), sample::id(1, 2)]);
+    let seen = tokio::time::timeout(Duration::from_secs(30), look(&store, 10));
+    assert_eq!(seen.await.expect("a look waits for no lock"), [sample::id(1, 1), sample::id(1, 2)]);
     hold.release().await;
-    assert_eq!(due().await.len(), 3);
+    assert_eq!(look(&store, 10).await, [sample::id(1, 0)]);
+}
+
+/// However many orchestrators look at once, each saga is taken by one of them.
+async fn looks_share_the_sagas_out(store: SqlStore) {
+    const SAGAS: u32 = 200;
+    let records = (0..SAGAS).map(|n| sample::record(sample::id(1, n), sample::running(0, Micros(1 + i64::from(n)))));
+    let inserts = records.map(sample::insert).collect();
+    store.commit(Vec::new(), sample::always(Changes { inserts, ..Changes::default() })).await.unwrap();
+    let lookers = (0..4).map(|_| {
+        let store = store.clone();
+        tokio::spawn(async move {
+            let mut seen = Vec::new();
+            // An empty look may be one at rows that others hold.
+            loop {
+                let page = look(&store, 16).await;
+                if page.is_empty() {
+                    return seen;
+                }
+                seen.extend(page);
+            }
+        })
+    });
+    let mut seen = Vec::new();
+    for looker in lookers.collect::<Vec<_>>() {
+        seen.extend(looker.await.unwrap());
+    }
+    seen.extend(look(&store, SAGAS).await);
+    seen.sort_unstable();
+    assert_eq!(seen, (0..SAGAS).map(|n| sample::id(1, n)).collect::<Vec<_>>(), "each once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn looks_share_the_sagas_out_in_mariadb() {
+    looks_share_the_sagas_out(mariadb().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn looks_share_the_sagas_out_in_sqlite() {
+    let dir = tempfile::tempdir().unwrap();
+    looks_share_the_sagas_out(open(DatabaseConfig::sqlite(dir.path().join("store.db"))).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -315,9 +333,8 @@ async fn what_the_engine_asks_does_not_wait_behind_readers() {
     }
     store.ready().await.expect("the store is there");
     assert!(store.find_keys(vec![sample::key(1, 1)]).await.expect("keys").is_empty());
-    assert!(store.unconfirmed(Duration::ZERO, None, 10).await.expect("messages").is_empty());
     assert_eq!(store.under_way(10).await.expect("a count"), 0);
-    assert!(store.due(registry().ids(), 10).await.expect("sagas").is_empty());
+    assert!(look(&store, 10).await.is_empty());
     let mut answered = 0;
     for read in reads {
         answered += u32::from(read.await.unwrap());

@@ -251,14 +251,13 @@ mod tests {
     #[test]
     fn replies_are_packed_within_both_bounds_and_decode_as_reply_batches() {
         let small = vec![reply(key(1), 1, String::new(), Answer::done()); 600];
-        let (bodies, places) = pack(&small);
-        assert_eq!((bodies.len(), places[255], places[256], places[599]), (3, 0, 1, 2));
+        let counts = pack(&small).into_iter().map(|body| wire::ReplyBatch::decode(body).unwrap().replies.len());
+        assert_eq!(counts.collect::<Vec<_>>(), [256, 256, 88]);
         let output = Bytes::from(vec![7; 16 * 1024]);
         let large = vec![reply(key(1), 1, String::new(), Answer::Succeeded { output }); 40];
-        let (bodies, places) = pack(&large);
+        let bodies = pack(&large);
         assert!(bodies.len() > 1 && bodies.iter().all(|body| body.len() <= MAX_REPLY_BODY));
         let back = bodies.into_iter().flat_map(|body| wire::ReplyBatch::decode(body).unwrap().replies);
         assert_eq!(back.collect::<Vec<_>>(), large);
-        assert_eq!(places.len(), 40);
     }
 }

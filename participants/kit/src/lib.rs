@@ -21,6 +21,7 @@ mod decoded;
 mod erased;
 mod execute;
 pub mod ids;
+mod in_hand;
 pub mod ledger;
 mod malformed;
 pub mod metrics;

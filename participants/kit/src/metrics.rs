@@ -12,6 +12,7 @@ pub struct ParticipantMetrics {
     commands: Family<CommandLabels, Counter>,
     batches: Family<ParticipantLabel, Histogram, fn() -> Histogram>,
     repeats: Family<ParticipantLabel, Counter>,
+    in_hand: Family<ParticipantLabel, Counter>,
     failures: Family<ParticipantLabel, Counter>,
     quarantined: Family<ParticipantLabel, Counter>,
     redelivered: Family<ParticipantLabel, Counter>,
@@ -45,6 +46,11 @@ impl ParticipantMetrics {
             metrics.repeats.clone(),
         );
         registry.register(
+            "saga_participant_commands_in_hand",
+            "Commands dropped because the same one was being worked on",
+            metrics.in_hand.clone(),
+        );
+        registry.register(
             "saga_participant_handler_failures",
             "Batches or commands whose handler failed or panicked",
             metrics.failures.clone(),
@@ -76,6 +82,10 @@ impl ParticipantMetrics {
         self.repeats.get_or_create(&ParticipantLabel { participant }).inc();
     }
 
+    pub(crate) fn in_hand(&self, participant: &'static str, commands: usize) {
+        self.in_hand.get_or_create(&ParticipantLabel { participant }).inc_by(commands as u64);
+    }
+
     pub(crate) fn failed(&self, participant: &'static str) {
         self.failures.get_or_create(&ParticipantLabel { participant }).inc();
     }
@@ -97,6 +107,7 @@ impl Default for ParticipantMetrics {
             // 1 to 16,384 commands: the most that 64 messages of 256 commands bring.
             batches: Family::new_with_constructor(|| Histogram::new(exponential_buckets(1.0, 4.0, 8))),
             repeats: Family::default(),
+            in_hand: Family::default(),
             failures: Family::default(),
             quarantined: Family::default(),
             redelivered: Family::default(),

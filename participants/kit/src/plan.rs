@@ -44,6 +44,10 @@ pub enum PlantedBug {
     AckBeforeCommit,
     /// Refusals are forgotten.
     RejectionNotStored,
+    /// A command is begun again while it is in hand.
+    BeginsTwice,
+    /// A command that was in hand once is taken for being so for ever.
+    NeverLetsGo,
 }
 
 impl Decision {
@@ -79,13 +83,28 @@ impl Rules {
         true
     }
 
-    /// True if deliveries are acknowledged only after the commit and the replies' confirms.
+    /// True if deliveries are acknowledged only after the commit.
     pub(crate) fn acknowledge_last(self) -> bool {
         #[cfg(feature = "planted-bugs")]
         if self.planted == Some(PlantedBug::AckBeforeCommit) {
             return false;
         }
         true
+    }
+
+    /// True if a command that is in hand is dropped from later deliveries.
+    pub(crate) fn drop_in_hand(self) -> bool {
+        #[cfg(feature = "planted-bugs")]
+        if self.planted == Some(PlantedBug::BeginsTwice) {
+            return false;
+        }
+        true
+    }
+
+    /// True if a command is in hand only as long as its batch is under way.
+    #[cfg(feature = "planted-bugs")]
+    pub(crate) fn let_go(self) -> bool {
+        self.planted != Some(PlantedBug::NeverLetsGo)
     }
 
     /// True if refusals are stored.

@@ -6,6 +6,7 @@ use crate::codec;
 use crate::decoded::DecodedDelivery;
 use crate::erased::{Erased, Typed};
 use crate::ids::NewId;
+use crate::in_hand::{Claim, InHand};
 use crate::malformed::Malformed;
 use crate::metrics::ParticipantMetrics;
 use crate::participant::{Answer, Command, Participant};
@@ -27,12 +28,12 @@ use tokio_util::task::TaskTracker;
 use tracing::{Instrument as _, Span};
 use uuid::Uuid;
 
-/// Settling tasks at work at once. One waits for confirms while the next batch commits; more only hide a slow broker.
+/// Settling tasks at work at once. One acknowledges while the next batch commits; more only hide a slow broker.
 const MAX_SETTLING: usize = 4;
-/// Batches under way at once while they are slow. With [`MAX_SETTLING`] more that wait for confirms, each of 64 messages, they
-/// hold as many messages as a consumer is handed unacknowledged by default (512); with a smaller prefetch fewer begin.
+/// Batches under way at once while they are slow. With [`MAX_SETTLING`] more that are being acknowledged, each of 64 messages,
+/// they hold as many messages as a consumer is handed unacknowledged by default (512); with a smaller prefetch fewer begin.
 const MAX_UNDER_WAY: usize = 4;
-/// How long a stopping worker waits for the confirms of its last batches. What is left over comes again.
+/// How long a stopping worker waits until its last batches are settled. What is left over comes again.
 const DRAIN: Duration = Duration::from_secs(10);
 /// How long it waits before it asks the bus for a consumer again.
 const CONSUME_AGAIN: Duration = Duration::from_millis(500);
@@ -63,6 +64,7 @@ pub struct Worker {
     bus: Arc<dyn CommandBus>,
     metrics: ParticipantMetrics,
     options: WorkerOptions,
+    in_hand: InHand,
     settling: Arc<Semaphore>,
     tasks: TaskTracker,
     killed: CancellationToken,
@@ -85,12 +87,13 @@ impl Worker {
         let tasks = TaskTracker::new();
         // A closed tracker takes tasks all the same, and can be waited for.
         tasks.close();
-        Self { participant: erased, batches, bus, metrics, options, settling, tasks, killed: CancellationToken::new() }
+        let (in_hand, killed) = (InHand::default(), CancellationToken::new());
+        Self { participant: erased, batches, bus, metrics, options, in_hand, settling, tasks, killed }
     }
 
-    /// Works until `stop`, then finishes the batches in hand and waits, at most 10 s, for their replies to be confirmed.
+    /// Works until `stop`, then finishes the batches in hand and waits, at most 10 s, until they are settled.
     /// Returns early only when the bus is closed. After a crash every unacknowledged command comes again. Dropped before its
-    /// end it is such a crash: replies that wait for their confirm are dropped with it.
+    /// end it is such a crash: replies that are not sent yet are dropped with it.
     ///
     /// Batches follow each other. If one is slow because of what the participant asks elsewhere ([`Participant::PREPARES`]),
     /// others begin beside it, so that a provider that hangs on one command holds up no other.
@@ -106,7 +109,7 @@ impl Worker {
             None => Ok(()),
         };
         if tokio::time::timeout(DRAIN, self.tasks.wait()).await.is_err() {
-            tracing::warn!("stopped before all replies were confirmed; their commands come again");
+            tracing::warn!("stopped before all commands were settled; they come again");
         }
         ended
     }
@@ -122,7 +125,7 @@ impl Worker {
         }
     }
 
-    /// Waits until every reply and every quarantine so far is confirmed or given up.
+    /// Waits until every reply so far is sent, and every quarantine confirmed or given up.
     pub async fn settled(&self) {
         self.tasks.wait().await;
     }
@@ -142,8 +145,8 @@ impl Worker {
         }
     }
 
-    /// Two batches under way may hold the same command, as two processes may: the ledger's key lets one of them do it, and
-    /// gives the other its answer.
+    /// Two batches under way never hold the same command. Those of two processes may: the ledger's key lets one of them do it,
+    /// and gives the other its answer.
     async fn work(&self, consumer: &mut dyn Consumer, stop: &CancellationToken) -> Result<(), BusError> {
         let mut under_way = UnderWay::new(if self.participant.prepares() { MAX_UNDER_WAY } else { 1 });
         let ended = loop {
@@ -192,6 +195,7 @@ impl Worker {
                 }
             }
         }
+        let claim = self.claim(&mut opened);
         let commands = opened.iter().flat_map(|one| one.commands.iter().cloned()).collect::<Vec<_>>();
         let spans = trace::spans(&commands);
         let answers = self.batches.answer(&commands).await;
@@ -199,7 +203,23 @@ impl Worker {
         // Last: what one of these commands is about may have been done in this very batch.
         let malformed = opened.iter().flat_map(|one| one.malformed.iter().cloned()).collect::<Vec<_>>();
         let known = self.known(&malformed).await;
+        // From here on the ledger answers.
+        #[cfg(feature = "planted-bugs")]
+        let claim = if self.options.rules.let_go() { claim } else { claim.and_then(Claim::keep) };
+        drop(claim);
         self.reply(opened, answers, &known).await;
+    }
+
+    /// Takes what another batch has in hand out of this one. Batches that only ever follow each other need not ask.
+    fn claim(&self, opened: &mut [DecodedDelivery]) -> Option<Claim> {
+        if !self.participant.prepares() || !self.options.rules.drop_in_hand() {
+            return None;
+        }
+        let (claim, dropped) = self.in_hand.claim(opened);
+        if dropped > 0 {
+            self.metrics.in_hand(self.participant.name(), dropped);
+        }
+        Some(claim)
     }
 
     /// Splits a delivery; one in which nothing can be read is quarantined, in a task since the quarantine may be away. The bus
@@ -232,7 +252,7 @@ impl Worker {
         known.inspect_err(|error| tracing::warn!(%error, "store unavailable"))
     }
 
-    /// Publishes and acknowledges in a task, so that the next batch commits meanwhile; waits if too many are at it.
+    /// Sends and acknowledges in a task, so that the next batch commits meanwhile; waits if too many are at it.
     async fn reply(&self, opened: Vec<DecodedDelivery>, answers: Vec<Answer>, known: &Result<Stored, SqlError>) {
         let mut answers = answers.into_iter();
         let answered = opened.into_iter().map(|one| {

@@ -7,7 +7,7 @@ use crate::hold_policy::{HoldCache, barrier};
 use crate::input::Input;
 use crate::metrics::Metrics;
 use crate::packer::{Outgoing, pack};
-use crate::resending::{Courier, Due, due, next_look};
+use crate::resending::{Courier, Due, due, gives_up_at, next_look};
 use crate::sagas::Registry;
 use crate::store::{NextLook, Record, SagaStore, StoreError};
 use crate::workers::probe::{MAX_KEYS, Probe};
@@ -63,13 +63,13 @@ pub struct Waker {
     pub planted: Option<crate::planted::EngineBug>,
 }
 
-/// Whether the couriers carry to each participant, as a waker has seen it.
-type Seen = BTreeMap<String, Courier>;
+/// Whether the couriers carry to each participant, as a waker has seen it from look to look.
+pub type Couriers = BTreeMap<String, Courier>;
 
 impl Waker {
     /// Runs until cancelled.
     pub async fn run(self, stop: CancellationToken) {
-        let mut couriers = Seen::new();
+        let mut couriers = Couriers::new();
         loop {
             match self.look(&mut couriers).await {
                 // A backlog: look again at once. Every look puts off what it has seen, so that this ends.
@@ -90,11 +90,14 @@ impl Waker {
     /// # Errors
     /// Those of the store.
     pub async fn run_once(&self) -> Result<Look, StoreError> {
-        self.look(&mut Seen::new()).await
+        self.look(&mut Couriers::new()).await
     }
 
-    /// While all couriers are away nothing is looked at: what is due stays so, and is found as soon as one is back.
-    async fn look(&self, couriers: &mut Seen) -> Result<Look, StoreError> {
+    /// One look. While all couriers are away nothing is looked at: what is due stays so, and is found as soon as one is back.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn look(&self, couriers: &mut Couriers) -> Result<Look, StoreError> {
         self.ask_couriers(couriers);
         if !couriers.is_empty() && couriers.values().all(|courier| courier.away) {
             return Ok(Look::default());
@@ -116,12 +119,17 @@ impl Waker {
             |wanted: Due| found.iter().filter(|record| due(&record.saga, now, courier(record)) == wanted).collect();
         let late: Vec<&Record> = of(Due::Wake);
         let unanswered: Vec<&Record> = of(Due::SendAgain);
-        let sent_again = self.send_again(&unanswered);
+        #[cfg(feature = "planted-bugs")]
+        if self.has(|bug| matches!(bug, Defect::SendingAgainIsAnAttempt)) {
+            let moved = self.engine.many(crate::planted::given_up(&unanswered)).await;
+            return Ok(Look { seen: found.len(), due: late.len(), sent_again: 0, moved });
+        }
+        let sent_again = self.send_again(&unanswered, &*courier);
         let moved = self.wake(&late).await;
         Ok(Look { seen: found.len(), due: late.len(), sent_again, moved })
     }
 
-    fn ask_couriers(&self, couriers: &mut Seen) {
+    fn ask_couriers(&self, couriers: &mut Couriers) {
         for name in self.registry.participants() {
             let away = self.bus.carries(&name).is_err() && !self.has(|bug| matches!(bug, Defect::ClockRunsWhileAway));
             let courier = couriers.entry(name).or_default();
@@ -132,7 +140,7 @@ impl Waker {
         }
     }
 
-    fn send_again(&self, unanswered: &[&Record]) -> usize {
+    fn send_again(&self, unanswered: &[&Record], courier: &dyn Fn(&Record) -> Courier) -> usize {
         if self.has(|bug| matches!(bug, Defect::NeverSendAgain)) {
             return 0;
         }
@@ -140,6 +148,9 @@ impl Waker {
         let outgoing = unanswered.iter().filter_map(|record| {
             let saga_type = self.registry.pinned(&record.saga.definition)?;
             let command = Command::awaited_by(&record.saga)?;
+            // An action may begin as long as its attempt is not given up, which is later if the couriers were away.
+            let deadline = command.deadline.and_then(|_| gives_up_at(&record.saga, courier(record)));
+            let command = Command { deadline, ..command };
             let held = barrier(&holds, saga_type.definition(), [command.id.step]);
             // What cannot be built was never sent: its attempt ends by its deadline.
             let outgoing = || Outgoing::of(&**saga_type, &record.saga, &record.traceparent, command).ok();

@@ -29,7 +29,7 @@ pub(super) async fn look(
         return Ok(Vec::new());
     }
     let now = clock.now();
-    let (wanted, args) = wanted(&known, now);
+    let (wanted, args) = wanted(&known, now, db.dialect());
     // Mostly there is nothing, which costs no transaction.
     let sql = format!("SELECT 1 FROM saga WHERE {wanted} LIMIT 1");
     if db.query(&sql, args.clone()).await.map_err(store_error)?.is_empty() {
@@ -45,37 +45,38 @@ pub(super) async fn look(
     let mut args = args;
     args.push(limit.into());
     let taken = db.transaction(move |tx| {
-        let (sql, args, known, next) = (sql.clone(), args.clone(), known.clone(), next.clone());
+        let (sql, args, next) = (sql.clone(), args.clone(), next.clone());
         Box::pin(async move {
             let rows = tx.query(&sql, args).await?;
-            put_off(tx, &rows, &known, now, &next).await.map(Verdict::Commit)
+            put_off(tx, &rows, now, &next).await.map(Verdict::Commit)
         })
     });
     taken.await.map_err(store_error)
 }
 
-fn wanted(known: &[DefinitionId], now: Micros) -> (String, Vec<Value>) {
-    let pairs = vec!["(definition = ? AND definition_version = ?)"; known.len()].join(" OR ");
+fn wanted(known: &[DefinitionId], now: Micros, dialect: Dialect) -> (String, Vec<Value>) {
+    // MariaDB compares texts without trailing spaces: without its length another definition would be taken for a known one,
+    // fill the page, and be put off.
+    let (pair, has_length) = match dialect {
+        Dialect::MariaDb => ("(definition = ? AND definition_version = ? AND LENGTH(definition) = ?)", true),
+        Dialect::Sqlite => ("(definition = ? AND definition_version = ?)", false),
+    };
+    let pairs = vec![pair; known.len()].join(" OR ");
     let mut args: Vec<Value> = vec![now.0.into()];
-    args.extend(known.iter().flat_map(|id| [Value::from(id.name.as_str()), Value::from(id.version)]));
+    for DefinitionId { name, version } in known {
+        args.extend([Value::from(name.as_str()), Value::from(*version)]);
+        args.extend(has_length.then(|| Value::Int(i64::try_from(name.len()).unwrap_or(i64::MAX))));
+    }
     (format!("look_at <= ? AND ({pairs})"), args)
 }
 
 /// Those that decode, each put off to its next look, and the others by a minute.
-async fn put_off(
-    tx: &mut Tx,
-    rows: &[Row],
-    known: &[DefinitionId],
-    now: Micros,
-    next: &NextLook,
-) -> Result<Vec<Record>, SqlError> {
+async fn put_off(tx: &mut Tx, rows: &[Row], now: Micros, next: &NextLook) -> Result<Vec<Record>, SqlError> {
     let mut records = Vec::with_capacity(rows.len());
     let mut later: Vec<(Value, Value)> = Vec::with_capacity(rows.len());
     for row in rows {
         let id = row::decode_id(row)?;
         let at = match row::decode_saga(row) {
-            // MariaDB compares texts without trailing spaces: what it takes for a known definition may be another.
-            Ok(record) if !known.contains(&record.saga.definition) => now.plus(UNREADABLE_AGAIN),
             Ok(record) => {
                 let at = next(&record, now);
                 records.push(record);

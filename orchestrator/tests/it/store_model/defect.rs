@@ -7,13 +7,12 @@ use baton_orchestrator::store::indexing::Indexed;
 use baton_orchestrator::store::purge::{Forgotten, Sweep};
 use baton_orchestrator::store::query::{Counted, Found, ListQuery, SagaQuery, SearchQuery, WholeStore};
 use baton_orchestrator::store::{
-    Changes, Decide, Holder, Loaded, OutboxMessage, Record, SagaStore, StartKey, StoreError, commit_with,
+    Changes, Decide, Holder, Loaded, NextLook, Record, SagaStore, StartKey, StoreError, commit_with,
 };
 use saga_core::event::Entry;
 use saga_core::saga::{DefinitionId, SagaId};
 use saga_core::time::Micros;
-use std::time::Duration;
-use uuid::Uuid;
+use std::sync::Arc;
 
 /// What is written in place of what was decided.
 pub type Spoil = fn(Changes, &Loaded) -> Changes;
@@ -27,18 +26,14 @@ pub enum Defect {
     LosesASaga,
     /// It compares business keys without their case.
     FoldsCase,
-    /// It takes what is due within a microsecond for due.
-    WakesEarly,
+    /// It puts off nothing.
+    NeverPutsOff,
     /// It knows every definition.
-    WakesStrangers,
+    LooksAtStrangers,
     /// It counts sagas at rest as under way.
     CountsAll,
     /// Its journal's pages begin one entry too late.
     SkipsAnEntry,
-    /// It hands out messages however young they are.
-    SendsEarly,
-    /// Its pages of messages begin at the beginning.
-    NeverPages,
     /// It finds all keys but the last.
     LosesAHolder,
     /// It loads all sagas but the last.
@@ -55,20 +50,20 @@ pub const DEFECTS: &[(&str, Defect)] = &[
     ("forgets a key", Defect::Writes(forget_a_key)),
     ("forgets a fingerprint", Defect::Writes(forget_a_fingerprint)),
     ("forgets an entry", Defect::Writes(forget_an_entry)),
-    ("keeps confirmed messages", Defect::Writes(keep_confirmed)),
-    ("loses a message", Defect::Writes(lose_a_message)),
+    ("never looks", Defect::Writes(never_look)),
+    ("looks early", Defect::Writes(look_early)),
+    ("looks late", Defect::Writes(look_late)),
+    ("looks at what rests", Defect::Writes(look_for_ever)),
     ("loses outputs and causes", Defect::Writes(lose_data)),
     ("loses the last failure", Defect::Writes(lose_failures)),
     ("writes half a batch", Defect::Writes(write_half)),
     ("forgets the saga's deadline", Defect::Writes(forget_deadlines)),
     ("loses a saga", Defect::LosesASaga),
     ("folds case", Defect::FoldsCase),
-    ("wakes early", Defect::WakesEarly),
-    ("wakes strangers", Defect::WakesStrangers),
+    ("never puts off", Defect::NeverPutsOff),
+    ("looks at strangers", Defect::LooksAtStrangers),
     ("counts all", Defect::CountsAll),
     ("skips an entry", Defect::SkipsAnEntry),
-    ("sends early", Defect::SendsEarly),
-    ("never pages", Defect::NeverPages),
     ("loses a holder", Defect::LosesAHolder),
     ("loads too few", Defect::LoadsTooFew),
     ("forgets early", Defect::ForgetsEarly),
@@ -99,13 +94,23 @@ fn forget_an_entry(mut changes: Changes, _: &Loaded) -> Changes {
     changes
 }
 
-fn keep_confirmed(mut changes: Changes, _: &Loaded) -> Changes {
-    changes.confirmed.clear();
+fn never_look(mut changes: Changes, _: &Loaded) -> Changes {
+    changes.inserts.iter_mut().for_each(|insert| insert.look_at = None);
     changes
 }
 
-fn lose_a_message(mut changes: Changes, _: &Loaded) -> Changes {
-    changes.outbox.pop();
+fn look_early(mut changes: Changes, _: &Loaded) -> Changes {
+    changes.inserts.iter_mut().filter_map(|insert| insert.look_at.as_mut()).for_each(|at| at.0 -= 1);
+    changes
+}
+
+fn look_late(mut changes: Changes, _: &Loaded) -> Changes {
+    changes.updates.iter_mut().filter_map(|update| update.look_at.as_mut()).for_each(|at| at.0 += 3_600_000_000);
+    changes
+}
+
+fn look_for_ever(mut changes: Changes, loaded: &Loaded) -> Changes {
+    changes.updates.iter_mut().for_each(|update| update.look_at = update.look_at.or(Some(loaded.now)));
     changes
 }
 
@@ -179,20 +184,11 @@ impl<S: WholeStore> SagaStore for Defective<S> {
         self.inner.journal(id, after.saturating_add(skipped), limit).await
     }
 
-    async fn due(&self, known: Vec<DefinitionId>, limit: u32) -> Result<Vec<Record>, StoreError> {
+    async fn look(&self, known: Vec<DefinitionId>, limit: u32, next: NextLook) -> Result<Vec<Record>, StoreError> {
         match self.defect {
-            Defect::WakesStrangers => self.inner.due(super::step::definitions(), limit).await,
-            Defect::WakesEarly => {
-                let soon = Micros(self.inner.now().0 + 1);
-                let all = ListQuery { limit: u32::MAX, ..ListQuery::default() };
-                let mut found = self.inner.list(all).await?;
-                found.retain(|record| known.contains(&record.saga.definition));
-                found.retain(|record| record.saga.wake_at().is_some_and(|at| at <= soon));
-                found.sort_by_key(|record| (record.saga.wake_at(), record.saga.id));
-                found.truncate(limit as usize);
-                Ok(found)
-            }
-            _ => self.inner.due(known, limit).await,
+            Defect::LooksAtStrangers => self.inner.look(super::step::definitions(), limit, next).await,
+            Defect::NeverPutsOff => self.inner.look(known, limit, Arc::new(|_, now| now)).await,
+            _ => self.inner.look(known, limit, next).await,
         }
     }
 
@@ -201,17 +197,6 @@ impl<S: WholeStore> SagaStore for Defective<S> {
             Defect::CountsAll => Ok(self.inner.list(ListQuery { limit, ..ListQuery::default() }).await?.len() as u64),
             _ => self.inner.under_way(limit).await,
         }
-    }
-
-    async fn unconfirmed(
-        &self,
-        age: Duration,
-        after: Option<Uuid>,
-        limit: u32,
-    ) -> Result<Vec<OutboxMessage>, StoreError> {
-        let age = if matches!(self.defect, Defect::SendsEarly) { Duration::ZERO } else { age };
-        let after = after.filter(|_| !matches!(self.defect, Defect::NeverPages));
-        self.inner.unconfirmed(age, after, limit).await
     }
 
     async fn forget(&self, before: Micros, after: Option<SagaId>, limit: u32) -> Result<Sweep, StoreError> {

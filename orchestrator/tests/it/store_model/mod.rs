@@ -96,7 +96,7 @@ fn mariadb_is_the_model() {
 async fn empty(store: &SqlStore) {
     let emptied = store.database().transaction(|tx| {
         Box::pin(async move {
-            for table in ["saga", "saga_key", "journal", "outbox", "forgotten", "saga_attribute"] {
+            for table in ["saga", "saga_key", "journal", "forgotten", "saga_attribute"] {
                 tx.execute(&format!("DELETE FROM {table}"), Vec::new()).await?;
             }
             // The next history's clock is turned back.

@@ -5,12 +5,11 @@ use baton_orchestrator::store::StateCode;
 use baton_orchestrator::store::conformance::sample;
 use baton_orchestrator::store::purge::Forgotten;
 use baton_orchestrator::store::query::ListQuery;
-use baton_orchestrator::store::{Changes, Holder, Loaded, OutboxMessage, Record, StartKey};
+use baton_orchestrator::store::{Changes, Holder, Loaded, Record, StartKey};
 use saga_core::event::Entry;
 use saga_core::saga::{DefinitionId, SagaId};
 use saga_core::time::Micros;
-use std::time::Duration;
-use uuid::Uuid;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Longest business key, bytes.
 const MAX_BUSINESS_KEY: usize = 128;
@@ -31,7 +30,8 @@ pub struct Model {
     sagas: Vec<Record>,
     holders: Vec<Holder>,
     entries: Vec<Entry>,
-    messages: Vec<OutboxMessage>,
+    /// When sagas are to be looked at.
+    looks: BTreeMap<SagaId, Micros>,
     forgotten: Vec<(SagaId, Forgotten)>,
 }
 
@@ -78,12 +78,14 @@ impl Model {
             let held = held.filter(|record| record.saga.version == update.loaded_version).ok_or(Verdict::Conflict)?;
             held.saga = update.saga.clone();
             held.last_failure = update.last_failure.clone();
+            self.look_by(update.saga.id, update.look_at);
         }
         for insert in &changes.inserts {
             if self.get(insert.record.saga.id).is_some() {
                 return Err(Verdict::Conflict);
             }
             self.sagas.push(insert.record.clone());
+            self.look_by(insert.record.saga.id, insert.look_at);
         }
         for entry in &changes.journal {
             if self.entries.iter().any(|held| (held.saga, held.version) == (entry.saga, entry.version)) {
@@ -91,14 +93,15 @@ impl Model {
             }
             self.entries.push(entry.clone());
         }
-        for message in &changes.outbox {
-            if self.messages.iter().any(|held| held.id == message.id) {
-                return Err(Verdict::Conflict);
-            }
-            self.messages.push(message.clone());
-        }
-        self.messages.retain(|message| !changes.confirmed.contains(&message.id));
         Ok(())
+    }
+
+    /// A look that is due before stays; at rest there is none.
+    fn look_by(&mut self, saga: SagaId, at: Option<Micros>) {
+        let before = self.looks.remove(&saga);
+        if let Some(at) = at {
+            self.looks.insert(saga, before.map_or(at, |before| before.min(at)));
+        }
     }
 
     pub fn get(&self, id: SagaId) -> Option<Record> {
@@ -147,32 +150,25 @@ impl Model {
         found
     }
 
-    /// Whether `page` is one of those that may be handed out: due, by deadline, and none left out whose deadline lies in an
-    /// older second than that of one handed out.
-    pub fn is_due_page(&self, known: &[DefinitionId], limit: u32, page: &[Record]) -> bool {
-        let due: Vec<&Record> = self
-            .sagas
-            .iter()
-            .filter(|record| known.contains(&record.saga.definition))
-            .filter(|record| record.saga.wake_at().is_some_and(|at| at <= self.now))
-            .collect();
-        let seconds = |records: &[&Record]| {
-            let mut seconds: Vec<i64> =
-                records.iter().filter_map(|record| Some(record.saga.wake_at()?.0.div_euclid(1_000_000))).collect();
-            seconds.sort_unstable();
-            seconds
-        };
-        let mut oldest = seconds(&due);
+    /// Whether `page` is one of those that a look may take: due, the longest due first, and none left out that is due for longer
+    /// than one of them. If so, they are put off.
+    pub fn looked_at(&mut self, known: &[DefinitionId], limit: u32, page: &[Record], next: Micros) -> bool {
+        let due = |record: &Record| self.looks.get(&record.saga.id).copied().filter(|at| *at <= self.now);
+        let known = self.sagas.iter().filter(|record| known.contains(&record.saga.definition));
+        let mut oldest: Vec<Micros> = known.clone().filter_map(due).collect();
+        oldest.sort_unstable();
         oldest.truncate(limit as usize);
-        let deadline = |record: &Record| (record.saga.wake_at(), record.saga.id);
-        page.iter().all(|record| due.contains(&record))
-            && page.is_sorted_by(|a, b| deadline(a) < deadline(b))
-            && seconds(&page.iter().collect::<Vec<_>>()) == oldest
+        let known: Vec<&Record> = known.collect();
+        let taken: BTreeSet<SagaId> = page.iter().map(|record| record.saga.id).collect();
+        let is_right = taken.len() == page.len()
+            && page.iter().all(|record| known.contains(&record))
+            && page.iter().filter_map(due).collect::<Vec<_>>() == oldest;
+        self.looks.extend(taken.into_iter().map(|id| (id, next)));
+        is_right
     }
 
     pub fn under_way(&self, limit: u32) -> u64 {
-        let active = self.sagas.iter().filter(|record| record.saga.wake_at().is_some());
-        active.count().min(limit as usize) as u64
+        self.looks.len().min(limit as usize) as u64
     }
 
     /// Forgets; returns how many, and up to where it looked if there may be more.
@@ -200,14 +196,5 @@ impl Model {
 
     pub fn forgotten(&self, id: SagaId) -> Option<Forgotten> {
         self.forgotten.iter().find(|(of, _)| *of == id).map(|(_, left)| *left)
-    }
-
-    pub fn unconfirmed(&self, age: Duration, after: Option<Uuid>, limit: u32) -> Vec<OutboxMessage> {
-        let mut found = self.messages.clone();
-        found.retain(|message| message.created_at.plus(age) <= self.now);
-        found.retain(|message| after.is_none_or(|after| message.id > after));
-        found.sort_by_key(|message| message.id);
-        found.truncate(limit as usize);
-        found
     }
 }

@@ -14,11 +14,9 @@ use proptest::prelude::*;
 use saga_core::event::{Entry, Event, JournalRecord};
 use saga_core::saga::{Cause, DefinitionId, SagaId, State, Wait};
 use saga_core::time::Micros;
-use std::time::Duration;
 
 pub const SAGAS: u32 = 6;
 pub const KEYS: u32 = 5;
-pub const MESSAGES: u32 = 6;
 
 /// Business keys that a careless comparison takes for each other, and one that is too long.
 const BUSINESS_KEYS: [&str; 6] = ["a", "A", "a ", "ä", "", "\u{ac00}"];
@@ -77,8 +75,6 @@ pub struct Batch {
     starts: Vec<Start>,
     moves: Vec<Move>,
     strays: Vec<(u32, u64)>,
-    outbox: Vec<(u32, i64)>,
-    confirmed: Vec<u32>,
 }
 
 #[derive(Clone, Debug)]
@@ -89,8 +85,8 @@ pub enum Step {
     FindKeys(Vec<u32>),
     List(ListQuery),
     Journal(u32, u64, u32),
-    Due(Vec<DefinitionId>, u32),
-    Unconfirmed(Duration, Option<u32>, u32),
+    /// Of these definitions, at so many sagas, each of which is put off by so many grains of time.
+    Look(Vec<DefinitionId>, u32, i64),
     /// What ended so many microseconds ago, the saga to go on after, how many to look at.
     Forget(i64, Option<u32>, u32),
     /// One step of the index, over so many sagas.
@@ -119,9 +115,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => vec(0..KEYS, 0..4).prop_map(Step::FindKeys),
         2 => query.prop_map(Step::List),
         1 => (0..SAGAS, prop_oneof![0..4_u64, Just(u64::MAX)], 0..4_u32).prop_map(|(s, a, l)| Step::Journal(s, a, l)),
-        2 => (known, 0..4_u32).prop_map(|(known, limit)| Step::Due(known, limit)),
-        2 => (0..4_u64, option::of(0..MESSAGES), 0..4_u32)
-            .prop_map(|(us, after, limit)| Step::Unconfirmed(Duration::from_micros(us), after, limit)),
+        4 => (known, 0..4_u32, 1..4_i64).prop_map(|(known, limit, put_off)| Step::Look(known, limit, put_off)),
         // What ended this very microsecond mostly: it is not old yet, and a careless comparison takes it for old.
         3 => (prop_oneof![3 => Just(0), 3 => -1..4_i64, 1 => Just(600_000)], option::of(0..SAGAS), 0..=SAGAS)
             .prop_map(|(us, after, limit)| Step::Forget(us, after, limit)),
@@ -136,17 +130,8 @@ fn batch() -> impl Strategy<Value = Batch> {
         vec(start(), 0..3),
         vec(mover(), 0..4),
         prop_oneof![9 => Just(Vec::new()), 1 => vec((saga, 1..4_u64), 1..2)],
-        vec((0..MESSAGES, 0..4_i64), 0..2),
-        vec(0..MESSAGES, 0..2),
     )
-        .prop_map(|(asked, starts, moves, strays, outbox, confirmed)| Batch {
-            asked,
-            starts,
-            moves,
-            strays,
-            outbox,
-            confirmed,
-        })
+        .prop_map(|(asked, starts, moves, strays)| Batch { asked, starts, moves, strays })
 }
 
 fn any_state() -> impl Strategy<Value = AnyState> {
@@ -259,9 +244,6 @@ impl Batch {
             let record = JournalRecord::Moved(Event::Wake);
             changes.journal.push(Entry { saga: id(*saga), version: *version, at: loaded.now, record });
         }
-        let message = |(n, age): &(u32, i64)| sample::message(sample::message_id(1, *n), Micros(loaded.now.0 - age));
-        changes.outbox = self.outbox.iter().map(message).collect();
-        changes.confirmed = self.confirmed.iter().map(|n| sample::message_id(1, *n)).collect();
         changes
     }
 }
@@ -290,7 +272,9 @@ impl Start {
     fn insert(&self, now: Micros) -> Insert {
         let keys = self.keys.iter().map(|key| sample::key(1, *key)).collect();
         let fingerprint = Fingerprint([self.saga as u8; 32]);
-        Insert { record: self.record(now), keys, fingerprint, attributes: self.attributes() }
+        let record = self.record(now);
+        let look_at = record.saga.wake_at();
+        Insert { record, keys, fingerprint, look_at, attributes: self.attributes() }
     }
 }
 
@@ -318,6 +302,7 @@ impl Move {
         let differs = data(&saga, &last_failure) != data(&before.saga, &before.last_failure);
         let loaded_version = before.saga.version.saturating_add_signed(self.version_off);
         let data_changed = self.data_changed || differs;
-        changes.updates.push(Update { saga, last_failure, loaded_version, data_changed });
+        let look_at = saga.wake_at();
+        changes.updates.push(Update { saga, last_failure, loaded_version, look_at, data_changed });
     }
 }

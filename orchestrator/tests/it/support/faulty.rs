@@ -9,15 +9,13 @@ use baton_orchestrator::store::memory::MemoryStore;
 use baton_orchestrator::store::purge::{Forgotten, Sweep};
 use baton_orchestrator::store::query::{Counted, Found, ListQuery, SagaQuery, SearchQuery, WholeStore};
 use baton_orchestrator::store::{
-    Changes, Decide, Holder, Loaded, OutboxMessage, Record, SagaStore, StartKey, StoreError, Update, commit_with,
+    Changes, Decide, Holder, Loaded, NextLook, Record, SagaStore, StartKey, StoreError, Update, commit_with,
 };
 use saga_core::event::Entry;
 use saga_core::saga::{DefinitionId, SagaId, State};
 use saga_core::time::Micros;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
-use uuid::Uuid;
 
 /// What the next commits do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,8 +104,9 @@ impl FaultyStore {
             if let State::Running { step, .. } = &mut saga.state {
                 *step = to;
             }
+            let look_at = saga.wake_at();
             Changes {
-                updates: vec![Update { saga, last_failure: None, loaded_version, data_changed: false }],
+                updates: vec![Update { saga, last_failure: None, loaded_version, look_at, data_changed: false }],
                 ..Changes::default()
             }
         });
@@ -120,8 +119,9 @@ impl FaultyStore {
             let mut saga = loaded.records[&id].saga.clone();
             let loaded_version = saga.version;
             saga.version += 1;
+            let look_at = saga.wake_at();
             Changes {
-                updates: vec![Update { saga, last_failure: None, loaded_version, data_changed: false }],
+                updates: vec![Update { saga, last_failure: None, loaded_version, look_at, data_changed: false }],
                 ..Changes::default()
             }
         });
@@ -135,8 +135,9 @@ impl FaultyStore {
             let loaded_version = saga.version;
             saga.version += 1;
             saga.state = State::Completed;
+            let look_at = None;
             Changes {
-                updates: vec![Update { saga, last_failure: None, loaded_version, data_changed: false }],
+                updates: vec![Update { saga, last_failure: None, loaded_version, look_at, data_changed: false }],
                 ..Changes::default()
             }
         });
@@ -228,21 +229,12 @@ impl SagaStore for FaultyStore {
         self.inner.journal(id, after, limit).await
     }
 
-    async fn due(&self, known: Vec<DefinitionId>, limit: u32) -> Result<Vec<Record>, StoreError> {
-        self.inner.due(known, limit).await
+    async fn look(&self, known: Vec<DefinitionId>, limit: u32, next: NextLook) -> Result<Vec<Record>, StoreError> {
+        self.inner.look(known, limit, next).await
     }
 
     async fn under_way(&self, limit: u32) -> Result<u64, StoreError> {
         self.inner.under_way(limit).await
-    }
-
-    async fn unconfirmed(
-        &self,
-        age: Duration,
-        after: Option<Uuid>,
-        limit: u32,
-    ) -> Result<Vec<OutboxMessage>, StoreError> {
-        self.inner.unconfirmed(age, after, limit).await
     }
 
     async fn forget(&self, before: Micros, after: Option<SagaId>, limit: u32) -> Result<Sweep, StoreError> {

@@ -14,7 +14,6 @@ use baton_orchestrator::engine::driver::Engine;
 use baton_orchestrator::engine::handle::EngineHandle;
 use baton_orchestrator::engine::input::{NotSettled, Start, StartOutcome};
 use baton_orchestrator::engine::planted::EngineBug;
-use baton_orchestrator::engine::sender::Sender;
 use baton_orchestrator::engine::under_way::UnderWay;
 use baton_orchestrator::metrics::Metrics;
 use baton_orchestrator::notify::Notifier;
@@ -24,6 +23,7 @@ use baton_orchestrator::store::sql::SqlStore;
 use baton_orchestrator::store::{Fingerprint, StartKey};
 use baton_orchestrator::workers::active_count::ActiveCount;
 use baton_orchestrator::workers::probe::Probe;
+use baton_orchestrator::workers::waker::{Couriers, Look, Waker};
 use baton_proto::baton::participant::v1 as wire;
 use baton_shop::saga::registry;
 use baton_sql::database::DatabaseConfig;
@@ -33,7 +33,8 @@ use prost::Message as _;
 use saga_core::saga::{DefinitionId, SagaId};
 use saga_core::time::Micros;
 use shop_proto::order::v1::{OrderLine, OrderSagaInput};
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -57,24 +58,35 @@ impl Clock {
     }
 }
 
-/// A bus that remembers what it was given, and confirms it or not.
+/// A bus that remembers what it was given, and carries and confirms it or not.
 #[derive(Debug, Default)]
 pub struct RecordingBus {
+    /// What was sent and has got through.
+    pub sent: Mutex<Vec<Message>>,
     pub published: Mutex<Vec<Message>>,
-    pub mute: std::sync::atomic::AtomicBool,
+    /// It confirms nothing.
+    pub mute: AtomicBool,
+    /// It carries nothing, and says so.
+    pub away: AtomicBool,
 }
 
 impl RecordingBus {
-    /// Every command published so far, in order.
+    /// Every command sent so far, in order.
     pub fn commands(&self) -> Vec<wire::Command> {
-        let published = self.published.lock().unwrap();
-        let batches = published.iter().map(|m| wire::CommandBatch::decode(m.body.clone()).expect("our own bytes"));
+        let sent = self.sent.lock().unwrap();
+        let batches = sent.iter().map(|m| wire::CommandBatch::decode(m.body.clone()).expect("our own bytes"));
         batches.flat_map(|batch| batch.commands).collect()
     }
 }
 
 #[async_trait]
 impl CommandBus for RecordingBus {
+    fn send(&self, messages: Vec<Message>) {
+        if !self.away.load(Ordering::SeqCst) {
+            self.sent.lock().unwrap().extend(messages);
+        }
+    }
+
     async fn publish(&self, messages: Vec<Message>) -> Vec<Uuid> {
         let ids = messages.iter().map(|message| message.id).collect();
         self.published.lock().unwrap().extend(messages);
@@ -86,7 +98,7 @@ impl CommandBus for RecordingBus {
     }
 
     fn health(&self) -> Result<(), BusError> {
-        Ok(())
+        if self.away.load(Ordering::SeqCst) { Err(BusError::Unavailable("told to".into())) } else { Ok(()) }
     }
 
     async fn close(&self) {}
@@ -127,12 +139,13 @@ pub struct Bench {
     pub operations: Option<Operations>,
     pub sql: Option<Arc<SqlStore>>,
     pub bus: Arc<RecordingBus>,
-    pub sender: Arc<Sender>,
     pub handle: EngineHandle,
     pub under_way: Arc<UnderWay>,
     pub active_count: ActiveCount,
     pub closing: CancellationToken,
     pub notifier: Arc<Notifier>,
+    pub metrics: Arc<Metrics>,
+    pub planted: Option<EngineBug>,
     pub engine: Engine,
 }
 
@@ -146,7 +159,7 @@ impl Bench {
         Self::made(max, |_| None)
     }
 
-    pub fn with(planted: impl FnOnce(&Arc<Sender>) -> Option<EngineBug>) -> Self {
+    pub fn with(planted: impl FnOnce(&Arc<RecordingBus>) -> Option<EngineBug>) -> Self {
         Self::made(1024, planted)
     }
 
@@ -162,7 +175,7 @@ impl Bench {
         Self { sql: Some(store), ..bench }
     }
 
-    fn made(max_under_way: usize, planted: impl FnOnce(&Arc<Sender>) -> Option<EngineBug>) -> Self {
+    fn made(max_under_way: usize, planted: impl FnOnce(&Arc<RecordingBus>) -> Option<EngineBug>) -> Self {
         let clock = Clock::new();
         let store = FaultyStore::new(&clock);
         Self::on(clock, store, None, max_under_way, planted)
@@ -173,14 +186,14 @@ impl Bench {
         store: Arc<FaultyStore>,
         operations: Option<Operations>,
         max_under_way: usize,
-        planted: impl FnOnce(&Arc<Sender>) -> Option<EngineBug>,
+        planted: impl FnOnce(&Arc<RecordingBus>) -> Option<EngineBug>,
     ) -> Self {
         let bus = Arc::new(RecordingBus::default());
-        let sender = Sender::new(bus.clone());
+        let planted = planted(&bus);
         let under_way = UnderWay::new(max_under_way);
         let metrics = Arc::new(Metrics::register(&mut prometheus_client::registry::Registry::default()));
         let active_count = ActiveCount::new(store.clone(), under_way.clone(), metrics.clone());
-        let notifier = Notifier::new(Arc::new(LocalCoord::new()), metrics);
+        let notifier = Notifier::new(Arc::new(LocalCoord::new()), metrics.clone());
         let (handle, jobs) = EngineHandle::new(1024, 1024, under_way.clone());
         let committer = Committer {
             store: store.clone(),
@@ -189,22 +202,23 @@ impl Bench {
             known: baton_orchestrator::engine::saga_cache::SagaCache::default(),
             holds: operations.as_ref().map(Operations::known_holds).unwrap_or_default(),
             under_way: under_way.clone(),
-            planted: planted(&sender),
+            planted: planted.clone(),
         };
         let closing = CancellationToken::new();
-        let engine = Engine::new(jobs, committer, sender.clone(), notifier.clone(), 4096, closing.clone());
+        let engine = Engine::new(jobs, committer, bus.clone(), notifier.clone(), 4096, closing.clone());
         Self {
             clock,
             store,
             operations,
             sql: None,
             bus,
-            sender,
             handle,
             under_way,
             active_count,
             closing,
             notifier,
+            metrics,
+            planted,
             engine,
         }
     }
@@ -227,9 +241,32 @@ impl Bench {
         }
     }
 
-    /// Waits until everything that is being published is settled.
-    pub async fn published(&self) {
-        wait_for("publishing to settle", || self.sender.in_flight() == 0).await;
+    /// A waker of this bench.
+    pub fn waker(&self, probe: Arc<dyn Probe>) -> Waker {
+        Waker {
+            store: self.store.clone(),
+            engine: self.handle.clone(),
+            registry: registry(),
+            holds: self.operations.as_ref().map(Operations::known_holds).unwrap_or_default(),
+            bus: self.bus.clone(),
+            new_id: Arc::new(Uuid::now_v7),
+            probe,
+            metrics: self.metrics.clone(),
+            pause: Duration::from_millis(1),
+            planted: self.planted.clone(),
+        }
+    }
+
+    /// One look of a waker, with the engine at work until it is over.
+    pub async fn look(&mut self, waker: &Waker, couriers: &mut Couriers) -> Look {
+        let mut look = pin!(waker.look(couriers));
+        loop {
+            tokio::select! {
+                biased;
+                found = &mut look => return found.expect("the store is there"),
+                goes_on = self.engine.run_once() => assert!(goes_on),
+            }
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::{Bench, Clock, FaultyStore, RecordingBus};
 use baton_orchestrator::api::Api;
+use baton_orchestrator::metrics::Metrics;
 use baton_orchestrator::operations::Operations;
 use baton_orchestrator::store::SagaStore as _;
 use baton_orchestrator::store::sql::SqlStore;
@@ -22,6 +23,7 @@ pub struct Office {
     pub sql: Arc<SqlStore>,
     pub bus: Arc<RecordingBus>,
     pub clock: Clock,
+    pub metrics: Arc<Metrics>,
 }
 
 impl Office {
@@ -44,6 +46,7 @@ impl Office {
             sql: bench.sql.clone().expect("a database"),
             bus: bench.bus.clone(),
             clock: bench.clock.clone(),
+            metrics: bench.metrics.clone(),
         };
         tokio::spawn(bench.engine.run());
         office

@@ -5,7 +5,7 @@ use baton_participant_kit::clock::Clock;
 use baton_participant_kit::codec::{batch_of, key_to_wire};
 use baton_participant_kit::ledger;
 use baton_participant_kit::metrics::ParticipantMetrics;
-use baton_participant_kit::participant::CommandDirection;
+use baton_participant_kit::participant::{Command, CommandDirection};
 use baton_participant_kit::plan::{PlantedBug, Rules};
 use baton_participant_kit::worker::{Worker, WorkerOptions};
 use baton_proto::baton::participant::v1 as wire;
@@ -13,9 +13,11 @@ use baton_sql::database::{Database, DatabaseConfig};
 use prost::Message as _;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use support::bench::{Bench, encode};
 use support::bus::ObedientBus;
 use support::toy::{Mood, Toy, add, command, effects, remove};
 use support::{NOW_US, batches_with};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 async fn database(toy: &Toy) -> Database {
@@ -74,7 +76,7 @@ async fn nothing_lost(planted: Option<PlantedBug>) -> bool {
         payload: one.payload,
         ..wire::Command::default()
     };
-    bus.send(batch_of(vec![encoded.encode_to_vec().into()]));
+    bus.deliver(batch_of(vec![encoded.encode_to_vec().into()]));
     let options = WorkerOptions { rules: rules(planted), ..WorkerOptions::default() };
     let clock = Clock::from_fn(|| NOW_US);
     let worker = Worker::new(
@@ -98,6 +100,55 @@ async fn nothing_lost(planted: Option<PlantedBug>) -> bool {
         worker.run_once(&mut bus.clone(), &CancellationToken::new()).await.unwrap();
     }
     effects(&database, 1).await == (1, 0)
+}
+
+/// A worker that has a command in hand, and is sent it again.
+async fn with_one_in_hand(planted: Option<PlantedBug>) -> (Bench, JoinHandle<()>) {
+    let rules = rules(planted);
+    let bench = Bench::with(WorkerOptions { max_messages: 1, rules, ..WorkerOptions::default() }).await;
+    let one = command(1, CommandDirection::Action, Mood::Wait);
+    bench.bus.deliver(batch_of(vec![encode(&one)]));
+    let (worker, stop) = (Arc::clone(&bench.worker), bench.stop.clone());
+    let running = tokio::spawn(async move { worker.run(stop).await.unwrap() });
+    bench.toy.waiting.notified().await;
+    // The message behind it tells when it has been looked at.
+    bench.bus.deliver(batch_of(vec![encode(&Command { payload: add(1).payload, ..one })]));
+    bench.bus.deliver(batch_of(vec![encode(&add(2))]));
+    while !bench.bus.replies().iter().any(|reply| reply.key == Some(key_to_wire(add(2).key))) {
+        tokio::task::yield_now().await;
+    }
+    (bench, running)
+}
+
+/// A command that is in hand is not begun again.
+async fn begun_once(planted: Option<PlantedBug>) -> bool {
+    let (bench, running) = with_one_in_hand(planted).await;
+    running.abort();
+    bench.toy.prepared.load(Ordering::SeqCst) == 2
+}
+
+/// A command whose reply is lost is answered when it comes again.
+async fn answered_again(planted: Option<PlantedBug>) -> bool {
+    let bench = Bench::with(WorkerOptions { rules: rules(planted), ..WorkerOptions::default() }).await;
+    let mut answers = 0;
+    for _ in 0..2 {
+        bench.bus.deliver(batch_of(vec![encode(&add(1))]));
+        bench.step().await;
+        answers += bench.bus.replies().len();
+    }
+    answers == 2
+}
+
+#[tokio::test(start_paused = true)]
+async fn begins_twice_is_caught() {
+    assert!(begun_once(None).await);
+    assert!(!begun_once(Some(PlantedBug::BeginsTwice)).await);
+}
+
+#[tokio::test]
+async fn never_lets_go_is_caught() {
+    assert!(answered_again(None).await);
+    assert!(!answered_again(Some(PlantedBug::NeverLetsGo)).await);
 }
 
 #[tokio::test]

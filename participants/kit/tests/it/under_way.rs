@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 use support::bench::{Bench, encode};
 use support::bus::Settled;
-use support::toy::{Mood, add, command, effects};
+use support::toy::{Mood, add, command, effects, remove};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -23,7 +23,7 @@ async fn bench() -> Bench {
 }
 
 fn send(bench: &Bench, command: &Command) {
-    bench.bus.send(batch_of(vec![encode(command)]));
+    bench.bus.deliver(batch_of(vec![encode(command)]));
 }
 
 fn start(bench: &Bench) -> JoinHandle<()> {
@@ -113,17 +113,70 @@ async fn no_more_than_four_batches_are_under_way() {
     assert_eq!((bench.bus.settled(), bench.bus.waiting()), (vec![Settled::Acked; 4], 2));
 }
 
+/// Until so many deliveries are acknowledged.
+async fn acknowledged(bench: &Bench, count: usize) {
+    let mut settled = Vec::new();
+    let all = async {
+        while settled.len() < count {
+            settled.extend(bench.bus.settled());
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(NEVER, all).await.expect("acknowledgements");
+    assert_eq!(settled, vec![Settled::Acked; count]);
+}
+
 #[tokio::test(start_paused = true)]
-async fn a_command_in_two_batches_under_way_is_done_once_and_answered_twice() {
+async fn a_command_in_hand_is_dropped_from_later_deliveries_and_answered_once() {
     let bench = bench().await;
     send(&bench, &waiting(1));
     let running = start(&bench);
     hanging(&bench, 1).await;
+    // Sent again, alone and beside another one, and as the next attempt.
+    bench.bus.deliver(batch_of(vec![encode(&waiting(1)), encode(&add(2))]));
+    send(&bench, &waiting(1));
     send(&bench, &Command { attempt: 2, ..add(1) });
-    assert_eq!(answered(&bench, 1).await, BTreeSet::from([1]));
+    assert_eq!(answered(&bench, 1).await, BTreeSet::from([2]));
+    acknowledged(&bench, 3).await;
+    assert_eq!((bench.toy.prepared.load(Ordering::SeqCst), bench.toy.batches.load(Ordering::SeqCst)), (2, 1));
     bench.toy.go.notify_one();
     assert_eq!(answered(&bench, 1).await, BTreeSet::from([1]));
+    acknowledged(&bench, 1).await;
+    // Nobody has it in hand any more: sent again it gets its answer again.
+    send(&bench, &waiting(1));
+    assert_eq!(answered(&bench, 1).await, BTreeSet::from([1]));
     assert_eq!(effects(&bench.database, 1).await, (1, 0));
+    stopped(&bench, running).await;
+}
+
+/// Of two halves of one step, and of two commands of one saga, one in hand is not the other.
+#[tokio::test(start_paused = true)]
+async fn only_the_very_command_is_dropped() {
+    let bench = bench().await;
+    send(&bench, &waiting(1));
+    let running = start(&bench);
+    hanging(&bench, 1).await;
+    send(&bench, &remove(1));
+    assert_eq!(answered(&bench, 1).await, BTreeSet::from([1]), "its undo");
+    bench.toy.go.notify_one();
+    assert_eq!(answered(&bench, 1).await, BTreeSet::from([1]), "refused by the tombstone");
+    assert_eq!(effects(&bench.database, 1).await, (0, 0));
+    stopped(&bench, running).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_dead_worker_had_in_hand_is_done_by_the_next() {
+    let bench = bench().await;
+    send(&bench, &waiting(1));
+    let running = start(&bench);
+    hanging(&bench, 1).await;
+    running.abort();
+    assert!(running.await.unwrap_err().is_cancelled());
+    let running = start(&bench);
+    hanging(&bench, 1).await;
+    // The first one's call to the provider has outlived it.
+    bench.toy.go.notify_waiters();
+    assert_eq!(answered(&bench, 1).await, BTreeSet::from([1]));
     stopped(&bench, running).await;
 }
 

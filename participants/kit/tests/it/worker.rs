@@ -16,7 +16,7 @@ use support::toy::{Mood, add, command, effects, remove};
 async fn all_waiting_messages_are_one_batch_and_each_is_answered_and_acknowledged() {
     let bench = Bench::new().await;
     for message in 0..10 {
-        bench.bus.send(batch_of((0..20).map(|n| encode(&add(message * 20 + n))).collect()));
+        bench.bus.deliver(batch_of((0..20).map(|n| encode(&add(message * 20 + n))).collect()));
     }
     bench.step().await;
     assert_eq!(bench.toy.batches.load(Ordering::SeqCst), 1);
@@ -26,20 +26,42 @@ async fn all_waiting_messages_are_one_batch_and_each_is_answered_and_acknowledge
     assert_eq!(bench.bus.settled(), vec![Settled::Acked; 10]);
 }
 
+/// One that is done and one that is refused.
+fn both() -> Bytes {
+    batch_of(vec![encode(&add(1)), encode(&command(2, CommandDirection::Action, Mood::Reject))])
+}
+
 #[tokio::test]
-async fn commands_whose_replies_are_not_confirmed_come_again_and_get_the_same_answer() {
+async fn a_lost_reply_costs_a_repetition_of_its_command_and_nothing_else() {
     let bench = Bench::new().await;
-    bench.bus.send(batch_of(vec![encode(&add(1)), encode(&command(2, CommandDirection::Action, Mood::Reject))]));
+    bench.bus.deliver(both());
     bench.bus.set_deaf(true);
     bench.step().await;
-    assert_eq!((bench.bus.settled(), bench.bus.waiting()), (vec![Settled::Released], 1));
+    assert_eq!((bench.bus.settled(), bench.bus.waiting()), (vec![Settled::Acked], 0), "nothing waits for a reply");
     bench.bus.set_deaf(false);
     bench.toy.changed_its_mind.store(true, Ordering::SeqCst);
+    bench.bus.deliver(both());
     bench.step().await;
-    let replies = bench.bus.replies();
-    assert!(matches!(replies[0].outcome, Some(wire::reply::Outcome::Succeeded(_))));
-    assert!(matches!(replies[1].outcome, Some(wire::reply::Outcome::Rejected(_))));
+    assert_eq!(told(&bench), [(1, "succeeded".to_owned()), (1, "rejected OUT_OF_STOCK".to_owned())]);
     assert_eq!(bench.bus.settled(), [Settled::Acked]);
+    assert_eq!((effects(&bench.database, 1).await, effects(&bench.database, 2).await), ((1, 0), (0, 0)));
+}
+
+#[tokio::test]
+async fn a_command_that_was_answered_gets_the_stored_answer_again() {
+    let bench = Bench::new().await;
+    bench.bus.deliver(both());
+    bench.step().await;
+    let first = bench.bus.replies();
+    assert_eq!(first.len(), 2);
+    bench.toy.changed_its_mind.store(true, Ordering::SeqCst);
+    for _ in 0..3 {
+        bench.bus.deliver(both());
+        bench.step().await;
+        assert_eq!(bench.bus.replies(), first);
+    }
+    assert_eq!(bench.bus.settled(), vec![Settled::Acked; 4]);
+    assert_eq!(bench.toy.batches.load(Ordering::SeqCst), 1, "the ledger has answered");
     assert_eq!(effects(&bench.database, 1).await, (1, 0));
 }
 
@@ -49,7 +71,7 @@ async fn a_bad_item_spoils_nothing_beside_it() {
     let garbage = Bytes::from_static(b"\xff\xff\xff");
     let mut long = add(2);
     long.name = "x".repeat(65);
-    bench.bus.send(batch_of(vec![encode(&add(1)), garbage.clone(), encode(&long), encode(&add(3))]));
+    bench.bus.deliver(batch_of(vec![encode(&add(1)), garbage.clone(), encode(&long), encode(&add(3))]));
     bench.step().await;
     let reasons = bench.bus.replies().into_iter().map(|reply| match reply.outcome {
         Some(wire::reply::Outcome::Rejected(rejected)) => rejected.reason,
@@ -59,7 +81,7 @@ async fn a_bad_item_spoils_nothing_beside_it() {
     assert_eq!(bench.bus.settled(), [Settled::DeadLettered(batch_of(vec![garbage]), "COMMAND_UNREADABLE".to_owned())]);
     assert_eq!((effects(&bench.database, 1).await, effects(&bench.database, 2).await), ((1, 0), (0, 0)));
     // The refusal of a malformed command is not stored: a well-formed one of the same key is done.
-    bench.bus.send(batch_of(vec![encode(&add(2))]));
+    bench.bus.deliver(batch_of(vec![encode(&add(2))]));
     bench.step().await;
     assert_eq!(effects(&bench.database, 2).await, (1, 0));
 }
@@ -83,23 +105,21 @@ async fn a_malformed_command_is_refused_only_if_it_cannot_have_happened() {
     let malformed = |command: Command, attempt| encode(&Command { attempt, name: "x".repeat(65), ..command });
     let one = |attempt, outcome: &str| vec![(attempt, outcome.to_owned())];
     // Done, but its reply is lost; then it comes again in pieces.
-    bench.bus.send(batch_of(vec![encode(&add(1))]));
+    bench.bus.deliver(batch_of(vec![encode(&add(1))]));
     bench.bus.set_deaf(true);
     bench.step().await;
     bench.bus.set_deaf(false);
-    bench.step().await;
-    bench.bus.replies();
     for attempt in [1, 2] {
-        bench.bus.send(batch_of(vec![malformed(add(1), attempt)]));
+        bench.bus.deliver(batch_of(vec![malformed(add(1), attempt)]));
         bench.step().await;
         assert_eq!(told(&bench), one(attempt, "succeeded"));
     }
     // Both in one message: what is done in this batch counts.
-    bench.bus.send(batch_of(vec![malformed(add(2), 2), encode(&add(2))]));
+    bench.bus.deliver(batch_of(vec![malformed(add(2), 2), encode(&add(2))]));
     bench.step().await;
     assert_eq!(told(&bench), [(1, "succeeded".to_owned()), (2, "succeeded".to_owned())]);
     // What the ledger has not heard of may still have happened, unless it is a first attempt; an undo must happen.
-    bench.bus.send(batch_of(vec![malformed(add(3), 1)]));
+    bench.bus.deliver(batch_of(vec![malformed(add(3), 1)]));
     bench.step().await;
     assert_eq!(told(&bench), one(1, "rejected MALFORMED_COMMAND"));
     let mut cut = encode(&add(3));
@@ -107,7 +127,7 @@ async fn a_malformed_command_is_refused_only_if_it_cannot_have_happened() {
     for (item, attempt) in
         [(malformed(add(3), 2), 2), (cut, 0), (malformed(remove(3), 1), 1), (malformed(remove(1), 2), 2)]
     {
-        bench.bus.send(batch_of(vec![item]));
+        bench.bus.deliver(batch_of(vec![item]));
         bench.step().await;
         assert_eq!(told(&bench), one(attempt, "unavailable MALFORMED_COMMAND"));
     }
@@ -119,9 +139,9 @@ async fn what_nobody_can_read_is_quarantined_whole() {
     let bench = Bench::new().await;
     let bodies = [Bytes::from_static(b"{\"json\": true}"), batch_of(vec![Bytes::from_static(b"\xff"); 2])];
     for body in bodies.clone() {
-        bench.bus.send(body);
+        bench.bus.deliver(body);
     }
-    bench.bus.send(Bytes::new());
+    bench.bus.deliver(Bytes::new());
     bench.step().await;
     let mut expected = bodies.map(|body| Settled::DeadLettered(body, "BATCH_UNREADABLE".to_owned())).to_vec();
     expected.push(Settled::Acked);
@@ -137,8 +157,8 @@ async fn a_quarantine_that_is_away_holds_up_nobody() {
     let mut consumer = bench.bus.clone();
     // More than may settle at once, of both kinds of poison, one after the other.
     for saga in 0..20 {
-        bench.bus.send(garbage.clone());
-        bench.bus.send(batch_of(vec![encode(&add(saga)), garbage.clone()]));
+        bench.bus.deliver(garbage.clone());
+        bench.bus.deliver(batch_of(vec![encode(&add(saga)), garbage.clone()]));
         let step = bench.worker.run_once(&mut consumer, &bench.stop);
         assert!(tokio::time::timeout(Duration::from_secs(10), step).await.expect("held up").unwrap());
     }
@@ -154,12 +174,12 @@ async fn a_quarantine_that_is_away_holds_up_nobody() {
 #[tokio::test]
 async fn a_stopping_worker_finishes_what_it_took() {
     let bench = Bench::new().await;
-    bench.bus.send(batch_of(vec![encode(&command(1, CommandDirection::Action, Mood::Wait))]));
+    bench.bus.deliver(batch_of(vec![encode(&command(1, CommandDirection::Action, Mood::Wait))]));
     let (worker, stop) = (Arc::clone(&bench.worker), bench.stop.clone());
     let running = tokio::spawn(async move { worker.run(stop).await });
     bench.toy.waiting.notified().await;
     bench.stop.cancel();
-    bench.bus.send(batch_of(vec![encode(&add(2))]));
+    bench.bus.deliver(batch_of(vec![encode(&add(2))]));
     bench.toy.go.notify_one();
     tokio::time::timeout(Duration::from_secs(10), running).await.unwrap().unwrap().unwrap();
     assert_eq!(bench.bus.settled(), [Settled::Acked]);
@@ -169,7 +189,7 @@ async fn a_stopping_worker_finishes_what_it_took() {
 #[tokio::test]
 async fn a_worker_that_dies_before_its_commit_leaves_its_commands_in_the_queue() {
     let bench = Bench::new().await;
-    bench.bus.send(batch_of(vec![encode(&command(1, CommandDirection::Action, Mood::Wait))]));
+    bench.bus.deliver(batch_of(vec![encode(&command(1, CommandDirection::Action, Mood::Wait))]));
     let (worker, stop) = (Arc::clone(&bench.worker), bench.stop.clone());
     let running = tokio::spawn(async move { worker.run(stop).await });
     bench.toy.waiting.notified().await;

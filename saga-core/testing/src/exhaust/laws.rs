@@ -34,6 +34,9 @@ pub enum Law {
     /// Exactly one command goes with entering a wait for a reply, and none with anything else.
     #[error("the commands do not fit the state: one when it begins to wait for a reply, else none")]
     OneCommand,
+    /// The commands of a move follow from the saga alone, so that whoever has its row can send them again.
+    #[error("the commands of a move are not those that its saga waits for")]
+    SentAgainFromItsRow,
     /// Attempts at one half-step count 1, 2, 3 …
     #[error("attempts at one half-step must count up by one, from 1")]
     Attempts,
@@ -133,7 +136,8 @@ pub(super) fn sent(definition: &Definition, shadow: &mut Shadow, transition: &Tr
         require(command.attempt == expected && command.id.saga == transition.saga.id, Law::Attempts)?;
         shadow.sent(command);
     }
-    require(transition.commands == wanted(&transition.saga), Law::OneCommand)
+    require(transition.commands == wanted(&transition.saga), Law::OneCommand)?;
+    require(transition.commands == Vec::from_iter(Command::awaited_by(&transition.saga)), Law::SentAgainFromItsRow)
 }
 
 /// The commands that go with a move to this state.

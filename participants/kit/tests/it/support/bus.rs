@@ -1,4 +1,4 @@
-//! A bus of two queues in memory that does what the test says: which publishes are confirmed, what happens to deliveries.
+//! A bus of two queues in memory that does what the test says: which replies arrive, what happens to deliveries.
 
 use async_trait::async_trait;
 use baton_courier::bus::{CommandBus, Consumer, Delivery, Destination, Message, Settle};
@@ -26,7 +26,7 @@ struct Inner {
     deaf: AtomicBool,
     full: watch::Sender<bool>,
     changed: Notify,
-    published: Notify,
+    sent: Notify,
 }
 
 /// What became of a delivery.
@@ -39,12 +39,12 @@ pub enum Settled {
 
 impl ObedientBus {
     /// Puts a message on the command queue.
-    pub fn send(&self, body: Bytes) {
+    pub fn deliver(&self, body: Bytes) {
         self.inner.waiting.lock().unwrap().push_back(body);
         self.inner.changed.notify_waiters();
     }
 
-    /// While deaf, publishes are lost and not confirmed.
+    /// While deaf, whatever is sent is lost.
     pub fn set_deaf(&self, deaf: bool) {
         self.inner.deaf.store(deaf, Ordering::SeqCst);
     }
@@ -54,7 +54,7 @@ impl ObedientBus {
         self.inner.full.send_replace(full);
     }
 
-    /// Takes the replies published so far.
+    /// Takes the replies that have arrived so far.
     pub fn replies(&self) -> Vec<Reply> {
         std::mem::take(&mut self.inner.replies.lock().unwrap())
     }
@@ -62,12 +62,12 @@ impl ObedientBus {
     /// Waits for replies and takes them.
     pub async fn next_replies(&self) -> Vec<Reply> {
         loop {
-            let published = self.inner.published.notified();
+            let sent = self.inner.sent.notified();
             let replies = self.replies();
             if !replies.is_empty() {
                 return replies;
             }
-            published.await;
+            sent.await;
         }
     }
 
@@ -84,17 +84,20 @@ impl ObedientBus {
 
 #[async_trait]
 impl CommandBus for ObedientBus {
-    async fn publish(&self, messages: Vec<Message>) -> Vec<Uuid> {
+    fn send(&self, messages: Vec<Message>) {
         if self.inner.deaf.load(Ordering::SeqCst) {
-            return Vec::new();
+            return;
         }
-        for message in &messages {
+        for message in messages {
             assert_eq!(message.destination, Destination::Replies);
-            let batch = ReplyBatch::decode(message.body.clone()).unwrap();
+            let batch = ReplyBatch::decode(message.body).unwrap();
             self.inner.replies.lock().unwrap().extend(batch.replies);
         }
-        self.inner.published.notify_waiters();
-        messages.iter().map(|message| message.id).collect()
+        self.inner.sent.notify_waiters();
+    }
+
+    async fn publish(&self, messages: Vec<Message>) -> Vec<Uuid> {
+        panic!("participants publish nothing, they send: {messages:?}")
     }
 
     async fn consume(&self, _source: Destination) -> Result<Box<dyn Consumer>, BusError> {
@@ -148,7 +151,7 @@ impl Handle {
 impl Drop for Handle {
     fn drop(&mut self) {
         if let Some(body) = self.body.take() {
-            self.bus.send(body);
+            self.bus.deliver(body);
         }
     }
 }
@@ -168,7 +171,7 @@ impl Settle for Handle {
 
     async fn release(mut self: Box<Self>) {
         if let Some(body) = self.settle(Settled::Released) {
-            self.bus.send(body);
+            self.bus.deliver(body);
         }
     }
 }
