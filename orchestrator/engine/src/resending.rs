@@ -203,7 +203,7 @@ mod tests {
     fn at_rest_nothing_is_ever_due() {
         for record in at_rest() {
             assert_eq!((look_at(&record.saga, MOVED), gives_up_at(&record.saga, back(None))), (None, None));
-            assert_eq!(due(&record.saga, at(1_000_000), Some(at(1))), Due::Nothing);
+            assert_eq!(due(&record.saga, at(1_000_000), back(Some(at(1)))), Due::Nothing);
         }
     }
 
