@@ -17,6 +17,7 @@ use baton_engine::driver::Engine;
 use baton_engine::handle::EngineHandle;
 use baton_engine::metrics::Metrics;
 use baton_engine::notify::Notifier;
+use baton_engine::pace::Pace;
 use baton_engine::saga_cache::SagaCache;
 use baton_engine::sagas::Registry;
 use baton_engine::store::SagaStore;
@@ -185,7 +186,9 @@ impl Orchestrator {
         let notifier = Notifier::new(parts.coord.clone(), metrics.clone());
         #[cfg(feature = "planted-bugs")]
         let planted = chance.plant.map(|plant| plant(&parts.bus));
+        let pace = Arc::new(Pace::default());
         let committer = Committer {
+            pace: pace.clone(),
             store: parts.store.clone(),
             registry: parts.registry.clone(),
             new_id: new_id.clone(),
@@ -202,6 +205,7 @@ impl Orchestrator {
         let inbox = Inbox::new(consumer, handle.clone(), metrics.clone());
         let retention = settings.retention.map(|policy| Retention::new(parts.store.clone(), metrics.clone(), policy));
         let waker = Waker {
+            pace,
             store: parts.store.clone(),
             engine: handle.clone(),
             registry: parts.registry.clone(),

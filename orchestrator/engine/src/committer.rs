@@ -2,6 +2,7 @@
 
 use crate::hold_policy::{Held, HoldCache};
 use crate::input::{ActionOutcome, Input, InputOutcome, NotSettled, Verdict};
+use crate::pace::Pace;
 use crate::plan::{Apply, Planning, plan};
 use crate::saga_cache::SagaCache;
 use crate::sagas::Registry;
@@ -34,6 +35,8 @@ pub struct Committer {
     pub known: SagaCache,
     /// What operators hold.
     pub holds: Arc<HoldCache>,
+    /// How long participants take to answer.
+    pub pace: Arc<Pace>,
     /// How many there are to drive.
     pub under_way: Arc<UnderWay>,
     /// A defect put in on purpose; see [`crate::planted`].
@@ -144,6 +147,7 @@ impl Committer {
                 Ok(settled) => {
                     self.known.keep(&settled.moved);
                     self.under_way.moved(&settled.moved);
+                    self.pace.moved(&self.registry, &settled.moved);
                     return Ok(settled);
                 }
                 // A row is not what it was when this process last wrote it: read instead.
@@ -220,6 +224,7 @@ impl Committer {
                     holds: &holds,
                     lifted: &lifted,
                     taken: &taken,
+                    pace: &committer.pace,
                     new_id: &*committer.new_id,
                     apply,
                 };

@@ -11,6 +11,7 @@
 //! | [`committer`] | one batch against the store, with every way it can fail |
 //! | [`driver`] | the loop around it, settling what was handed in |
 //! | [`under_way`] | how many sagas there are to drive, which admission goes by |
+//! | [`pace`] | how long participants have taken lately to answer |
 //! | [`resending`] | when a saga is looked at again, and what is due then |
 //! | [`handle`] | the bounded queue in front |
 //! | [`sagas`] | the registry, and what the shell must know of a saga |
@@ -31,6 +32,7 @@ pub mod hold_policy;
 pub mod input;
 pub mod metrics;
 pub mod notify;
+pub mod pace;
 pub mod packer;
 pub mod plan;
 #[cfg(feature = "planted-bugs")]

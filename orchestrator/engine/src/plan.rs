@@ -6,6 +6,7 @@ mod holds;
 use crate::audit_entry::audited;
 use crate::hold_policy::{Barrier, Held, Mark, Standing};
 use crate::input::{Act, ActionOutcome, EventOutcome, Input, InputOutcome, NotSettled, Start, StartOutcome, Verdict};
+use crate::pace::Pace;
 use crate::packer::Outgoing;
 use crate::sagas::{Registry, SagaType};
 use crate::store::{Changes, Holder, Loaded, Record, StartKey};
@@ -56,6 +57,8 @@ pub struct Planning<'a> {
     pub lifted: &'a BTreeSet<Held>,
     /// Start keys known to be held by sagas outside this batch.
     pub taken: &'a BTreeMap<StartKey, Holder>,
+    /// How long participants take to answer.
+    pub pace: &'a Pace,
     /// Makes message ids.
     pub new_id: &'a dyn Fn() -> Uuid,
     /// The machine's table, or a broken one that a test puts in its place.

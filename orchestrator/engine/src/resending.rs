@@ -1,6 +1,6 @@
 //! When a saga under way is to be looked at again, and what is due then: its deadline, or the time to send its command again.
 //!
-//! A courier may lose what it carries. A saga that waits for an answer is therefore looked at after [`FIRST_LOOK`], and again
+//! A courier may lose what it carries. A saga that waits for an answer is therefore looked at after [`FIRST_LOOK`], or later if answers take long, and again
 //! after as long as it has waited, so that the pauses double, up to [`MAX_PAUSE`]. Sending again is no attempt: the saga stays as
 //! it is, and the ledger of whoever has done it already answers.
 
@@ -31,9 +31,9 @@ fn wait_of(saga: &Saga) -> Option<&Wait> {
 
 /// When a saga that has just moved is to be looked at; `None` if it is not under way.
 #[must_use]
-pub fn look_at(saga: &Saga, now: Micros) -> Option<Micros> {
+pub fn look_at(saga: &Saga, now: Micros, first_look: Duration) -> Option<Micros> {
     wait_of(saga).map(|wait| match wait {
-        Wait::Reply { until, .. } => now.plus(FIRST_LOOK).min(*until),
+        Wait::Reply { until, .. } => now.plus(first_look).min(*until),
         Wait::Backoff { until, .. } => *until,
     })
 }
@@ -50,12 +50,20 @@ pub enum Due {
 }
 
 /// The courier to whoever is to answer, as this process sees it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Courier {
     /// It carries nothing now: nothing is sent, and no attempt's clock runs out.
     pub away: bool,
     /// Since when it carries again, if it was away.
     pub back: Option<Micros>,
+    /// How long an answer is waited for before the command is sent again; see [`crate::pace`].
+    pub first_look: Duration,
+}
+
+impl Default for Courier {
+    fn default() -> Self {
+        Self { away: false, back: None, first_look: FIRST_LOOK }
+    }
 }
 
 /// The moment at which an attempt is given up. The clock of one that waited while the couriers were away begins again when
@@ -78,7 +86,7 @@ pub fn due(saga: &Saga, now: Micros, courier: Courier) -> Due {
     match (wait_of(saga), gives_up_at(saga, courier)) {
         (Some(Wait::Reply { .. }), _) if courier.away => Due::Nothing,
         (Some(_), Some(until)) if until <= now => Due::Wake,
-        (Some(Wait::Reply { .. }), _) if saga.updated_at.plus(FIRST_LOOK) <= now => Due::SendAgain,
+        (Some(Wait::Reply { .. }), _) if saga.updated_at.plus(courier.first_look) <= now => Due::SendAgain,
         _ => Due::Nothing,
     }
 }
@@ -92,8 +100,11 @@ pub fn next_look(record: &Record, now: Micros, courier: Courier) -> Micros {
         Some(Wait::Reply { .. }) if courier.away => now.plus(AWAY_AGAIN),
         Some(Wait::Reply { .. }) => {
             let waited = now.since(saga.updated_at);
-            let next =
-                if waited < FIRST_LOOK { saga.updated_at.plus(FIRST_LOOK) } else { now.plus(waited.min(MAX_PAUSE)) };
+            let next = if waited < courier.first_look {
+                saga.updated_at.plus(courier.first_look)
+            } else {
+                now.plus(waited.min(MAX_PAUSE))
+            };
             next.min(until)
         }
         Some(Wait::Backoff { .. }) | None => until,
@@ -141,7 +152,7 @@ mod tests {
     }
 
     fn back(back: Option<Micros>) -> Courier {
-        Courier { away: false, back }
+        Courier { back, ..Courier::default() }
     }
 
     fn backoff(ms: i64) -> Wait {
@@ -166,7 +177,7 @@ mod tests {
     /// When commands are sent again and when the attempt ends, in milliseconds, if a saga is looked at whenever it is to be.
     fn course(record: &Record, courier: Courier) -> (Vec<i64>, i64) {
         let mut sent = Vec::new();
-        let mut now = look_at(&record.saga, MOVED).expect("it is under way");
+        let mut now = look_at(&record.saga, MOVED, FIRST_LOOK).expect("it is under way");
         loop {
             let ms = (now.0 - MOVED.0) / 1_000;
             match due(&record.saga, now, courier) {
@@ -202,7 +213,7 @@ mod tests {
     #[test]
     fn at_rest_nothing_is_ever_due() {
         for record in at_rest() {
-            assert_eq!((look_at(&record.saga, MOVED), gives_up_at(&record.saga, back(None))), (None, None));
+            assert_eq!((look_at(&record.saga, MOVED, FIRST_LOOK), gives_up_at(&record.saga, back(None))), (None, None));
             assert_eq!(due(&record.saga, at(1_000_000), back(Some(at(1)))), Due::Nothing);
         }
     }

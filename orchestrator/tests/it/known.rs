@@ -25,6 +25,7 @@ fn reply(step: u8) -> Input {
 /// An orchestrator's committer over a store that several share.
 fn committer(store: &Arc<FaultyStore>) -> Committer {
     Committer {
+        pace: Arc::default(),
         store: store.clone(),
         registry: registry(),
         new_id: Arc::new(Uuid::now_v7),

@@ -44,6 +44,7 @@ impl SagaType for Newer {
 /// An orchestrator of a build.
 fn committer(store: &Arc<FaultyStore>, registry: Registry) -> Committer {
     Committer {
+        pace: Arc::default(),
         store: store.clone(),
         registry,
         new_id: Arc::new(Uuid::now_v7),

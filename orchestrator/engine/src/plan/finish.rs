@@ -2,14 +2,20 @@
 
 use super::{Answer, Plan, Planner, Planning};
 use crate::input::NotSettled;
+use crate::pace::participant;
 use crate::packer::pack;
-use crate::resending::look_at;
+use crate::resending::{FIRST_LOOK, look_at};
 use crate::store::causes;
 use crate::store::{Insert, Record, Update};
 use std::collections::BTreeMap;
 
 impl Planner<'_> {
     pub(super) fn finish(mut self, answers: Vec<Answer>, planning: &Planning<'_>) -> Plan {
+        let (registry, now) = (self.registry, self.now);
+        let look = |after: &Record| {
+            let first_look = participant(registry, after).map(|name| planning.pace.first_look(name, now));
+            look_at(&after.saga, now, first_look.unwrap_or(FIRST_LOOK))
+        };
         let mut moved = Vec::new();
         let mut now_at = BTreeMap::new();
         for (id, working) in self.working {
@@ -23,7 +29,7 @@ impl Planner<'_> {
                     saga: after.saga.clone(),
                     last_failure: after.last_failure.clone(),
                     loaded_version: before.saga.version,
-                    look_at: look_at(&after.saga, self.now),
+                    look_at: look(&after),
                     data_changed: data_differs(before, &after),
                 });
             }
@@ -32,7 +38,7 @@ impl Planner<'_> {
         for (id, start) in self.inserts {
             if let Some(record) = now_at.get(&id) {
                 let record = Record::clone(record);
-                let look_at = look_at(&record.saga, self.now);
+                let look_at = look(&record);
                 let (keys, attributes) = (start.keys.clone(), start.attributes.clone());
                 self.changes.inserts.push(Insert { record, keys, fingerprint: start.fingerprint, look_at, attributes });
             }

@@ -6,6 +6,7 @@ use crate::handle::EngineHandle;
 use crate::hold_policy::{HoldCache, barrier};
 use crate::input::Input;
 use crate::metrics::Metrics;
+use crate::pace::{Pace, participant};
 use crate::packer::{Outgoing, pack};
 use crate::resending::{Courier, Due, due, gives_up_at, next_look};
 use crate::sagas::Registry;
@@ -50,6 +51,8 @@ pub struct Waker {
     pub holds: Arc<HoldCache>,
     /// Carries commands.
     pub bus: Arc<dyn CommandBus>,
+    /// How long participants take to answer.
+    pub pace: Arc<Pace>,
     /// Makes message ids.
     pub new_id: NewId,
     /// What participants know.
@@ -132,7 +135,9 @@ impl Waker {
     fn ask_couriers(&self, couriers: &mut Couriers) {
         for name in self.registry.participants() {
             let away = self.bus.carries(&name).is_err() && !self.has(|bug| matches!(bug, Defect::ClockRunsWhileAway));
+            let first_look = self.pace.first_look(&name, self.store.now());
             let courier = couriers.entry(name).or_default();
+            courier.first_look = first_look;
             if courier.away && !away {
                 courier.back = Some(self.store.now());
             }
@@ -213,13 +218,6 @@ impl Waker {
     fn has(&self, _is: impl Fn(&Defect) -> bool) -> bool {
         false
     }
-}
-
-/// Who is to answer the command that a saga waits for.
-fn participant<'a>(registry: &'a Registry, record: &Record) -> Option<&'a str> {
-    let command = Command::awaited_by(&record.saga)?;
-    let definition = registry.pinned(&record.saga.definition)?.definition();
-    definition.steps().get(usize::from(command.id.step)).map(|step| step.participant.as_str())
 }
 
 #[cfg(feature = "planted-bugs")]

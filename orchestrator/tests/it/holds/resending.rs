@@ -12,6 +12,7 @@ use uuid::Uuid;
 /// A waker of this orchestrator.
 fn waker(office: &Office) -> Waker {
     Waker {
+        pace: Arc::default(),
         store: office.store.clone(),
         engine: office.api.engine.clone(),
         registry: registry(),

@@ -196,6 +196,7 @@ impl Bench {
         let notifier = Notifier::new(Arc::new(LocalCoord::new()), metrics.clone());
         let (handle, jobs) = EngineHandle::new(1024, 1024, under_way.clone());
         let committer = Committer {
+            pace: Arc::default(),
             store: store.clone(),
             registry: registry(),
             new_id: Arc::new(Uuid::now_v7),
@@ -244,6 +245,7 @@ impl Bench {
     /// A waker of this bench.
     pub fn waker(&self, probe: Arc<dyn Probe>) -> Waker {
         Waker {
+            pace: Arc::default(),
             store: self.store.clone(),
             engine: self.handle.clone(),
             registry: registry(),
