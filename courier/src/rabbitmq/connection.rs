@@ -189,7 +189,8 @@ impl Slot {
         lock(&self.state).connection.as_ref().is_some_and(|connection| connection.status().blocked())
     }
 
-    fn health(&self) -> Result<(), BusError> {
+    /// Whether this connection carries.
+    pub(super) fn health(&self) -> Result<(), BusError> {
         let state = lock(&self.state);
         let reason = match &state.connection {
             Some(connection) if connection.status().blocked() => "the broker is short of memory or disk",

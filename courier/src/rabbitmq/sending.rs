@@ -25,24 +25,22 @@ const DECLARE_WITHIN: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug)]
 pub(super) struct Sending {
     waiting: mpsc::Sender<Vec<Outgoing>>,
-    broker: Arc<Broker>,
+    slot: Arc<Slot>,
 }
 
 impl Sending {
     pub(super) fn start(broker: &Arc<Broker>, declarer: Arc<Declarer>) -> Self {
         let (waiting, messages) = mpsc::channel(MAX_WAITING);
-        let writer = Writer {
-            slot: broker.slot("send"),
-            broker: broker.clone(),
-            declarer,
-            destinations: Destinations::default(),
-        };
+        let slot = broker.slot("send");
+        let writer =
+            Writer { slot: slot.clone(), broker: broker.clone(), declarer, destinations: Destinations::default() };
         tokio::spawn(writer.run(messages));
-        Self { waiting, broker: broker.clone() }
+        Self { waiting, slot }
     }
 
     pub(super) fn send(&self, messages: Vec<Message>) {
-        if self.broker.health().is_err() {
+        // Its own connection is what counts: a queue that cannot be consumed must not stop what goes to others.
+        if self.slot.health().is_err() {
             return;
         }
         let messages: Vec<Outgoing> = messages.into_iter().filter_map(Outgoing::transient).collect();

@@ -1,5 +1,7 @@
 //! RabbitMQ keeps the laws, and survives what a broker does to its clients.
 
+mod sending;
+
 use async_trait::async_trait;
 use baton_courier::bus::{CommandBus, Consumer, Destination, MAX_BODY, Message};
 use baton_courier::conformance::{CAPACITY, Subject, exercise};
@@ -10,11 +12,11 @@ use baton_supervisor::{RabbitMq, shared};
 use bytes::Bytes;
 use futures_util::future::join_all;
 use lapin::options::{
-    BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, QueueBindOptions, QueueDeclareOptions,
-    QueueDeleteOptions,
+    BasicPublishOptions, ConfirmSelectOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions,
 };
 use lapin::types::FieldTable;
 use lapin::{BasicProperties, Confirmation, Connection, ConnectionProperties};
+use sending::send_until_taken;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -225,60 +227,6 @@ async fn a_broker_that_dies_loses_nothing_that_was_confirmed() {
     until_healthy(&bus, true).await;
 }
 
-/// Sends until it has arrived, as whoever needs an answer does.
-async fn send_until_taken(bus: &RabbitBus, consumer: &mut dyn Consumer, message: Message) {
-    let start = Instant::now();
-    loop {
-        assert!(start.elapsed() < WITHIN, "what is sent never arrives");
-        bus.send(vec![message.clone()]);
-        let Ok(taken) = timeout(Duration::from_secs(1), consumer.take(100)).await else { continue };
-        let taken = taken.unwrap();
-        let is_there = taken.iter().any(|delivery| delivery.message_id == Some(message.id));
-        for delivery in taken {
-            delivery.ack().await;
-        }
-        if is_there {
-            return;
-        }
-    }
-}
-
-/// What is sent while the broker is away is nobody's: nothing waits for it, and sent again it arrives.
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_sent_arrives_again_once_a_dead_broker_is_back() {
-    let dir = tempfile::tempdir().unwrap();
-    let broker = RabbitMq::start(dir.path()).await.unwrap();
-    let bus = start(&broker.amqp_url());
-    let mut consumer = bus.consume(stock()).await.unwrap();
-    send_until_taken(&bus, &mut *consumer, commands(1).remove(0)).await;
-    broker.stop().unwrap();
-    until_healthy(&bus, false).await;
-    let lost = commands(10);
-    bus.send(lost.clone());
-    broker.restart().await.unwrap();
-    until_healthy(&bus, true).await;
-    for message in lost {
-        send_until_taken(&bus, &mut *consumer, message).await;
-    }
-}
-
-/// A message that is sent costs the broker no disk; one that is published is there after a restart.
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_sent_is_transient_and_what_is_published_persistent() {
-    let (bus, url) = fresh().await;
-    publish_all(&bus, commands(1)).await;
-    until_healthy(&bus, true).await;
-    let (_connection, channel) = plain(&url).await;
-    let (asked, mut modes) = (Instant::now(), BTreeSet::new());
-    while modes.len() < 2 {
-        assert!(asked.elapsed() < WITHIN, "only {modes:?} arrived");
-        bus.send(commands(1));
-        let got = channel.basic_get("saga.cmd.stock.v2".into(), BasicGetOptions { no_ack: true }).await.unwrap();
-        modes.extend(got.and_then(|message| *message.delivery.properties.delivery_mode()));
-    }
-    assert_eq!(modes, BTreeSet::from([1, 2]));
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_frozen_broker_is_noticed_and_left() {
     let dir = tempfile::tempdir().unwrap();
@@ -404,6 +352,11 @@ async fn a_queue_that_cannot_be_consumed_is_not_healthy() {
         assert!(start.elapsed() < WITHIN, "{:?}", bus.health());
         tokio::task::yield_now().await;
     }
+    // What is sent to others gets through all the same.
+    let other = Message { destination: Destination::Commands("other".into()), ..commands(1).remove(0) };
+    let mut beside = bus.consume(other.destination.clone()).await.unwrap();
+    send_until_taken(&bus, &mut *beside, other).await;
+    drop(beside);
     channel.queue_delete("saga.cmd.stock.v2".into(), QueueDeleteOptions::default()).await.unwrap();
     publish_all(&bus, commands(1)).await;
     assert_eq!(timeout(WITHIN, taking).await.expect("consumed again").unwrap().unwrap(), 1);

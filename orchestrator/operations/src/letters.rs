@@ -163,6 +163,6 @@ pub trait LetterStore: Send + Sync + fmt::Debug + 'static {
     /// Gives a waiting letter up: in one transaction it is marked and that is written down.
     async fn drop_letter(&self, id: Uuid, audit: NewAudit) -> Result<Decided, StoreError>;
 
-    /// Deletes at most `limit` letters that were decided before `before`; returns how many.
+    /// Deletes at most `limit` letters that were decided before `before`, but none that is still to be sent; returns how many.
     async fn forget_letters(&self, before: Micros, limit: u32) -> Result<u64, StoreError>;
 }

@@ -87,4 +87,11 @@ async fn decided_ones_are_forgotten(suite: &Suite) {
     assert_eq!(operations.forget_letters(later, 2).await.expect("forgotten"), 2);
     assert_eq!(operations.forget_letters(later, 10).await.expect("forgotten"), 1);
     assert_eq!(operations.letters(None, None, 10).await.expect("letters").len(), 1, "what waits stays");
+    let done =
+        operations.replay_letter(letter(6).id, suite.act("replay", "deadLetters/6", 74)).await.expect("replayed");
+    assert!(matches!(done, Decided::Done(_)), "{done:?}");
+    let later = Micros(operations.now().0 + 1);
+    assert_eq!(operations.forget_letters(later, 10).await.expect("forgotten"), 0, "it is still to be sent");
+    operations.letters_sent(&[letter(6).id]).await.expect("noted");
+    assert_eq!(operations.forget_letters(later, 10).await.expect("forgotten"), 1);
 }

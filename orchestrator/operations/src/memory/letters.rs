@@ -147,7 +147,7 @@ impl LetterStore for MemoryOperations {
 
     async fn forget_letters(&self, before: Micros, limit: u32) -> Result<u64, StoreError> {
         self.write(|own, _| {
-            let decided = own.letters.values().map(|row| &row.letter);
+            let decided = own.letters.values().filter(|row| !row.unsent).map(|row| &row.letter);
             let old = decided.filter(|letter| letter.decided_at.is_some_and(|at| at < before));
             let mut old: Vec<(Option<Micros>, Uuid)> = old.map(|letter| (letter.decided_at, letter.id)).collect();
             old.sort_unstable();

@@ -102,8 +102,9 @@ impl LetterStore for SqlStore {
 
     async fn forget_letters(&self, before: Micros, limit: u32) -> Result<u64, StoreError> {
         let database = self.database();
-        let sql = "SELECT id FROM dead_letter WHERE decided_at < ? ORDER BY decided_at LIMIT ?";
-        let rows = database.query(sql, vec![before.0.into(), limit.into()]).await.map_err(store_error)?;
+        let sql = "SELECT id FROM dead_letter WHERE decided_at < ? AND state <> ? ORDER BY decided_at LIMIT ?";
+        let rows =
+            database.query(sql, vec![before.0.into(), UNSENT.into(), limit.into()]).await.map_err(store_error)?;
         let ids: Vec<Value> = rows.into_iter().filter_map(|row| row.0.into_iter().next()).collect();
         let deleted = database.transaction(move |tx| {
             let ids = ids.clone();

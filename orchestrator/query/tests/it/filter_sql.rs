@@ -120,7 +120,7 @@ fn table(rows: &[Stored]) -> Connection {
             texts.flat_map(|text| [10, text.len() as u8].into_iter().chain(text.bytes())).collect()
         };
         db.execute(
-            "INSERT INTO saga VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO saga VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             rusqlite::params![
                 id,
                 facts.definition,
@@ -137,6 +137,7 @@ fn table(rows: &[Stored]) -> Connection {
                 facts.updated_at.0,
                 blob(&mut facts.attributes.iter().map(|attribute| &attribute.value)),
                 blob(&mut facts.reasons.iter()),
+                facts.wake_at.map(|at| at.0),
             ],
         )
         .unwrap();
@@ -220,8 +221,8 @@ fn sqlite_uses_the_indexes() {
     let db = table(&[]);
     for (text, index) in [
         ("state = stuck", "saga_by_unusual"),
-        ("state = running", "saga_due"),
-        ("next_wake < 5m", "saga_due"),
+        ("state = running", "saga_look"),
+        ("next_wake < 5m", "saga_look"),
         ("key = ORD-1", "saga_business_key"),
         ("key:ORD", "saga_business_key"),
         ("reason = OUT_OF_STOCK", "saga_by_unusual"),

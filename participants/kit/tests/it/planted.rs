@@ -114,9 +114,7 @@ async fn with_one_in_hand(planted: Option<PlantedBug>) -> (Bench, JoinHandle<()>
     // The message behind it tells when it has been looked at.
     bench.bus.deliver(batch_of(vec![encode(&Command { payload: add(1).payload, ..one })]));
     bench.bus.deliver(batch_of(vec![encode(&add(2))]));
-    while !bench.bus.replies().iter().any(|reply| reply.key == Some(key_to_wire(add(2).key))) {
-        tokio::task::yield_now().await;
-    }
+    while !bench.bus.next_replies().await.iter().any(|reply| reply.key == Some(key_to_wire(add(2).key))) {}
     (bench, running)
 }
 

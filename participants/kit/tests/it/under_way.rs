@@ -118,8 +118,7 @@ async fn acknowledged(bench: &Bench, count: usize) {
     let mut settled = Vec::new();
     let all = async {
         while settled.len() < count {
-            settled.extend(bench.bus.settled());
-            tokio::task::yield_now().await;
+            settled.extend(bench.bus.next_settled().await);
         }
     };
     timeout(NEVER, all).await.expect("acknowledgements");
@@ -165,19 +164,24 @@ async fn only_the_very_command_is_dropped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_dead_worker_had_in_hand_is_done_by_the_next() {
+async fn what_a_dead_batch_had_in_hand_is_done_by_the_next() {
     let bench = bench().await;
     send(&bench, &waiting(1));
-    let running = start(&bench);
+    let batch = || {
+        let (worker, mut consumer, stop) = (Arc::clone(&bench.worker), bench.bus.clone(), bench.stop.clone());
+        tokio::spawn(async move { worker.run_once(&mut consumer, &stop).await.unwrap() })
+    };
+    let dying = batch();
     hanging(&bench, 1).await;
-    running.abort();
-    assert!(running.await.unwrap_err().is_cancelled());
-    let running = start(&bench);
+    dying.abort();
+    assert!(dying.await.unwrap_err().is_cancelled());
+    let next = batch();
     hanging(&bench, 1).await;
     // The first one's call to the provider has outlived it.
     bench.toy.go.notify_waiters();
     assert_eq!(answered(&bench, 1).await, BTreeSet::from([1]));
-    stopped(&bench, running).await;
+    assert!(next.await.unwrap());
+    assert_eq!(effects(&bench.database, 1).await, (1, 0));
 }
 
 #[tokio::test(start_paused = true)]

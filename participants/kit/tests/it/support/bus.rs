@@ -23,6 +23,7 @@ struct Inner {
     waiting: Mutex<VecDeque<Bytes>>,
     replies: Mutex<Vec<Reply>>,
     settled: Mutex<Vec<Settled>>,
+    settling: Notify,
     deaf: AtomicBool,
     full: watch::Sender<bool>,
     changed: Notify,
@@ -74,6 +75,18 @@ impl ObedientBus {
     /// Takes what became of deliveries so far.
     pub fn settled(&self) -> Vec<Settled> {
         std::mem::take(&mut self.inner.settled.lock().unwrap())
+    }
+
+    /// Waits until deliveries are settled, and takes what became of them.
+    pub async fn next_settled(&self) -> Vec<Settled> {
+        loop {
+            let settling = self.inner.settling.notified();
+            let settled = self.settled();
+            if !settled.is_empty() {
+                return settled;
+            }
+            settling.await;
+        }
     }
 
     /// Messages that wait.
@@ -144,6 +157,7 @@ struct Handle {
 impl Handle {
     fn settle(&mut self, how: Settled) -> Option<Bytes> {
         self.bus.inner.settled.lock().unwrap().push(how);
+        self.bus.inner.settling.notify_waiters();
         self.body.take()
     }
 }
