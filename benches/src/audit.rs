@@ -12,7 +12,7 @@ use shop_audit::{ORDER, PAYMENT, STOCK};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// After the last answer orders that nobody waited for still move.
+/// After the last answer: orders that nobody waited for still move.
 const REST_WITHIN: Duration = Duration::from_secs(60);
 
 /// Between two looks; nothing is measured any more.

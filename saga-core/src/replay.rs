@@ -4,7 +4,7 @@ use crate::definition::Definition;
 use crate::event::{Entry, JournalRecord};
 use crate::machine;
 use crate::saga::Saga;
-use crate::transition::{Applied, Ignored, Refused};
+use crate::transition::{Applied, Ignored, Refused, Transition};
 
 /// Why a journal is none: a row was lost, changed or invented, or the definition was changed under its version.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
@@ -77,15 +77,21 @@ pub fn replay<'a>(definition: &Definition, entries: impl IntoIterator<Item = &'a
 /// # Errors
 /// [`ReplayError`] says why it cannot be the first entry of a saga of this definition.
 pub fn begin(definition: &Definition, entry: &Entry) -> Result<Saga, ReplayError> {
+    first_move(definition, entry).map(|transition| transition.saga)
+}
+
+/// The same, with what was to be sent then.
+///
+/// # Errors
+/// Those of [`begin`].
+pub fn first_move(definition: &Definition, entry: &Entry) -> Result<Transition, ReplayError> {
     if entry.version != 1 {
         return Err(ReplayError::Gap { expected: 1, found: entry.version });
     }
     match &entry.record {
         JournalRecord::Moved(_) => Err(ReplayError::WrongRecord { version: 1 }),
         JournalRecord::Started { definition: id, .. } if id != definition.id() => Err(ReplayError::OtherDefinition),
-        JournalRecord::Started { input, .. } => {
-            Ok(machine::start(definition, entry.saga, input.clone(), entry.at).saga)
-        }
+        JournalRecord::Started { input, .. } => Ok(machine::start(definition, entry.saga, input.clone(), entry.at)),
     }
 }
 
@@ -94,6 +100,14 @@ pub fn begin(definition: &Definition, entry: &Entry) -> Result<Saga, ReplayError
 /// # Errors
 /// [`ReplayError`] says why `entry` cannot follow.
 pub fn follow(definition: &Definition, saga: &Saga, entry: &Entry) -> Result<Saga, ReplayError> {
+    next_move(definition, saga, entry).map(|transition| transition.saga)
+}
+
+/// The same, with what was to be sent then.
+///
+/// # Errors
+/// Those of [`follow`].
+pub fn next_move(definition: &Definition, saga: &Saga, entry: &Entry) -> Result<Transition, ReplayError> {
     let version = entry.version;
     if version != saga.version + 1 {
         return Err(ReplayError::Gap { expected: saga.version + 1, found: version });
@@ -107,7 +121,7 @@ pub fn follow(definition: &Definition, saga: &Saga, entry: &Entry) -> Result<Sag
     match &entry.record {
         JournalRecord::Started { .. } => Err(ReplayError::WrongRecord { version }),
         JournalRecord::Moved(event) => match machine::apply(definition, saga, event, entry.at) {
-            Applied::Moved(transition) => Ok(transition.saga),
+            Applied::Moved(transition) => Ok(transition),
             Applied::Ignored(why) => Err(ReplayError::Ignored { version, why }),
             Applied::Refused(why) => Err(ReplayError::Refused { version, why }),
         },

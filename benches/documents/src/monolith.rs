@@ -156,8 +156,10 @@ impl StepByStep {
     /// Locks are taken in the order of the items, so that two orders never wait for each other in a circle.
     async fn decrease_stock(&self, placing: &Placing) -> Result<bool> {
         let mut held = Vec::new();
-        for (lock, line) in self.lock.iter().flat_map(|lock| placing.lines.iter().map(move |line| (lock, line))) {
-            held.push(lock.acquire(&line.item_id).await?);
+        if let Some(lock) = &self.lock {
+            for line in &placing.lines {
+                held.push(lock.acquire(&line.item_id).await?);
+            }
         }
         let is_locked = self.lock.is_some();
         let (order, lines) = (placing.order, placing.lines.clone());

@@ -13,10 +13,10 @@ pub enum Place {
     CommitAfter,
     /// A read of the orchestrator's store.
     StoreRead,
-    /// Messages about to be published.
-    PublishBefore,
-    /// Messages stored by the broker, the confirm not yet heard.
-    PublishAfter,
+    /// Messages about to be sent or published.
+    SendBefore,
+    /// Messages on their way; of published ones the confirm is not yet heard.
+    SendAfter,
     /// A delivery about to be acknowledged.
     AckBefore,
     /// A delivery acknowledged.
@@ -54,12 +54,13 @@ pub enum Fate {
     Lost,
 }
 
-/// How a published message travels.
+/// How a message travels.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Travel {
     /// One delay for each copy that arrives, microseconds; empty if the message is lost.
     pub copies: Vec<Us>,
-    /// When the sender hears that it was taken over, microseconds; `None` if it never does.
+    /// When whoever published it hears that it was taken over, microseconds; `None` if it never does. Who only sends hears
+    /// nothing.
     pub confirm: Option<Us>,
 }
 

@@ -32,11 +32,12 @@ impl Stage {
             let now = inner.now;
             inner.trace.note(now, "start", &[index as u64], || format!("process {index}"));
             inner.poke(index);
+            inner.links[index].forgotten();
             now
         };
         self.starts += 1;
         let process = &self.processes[index];
-        let life = Life::new(index, process.role, now, process.skew_us.clone());
+        let life = Life::new(index, self.starts, process.role, now, process.skew_us.clone());
         let runtime = Builder::new_current_thread()
             .enable_time()
             .start_paused(true)

@@ -1,4 +1,5 @@
-//! A durable broker as plain data: queues, consumers, what each holds unsettled, and what was quarantined.
+//! A broker as plain data: durable queues, consumers, what each holds unsettled, and what was quarantined. Messages that are
+//! only sent do not outlive it.
 
 use baton_courier::bus::Destination;
 use bytes::Bytes;
@@ -24,6 +25,8 @@ pub struct Stored {
     pub body: Bytes,
     /// How often it was handed out.
     pub deliveries: u32,
+    /// True if it outlives a restart of the broker.
+    pub is_kept: bool,
     /// Of a dead letter: why it is one. Else empty.
     pub reason: String,
 }
@@ -80,8 +83,6 @@ pub struct Broker {
     messages: BTreeMap<Tag, Stored>,
     consumers: Vec<Consumer>,
     next: Tag,
-    /// Messages taken over for good, by the sender's id.
-    pub accepted: BTreeSet<Uuid>,
     /// What was quarantined, and why.
     pub dead: Vec<Buried>,
     /// The newest messages, to be replayed as stale ones.
@@ -90,9 +91,9 @@ pub struct Broker {
 
 impl Broker {
     /// Stores a message that is not handed out yet; see [`Broker::ready`].
-    pub fn store(&mut self, id: Uuid, queue: Destination, body: Bytes) -> Tag {
+    pub fn store(&mut self, id: Uuid, queue: Destination, body: Bytes, is_kept: bool) -> Tag {
         self.next += 1;
-        self.messages.insert(self.next, Stored { id, queue, body, deliveries: 0, reason: String::new() });
+        self.messages.insert(self.next, Stored { id, queue, body, deliveries: 0, is_kept, reason: String::new() });
         self.next
     }
 
@@ -210,6 +211,22 @@ impl Broker {
         }
     }
 
+    /// The broker restarts: what was only sent is gone, and what is kept goes back to its queue.
+    #[must_use]
+    pub fn restart(&mut self) -> Vec<Tag> {
+        self.messages.retain(|_, stored| stored.is_kept);
+        let mut held = BTreeSet::new();
+        for consumer in &mut self.consumers {
+            consumer.inbox.clear();
+            held.append(&mut consumer.unsettled);
+        }
+        for queue in self.queues.values_mut() {
+            queue.ready.retain(|tag| self.messages.contains_key(tag));
+        }
+        held.retain(|tag| self.messages.contains_key(tag));
+        held.into_iter().collect()
+    }
+
     /// The broker comes back empty.
     pub fn wipe(&mut self) {
         self.messages.clear();
@@ -223,30 +240,18 @@ impl Broker {
         }
     }
 
-    /// How often a message was handed out, 0 if it is gone.
-    #[must_use]
-    pub fn deliveries(&self, tag: Tag) -> u32 {
-        self.messages.get(&tag).map_or(0, |stored| stored.deliveries)
-    }
-
-    /// Moves a message to the quarantine, from where it can be handed out as a dead letter.
-    pub fn quarantine(&mut self, tag: Tag, reason: &str) -> Option<Tag> {
-        let stored = self.messages.remove(&tag)?;
-        Some(self.bury(stored, reason))
-    }
-
     /// Puts a message that its queue has lost into the quarantine.
     pub fn bury(&mut self, stored: Stored, reason: &str) -> Tag {
         let Stored { id, queue, body, .. } = stored;
         let letters = quarantine_of(&queue);
         let (reason, is_lost) = (reason.to_owned(), false);
         self.dead.push(Buried { queue, id, body: body.clone(), reason: reason.clone(), is_lost, resent: 0 });
-        let tag = self.store(id, letters, body);
+        let tag = self.store(id, letters, body, true);
         self.messages.entry(tag).and_modify(|stored| stored.reason = reason);
         tag
     }
 
-    /// A message is on its way that may have died before.
+    /// A message is taken over that may have died before.
     pub fn is_sent(&mut self, queue: &Destination, body: &Bytes) {
         for buried in self.dead.iter_mut().filter(|buried| buried.queue == *queue && buried.body == *body) {
             buried.resent += 1;

@@ -2,13 +2,14 @@
 
 use super::adversary::{Fate, Place};
 use super::broker::{Stored, Tag, quarantine_of};
-use super::life::{Life, Us};
+use super::life::{EPOCH_US, Life, Us};
 use super::plant::AdapterBug;
 use super::seen;
-use super::world::{Due, World};
+use super::world::{Due, Inner, World};
 use async_trait::async_trait;
 use baton_courier::bus::{CommandBus, Consumer, Delivery, Destination, Message, Settle};
 use baton_courier::error::BusError;
+use baton_participant_kit::participant::CommandKey;
 use bytes::Bytes;
 use std::sync::Arc;
 use tokio::sync::Notify;
@@ -31,60 +32,87 @@ impl SimBus {
         Self { world, life }
     }
 
-    /// Sends one message on its way; says when its confirm is heard.
-    fn send(&self, message: &Message) -> Option<Us> {
-        let mut inner = self.world.lock();
+    /// True if this process's way to the broker carries nothing, and whether it can know.
+    fn is_away(&self, inner: &Inner) -> (bool, bool) {
         let now = self.life.now();
-        let keys = inner.adversary.wants_keys().then(|| seen::keys(&message.destination, &message.body));
-        inner.seen.published(&message.destination, &message.body);
-        inner.broker.is_sent(&message.destination, &message.body);
-        let missing = now < inner.queues_missing_until && matches!(message.destination, Destination::Commands(_));
-        if missing {
-            // Unroutable: returned, never confirmed. The planted adapter believes the broker's bare acknowledgement.
-            let trusts = inner.plant == Some(AdapterBug::TrustUnroutable);
-            inner.trace.note(now, "unroutable", &[trusts.into()], || format!("{:?}", message.destination));
-            return trusts.then_some(1000);
-        }
-        if now < inner.broker_away_until {
+        let link_is_away = now < inner.links[self.life.process].away_until;
+        let broker_is_away = now < inner.broker_away_until;
+        (link_is_away || broker_is_away, link_is_away || broker_is_away && inner.is_away_known)
+    }
+
+    /// Puts one message on its way, if anything carries it; says when its confirm is heard.
+    fn carry(&self, inner: &mut Inner, message: &Message, is_kept: bool) -> Option<Us> {
+        let now = self.life.now();
+        let Message { id, destination, body } = message;
+        let unroutable = now < inner.queues_missing_until && matches!(destination, Destination::Commands(_));
+        if unroutable || self.is_away(inner).0 {
+            inner.trace.note(now, "dropped", &[unroutable.into()], || format!("{destination:?}"));
             return None;
         }
-        let travel = inner.adversary.travel(now, &message.destination, keys.as_deref().unwrap_or_default());
+        let keys = if inner.adversary.wants_keys() { seen::keys(destination, body) } else { Vec::new() };
+        let travel = inner.adversary.travel(now, destination, &keys);
         let fields = [self.life.process as u64, travel.copies.len() as u64, travel.confirm.unwrap_or(u64::MAX)];
-        inner.trace.note(now, "publish", &fields, || {
-            let to = match &message.destination {
+        inner.trace.note(now, "send", &fields, || {
+            let to = match destination {
                 Destination::Commands(name) => name.as_str(),
                 Destination::Replies => "replies",
             };
-            let shown = seen::describe(&message.destination, &message.body);
-            format!("process {} to {to}: {shown} {travel:?}", self.life.process)
+            format!("process {} to {to}: {} {travel:?}", self.life.process, seen::describe(destination, body))
         });
         for delay in &travel.copies {
-            let tag = inner.broker.store(message.id, message.destination.clone(), message.body.clone());
+            let tag = inner.broker.store(*id, destination.clone(), body.clone(), is_kept);
             inner.at(now + delay, Due::Ready(tag));
         }
-        if travel.confirm.is_some() || !travel.copies.is_empty() {
-            inner.broker.accepted.insert(message.id);
-        }
         if !travel.copies.is_empty() {
-            inner.broker.remember(message.destination.clone(), message.body.clone());
+            inner.broker.is_sent(destination, body);
+            inner.broker.remember(destination.clone(), body.clone());
         }
         travel.confirm
+    }
+
+    fn keys(&self, messages: &[Message]) -> Vec<CommandKey> {
+        let wanted = self.world.lock().adversary.wants_keys();
+        let all = messages.iter().filter(|_| wanted);
+        all.flat_map(|message| seen::keys(&message.destination, &message.body)).collect()
     }
 }
 
 #[async_trait]
 impl CommandBus for SimBus {
+    fn send(&self, messages: Vec<Message>) {
+        if self.life.is_dead() {
+            return;
+        }
+        let keys = self.keys(&messages);
+        if self.world.place_now(&self.life, Place::SendBefore, &keys) == Fate::Crash {
+            return;
+        }
+        {
+            let mut inner = self.world.lock();
+            let inner = &mut *inner;
+            let now_us = EPOCH_US + i64::try_from(self.life.now()).unwrap_or(0);
+            for message in &messages {
+                inner.seen.sent(&message.destination, &message.body, now_us, &inner.held);
+                self.carry(inner, message, false);
+            }
+        }
+        self.world.place_now(&self.life, Place::SendAfter, &keys);
+    }
+
     async fn publish(&self, messages: Vec<Message>) -> Vec<Uuid> {
-        let keys = {
-            let inner = self.world.lock();
-            let wanted = inner.adversary.wants_keys();
-            let all = messages.iter().filter(|_| wanted);
-            all.flat_map(|message| seen::keys(&message.destination, &message.body)).collect::<Vec<_>>()
+        let keys = self.keys(&messages);
+        self.world.place(&self.life, Place::SendBefore, &keys).await;
+        let confirms: Vec<(Uuid, Option<Us>)> = {
+            let mut inner = self.world.lock();
+            let inner = &mut *inner;
+            let believes = inner.plant == Some(AdapterBug::BelievesUnconfirmed);
+            let published = messages.iter().map(|message| {
+                inner.seen.published(&message.destination, &message.body);
+                (message.id, self.carry(inner, message, true).or(believes.then_some(1000)))
+            });
+            published.collect()
         };
-        self.world.place(&self.life, Place::PublishBefore, &keys).await;
-        let confirms: Vec<(Uuid, Option<Us>)> =
-            messages.iter().map(|message| (message.id, self.send(message))).collect();
-        self.world.place(&self.life, Place::PublishAfter, &keys).await;
+        self.world.place(&self.life, Place::SendAfter, &keys).await;
         let longest = confirms.iter().map(|(_, confirm)| confirm.unwrap_or(CONFIRM_DEADLINE)).max().unwrap_or(0);
         self.world.sleep(&self.life, longest).await;
         confirms.into_iter().filter_map(|(id, confirm)| confirm.map(|_| id)).collect()
@@ -103,7 +131,10 @@ impl CommandBus for SimBus {
     }
 
     fn health(&self) -> Result<(), BusError> {
-        Ok(())
+        let mut inner = self.world.lock();
+        let (_, is_told) = self.is_away(&inner);
+        inner.links[self.life.process].asked(self.life.now(), is_told);
+        if is_told { Err(BusError::Unavailable("simulated".to_owned())) } else { Ok(()) }
     }
 
     async fn close(&self) {}
@@ -165,7 +196,7 @@ struct SimSettle {
 }
 
 impl SimSettle {
-    fn keys(&self) -> Vec<baton_participant_kit::participant::CommandKey> {
+    fn keys(&self) -> Vec<CommandKey> {
         let wanted = self.world.lock().adversary.wants_keys();
         if wanted { seen::keys(&self.queue, &self.body) } else { Vec::new() }
     }

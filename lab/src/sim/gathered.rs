@@ -8,14 +8,11 @@ use super::provider;
 use super::stage::Stage;
 use baton_orchestrator::api::start::business_start_key;
 use baton_orchestrator::store::{Holder, Record};
-use baton_verify::coverage::{
-    Coverage, DEAD_LETTERS, HISTORY, JOURNALS, Mode, OUTBOX, Part, QUEUES, SAGAS, START_KEYS,
-};
+use baton_verify::coverage::{Coverage, DEAD_LETTERS, HISTORY, JOURNALS, Mode, Part, QUEUES, SAGAS, START_KEYS};
 use baton_verify::databases::domain::Domain as _;
-use baton_verify::databases::outbox::add_message;
 use baton_verify::databases::tables::{Range, ledger};
 use baton_verify::databases::{Databases, Sagas};
-use baton_verify::evidence::{DeadLetter, Evidence, Outbox, Queue, Reference};
+use baton_verify::evidence::{DeadLetter, Evidence, Queue, Reference};
 use baton_verify::history::{Call, Kind, Outcome};
 use baton_verify::memory::Memory;
 use baton_verify::own::Own;
@@ -29,16 +26,16 @@ use shop_audit::evidence::{
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
+use uuid::Uuid;
 
-/// Journal entries and outbox rows read at most; no run comes near.
+/// Journal entries and letters read at most; no run comes near.
 const MOST: u32 = 100_000;
 
 /// What the engine can give.
-const OF_ENGINE: [Part; 6] = [SAGAS, JOURNALS, START_KEYS, OUTBOX, QUEUES, DEAD_LETTERS];
+const OF_ENGINE: [Part; 5] = [SAGAS, JOURNALS, START_KEYS, QUEUES, DEAD_LETTERS];
 
 /// What is done at the first poll, as everything in memory is.
-fn now<T, E: ToString>(future: impl Future<Output = Result<T, E>>) -> Result<T, String> {
+pub(super) fn now<T, E: ToString>(future: impl Future<Output = Result<T, E>>) -> Result<T, String> {
     future.now_or_never().ok_or("a database in memory waits")?.map_err(|error| error.to_string())
 }
 
@@ -51,10 +48,7 @@ pub fn of_engine(stage: &Stage, records: &[Record], mode: Mode) -> Result<Eviden
 fn engine(stage: &Stage, records: &[Record], mode: Mode) -> Result<(Sagas, Evidence), String> {
     let coverage = Coverage::of(&OF_ENGINE, stage.databases.keys().cloned());
     let mut evidence = Evidence::new(mode, &Arc::new(coverage));
-    let mut outbox = Outbox::default();
-    for message in now(stage.store.unconfirmed(Duration::ZERO, None, MOST))? {
-        add_message(&mut outbox, message.id, &message.participant, &message.body);
-    }
+    let looks = stage.kept.looks()?;
     let mut sagas = Sagas::new();
     for record in records {
         let id = record.saga.id;
@@ -63,25 +57,22 @@ fn engine(stage: &Stage, records: &[Record], mode: Mode) -> Result<(Sagas, Evide
             at: entry.at.0,
             record: Ok(entry.record),
         });
-        let (saga, journal) = (Read::Row(record.clone()), journal.collect());
-        sagas.insert(id, SagaEvidence { saga, journal, ..SagaEvidence::new(id) });
-    }
-    for (id, pending) in &outbox.commands {
-        sagas.entry(*id).or_insert_with(|| SagaEvidence::new(*id)).pending = pending.clone();
+        let (saga, journal, look_at) = (Read::Row(record.clone()), journal.collect(), looks.get(&id).copied());
+        sagas.insert(id, SagaEvidence { saga, journal, look_at, ..SagaEvidence::new(id) });
     }
     start_keys(stage, &mut sagas, &mut evidence)?;
     for (name, database) in &stage.databases {
         now(ledger(database, name, &Range::default(), &mut sagas))?;
     }
+    let letter = |id: Uuid, reason: &str, unsent| {
+        let (queue, message, reason) = ("quarantine".to_owned(), id.to_string(), Some(reason.to_owned()));
+        DeadLetter { queue, message, reason, unsent }
+    };
+    let unsent = now(stage.operations().unsent_letters(MOST))?;
+    evidence.dead_letters = unsent.iter().map(|(unsent, _)| letter(unsent.id, &unsent.reason, true)).collect();
     let inner = stage.world.lock();
-    evidence.outbox = Some(outbox);
     evidence.queues = vec![Queue { name: "all".to_owned(), messages: inner.broker.waiting() as u64 }];
-    let letters = inner.broker.dead.iter().map(|buried| DeadLetter {
-        queue: "quarantine".to_owned(),
-        message: buried.id.to_string(),
-        reason: Some(buried.reason.clone()),
-    });
-    evidence.dead_letters = letters.collect();
+    evidence.dead_letters.extend(inner.broker.dead.iter().map(|buried| letter(buried.id, &buried.reason, false)));
     drop(inner);
     Ok((sagas, evidence))
 }

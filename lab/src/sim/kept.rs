@@ -1,6 +1,7 @@
 //! Where a run's operations are kept, and who hears of stuck sagas.
 
 use super::adversary::{Fate, Place};
+use super::gathered::now;
 use super::life::Life;
 use super::store::EffectFaults;
 use super::world::World;
@@ -10,6 +11,11 @@ use baton_orchestrator::operations::memory::defect::Defect;
 use baton_orchestrator::operations::{Operations, OpsStore};
 use baton_orchestrator::store::sql::SqlStore;
 use baton_orchestrator::workers::incidents::Webhook;
+use baton_sql::error::SqlError;
+use baton_sql::value::Row;
+use saga_core::saga::SagaId;
+use saga_core::time::Micros;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The operations beside the sagas of a run.
@@ -28,6 +34,19 @@ impl Kept {
         match self {
             Self::Sql(store) => store.clone(),
             Self::Memory(operations, _) => Arc::new(operations.clone()),
+        }
+    }
+
+    /// When sagas are to be looked at.
+    pub fn looks(&self) -> Result<BTreeMap<SagaId, Micros>, String> {
+        match self {
+            Self::Sql(store) => {
+                let sql = "SELECT id, look_at FROM saga WHERE look_at IS NOT NULL";
+                let rows = now(store.database().query(sql, Vec::new()))?;
+                let look = |row: &Row| Ok((SagaId(row.array(0)?), Micros(row.int(1)?)));
+                rows.iter().map(look).collect::<Result<_, SqlError>>().map_err(|error| error.to_string())
+            }
+            Self::Memory(operations, _) => Ok(operations.store().tables().looks.clone()),
         }
     }
 

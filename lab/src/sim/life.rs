@@ -27,6 +27,8 @@ pub enum Role {
 pub struct Life {
     /// Which process.
     pub process: usize,
+    /// Which of the lives that the run has seen.
+    pub number: u64,
     /// What it is.
     pub role: Role,
     base: Us,
@@ -43,10 +45,10 @@ thread_local! {
 }
 
 impl Life {
-    /// A life that begins at `base`. `skew_us` is the process's clock error, which its death does not mend.
-    pub fn new(process: usize, role: Role, base: Us, skew_us: Arc<AtomicI64>) -> Arc<Self> {
+    /// Life `number` of the run, which begins at `base`. `skew_us` is the process's clock error, which its death does not mend.
+    pub fn new(process: usize, number: u64, role: Role, base: Us, skew_us: Arc<AtomicI64>) -> Arc<Self> {
         let (start, dead, died) = (OnceLock::new(), AtomicBool::new(false), Notify::new());
-        Arc::new(Self { process, role, base, start, dead, died, skew_us })
+        Arc::new(Self { process, number, role, base, start, dead, died, skew_us })
     }
 
     /// Called once inside its runtime: from here on its clock runs.
@@ -82,9 +84,14 @@ impl Life {
 
     /// Dies here: nothing it does from now on has an effect, and whoever awaits this never comes back.
     pub async fn die(&self) {
+        self.fall();
+        std::future::pending::<()>().await;
+    }
+
+    /// Dies where nothing can be awaited: what it still does in this turn has no effect.
+    pub fn fall(&self) {
         self.kill();
         self.died.notify_one();
-        std::future::pending::<()>().await;
     }
 
     /// Dies from outside.

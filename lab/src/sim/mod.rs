@@ -6,7 +6,7 @@
 //! | [`rng`] | the simulator's own chance: a seed means the same run for ever |
 //! | [`life`], [`stage`], `boot` | processes: a runtime with a paused clock each, killed by dropping it |
 //! | `shelf` | databases in memory, used again by the next run |
-//! | [`world`], [`broker`], [`bus`], [`store`], [`provider`], [`gateway`], [`hints`] | what is outside the processes, behind the seams |
+//! | [`world`], [`broker`], [`bus`], [`link`], [`store`], [`provider`], [`gateway`], [`hints`] | what is outside the processes, behind the seams |
 //! | [`adversary`], [`swarm`] | who decides what goes wrong |
 //! | [`cast`] | the participants: the order saga's own, or stand-ins |
 //! | [`workload`], [`client`], [`answer`] | what customers do, and what they were told |
@@ -33,6 +33,7 @@ mod gathered;
 pub mod hints;
 mod kept;
 pub mod life;
+pub mod link;
 pub mod matrix;
 mod operations;
 pub mod operators;

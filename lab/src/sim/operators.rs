@@ -129,10 +129,12 @@ impl Operators {
         let holds = operations.holds().now_or_never().and_then(Result::ok);
         let jobs = operations.jobs(None, 1_000).now_or_never().and_then(Result::ok);
         let waiting = operations.waiting_letters().now_or_never().and_then(Result::ok);
+        let unsent = operations.unsent_letters(1).now_or_never().and_then(Result::ok);
         self.asked.iter().all(|asked| asked.told.is_some())
             && holds.is_some_and(|holds| holds.is_empty())
             && jobs.is_some_and(|jobs| jobs.iter().all(|job| job.state.has_ended() && job.pending.is_empty()))
             && waiting == Some(0)
+            && unsent.is_some_and(|letters| letters.is_empty())
             && stage.world.lock().broker.uncollected() == 0
     }
 
@@ -160,6 +162,7 @@ impl Operators {
             let mut inner = stage.world.lock();
             let at = inner.now + PATIENCE;
             inner.at(at, Due::Operator(number));
+            inner.has_held |= matches!(ask, Ask::Hold(_));
             if let Ask::Release(held) = &ask {
                 inner.held.retain(|known| known != held);
             }

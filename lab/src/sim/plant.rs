@@ -3,8 +3,8 @@
 /// A defect of an adapter. None of them is ever on in a run that is not about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AdapterBug {
-    /// The broker's bare acknowledgement of an unroutable message is taken for a confirm.
-    TrustUnroutable,
+    /// Whatever is published counts as taken over.
+    BelievesUnconfirmed,
     /// A consumer's stream ends, and nobody notices.
     StreamEndsSilently,
     /// The store reads without a lock and writes without comparing versions.
@@ -17,8 +17,12 @@ pub enum AdapterBug {
     UnknownIsFailure,
     /// Start keys are not unique.
     StartKeysIgnored,
-    /// Outbox rows are written beside the transaction and lost with some of them.
-    OutboxForgotten,
+    /// When a saga is to be looked at is written beside the transaction, and lost with some of them.
+    LookForgotten,
+    /// A process looks only at sagas that it has moved itself since its start.
+    LooksAtItsOwn,
+    /// A ledger forgets its answers while their sagas are under way.
+    LedgerForgets,
     /// Replies of the journal are not written.
     JournalForgotten,
     /// A refund looks at an old balance and compares none.

@@ -202,9 +202,9 @@ fn boundary_name(boundary: cases::Boundary) -> String {
     let (who, what, side) = match boundary {
         Boundary::None => return "nobody".to_owned(),
         Boundary::OrderCommit(side) => ("orchestrator", "ordering commit", side),
-        Boundary::CommandPublish(side) => ("orchestrator", "command's publish", side),
+        Boundary::CommandSend(side) => ("orchestrator", "command's sending", side),
         Boundary::EffectCommit(side) => ("participant", "effect's commit", side),
-        Boundary::ReplyPublish(side) => ("participant", "reply's publish", side),
+        Boundary::ReplySend(side) => ("participant", "reply's sending", side),
         Boundary::CommandAck(side) => ("participant", "command's ack", side),
         Boundary::ApplyCommit(side) => ("orchestrator", "applying commit", side),
         Boundary::ReplyAck(side) => ("orchestrator", "reply's ack", side),

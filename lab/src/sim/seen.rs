@@ -1,16 +1,23 @@
 //! What passes the seams, remembered for the checks: which replies were really given, what was really committed.
 
+use super::life::EPOCH_US;
+use super::link::Link;
 use baton_courier::bus::Destination;
+use baton_orchestrator::engine::resending::FIRST_LOOK;
 use baton_orchestrator::hold_policy::Held;
-use baton_orchestrator::store::Changes;
+use baton_orchestrator::sagas::Registry;
+use baton_orchestrator::store::{Changes, Record};
 use baton_participant_kit::codec;
 use baton_participant_kit::participant::{CommandDirection, CommandKey};
 use baton_proto::baton::participant::v1 as wire;
 use bytes::Bytes;
 use prost::Message as _;
-use saga_core::saga::{Saga, SagaId, State, Wait};
+use saga_core::event::{Event, JournalRecord};
+use saga_core::replay;
+use saga_core::saga::{CommandId, Direction, Saga, SagaId, State};
+use saga_core::time::Micros;
+use saga_core::transition::Command;
 use std::collections::{BTreeMap, BTreeSet};
-use uuid::Uuid;
 
 /// Violations kept; the rest are counted.
 const MAX_KEPT: usize = 20;
@@ -51,12 +58,14 @@ pub enum Told {
 pub struct Seen {
     /// Answers that participants published or told a probe: by command, the attempts answered so.
     answers: BTreeMap<(CommandKey, Answered), BTreeSet<u32>>,
-    /// Newest version and whether it is an end, by saga.
-    sagas: BTreeMap<SagaId, (u64, bool)>,
-    /// Commands that were promised by a commit, with their attempts.
+    /// The sagas of the stage.
+    pub registry: Registry,
+    /// What was committed of each saga last.
+    sagas: BTreeMap<SagaId, Saga>,
+    /// Commands that were ordered by a commit, with their attempts.
     ordered: BTreeSet<(CommandKey, u32)>,
-    /// The half-step each active saga is at.
-    waiting: BTreeMap<SagaId, (u8, CommandDirection, u32)>,
+    /// Sagas that somebody has looked at, with who and their version then, and that are to be sent again.
+    unsent: BTreeMap<SagaId, (u64, u64)>,
     /// Commits so far.
     pub commits: u64,
     /// What must never be.
@@ -71,6 +80,21 @@ impl Seen {
         self.broken += 1;
         if self.violations.len() < MAX_KEPT {
             self.violations.push(Violation { invariant, what });
+        }
+    }
+
+    /// Messages that are sent, the first time or again: of commands also whether they are too late, or held.
+    pub fn sent(&mut self, destination: &Destination, body: &Bytes, now_us: i64, holds: &[Held]) {
+        self.published(destination, body);
+        let Destination::Commands(participant) = destination else { return };
+        for Head { key, deadline_us, .. } in heads(body) {
+            let Some(key) = key.as_ref().and_then(codec::key_from_wire) else { continue };
+            let saga = SagaId(key.saga);
+            self.unsent.remove(&saga);
+            self.kept_back(participant, saga, key.step, holds);
+            if deadline_us != 0 && deadline_us < now_us {
+                self.violation("I14", format!("saga {saga}: step {} is sent after its deadline", key.step));
+            }
         }
     }
 
@@ -138,8 +162,13 @@ impl Seen {
         let counts =
             matches!(reply.outcome, Some(wire::reply::Outcome::Succeeded(_) | wire::reply::Outcome::Rejected(_)));
         let saga = SagaId(key.saga);
-        let open = self.waiting.get(&saga).is_some_and(|(step, direction, newest)| {
-            (*step, *direction) == (key.step, key.direction) && (1..=*newest).contains(&reply.attempt)
+        let waiting = self.sagas.get(&saga).and_then(|saga| match &saga.state {
+            State::Running { step, wait } => Some((*step, CommandDirection::Action, wait.attempt())),
+            State::Compensating { step, wait, .. } => Some((*step, CommandDirection::Undo, wait.attempt())),
+            State::Stuck { .. } | State::Paused { .. } | State::Completed | State::Compensated { .. } => None,
+        });
+        let open = waiting.is_some_and(|(step, direction, newest)| {
+            (step, direction) == (key.step, key.direction) && (1..=newest).contains(&reply.attempt)
         });
         if counts && open {
             self.violation(
@@ -158,25 +187,19 @@ impl Seen {
         })
     }
 
-    /// A commit of the orchestrators' store, checked on the spot: I11, I12, I13, I14.
-    pub fn committed(&mut self, changes: &Changes, accepted: &BTreeSet<Uuid>) {
+    /// A commit of the orchestrators' store by a process with this link, checked on the spot: I11, I12, I13, I14.
+    pub fn committed(&mut self, changes: &Changes, link: Link) {
         self.commits += 1;
-        let mut sent: BTreeSet<(CommandKey, u32)> = BTreeSet::new();
-        for message in &changes.outbox {
-            sent.extend(commands(&message.body));
-        }
-        self.ordered.extend(sent.iter().copied());
         for insert in &changes.inserts {
             let saga = &insert.record.saga;
-            if self.sagas.insert(saga.id, (saga.version, saga.has_ended())).is_some() {
+            if self.sagas.contains_key(&saga.id) {
                 self.violation("I2", format!("saga {} was started twice", saga.id));
             }
-            self.promised(saga, &sent);
+            self.moved(saga, insert.look_at, changes, link);
         }
         for update in &changes.updates {
             let saga = &update.saga;
-            let before = self.sagas.insert(saga.id, (saga.version, saga.has_ended()));
-            match before {
+            match self.sagas.get(&saga.id).map(|saga| (saga.version, saga.has_ended())) {
                 Some((_, true)) => self.violation("I11", format!("saga {} moved after its end", saga.id)),
                 Some((version, false)) if version != update.loaded_version => self.violation(
                     "I13",
@@ -185,65 +208,95 @@ impl Seen {
                 Some(_) => {}
                 None => self.violation("I1", format!("saga {} moved and was never started", saga.id)),
             }
-            self.promised(saga, &sent);
+            self.moved(saga, update.look_at, changes, link);
         }
-        for id in changes.confirmed.iter().filter(|id| !accepted.contains(id)) {
-            self.violation("I14", format!("outbox row {id} was deleted, its message never reached the broker"));
+    }
+
+    /// Every state on the way orders what it asks for. The last one is the row: what it waits for follows from it, and
+    /// somebody is to look at it by its deadline.
+    fn moved(&mut self, saga: &Saga, look_at: Option<Micros>, changes: &Changes, link: Link) {
+        let id = saga.id;
+        let mut before = self.sagas.insert(id, saga.clone());
+        let mut asked = None;
+        if let Some(saga_type) = self.registry.pinned(&saga.definition).cloned() {
+            for entry in changes.journal.iter().filter(|entry| entry.saga == id) {
+                if let (Some(before), JournalRecord::Moved(Event::Wake)) = (&before, &entry.record) {
+                    self.gave_up(before, entry.at, link);
+                }
+                let next = match &before {
+                    None => replay::first_move(saga_type.definition(), entry),
+                    Some(before) => replay::next_move(saga_type.definition(), before, entry),
+                };
+                asked = next.as_ref().ok().and_then(|next| next.commands.last().copied());
+                self.ordered.extend(next.iter().flat_map(|next| &next.commands).map(named));
+                before = next.ok().map(|next| next.saga);
+            }
+        }
+        let awaited = Command::awaited_by(saga);
+        self.ordered.extend(awaited.iter().map(named));
+        if before.as_ref() != Some(saga) {
+            self.violation("I12", format!("saga {id}: its journal does not lead to version {}", saga.version));
+        } else if asked != awaited {
+            self.violation("I14", format!("saga {id} asked for {asked:?}, its row asks for {awaited:?}"));
+        }
+        match (saga.wake_at(), look_at) {
+            (Some(wake_at), Some(look_at)) if look_at <= wake_at => {}
+            (None, None) => {}
+            (wake_at, look_at) => {
+                let what = format!("saga {id} is due at {wake_at:?}, and to be looked at at {look_at:?}");
+                self.violation("I14", what);
+            }
+        }
+    }
+
+    /// The time of an attempt is over: while the courier was away it did not run, as far as the process was told of that.
+    fn gave_up(&mut self, saga: &Saga, now: Micros, link: Link) {
+        let Some(Command { deadline: Some(until), .. }) = Command::awaited_by(saga) else { return };
+        let had = link.back_at.map(|back| now.since(Micros(EPOCH_US + i64::try_from(back).unwrap_or(0))));
+        let since = saga.updated_at;
+        let too_early = had.is_some_and(|had| had < now.since(since) && had < until.since(since));
+        if link.is_told || too_early {
+            let what = format!("saga {}: an attempt was given up that had {had:?} since the courier is back", saga.id);
+            self.violation("I14", what);
+        }
+    }
+
+    /// A process with a life of its own looks at sagas: what it has seen waiting before it has sent again by now.
+    pub fn looked(&mut self, life: u64, records: &[Record], now: Micros) {
+        for Record { saga, .. } in records {
+            let Some(command) = Command::awaited_by(saga) else { continue };
+            if self.unsent.get(&saga.id) == Some(&(life, saga.version)) {
+                let what = format!("saga {}: attempt {} is looked at, and not sent again", saga.id, command.attempt);
+                self.violation("I14", what);
+            }
+            // From the first look on, until its time is over.
+            if saga.updated_at.plus(FIRST_LOOK) <= now && saga.wake_at() > Some(now) {
+                self.unsent.insert(saga.id, (life, saga.version));
+            }
         }
     }
 
     /// I26: nothing is sent to what is held.
-    pub fn kept_back(&mut self, changes: &Changes, holds: &[Held]) {
-        if holds.is_empty() || changes.outbox.is_empty() {
-            return;
-        }
-        let moved = changes.updates.iter().map(|update| &update.saga);
-        let sagas = changes.inserts.iter().map(|insert| &insert.record.saga).chain(moved);
-        let sagas: BTreeMap<[u8; 16], &Saga> = sagas.map(|saga| (saga.id.0, saga)).collect();
-        for message in &changes.outbox {
-            for (key, _) in commands(&message.body) {
-                let definition = sagas.get(&key.saga).map(|saga| &saga.definition.name);
-                let holds = holds.iter().filter(|held| match held {
-                    Held::Definition(name) => definition == Some(name),
-                    Held::Participant(name) => *name == message.participant,
-                });
-                for held in holds {
-                    let saga = SagaId(key.saga);
-                    self.violation("I26", format!("saga {saga}: step {} was sent under {}", key.step, held.name()));
-                }
-            }
-        }
-    }
-
-    /// I14: a state that begins to wait for an answer has its command in the same commit.
-    fn promised(&mut self, saga: &Saga, sent: &BTreeSet<(CommandKey, u32)>) {
-        let (step, direction, wait) = match &saga.state {
-            State::Running { step, wait } => (*step, CommandDirection::Action, *wait),
-            State::Compensating { step, wait, .. } => (*step, CommandDirection::Undo, *wait),
-            _ => {
-                self.waiting.remove(&saga.id);
-                return;
-            }
-        };
-        let attempt = wait.attempt();
-        self.waiting.insert(saga.id, (step, direction, attempt));
-        if matches!(wait, Wait::Backoff { .. }) {
-            return;
-        }
-        if !sent.contains(&(CommandKey { saga: saga.id.0, step, direction }, attempt)) {
-            self.violation("I14", format!("saga {} waits for step {step}, its command is in no outbox", saga.id));
+    fn kept_back(&mut self, participant: &str, saga: SagaId, step: u8, holds: &[Held]) {
+        let definition = self.sagas.get(&saga).map(|saga| saga.definition.name.clone());
+        let holds = holds.iter().filter(|held| match held {
+            Held::Definition(name) => definition.as_ref() == Some(name),
+            Held::Participant(name) => name == participant,
+        });
+        for held in holds {
+            self.violation("I26", format!("saga {saga}: step {step} was sent under {}", held.name()));
         }
     }
 
     /// A write that was promised is gone: the caller was told otherwise.
     #[must_use]
     pub fn newest(&self, saga: SagaId) -> Option<u64> {
-        self.sagas.get(&saga).map(|(version, _)| *version)
+        self.sagas.get(&saga).map(|saga| saga.version)
     }
 
     /// Every saga that was committed.
     pub fn sagas(&self) -> impl Iterator<Item = (SagaId, u64)> + '_ {
-        self.sagas.iter().map(|(id, (version, _))| (*id, *version))
+        self.sagas.values().map(|saga| (saga.id, saga.version))
     }
 }
 
@@ -261,13 +314,29 @@ struct Head {
     key: Option<wire::CommandKey>,
     #[prost(uint32, tag = "2")]
     attempt: u32,
+    #[prost(int64, tag = "5")]
+    deadline_us: i64,
+}
+
+/// A command of the machine's as it is named here.
+#[must_use]
+pub fn named(command: &Command) -> (CommandKey, u32) {
+    let CommandId { saga, step, direction } = command.id;
+    let direction = match direction {
+        Direction::Action => CommandDirection::Action,
+        Direction::Undo => CommandDirection::Undo,
+    };
+    (CommandKey { saga: saga.0, step, direction }, command.attempt)
+}
+
+fn heads(body: &Bytes) -> impl Iterator<Item = Head> {
+    let batch = Items::decode(body.clone()).unwrap_or_default();
+    batch.items.into_iter().filter_map(|item| Head::decode(item).ok())
 }
 
 /// The commands of a message, with their attempts.
 fn commands(body: &Bytes) -> Vec<(CommandKey, u32)> {
-    let batch = Items::decode(body.clone()).unwrap_or_default();
-    let heads = batch.items.into_iter().filter_map(|item| Head::decode(item).ok());
-    heads.filter_map(|head| Some((codec::key_from_wire(head.key.as_ref()?)?, head.attempt))).collect()
+    heads(body).filter_map(|head| Some((codec::key_from_wire(head.key.as_ref()?)?, head.attempt))).collect()
 }
 
 /// The commands that a message is about.

@@ -4,8 +4,10 @@
 //! so that every task dies at whatever await it stood at. What survives is what is outside: databases, broker, provider.
 
 use super::cast::Actor;
+use super::gathered;
 use super::kept::Kept;
 use super::life::{EPOCH_US, Life, Role, Us};
+use super::link::Link;
 use super::rng::Rng;
 use super::shelf;
 use super::world::{Due, World};
@@ -21,7 +23,8 @@ use baton_orchestrator::store::query::WholeStore;
 use baton_orchestrator::store::sql::SqlStore;
 use baton_orchestrator::wiring::{Orchestrator, Settings};
 use baton_participant_kit::plan::Rules;
-use baton_sql::database::{Database, DatabaseConfig};
+use baton_sql::database::{Database, DatabaseConfig, Verdict};
+use baton_sql::value::Value;
 use saga_core::time::Micros;
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -33,6 +36,9 @@ use tokio::sync::broadcast;
 
 /// Longest stretch of virtual time in which an idle process is not looked at.
 const STRIDE: Us = 250_000;
+
+/// How long a ledger that forgets keeps an answer: less than the pause between two looks.
+const KEPT_FOR: i64 = 100_000;
 
 /// What a stage is made of.
 pub struct Cast {
@@ -56,8 +62,7 @@ pub struct Cast {
     pub rules: Rules,
     /// A defect of the engine.
     #[cfg(feature = "planted-bugs")]
-    pub plant:
-        Option<fn(&Arc<baton_orchestrator::engine::sender::Sender>) -> baton_orchestrator::engine::planted::EngineBug>,
+    pub plant: Option<super::run::EnginePlant>,
 }
 
 /// A process that runs.
@@ -148,7 +153,12 @@ impl Stage {
             (0..*copies).for_each(|_| add(Role::Participant(actor)));
         }
         let count = processes.len();
-        world.lock().poked = vec![false; count];
+        {
+            let mut inner = world.lock();
+            inner.poked = vec![false; count];
+            inner.links = vec![Link::default(); count];
+            inner.seen.registry = cast.registry.clone();
+        }
         let metrics = Arc::new(Metrics::register(&mut prometheus_client::registry::Registry::default()));
         let (hints, _) = broadcast::channel(1024);
         let downtime = 500_000;
@@ -255,6 +265,22 @@ impl Stage {
     #[must_use]
     pub fn is_participant(&self, index: usize) -> bool {
         matches!(self.processes[index].role, Role::Participant(_))
+    }
+
+    /// [`super::plant::AdapterBug::LedgerForgets`]: drops what participants answered more than a moment ago.
+    pub(super) fn forget_answers(&self) -> Result<(), String> {
+        let now = i64::try_from(self.world.lock().now).unwrap_or(0);
+        for database in self.databases.values() {
+            let before = Value::Int(EPOCH_US + now - KEPT_FOR);
+            let forgotten = database.transaction(move |tx| {
+                let before = before.clone();
+                Box::pin(async move {
+                    tx.execute("DELETE FROM ledger WHERE created_at < ?", vec![before]).await.map(Verdict::Commit)
+                })
+            });
+            gathered::now(forgotten)?;
+        }
+        Ok(())
     }
 
     /// Runs `call` in an orchestrator; its end is told to nobody unless `call` does.

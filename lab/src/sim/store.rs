@@ -3,6 +3,7 @@
 use super::adversary::{Fate, Place};
 use super::life::Life;
 use super::plant::AdapterBug;
+use super::seen::named;
 use super::world::World;
 use async_trait::async_trait;
 use baton_orchestrator::sagas::Registry;
@@ -11,18 +12,18 @@ use baton_orchestrator::store::indexing::Indexed;
 use baton_orchestrator::store::purge::{Forgotten, Sweep};
 use baton_orchestrator::store::query::{Counted, Found, ListQuery, SagaQuery, SearchQuery, WholeStore};
 use baton_orchestrator::store::{
-    Changes, Decide, Holder, Loaded, OutboxMessage, Record, SagaStore, StartKey, StoreError, commit_with,
+    Changes, Decide, Holder, Loaded, NextLook, Record, SagaStore, StartKey, StoreError, commit_with,
 };
-use baton_participant_kit::participant::{CommandDirection, CommandKey};
+use baton_participant_kit::participant::CommandKey;
 use baton_sql::error::SqlError;
 use baton_sql::faults::{Faults, Point};
 use futures_util::future::BoxFuture;
-use saga_core::event::{Entry, Event, JournalRecord};
-use saga_core::saga::{DefinitionId, SagaId};
+use saga_core::event::{Entry, Event, JournalRecord, Reply};
+use saga_core::saga::{CommandId, DefinitionId, SagaId};
 use saga_core::time::Micros;
+use saga_core::transition::Command;
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
-use uuid::Uuid;
 
 /// A store as one incarnation of an orchestrator sees it.
 #[derive(Debug)]
@@ -30,13 +31,15 @@ pub struct FaultyStore {
     inner: Arc<dyn WholeStore>,
     world: World,
     life: Arc<Life>,
+    /// Sagas that this incarnation has moved; kept for [`AdapterBug::LooksAtItsOwn`] only.
+    own: Mutex<BTreeSet<SagaId>>,
 }
 
 impl FaultyStore {
     /// A store.
     #[must_use]
     pub fn new(inner: Arc<dyn WholeStore>, world: World, life: Arc<Life>) -> Self {
-        Self { inner, world, life }
+        Self { inner, world, life, own: Mutex::default() }
     }
 
     async fn read(&self) -> Result<(), StoreError> {
@@ -119,7 +122,10 @@ impl FaultyStore {
                 Some(AdapterBug::DroppedBegin) if world.lock().adversary.choose(20) == 0 => {
                     changes = Changes::default()
                 }
-                Some(AdapterBug::OutboxForgotten) if world.lock().adversary.choose(20) == 0 => changes.outbox.clear(),
+                Some(AdapterBug::LookForgotten) if world.lock().adversary.choose(20) == 0 => {
+                    changes.inserts.iter_mut().for_each(|one| one.look_at = None);
+                    changes.updates.iter_mut().for_each(|one| one.look_at = None);
+                }
                 Some(AdapterBug::JournalForgotten) if world.lock().adversary.choose(20) == 0 => {
                     changes.journal.truncate(1);
                 }
@@ -135,23 +141,20 @@ fn away() -> StoreError {
     StoreError::Unavailable("simulated".to_owned())
 }
 
-/// The commands a commit is about: those it sends and those whose answers it writes down.
+/// The commands a commit is about: those it orders and those whose answers it writes down.
 fn touched(changes: &Changes) -> Vec<CommandKey> {
-    let sent = changes.outbox.iter().flat_map(|message| {
-        super::seen::keys(&baton_courier::bus::Destination::Commands(message.participant.clone()), &message.body)
-    });
+    let moved = changes.updates.iter().map(|update| &update.saga);
+    let sagas = changes.inserts.iter().map(|insert| &insert.record.saga).chain(moved);
+    let ordered = sagas.filter_map(|saga| Some(named(&Command::awaited_by(saga)?).0));
     let answered = changes.journal.iter().filter_map(|entry| match &entry.record {
-        JournalRecord::Moved(Event::Reply(reply)) => {
-            let direction = match reply.direction {
-                saga_core::saga::Direction::Action => CommandDirection::Action,
-                saga_core::saga::Direction::Undo => CommandDirection::Undo,
-            };
-            Some(CommandKey { saga: entry.saga.0, step: reply.step, direction })
+        JournalRecord::Moved(Event::Reply(Reply { step, direction, attempt, .. })) => {
+            let id = CommandId { saga: entry.saga, step: *step, direction: *direction };
+            Some(named(&Command { id, attempt: *attempt, deadline: None }).0)
         }
         _ => None,
     });
-    // The answers come first: a script tells them from what is sent by their place.
-    answered.chain(sent).collect()
+    // The answers come first: a script tells them from what is ordered by their place.
+    answered.chain(ordered).collect()
 }
 
 #[async_trait]
@@ -181,8 +184,12 @@ impl SagaStore for FaultyStore {
             let now = self.life.now();
             let fields = [self.life.process as u64, changes.inserts.len() as u64, changes.updates.len() as u64];
             inner.trace.note(now, "commit", &fields, || describe(self.life.process, &changes));
-            inner.seen.committed(&changes, &inner.broker.accepted);
-            inner.seen.kept_back(&changes, &inner.held);
+            inner.seen.committed(&changes, inner.links[self.life.process]);
+            if bug == Some(AdapterBug::LooksAtItsOwn) {
+                let moved = changes.updates.iter().map(|update| update.saga.id);
+                let moved = changes.inserts.iter().map(|insert| insert.record.saga.id).chain(moved);
+                self.own.lock().unwrap_or_else(PoisonError::into_inner).extend(moved);
+            }
             if inner.adversary.wants_keys() { touched(&changes) } else { Vec::new() }
         };
         match self.world.place(&self.life, Place::CommitAfter, &keys).await {
@@ -210,24 +217,23 @@ impl SagaStore for FaultyStore {
         self.inner.journal(id, after, limit).await
     }
 
-    async fn due(&self, known: Vec<DefinitionId>, limit: u32) -> Result<Vec<Record>, StoreError> {
+    async fn look(&self, known: Vec<DefinitionId>, limit: u32, next: NextLook) -> Result<Vec<Record>, StoreError> {
         self.read().await?;
-        self.inner.due(known, limit).await
+        let mut records = self.inner.look(known, limit, next).await?;
+        if self.planted() == Some(AdapterBug::LooksAtItsOwn) {
+            let own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
+            records.retain(|record| own.contains(&record.saga.id));
+        }
+        let mut inner = self.world.lock();
+        if !inner.has_held {
+            inner.seen.looked(self.life.number, &records, self.inner.now());
+        }
+        Ok(records)
     }
 
     async fn under_way(&self, limit: u32) -> Result<u64, StoreError> {
         self.read().await?;
         self.inner.under_way(limit).await
-    }
-
-    async fn unconfirmed(
-        &self,
-        age: Duration,
-        after: Option<Uuid>,
-        limit: u32,
-    ) -> Result<Vec<OutboxMessage>, StoreError> {
-        self.read().await?;
-        self.inner.unconfirmed(age, after, limit).await
     }
 
     async fn forget(&self, before: Micros, after: Option<SagaId>, limit: u32) -> Result<Sweep, StoreError> {

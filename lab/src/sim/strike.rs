@@ -36,6 +36,25 @@ impl Run {
             "broker-away" => {
                 let mut inner = self.stage.world.lock();
                 inner.broker_away_until = now + 500_000 + spare % 15_000_000;
+                inner.is_away_known = choice & 1 == 0;
+            }
+            "broker-restarts" => {
+                let mut inner = self.stage.world.lock();
+                let kept = inner.broker.restart();
+                inner.again(kept);
+                inner.broker_away_until = now + spare % 3_000_000;
+                inner.is_away_known = choice & 1 == 0;
+            }
+            // From seconds to minutes, for everybody or for one process, which then sends nothing and hears all.
+            "courier-away" => {
+                let mut inner = self.stage.world.lock();
+                let away_until = now + 2_000_000 + spare % 178_000_000;
+                if choice & 1 == 0 {
+                    inner.broker_away_until = away_until;
+                    inner.is_away_known = true;
+                } else {
+                    inner.links[process].away_until = away_until;
+                }
             }
             "broker-comes-back-empty" => {
                 let mut inner = self.stage.world.lock();

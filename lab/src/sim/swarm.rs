@@ -20,22 +20,31 @@ pub struct Kind {
     pub most: u32,
     /// True if it strikes by the clock.
     pub timed: bool,
+    /// True if it is on in most runs, at any rate up to the strongest.
+    pub usual: bool,
 }
 
 const fn at_places(name: &'static str, most: u32) -> Kind {
-    Kind { name, most, timed: false }
+    Kind { name, most, timed: false, usual: false }
 }
 
 const fn timed(name: &'static str, most: u32) -> Kind {
-    Kind { name, most, timed: true }
+    Kind { name, most, timed: true, usual: false }
 }
+
+const fn usual(name: &'static str, most: u32) -> Kind {
+    Kind { name, most, timed: false, usual: true }
+}
+
+/// Of a million runs, in how many a usual kind is on.
+const USUALLY: u32 = 750_000;
 
 /// Every kind of fault there is.
 pub const KINDS: &[Kind] = &[
     at_places("crash-before-commit", 10_000),
     at_places("crash-after-commit", 10_000),
-    at_places("crash-before-publish", 8_000),
-    at_places("crash-after-publish", 8_000),
+    at_places("crash-before-send", 8_000),
+    at_places("crash-after-send", 8_000),
     at_places("crash-before-ack", 8_000),
     at_places("crash-after-ack", 8_000),
     at_places("crash-in-effect", 10_000),
@@ -47,7 +56,9 @@ pub const KINDS: &[Kind] = &[
     at_places("effect-not-done-unanswered", 60_000),
     at_places("effect-store-away", 60_000),
     at_places("effect-conflict", 60_000),
-    at_places("message-lost", 150_000),
+    // A courier may lose what is sent, and everything must come to its end all the same.
+    usual("command-lost", 300_000),
+    usual("reply-lost", 300_000),
     at_places("message-duplicated", 300_000),
     at_places("message-delayed", 200_000),
     at_places("message-minutes-late", 40_000),
@@ -64,6 +75,8 @@ pub const KINDS: &[Kind] = &[
     timed("stale-message", 30),
     timed("corrupt-message", 12),
     timed("broker-away", 2),
+    timed("broker-restarts", 2),
+    timed("courier-away", 2),
     timed("broker-comes-back-empty", 1),
     timed("provider-down", 1),
     timed("store-outage", 2),
@@ -125,10 +138,15 @@ impl Swarm {
         let density = draw.between(100_000, 500_000) as u32;
         let mut kinds = BTreeMap::new();
         for kind in KINDS {
-            let (on, strength) = (draw.chance(density), draw.between(1, 4) as u32);
+            let (on, strength) = (draw.chance(if kind.usual { USUALLY } else { density }), draw.between(1, 4) as u32);
             if on && !calm && !limits.without.contains(kind.name) {
-                let ppm = if kind.timed { kind.most } else { kind.most / strength };
-                kinds.insert(kind.name, Active { rng: Rng::new(seed, kind.name), ppm, count: 0 });
+                let mut rng = Rng::new(seed, kind.name);
+                let ppm = match kind {
+                    Kind { timed: true, most, .. } => *most,
+                    Kind { usual: true, most, .. } => rng.below(u64::from(*most) + 1) as u32,
+                    Kind { most, .. } => most / strength,
+                };
+                kinds.insert(kind.name, Active { rng, ppm, count: 0 });
             }
         }
         let (timing, choices) = (Rng::new(seed, "timing"), Rng::new(seed, "choices"));
@@ -192,8 +210,8 @@ impl Adversary for Swarm {
                 self.first(&[("crash-after-commit", Fate::Crash), ("commit-done-unanswered", Fate::Unknown)])
             }
             Place::StoreRead => self.first(&[("store-away", Fate::Unavailable)]),
-            Place::PublishBefore => self.first(&[("crash-before-publish", Fate::Crash)]),
-            Place::PublishAfter => self.first(&[("crash-after-publish", Fate::Crash)]),
+            Place::SendBefore => self.first(&[("crash-before-send", Fate::Crash)]),
+            Place::SendAfter => self.first(&[("crash-after-send", Fate::Crash)]),
             Place::AckBefore => self.first(&[("crash-before-ack", Fate::Crash), ("ack-lost", Fate::Lost)]),
             Place::AckAfter => self.first(&[("crash-after-ack", Fate::Crash)]),
             Place::EffectBefore => self.first(&[
@@ -220,9 +238,10 @@ impl Adversary for Swarm {
         }
     }
 
-    fn travel(&mut self, _now: Us, _destination: &Destination, _keys: &[CommandKey]) -> Travel {
+    fn travel(&mut self, _now: Us, destination: &Destination, _keys: &[CommandKey]) -> Travel {
         let near = |timing: &mut Rng| timing.between(500, 4_000);
-        if self.strikes("message-lost") {
+        let lost = if *destination == Destination::Replies { "reply-lost" } else { "command-lost" };
+        if self.strikes(lost) {
             return Travel::default();
         }
         let mut copies = vec![near(&mut self.timing)];

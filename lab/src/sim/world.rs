@@ -4,11 +4,11 @@ use super::adversary::{Adversary, Fate, Place};
 use super::answer::ClientAnswer;
 use super::broker::{Broker, Tag};
 use super::life::{Life, Us};
+use super::link::Link;
 use super::provider::Provider;
 use super::seen::{Seen, Told};
 use super::trace::Trace;
 use baton_courier::bus::Destination;
-use baton_courier::topology::DELIVERY_LIMIT;
 use baton_orchestrator::hold_policy::Held;
 use baton_participant_kit::participant::CommandKey;
 use bytes::Bytes;
@@ -19,6 +19,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Delays of a redelivery after a release, microseconds.
 const AGAIN: Us = 20_000;
+
+/// Between two looks whether a broker that is away is back, microseconds.
+const BACK_AGAIN: Us = 1_000_000;
 
 /// Something that happens at a moment.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,6 +62,10 @@ pub struct Inner {
     pub queues_missing_until: Us,
     /// Until when the broker is away.
     pub broker_away_until: Us,
+    /// True if whoever asks is told of it.
+    pub is_away_known: bool,
+    /// The way of each process to the broker.
+    pub links: Vec<Link>,
     /// Processes with something to do in this round.
     pub poked: Vec<bool>,
     /// What clients were told since the harness last looked.
@@ -67,6 +74,8 @@ pub struct Inner {
     pub operators: Vec<(usize, Option<Told>)>,
     /// Holds that every orchestrator must know of by now: nothing may be sent to what they hold.
     pub held: Vec<Held>,
+    /// True once anybody has asked for a hold: what is held is not sent.
+    pub has_held: bool,
     /// Incidents that somebody was told of, by the id under which.
     pub incidents: BTreeMap<String, u64>,
     /// A defect of an adapter, put in on purpose.
@@ -98,10 +107,13 @@ impl World {
             seen: Seen::default(),
             queues_missing_until: 0,
             broker_away_until: 0,
+            is_away_known: false,
+            links: Vec::new(),
             poked: Vec::new(),
             answers: Vec::new(),
             operators: Vec::new(),
             held: Vec::new(),
+            has_held: false,
             incidents: BTreeMap::new(),
             plant: None,
         })))
@@ -125,19 +137,23 @@ impl World {
     /// Asks the adversary about a place; a process that dies here never comes back.
     pub async fn place(&self, life: &Life, place: Place, keys: &[CommandKey]) -> Fate {
         life.alive().await;
-        let fate = {
-            let mut inner = self.lock();
-            let now = life.now();
-            let fate = inner.adversary.at(now, life.process, life.role, place, keys);
-            if fate != Fate::Go {
-                inner.trace.note(now, "fault", &[life.process as u64, place as u64, fate as u64], || {
-                    format!("process {} {place:?} {fate:?}", life.process)
-                });
-            }
-            fate
-        };
+        let fate = self.place_now(life, place, keys);
+        life.alive().await;
+        fate
+    }
+
+    /// The same where nothing can be awaited: a process that dies here goes on to the end of its turn, which has no effect.
+    pub fn place_now(&self, life: &Life, place: Place, keys: &[CommandKey]) -> Fate {
+        let mut inner = self.lock();
+        let now = life.now();
+        let fate = inner.adversary.at(now, life.process, life.role, place, keys);
+        if fate != Fate::Go {
+            inner.trace.note(now, "fault", &[life.process as u64, place as u64, fate as u64], || {
+                format!("process {} {place:?} {fate:?}", life.process)
+            });
+        }
         if fate == Fate::Crash {
-            life.die().await;
+            life.fall();
         }
         fate
     }
@@ -180,16 +196,10 @@ impl Inner {
         }
     }
 
-    /// A stored message is handed out, if it is not one the broker gives up on.
+    /// A stored message is handed out.
     pub fn hand_out(&mut self, tag: Tag) {
         if self.now < self.broker_away_until {
-            self.at(self.broker_away_until + AGAIN, Due::Ready(tag));
-            return;
-        }
-        if self.broker.deliveries(tag) > DELIVERY_LIMIT && !self.broker.is_dead_letter(tag) {
-            if let Some(letter) = self.broker.quarantine(tag, "DELIVERY_LIMIT") {
-                self.again(vec![letter]);
-            }
+            self.at(self.broker_away_until.min(self.now + BACK_AGAIN) + AGAIN, Due::Ready(tag));
             return;
         }
         let choice = self.adversary.choose(1 << 32);
@@ -209,7 +219,7 @@ impl Inner {
 
     /// A message that nobody of ours sends: a stale or a broken one.
     pub fn inject(&mut self, queue: Destination, body: Bytes, id: uuid::Uuid) {
-        let tag = self.broker.store(id, queue, body);
+        let tag = self.broker.store(id, queue, body, false);
         self.hand_out(tag);
     }
 }

@@ -125,7 +125,6 @@ fn it_rests(left: &Left) -> Finding {
     let parts = [
         (left.open, "sagas still at work"),
         (left.parked, "sagas wait for an operator"),
-        (left.outbox, "outbox rows"),
         (left.queued, "messages in queues"),
     ];
     for (count, what) in parts.into_iter().filter(|(count, _)| *count > 0) {
@@ -133,7 +132,7 @@ fn it_rests(left: &Left) -> Finding {
     }
     let bound = super::quiesce::BOUND.as_secs();
     let counted = format!("within {bound} s of the last fault");
-    offenders.finding("I17", "everything has come to rest: sagas, outbox, queues", counted)
+    offenders.finding("I17", "everything has come to rest: sagas and queues", counted)
 }
 
 fn letters(case: &JudgeInput<'_>) -> Finding {
@@ -170,7 +169,6 @@ mod tests {
         let leftovers = [
             Left { open: 1, ..Left::default() },
             Left { parked: 1, ..Left::default() },
-            Left { outbox: 1, ..Left::default() },
             Left { queued: 1, ..Left::default() },
         ];
         assert!(leftovers.iter().all(|left| !it_rests(left).passed()));

@@ -40,7 +40,7 @@ pub enum NetFault {
     OneWayUp,
     /// What the server says does not arrive.
     OneWayDown,
-    /// The server's answers are lost for good, and then the connection: confirms, results.
+    /// The server's answers are lost for good, and then the connection: deliveries, results.
     LostAnswers,
     /// New connections are refused and old ones reset.
     Refuse,

@@ -1,4 +1,4 @@
-//! Waiting until everything rests: sagas, outbox, queues.
+//! Waiting until everything rests: sagas and queues.
 
 use super::cluster::Cluster;
 use anyhow::{Context as _, Result};
@@ -10,7 +10,8 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 /// B: how long after the last fault has ended everything may take to come to rest. A step's timeout (5 s), twice the
-/// longest backoff (10 s each), the longest time the bus holds a message that was given back (30 s), and 10 s.
+/// longest backoff (10 s each), the longest time the bus holds a message that was given back (30 s), and 10 s, in which what
+/// was lost is sent again (5 s).
 pub const BOUND: Duration = Duration::from_secs(5 + 2 * 10 + 30 + 10);
 
 /// Between two looks.
@@ -23,8 +24,6 @@ pub struct Left {
     pub open: u64,
     /// Sagas that wait for an operator.
     pub parked: u64,
-    /// Outbox rows.
-    pub outbox: u64,
     /// Messages in command and reply queues, delivered ones included.
     pub queued: u64,
     /// Messages in dead-letter queues.
@@ -35,7 +34,7 @@ impl Left {
     /// Nothing will happen any more.
     #[must_use]
     pub fn is_nothing(&self) -> bool {
-        self.open == 0 && self.outbox == 0 && self.queued == 0
+        self.open == 0 && self.queued == 0
     }
 }
 
@@ -59,10 +58,9 @@ async fn look(cluster: &Cluster) -> Result<Left> {
     let mut left = Left {
         open: count(&cluster.sagas, "SELECT COUNT(*) FROM saga WHERE state IN (1, 2)").await?,
         parked: count(&cluster.sagas, "SELECT COUNT(*) FROM saga WHERE state IN (3, 4)").await?,
-        outbox: count(&cluster.sagas, "SELECT COUNT(*) FROM outbox").await?,
         ..Left::default()
     };
-    if left.open == 0 && left.outbox == 0 {
+    if left.open == 0 {
         // So that the broker's counts are younger than what has just been read.
         sleep(COUNTED_EVERY).await;
         (left.queued, left.letters) = depths(cluster).await?;

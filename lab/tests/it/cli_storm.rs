@@ -53,14 +53,12 @@ fn quick_nemeses_pass_and_are_reported() {
     }
 }
 
-/// An engine that never looks at deadlines nor at its outbox loses what the broker loses; the storm must say so.
+/// An engine that never looks at sagas that wait loses what the broker loses; the storm must say so.
 #[test]
 fn an_engine_without_its_safety_nets_is_caught() {
     let (ok, out, err) = storm(&[
         "--set",
         "engine.waker_pause=1h",
-        "--set",
-        "engine.relay_pause=1h",
         "--nemesis",
         "fresh-broker",
         "--seconds",

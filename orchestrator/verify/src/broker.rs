@@ -50,6 +50,7 @@ pub async fn held(bus: &RabbitBus, participants: &[String]) -> Result<Held, BusE
                     queue: letters.name.clone(),
                     message: letter.message_id.map(|id| id.to_string()).unwrap_or_default(),
                     reason: Some(letter.reason),
+                    unsent: false,
                 }));
             }
             held.queues.push(letters);

@@ -27,8 +27,6 @@ pub const JOURNALS: Part = Part("the journals");
 pub const LEDGERS: Part = Part("the participants' ledgers");
 /// Who holds which start key.
 pub const START_KEYS: Part = Part("the start keys");
-/// Messages that no bus has confirmed yet.
-pub const OUTBOX: Part = Part("the outbox");
 /// The depths of the broker's queues.
 pub const QUEUES: Part = Part("the depths of the broker's queues");
 /// Messages in quarantine.

@@ -11,7 +11,6 @@ pub mod domain;
 pub mod forgotten;
 pub mod keys;
 pub mod letters;
-pub mod outbox;
 pub mod pages;
 pub mod tables;
 

@@ -8,14 +8,13 @@ use crate::history::Call;
 use crate::logs::Scan;
 use crate::memory::Memory;
 use crate::own::Own;
-use crate::saga_evidence::{Pending, SagaEvidence};
+use crate::saga_evidence::SagaEvidence;
 use crate::story::Story;
 use baton_orchestrator::sagas::Registry;
 use baton_query::filter::StateKind;
 use saga_core::definition::Definition;
 use saga_core::saga::{Saga, SagaId};
 use std::any::Any;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Evidence, whole or a page of it.
@@ -35,8 +34,6 @@ pub struct Evidence {
     pub start_keys: usize,
     /// Where sagas are named elsewhere; of start keys, only those whose saga is not there.
     pub references: Vec<Reference>,
-    /// The outbox.
-    pub outbox: Option<Outbox>,
     /// Depths of the broker's queues.
     pub queues: Vec<Queue>,
     /// Messages in quarantine.
@@ -141,19 +138,6 @@ pub struct Reference {
     pub is_there: bool,
 }
 
-/// The messages that wait in the outbox.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Outbox {
-    /// Rows found, up to the bound.
-    pub rows: usize,
-    /// True if there are more than the bound.
-    pub more: bool,
-    /// Rows that are no command batch, by id.
-    pub damaged: Vec<String>,
-    /// Commands by saga.
-    pub commands: BTreeMap<SagaId, Vec<Pending>>,
-}
-
 /// A queue of the broker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Queue {
@@ -172,4 +156,6 @@ pub struct DeadLetter {
     pub message: String,
     /// Why, if it says so.
     pub reason: Option<String>,
+    /// True if somebody has decided to send it again, and it is not sent yet.
+    pub unsent: bool,
 }

@@ -5,8 +5,8 @@ pub mod end;
 pub mod existence;
 pub mod history;
 pub mod journal;
-pub mod outbox;
 pub mod rest;
+pub mod sending;
 pub mod surroundings;
 
 use crate::invariant::Law;
@@ -30,14 +30,14 @@ pub const LAWS: &[Law] = &[
     journal::REPLAY,
     surroundings::CHAIN,
     journal::ONE_WRITER,
-    outbox::ORDERED_BEFORE_SENT,
-    outbox::OUTBOX_ADDRESSED,
-    surroundings::OUTBOX_READABLE,
+    sending::ORDERED_BEFORE_SENT,
+    sending::LOOKED_AT,
+    sending::SENT_AGAIN,
     journal::REPLY_MATCHES_LEDGER,
     history::READS_GO_FORWARD,
     rest::AT_REST,
     rest::NOT_OVERDUE,
-    surroundings::OUTBOX_EMPTY,
+    surroundings::LETTERS_SENT,
     surroundings::QUEUES_EMPTY,
     history::REFUSALS_LEFT_NOTHING,
     surroundings::QUARANTINE,

@@ -5,7 +5,8 @@ use crate::story::{JournalRow, Story};
 use baton_orchestrator::sagas::{Registry, SagaType};
 use baton_orchestrator::store::{Holder, Record};
 use baton_query::filter::StateKind;
-use saga_core::saga::{CommandId, Direction, SagaId};
+use saga_core::saga::{Direction, SagaId};
+use saga_core::time::Micros;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -67,19 +68,6 @@ impl Effect {
     }
 }
 
-/// A command in an outbox row that no bus has confirmed yet.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Pending {
-    /// The outbox row.
-    pub message: uuid::Uuid,
-    /// Whose queue it goes to.
-    pub participant: String,
-    /// The command.
-    pub command: CommandId,
-    /// The attempt.
-    pub attempt: u32,
-}
-
 /// A saga as any client may see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outline {
@@ -96,6 +84,8 @@ pub struct SagaEvidence {
     pub id: SagaId,
     /// Its row.
     pub saga: Read<Record>,
+    /// When it is to be looked at, if ever; read with its row.
+    pub look_at: Option<Micros>,
     /// What is seen of it from outside, where no row is read.
     pub outline: Option<Outline>,
     /// The state, as stored, in which retention met it and deleted it.
@@ -104,8 +94,6 @@ pub struct SagaEvidence {
     pub journal: Vec<JournalRow>,
     /// Its rows in each participant's ledger.
     pub effects: BTreeMap<String, Vec<Effect>>,
-    /// Its commands that wait in the outbox.
-    pub pending: Vec<Pending>,
     /// Who holds the start key that its business key is, if anybody does.
     pub start_key: Option<Holder>,
     /// What its owner's services hold about it; the name of whoever holds anything stands in `witnesses`.
@@ -125,11 +113,11 @@ impl SagaEvidence {
         Self {
             id,
             saga: Read::Missing,
+            look_at: None,
             outline: None,
             forgotten: None,
             journal: Vec::new(),
             effects: BTreeMap::new(),
-            pending: Vec::new(),
             start_key: None,
             own: Own::default(),
             witnesses: Vec::new(),

@@ -6,6 +6,7 @@ use saga_core::event::{Entry, Event, JournalRecord, Outcome, Verb};
 use saga_core::replay;
 use saga_core::saga::{Direction, Saga, SagaId, State, StepIndex, Wait};
 use saga_core::time::Micros;
+use saga_core::transition::{Command, Transition};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One journal entry; `version` and `at` (microseconds) as stored.
@@ -38,6 +39,8 @@ pub struct Said {
 pub struct Story {
     /// The saga after the entry that was asked for, if the journal could be followed so far.
     pub folded: Option<Saga>,
+    /// What that entry asked to send.
+    pub asked: Option<Command>,
     /// Why it cannot be followed further: version and reason.
     pub broken: Option<(i64, String)>,
     /// The version at which the saga ended.
@@ -74,17 +77,18 @@ impl Story {
             let version = u64::try_from(row.version).unwrap_or(0);
             let entry = Entry { saga: id, version, at: Micros(row.at), record: record.clone() };
             let next = match &saga {
-                None => replay::begin(definition, &entry),
-                Some(saga) => replay::follow(definition, saga, &entry),
+                None => replay::first_move(definition, &entry),
+                Some(saga) => replay::next_move(definition, saga, &entry),
             };
             match next {
-                Ok(next) => {
+                Ok(Transition { saga: next, commands, .. }) => {
                     story.order(&next);
                     if next.has_ended() && story.ended_at.is_none() {
                         story.ended_at = Some(row.version);
                     }
                     if version == at {
                         story.folded = Some(next.clone());
+                        story.asked = commands.last().copied();
                     }
                     saga = Some(next);
                 }

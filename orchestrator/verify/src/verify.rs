@@ -1,13 +1,12 @@
 //! The audit of databases: reads page by page, applies every invariant, counts what each looked at.
 
-use crate::coverage::{Coverage, DEAD_LETTERS, HISTORY, JOURNALS, LOGS, Mode, OUTBOX, QUEUES, SAGAS, START_KEYS};
+use crate::coverage::{Coverage, DEAD_LETTERS, HISTORY, JOURNALS, LOGS, Mode, QUEUES, SAGAS, START_KEYS};
 use crate::databases::domain::Domain;
 use crate::databases::keys::{memory, start_keys};
 use crate::databases::letters::letters;
-use crate::databases::outbox::outbox;
 use crate::databases::pages::{Pages, of_sagas};
 use crate::databases::{Databases, ReadError};
-use crate::evidence::{DeadLetter, Evidence, Outbox, Queue};
+use crate::evidence::{DeadLetter, Evidence, Queue};
 use crate::history::Call;
 use crate::invariant::{Findings, Invariant};
 use crate::logs::Scan;
@@ -40,7 +39,7 @@ pub struct Extras {
 }
 
 /// Audits what `databases` hold. `progress` is told how many sagas were looked at so far. Changes nothing; memory stays
-/// within one page of sagas, the outbox and the history.
+/// within one page of sagas and the history.
 ///
 /// In [`Mode::Live`] what looks broken is read again, three times in all: only what is broken in every reading is reported.
 ///
@@ -68,7 +67,7 @@ pub async fn verify(
 fn coverage(databases: &Databases, domains: &[&dyn Domain], extras: &Extras, has_letters: bool) -> Coverage {
     let mut coverage = Coverage::of(&[], databases.participants.keys().cloned());
     if databases.orchestrator.is_some() {
-        coverage.parts.extend([SAGAS, JOURNALS, START_KEYS, OUTBOX]);
+        coverage.parts.extend([SAGAS, JOURNALS, START_KEYS]);
     }
     let given = [
         (HISTORY, extras.history.is_some() && databases.orchestrator.is_some()),
@@ -100,7 +99,6 @@ impl Look<'_> {
     }
 
     async fn sagas(&self, tally: &mut Tally<'_>, progress: &mut (dyn FnMut(u64) + Send)) -> Result<(), ReadError> {
-        let waiting = outbox(self.databases).await?;
         let mut pages = Pages::new(self.databases, self.domains);
         let mut done = 0;
         loop {
@@ -108,7 +106,7 @@ impl Look<'_> {
                 (Some(store), Mode::Live) => store.now_us().await.ok(),
                 _ => None,
             };
-            let Some(page) = pages.next(&waiting).await? else { break };
+            let Some(page) = pages.next().await? else { break };
             done += page.len() as u64;
             let mut suspects = BTreeMap::new();
             for saga in page {
@@ -123,8 +121,6 @@ impl Look<'_> {
             self.confirm(suspects, now_us, tally).await?;
             progress(done);
         }
-        let outbox = Some(Outbox { commands: BTreeMap::new(), ..waiting });
-        tally.look(&Evidence { outbox, ..self.evidence() });
         Ok(())
     }
 
@@ -143,8 +139,7 @@ impl Look<'_> {
                 break;
             }
             tokio::time::sleep(PAUSE).await;
-            let waiting = outbox(self.databases).await?;
-            let again = of_sagas(self.databases, self.domains, &ids, &waiting).await?.into_iter();
+            let again = of_sagas(self.databases, self.domains, &ids).await?.into_iter();
             let again: BTreeMap<SagaId, Vec<Findings>> =
                 again.map(|saga| (saga.id, tally.judge(&self.of(saga, now_us)))).collect();
             for (id, seen) in suspects.iter_mut().filter(|(id, _)| ids.contains(id)) {

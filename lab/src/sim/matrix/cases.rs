@@ -60,12 +60,12 @@ pub enum Boundary {
     None,
     /// The orchestrator, around the commit that orders the command.
     OrderCommit(Side),
-    /// The orchestrator, around the command's publish.
-    CommandPublish(Side),
+    /// The orchestrator, around sending the command.
+    CommandSend(Side),
     /// The participant, around the transaction of the effect.
     EffectCommit(Side),
-    /// The participant, around the reply's publish.
-    ReplyPublish(Side),
+    /// The participant, around sending the reply.
+    ReplySend(Side),
     /// The participant, around the command's acknowledgement.
     CommandAck(Side),
     /// The orchestrator, around the commit that applies the reply.
@@ -89,9 +89,9 @@ impl Boundary {
     pub fn all() -> Vec<Self> {
         let around = [
             Self::OrderCommit,
-            Self::CommandPublish,
+            Self::CommandSend,
             Self::EffectCommit,
-            Self::ReplyPublish,
+            Self::ReplySend,
             Self::CommandAck,
             Self::ApplyCommit,
             Self::ReplyAck,
@@ -107,9 +107,9 @@ impl Boundary {
         Some(match self {
             Self::None => return None,
             Self::OrderCommit(at) => (side(at, Place::CommitBefore, Place::CommitAfter), true, Some(false)),
-            Self::CommandPublish(at) => (side(at, Place::PublishBefore, Place::PublishAfter), true, None),
+            Self::CommandSend(at) => (side(at, Place::SendBefore, Place::SendAfter), true, None),
             Self::EffectCommit(at) => (side(at, Place::EffectBefore, Place::EffectAfter), false, None),
-            Self::ReplyPublish(at) => (side(at, Place::PublishBefore, Place::PublishAfter), false, None),
+            Self::ReplySend(at) => (side(at, Place::SendBefore, Place::SendAfter), false, None),
             Self::CommandAck(at) => (side(at, Place::AckBefore, Place::AckAfter), false, None),
             Self::ApplyCommit(at) => (side(at, Place::CommitBefore, Place::CommitAfter), true, Some(true)),
             Self::ReplyAck(at) => (side(at, Place::AckBefore, Place::AckAfter), true, None),

@@ -21,7 +21,7 @@ const NEAR: Us = 1_000;
 pub struct Script {
     case: Case,
     fired: Arc<AtomicBool>,
-    /// A participant has published its answer.
+    /// A participant has sent its answer.
     answered: bool,
     /// Participants that hold the command.
     holding: BTreeSet<usize>,
@@ -79,7 +79,7 @@ impl Adversary for Script {
     fn at(&mut self, _now: Us, process: usize, role: Role, place: Place, keys: &[CommandKey]) -> Fate {
         let dies = self.dies(process, role, place, keys);
         let replies = role != Role::Orchestrator && keys.iter().any(|key| self.is_target(key));
-        if replies && place == Place::PublishAfter {
+        if replies && place == Place::SendAfter {
             self.answered = true;
         }
         if replies && place == Place::AckAfter {
@@ -108,7 +108,7 @@ impl Adversary for Script {
             Outcome::Ok | Outcome::Rejected | Outcome::Transient => false,
         };
         if loses && !std::mem::replace(&mut self.swallowed, true) {
-            // Confirmed and gone: the hardest case, only the deadline finds it.
+            // Gone, and nobody hears of it: only a look finds it.
             return Travel { copies: Vec::new(), confirm: Some(NEAR) };
         }
         let twice = match self.case.duplicate {

@@ -74,7 +74,7 @@ pub const ELSEWHERE: &[Elsewhere] = &[
     ),
     Elsewhere {
         name: "storm without safety nets",
-        what: "real processes whose engines look neither at deadlines nor at their outbox, under a broker that comes back empty",
+        what: "real processes whose engines never look at sagas that wait, under a broker that comes back empty",
         breaks: "I17",
         package: "baton-lab",
 

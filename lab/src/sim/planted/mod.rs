@@ -7,7 +7,6 @@ use super::cast::Twist;
 use super::plant::AdapterBug;
 use super::run::{EnginePlant, Options, run};
 use baton_orchestrator::engine::planted::EngineBug;
-use baton_orchestrator::engine::sender::Sender;
 use baton_orchestrator::operations::memory::defect::Defect;
 use baton_orchestrator::wiring::Settings;
 use baton_participant_kit::participant::{Answer, Command};
@@ -106,10 +105,10 @@ macro_rules! planted {
 /// Every planted defect.
 pub const ALL: &[Planted] = &[
     planted!(
-        "publish-before-commit",
+        "send-before-commit",
         "commands go out before their state is durable",
         ["I14"],
-        engine(|sender: &Arc<Sender>| EngineBug::PublishBeforeCommit(sender.clone()))
+        engine(|bus| EngineBug::SendBeforeCommit(bus.clone()))
     ),
     planted!(
         "engine-ack-before-commit",
@@ -118,10 +117,22 @@ pub const ALL: &[Planted] = &[
         engine(|_| EngineBug::AckBeforeCommit)
     ),
     planted!(
-        "outbox-row-dropped",
-        "outbox rows are deleted before the broker has their messages",
+        "never-sent-again",
+        "a command that was lost is not sent again",
         ["I14"],
-        engine(|_| EngineBug::DropUnconfirmed)
+        engine(|_| EngineBug::NeverSendAgain)
+    ),
+    planted!(
+        "clock-runs-while-away",
+        "the time of an attempt goes on while the courier is away",
+        ["I14"],
+        engine(|_| EngineBug::ClockRunsWhileAway)
+    ),
+    planted!(
+        "sent-again-as-an-attempt",
+        "sending a command again gives its attempt up",
+        ["I15"],
+        engine(|_| EngineBug::SendingAgainIsAnAttempt)
     ),
     planted!(
         "late-success-ignored",
@@ -138,7 +149,7 @@ pub const ALL: &[Planted] = &[
     planted!(
         "no-deadline-after-retry",
         "a repeated command carries no deadline",
-        ["I17"],
+        ["I12"],
         engine(|_| EngineBug::Machine(no_deadline_after_retry))
     ),
     planted!(
@@ -159,7 +170,7 @@ pub const ALL: &[Planted] = &[
         ["I15"],
         engine(|_| EngineBug::Machine(stored_rejection_taken_for_success))
     ),
-    planted!("no-ledger-check", "a known command is handled again", ["I6"], kit(PlantedBug::NoLedgerCheck)),
+    planted!("no-ledger-check", "a repeated command is carried out again", ["I6"], kit(PlantedBug::NoLedgerCheck)),
     planted!(
         "kit-ack-before-commit",
         "commands are acknowledged before their transaction",
@@ -179,10 +190,10 @@ pub const ALL: &[Planted] = &[
         kit(PlantedBug::NoTombstone)
     ),
     planted!(
-        "trust-unroutable",
-        "the bare acknowledgement of an unroutable message counts as a confirm",
-        ["I14"],
-        adapter(AdapterBug::TrustUnroutable)
+        "unconfirmed-believed",
+        "a dead letter counts as sent again though the broker never took it",
+        ["I19"],
+        adapter(AdapterBug::BelievesUnconfirmed)
     ),
     planted!(
         "stream-ends-silently",
@@ -216,10 +227,22 @@ pub const ALL: &[Planted] = &[
     ),
     planted!("start-keys-ignored", "the same request starts two sagas", ["I2"], adapter(AdapterBug::StartKeysIgnored)),
     planted!(
-        "outbox-forgotten",
-        "a state is committed without the command it promises",
+        "look-forgotten",
+        "a state is committed and nobody is to look at it",
         ["I14"],
-        adapter(AdapterBug::OutboxForgotten)
+        adapter(AdapterBug::LookForgotten)
+    ),
+    planted!(
+        "own-sagas-only",
+        "an orchestrator looks only at what it has moved itself, so that nobody takes over what a dead one left",
+        ["I17"],
+        adapter(AdapterBug::LooksAtItsOwn)
+    ),
+    planted!(
+        "ledger-forgets",
+        "a ledger drops answers while their sagas are under way",
+        ["I6"],
+        adapter(AdapterBug::LedgerForgets)
     ),
     planted!(
         "journal-forgotten",
@@ -265,15 +288,9 @@ pub const ALL: &[Planted] = &[
     ),
     planted!(
         "no-waker",
-        "nobody looks for deadlines",
+        "nobody looks at sagas that wait",
         ["I17"],
         paused(Settings { waker_pause: Duration::from_secs(1_000_000), ..Settings::default() })
-    ),
-    planted!(
-        "no-relay",
-        "nobody sends what stayed unconfirmed",
-        ["I17"],
-        paused(Settings { relay_pause: Duration::from_secs(1_000_000), ..Settings::default() })
     ),
     planted!(
         "act-not-audited",

@@ -29,14 +29,12 @@ const AT_WORK: Duration = Duration::from_secs(2);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stir {
     Nothing,
-    /// Messages whose confirms are lost: the other orchestrator's, for this one to relay.
-    LostConfirms,
+    /// Replies that do not get through, so that commands are sent again.
+    LostReplies,
     /// Answers that ask to be repeated, so that sagas fall due.
     Unavailable,
     /// A message nobody can read.
     Garbage,
-    /// Replies that nobody confirms.
-    HeldReplies,
 }
 
 /// Each point in turn: arm, wait for the death, start again.
@@ -67,13 +65,12 @@ fn kind_of(point: Point, turn: usize) -> ProcessKind {
 
 fn stir_of(point: Point) -> Stir {
     match point {
-        Point::ORCHESTRATOR_BEFORE_RELAY | Point::ORCHESTRATOR_AFTER_RELAY => Stir::LostConfirms,
+        Point::ORCHESTRATOR_BEFORE_SEND_AGAIN | Point::ORCHESTRATOR_AFTER_SEND_AGAIN => Stir::LostReplies,
         Point::ORCHESTRATOR_BEFORE_WAKE | Point::ORCHESTRATOR_AFTER_WAKE => Stir::Unavailable,
         Point::ORCHESTRATOR_BEFORE_QUARANTINE
         | Point::ORCHESTRATOR_AFTER_QUARANTINE
         | Point::PARTICIPANT_BEFORE_QUARANTINE
         | Point::PARTICIPANT_AFTER_QUARANTINE => Stir::Garbage,
-        Point::PARTICIPANT_BEFORE_RELEASE => Stir::HeldReplies,
         _ => Stir::Nothing,
     }
 }
@@ -99,7 +96,7 @@ async fn one(arena: &Arena, node: &Node, point: Point, nth: u32, stir: Stir) -> 
         }
         sleep(LOOK).await;
     }
-    calm(arena, node, stir).await?;
+    calm(arena, stir).await?;
     // Another death would leave no such line.
     let is_hit = lines(node, &line)? > before;
     arena.note(format!("{} {}", point.name(), if is_hit { "hit" } else { "not reached" }));
@@ -117,12 +114,13 @@ fn lines(node: &Node, wanted: &str) -> Result<usize> {
 
 /// Does what the point needs.
 async fn stirred(arena: &Arena, node: &Node, stir: Stir) -> Result<()> {
-    let lose = || Faults { down: DirectionFaults::gate(Gate::Lose), ..Faults::default() };
     match stir {
         Stir::Nothing => {}
-        Stir::LostConfirms => {
-            for link in arena.cluster.links.of(Pair::OrchestratorBroker).filter(|link| link.from != node.name) {
-                link.proxy.set(lose());
+        Stir::LostReplies => {
+            // Commands still arrive, replies do not get through.
+            let held = Faults { up: DirectionFaults::gate(Gate::Hold), ..Faults::default() };
+            for link in arena.cluster.links.of(Pair::ParticipantBroker) {
+                link.proxy.set(held.clone());
             }
         }
         Stir::Unavailable => {
@@ -138,24 +136,18 @@ async fn stirred(arena: &Arena, node: &Node, stir: Stir) -> Result<()> {
             // To both instances, whichever takes it.
             hostile::garbage(&arena.cluster, &destination, 4).await?;
         }
-        Stir::HeldReplies => {
-            // Commands still arrive, replies do not get through.
-            let held = Faults { up: DirectionFaults::gate(Gate::Hold), ..Faults::default() };
-            arena.cluster.links.from(Pair::ParticipantBroker, &node.name)?.proxy.set(held);
-        }
     }
     Ok(())
 }
 
 /// Ends what was done for the point.
-async fn calm(arena: &Arena, node: &Node, stir: Stir) -> Result<()> {
+async fn calm(arena: &Arena, stir: Stir) -> Result<()> {
     match stir {
         Stir::Nothing | Stir::Garbage => {}
-        Stir::LostConfirms => arena.cluster.links.of(Pair::OrchestratorBroker).for_each(|link| link.proxy.heal()),
+        Stir::LostReplies => arena.cluster.links.of(Pair::ParticipantBroker).for_each(|link| link.proxy.heal()),
         Stir::Unavailable => {
             arena.shop.sandbox("faults", None).await?;
         }
-        Stir::HeldReplies => arena.cluster.links.from(Pair::ParticipantBroker, &node.name)?.proxy.heal(),
     }
     Ok(())
 }

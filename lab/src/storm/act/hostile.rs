@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, ensure};
 use baton_courier::bus::{Destination, MAX_BODY};
 use baton_courier::rabbitmq::{RabbitBus, RabbitConfig};
 use baton_courier::topology;
-use baton_orchestrator::store::REPLIES;
+use baton_orchestrator::operations::letters::REPLIES;
 use baton_proto::baton::participant::v1 as wire;
 use baton_sql::database::Database;
 use bytes::Bytes;

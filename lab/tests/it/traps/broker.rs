@@ -54,7 +54,7 @@ fn messages(name: &str, count: usize) -> Vec<Message> {
     (0..count).map(|_| Message { id: Uuid::new_v4(), destination: to(name), body: body.clone() }).collect()
 }
 
-/// Publishes until all is confirmed, as an outbox does.
+/// Publishes until all is confirmed, as for what nobody can derive again.
 async fn publish_all(bus: &RabbitBus, mut left: Vec<Message>) {
     let all = async {
         while !left.is_empty() {

@@ -47,6 +47,12 @@ impl MemoryOperations {
         Self { store, tables: Arc::default(), faults: None, defect: None }
     }
 
+    /// The sagas that they are beside.
+    #[must_use]
+    pub fn store(&self) -> &MemoryStore {
+        &self.store
+    }
+
     /// The same operations with faults around them, as [`baton_sql::database::Database::with_faults`] makes them.
     #[must_use]
     pub fn with_faults(&self, faults: Arc<dyn Faults>) -> Self {

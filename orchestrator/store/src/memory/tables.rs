@@ -18,7 +18,7 @@ pub struct Tables {
     pub(super) keys: BTreeMap<StartKey, Holder>,
     pub(super) journal: BTreeMap<(SagaId, u64), Entry>,
     /// When sagas under way are to be looked at.
-    pub(super) looks: BTreeMap<SagaId, Micros>,
+    pub looks: BTreeMap<SagaId, Micros>,
     pub(super) forgotten: BTreeMap<SagaId, Forgotten>,
     /// Holds that stand: they are there, and nobody releases them.
     pub standing: BTreeSet<Held>,

@@ -5,13 +5,12 @@
 use super::tables::{self, Range, before};
 use super::{Databases, ReadError, Sagas, forgotten, reading};
 use crate::databases::domain::Domain;
-use crate::evidence::Outbox;
 use crate::saga_evidence::{Read, SagaEvidence};
-use baton_orchestrator::store::Record;
 use baton_orchestrator::store::row::{self, SAGA_COLUMNS};
 use baton_sql::database::Database;
 use baton_sql::value::{Row, Value};
 use saga_core::saga::SagaId;
+use saga_core::time::Micros;
 use std::collections::BTreeMap;
 
 /// Sagas of one page. With their journals and everything around them that is a few megabytes.
@@ -44,7 +43,7 @@ impl<'a> Pages<'a> {
     ///
     /// # Errors
     /// If a database refuses or is away; the same page can be asked for again.
-    pub async fn next(&mut self, outbox: &Outbox) -> Result<Option<Vec<SagaEvidence>>, ReadError> {
+    pub async fn next(&mut self) -> Result<Option<Vec<SagaEvidence>>, ReadError> {
         let (false, Some(store)) = (self.ended, &self.databases.orchestrator) else { return Ok(None) };
         let later = Range { after: self.after, up_to: None };
         let mut members = saga_rows(store, &later, self.size).await?;
@@ -58,7 +57,7 @@ impl<'a> Pages<'a> {
         }
         let last = members.last_key_value().map(|(id, _)| id.0);
         let range = Range { after: self.after, up_to: last.filter(|_| full) };
-        let page = read(self.databases, self.domains, members, &range, outbox).await?;
+        let page = read(self.databases, self.domains, members, &range).await?;
         self.after = last.or(self.after);
         self.ended = !full;
         Ok(Some(page))
@@ -73,21 +72,20 @@ pub async fn of_sagas(
     databases: &Databases,
     domains: &[&dyn Domain],
     ids: &[SagaId],
-    outbox: &Outbox,
 ) -> Result<Vec<SagaEvidence>, ReadError> {
     let Some(store) = &databases.orchestrator else { return Ok(Vec::new()) };
     let mut found = Vec::new();
     for id in ids {
-        let sql = format!("SELECT {} FROM saga WHERE id = ?", SAGA_COLUMNS.join(", "));
+        let sql = format!("SELECT {} FROM saga WHERE id = ?", columns());
         let rows = store.query(&sql, vec![id.0.into()]).await.map_err(reading("sagas"))?;
         let range = Range { after: Some(before(id.0)), up_to: Some(id.0) };
         let forgotten = forgotten::in_range(store, &range, 1).await?.first().map(|(_, state)| *state);
-        let saga = rows.first().map(saga_row).unwrap_or_default();
+        let saga = rows.first().map(saga_row).transpose()?;
         let mut members = BTreeMap::new();
-        if saga != Read::Missing || forgotten.is_some() {
-            members.insert(*id, SagaEvidence { saga, forgotten, ..SagaEvidence::new(*id) });
+        if saga.is_some() || forgotten.is_some() {
+            members.insert(*id, SagaEvidence { forgotten, ..saga.unwrap_or_else(|| SagaEvidence::new(*id)) });
         }
-        found.extend(read(databases, domains, members, &range, outbox).await?);
+        found.extend(read(databases, domains, members, &range).await?);
     }
     Ok(found)
 }
@@ -97,16 +95,10 @@ async fn read(
     domains: &[&dyn Domain],
     mut sagas: Sagas,
     range: &Range,
-    outbox: &Outbox,
 ) -> Result<Vec<SagaEvidence>, ReadError> {
     if let Some(store) = &databases.orchestrator {
         tables::journals(store, range, &mut sagas).await?;
         tables::start_keys(store, &mut sagas).await?;
-        let within =
-            |id: &SagaId| range.after.is_none_or(|after| id.0 > after) && range.up_to.is_none_or(|up_to| id.0 <= up_to);
-        for (id, pending) in outbox.commands.iter().filter(|(id, _)| within(id)) {
-            sagas.entry(*id).or_insert_with(|| SagaEvidence::new(*id)).pending = pending.clone();
-        }
     }
     for (name, database) in &databases.participants {
         tables::ledger(database, name, range, &mut sagas).await?;
@@ -120,19 +112,23 @@ async fn read(
 /// The first `limit` sagas in the range.
 async fn saga_rows(store: &Database, range: &Range, limit: usize) -> Result<Sagas, ReadError> {
     let (condition, mut args) = range.on("id");
-    let sql = format!("SELECT {} FROM saga WHERE {condition} ORDER BY id LIMIT ?", SAGA_COLUMNS.join(", "));
+    let sql = format!("SELECT {} FROM saga WHERE {condition} ORDER BY id LIMIT ?", columns());
     args.push(Value::Int(i64::try_from(limit).unwrap_or(i64::MAX)));
     let rows = store.query(&sql, args).await.map_err(reading("sagas"))?;
-    let saga = |row: &Row| {
-        let id = row::decode_id(row).map_err(reading("sagas"))?;
-        Ok((id, SagaEvidence { saga: saga_row(row), ..SagaEvidence::new(id) }))
-    };
-    rows.iter().map(saga).collect()
+    rows.iter().map(|row| saga_row(row).map(|saga| (saga.id, saga))).collect()
 }
 
-fn saga_row(row: &Row) -> Read<Record> {
-    match row::decode_saga(row) {
+/// Those of a saga's value, and when it is to be looked at.
+fn columns() -> String {
+    format!("{}, look_at", SAGA_COLUMNS.join(", "))
+}
+
+fn saga_row(row: &Row) -> Result<SagaEvidence, ReadError> {
+    let id = row::decode_id(row).map_err(reading("sagas"))?;
+    let look_at = row.opt_int(SAGA_COLUMNS.len()).map_err(reading("sagas"))?.map(Micros);
+    let saga = match row::decode_saga(row) {
         Ok(record) => Read::Row(record),
         Err(error) => Read::Damaged(error.to_string()),
-    }
+    };
+    Ok(SagaEvidence { saga, look_at, ..SagaEvidence::new(id) })
 }

@@ -9,7 +9,7 @@ use baton_query::filter::StateKind;
 
 pub const SAGA_EXISTS: Law = Law::of_saga(
     "I1",
-    "every journal, ledger row, waiting command and business row belongs to a saga that exists or was forgotten",
+    "every journal, ledger row and business row belongs to a saga that exists or was forgotten",
     "sagas",
     &[JOURNALS],
     saga_exists,
@@ -46,9 +46,6 @@ fn saga_exists(case: &Case<'_>, found: &mut Findings) {
             witnesses.push("a journal".to_owned());
         }
         witnesses.extend(evidence.effects.keys().map(|participant| format!("rows in {participant}'s ledger")));
-        if !evidence.pending.is_empty() {
-            witnesses.push("commands in the outbox".to_owned());
-        }
         witnesses.extend(evidence.witnesses.iter().map(|witness| (*witness).to_owned()));
         format!("{} does not exist, but has {}", case.name(), witnesses.join(", "))
     });

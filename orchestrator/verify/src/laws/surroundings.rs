@@ -1,16 +1,21 @@
-//! Laws over what is around the sagas: the outbox, the broker, quarantine, logs; and two that nobody can check yet.
+//! Laws over what is around the sagas: the broker, quarantine, logs; and two that nobody can check yet.
 
 use crate::broker::is_quarantine;
-use crate::coverage::{DEAD_LETTERS, HASH_CHAIN, LOGS, OUTBOX, QUEUES, TWO_BUILDS};
+use crate::coverage::{DEAD_LETTERS, HASH_CHAIN, LOGS, QUEUES, TWO_BUILDS};
 use crate::evidence::Evidence;
 use crate::invariant::{Findings, Law};
 
 /// I12, which is not there.
 pub const CHAIN: Law =
     Law::whole("I12", "journal entries are chained by hashes", "entries", &[HASH_CHAIN], nothing).at_rest();
-pub const OUTBOX_READABLE: Law =
-    Law::whole("I14", "every outbox row is a batch of commands", "outbox rows", &[OUTBOX], outbox_readable);
-pub const OUTBOX_EMPTY: Law = Law::whole("I17", "the outbox is empty", "outboxes", &[OUTBOX], outbox_empty).at_rest();
+pub const LETTERS_SENT: Law = Law::whole(
+    "I17",
+    "every dead letter that was to be sent again is sent",
+    "dead letters",
+    &[DEAD_LETTERS],
+    letters_sent,
+)
+.at_rest();
 pub const QUEUES_EMPTY: Law =
     Law::whole("I17", "command and reply queues are empty", "queues", &[QUEUES], queues_empty).at_rest();
 pub const QUARANTINE: Law =
@@ -23,17 +28,10 @@ pub const UPGRADE: Law =
 
 fn nothing(_: &Evidence, _: &mut Findings) {}
 
-fn outbox_readable(evidence: &Evidence, found: &mut Findings) {
-    if let Some(outbox) = &evidence.outbox {
-        found.looked += outbox.rows;
-        found.broken.extend(outbox.damaged.iter().cloned());
-    }
-}
-
-fn outbox_empty(evidence: &Evidence, found: &mut Findings) {
-    if let Some(outbox) = &evidence.outbox {
-        found.expect(outbox.rows == 0, || {
-            format!("{}{} messages wait in the outbox", outbox.rows, if outbox.more { " and more" } else { "" })
+fn letters_sent(evidence: &Evidence, found: &mut Findings) {
+    for letter in &evidence.dead_letters {
+        found.expect(!letter.unsent, || {
+            format!("message {:?} in {} waits to be sent again", letter.message, letter.queue)
         });
     }
 }

@@ -2,7 +2,6 @@
 
 use crate::coverage::Mode;
 use crate::databases::Databases;
-use crate::databases::outbox::outbox;
 use crate::databases::pages::Pages;
 use crate::saga_evidence::Read;
 use crate::verify::{Extras, verify};
@@ -57,10 +56,9 @@ async fn offenders(databases: &Databases, mode: Mode) -> Vec<String> {
 #[tokio::test]
 async fn pages_hold_forgotten_sagas_and_keep_their_size() {
     let (_store, databases) = installation().await;
-    let waiting = outbox(&databases).await.expect("an outbox");
     let mut pages = Pages::new(&databases, &[]).of_size(2);
     let mut seen = Vec::new();
-    while let Some(page) = pages.next(&waiting).await.expect("a page") {
+    while let Some(page) = pages.next().await.expect("a page") {
         assert!(page.len() <= 2);
         seen.extend(page.into_iter().map(|it| (it.id, it.forgotten, it.saga != Read::Missing)));
     }

@@ -2,7 +2,7 @@
 
 use crate::evidence::{Bystander, Claim, Payment, Shelf, ShopAtLarge};
 use crate::laws::{money, stock};
-use baton_verify::evidence::{DeadLetter, Evidence, Outbox, Queue, Reference};
+use baton_verify::evidence::{DeadLetter, Evidence, Queue, Reference};
 use baton_verify::invariant::{Findings, Invariant as _, Law};
 use baton_verify::laws::{existence, surroundings};
 use baton_verify::logs::{Leak, Scan};
@@ -121,23 +121,21 @@ fn named_sagas_exist_and_exclusive_keys_have_one() {
 }
 
 #[test]
-fn outbox_queues_quarantine_and_logs() {
-    let of = |outbox| Evidence { outbox: Some(outbox), ..Evidence::default() };
-    let full = of(Outbox { rows: 2, damaged: vec!["row".to_owned()], ..Outbox::default() });
-    assert_eq!(count(surroundings::OUTBOX_READABLE, &full), (2, 1));
-    assert_eq!(count(surroundings::OUTBOX_EMPTY, &full), (1, 1));
-    assert_eq!(count(surroundings::OUTBOX_EMPTY, &of(Outbox::default())), (1, 0));
+fn queues_quarantine_and_logs() {
     let queue = |name: &str, messages| Queue { name: name.to_owned(), messages };
     let queues = |queues| count(surroundings::QUEUES_EMPTY, &Evidence { queues, ..Evidence::default() });
-    assert_eq!(queues(vec![queue("saga.cmd.stock.v1", 1)]), (1, 1));
+    assert_eq!(queues(vec![queue("saga.cmd.stock.v2", 1)]), (1, 1));
     assert_eq!(queues(vec![queue("saga.cmd.stock.v1.dlq", 1), queue("a", 0)]), (1, 0));
     let letter = |reason: Option<&str>| DeadLetter {
         queue: "q".to_owned(),
         message: String::new(),
         reason: reason.map(str::to_owned),
+        unsent: reason.is_some(),
     };
     let dead_letters = vec![letter(Some("TOO_LARGE")), letter(Some("")), letter(None)];
-    assert_eq!(count(surroundings::QUARANTINE, &Evidence { dead_letters, ..Evidence::default() }), (3, 2));
+    let evidence = Evidence { dead_letters, ..Evidence::default() };
+    assert_eq!(count(surroundings::QUARANTINE, &evidence), (3, 2));
+    assert_eq!(count(surroundings::LETTERS_SENT, &evidence), (3, 2));
     let scan = Scan { files: 1, lines: 9, leaks: vec![("log, line 1".to_owned(), Leak::Panic)] };
     assert_eq!(count(surroundings::LEAKS, &Evidence { logs: Some(scan), ..Evidence::default() }), (9, 1));
 }

@@ -7,18 +7,19 @@ use baton_orchestrator::api::start::{business_start_key, fingerprint_of};
 use baton_orchestrator::sagas::{Registry, SagaType as _};
 use baton_orchestrator::store::{Holder, Record};
 use baton_shop::saga::OrderSaga;
-use baton_verify::coverage::{Coverage, JOURNALS, Mode, OUTBOX, SAGAS, START_KEYS};
-use baton_verify::evidence::Evidence;
+use baton_verify::coverage::{Coverage, JOURNALS, Mode, SAGAS, START_KEYS};
+use baton_verify::evidence::{Case, Evidence};
 use baton_verify::invariant::{Check, Findings};
-use baton_verify::laws::rest;
-use baton_verify::saga_evidence::{Effect, Pending, Read, SagaEvidence};
-use baton_verify::story::journal_of;
+use baton_verify::laws::{rest, sending};
+use baton_verify::saga_evidence::{Effect, Read, SagaEvidence};
+use baton_verify::story::{Story, journal_of};
 use baton_verify::tally::with_engine;
 use bytes::Bytes;
 use prost::Message as _;
 use saga_core::event::{Event, OperatorAction, Outcome, Reply, Verb};
-use saga_core::saga::{CommandId, Direction, SagaId, State};
+use saga_core::saga::{Direction, SagaId, State, Wait};
 use saga_core::time::Micros;
+use saga_core::transition::Command;
 use shop_domain::identifier::OrderNumber;
 use shop_proto::order::v1::{OrderLine, OrderSagaInput, OrderState};
 use std::collections::{BTreeMap, BTreeSet};
@@ -68,6 +69,7 @@ fn around(
     let (saga, journal) = journal_of(saga_type.definition(), ID, &bytes, events);
     let number = OrderNumber::from_bytes(ORDER).to_string();
     let mut dossier = SagaEvidence::new(ID);
+    dossier.look_at = saga.wake_at();
     let mut own = ShopSaga { input: Some(input()), ..ShopSaga::default() };
     dossier.saga =
         Read::Row(Record { saga, business_key: number.clone(), traceparent: String::new(), last_failure: None });
@@ -138,7 +140,7 @@ fn compensated() -> SagaEvidence {
 
 /// What each law over one saga finds, by id and text.
 fn judge(dossier: SagaEvidence, mode: Mode) -> Vec<(&'static str, &'static str, Findings)> {
-    let parts = [SAGAS, JOURNALS, START_KEYS, OUTBOX, ORDERS, ITEMS, CLAIMS, PAYMENTS];
+    let parts = [SAGAS, JOURNALS, START_KEYS, ORDERS, ITEMS, CLAIMS, PAYMENTS];
     let coverage = Arc::new(Coverage::of(&parts, ["order", "payment", "stock"].map(str::to_owned)));
     let evidence = Evidence { sagas: vec![dossier], now_us: Some(1 << 60), ..Evidence::new(mode, &coverage) };
     let evidence = evidence.replayed(&Registry::default().with(OrderSaga::default()));
@@ -211,9 +213,7 @@ fn sound_sagas_pass_and_every_law_looks_at_something() {
         own(&mut dossier).claim = Read::Missing;
         dossier
     };
-    let mut waiting = running(&[]);
-    waiting.pending.push(pending(1, "order", 1));
-    for mut dossier in [completed(), compensated(), running(&doubtful[..1]), waiting] {
+    for mut dossier in [completed(), compensated(), running(&doubtful[..1]), running(&[])] {
         let active = saga(&mut dossier).wake_at().is_some();
         for (id, name, found) in judge(dossier, if active { Mode::Live } else { Mode::AtRest }) {
             *looked.entry(name).or_default() += found.looked + found.sums.len();
@@ -232,11 +232,6 @@ fn sound_sagas_pass_and_every_law_looks_at_something() {
     let idle: Vec<&&str> =
         looked.iter().filter(|(name, looked)| **looked == 0 && of_sagas(name)).map(|(name, _)| name).collect();
     assert!(idle.is_empty(), "laws that looked at nothing: {idle:?}");
-}
-
-fn pending(step: u8, participant: &str, attempt: u32) -> Pending {
-    let command = CommandId { saga: ID, step, direction: Direction::Action };
-    Pending { message: uuid::Uuid::nil(), participant: participant.to_owned(), command, attempt }
 }
 
 #[test]
@@ -341,10 +336,10 @@ fn journals() {
     };
     expect(completed(), after_end, &["I11", "I12"]);
     let revived = |it: &mut SagaEvidence| {
-        let wait = saga_core::saga::Wait::Reply { attempt: 1, last: 2, until: Micros(i64::MAX) };
+        let wait = Wait::Reply { attempt: 1, last: 2, until: Micros(i64::MAX) };
         saga(it).state = State::Running { step: 4, wait };
     };
-    expect(completed(), revived, &["I11", "I12", "I17"]);
+    expect(completed(), revived, &["I11", "I12", "I14", "I17"]);
     expect(completed(), |it| it.journal[2].version = 9, &["I12"]);
     expect(completed(), |it| it.journal[2].at = 1, &["I12"]);
     expect(completed(), |it| it.journal[0].record = Err("odd".to_owned()), &["I12"]);
@@ -357,11 +352,51 @@ fn journals() {
 }
 
 #[test]
-fn commands_nobody_ordered_and_answers_nobody_gave() {
-    expect(completed(), |it| it.pending.push(pending(1, "order", 7)), &["I14", "I17"]);
-    expect(completed(), |it| it.pending.push(pending(1, "stock", 1)), &["I14", "I17"]);
+fn answers_to_what_nobody_ordered_and_answers_nobody_gave() {
     expect(completed(), |it| it.effects.get_mut("stock").unwrap()[0].attempt = 2, &["I14"]);
     expect(compensated(), |it| it.effects.get_mut("stock").unwrap()[0].reason = "PRICE_CHANGED".to_owned(), &["I15"]);
+}
+
+/// Live: a saga under way is not at rest.
+#[test]
+fn what_waits_can_be_sent_again() {
+    let running = || around(&[], &[], OrderState::PaymentPending, None, false);
+    let found = |dossier| {
+        let found =
+            judge(dossier, Mode::Live).into_iter().filter(|(id, _, found)| *id == "I14" && !found.broken.is_empty());
+        found.map(|(_, name, _)| name).collect::<Vec<_>>()
+    };
+    assert_eq!(found(running()), [] as [&str; 0]);
+    let mut forgotten = running();
+    forgotten.look_at = None;
+    assert_eq!(found(forgotten), [sending::LOOKED_AT.promise.what]);
+    let mut looked_at = completed();
+    looked_at.look_at = Some(Micros(1));
+    assert_eq!(found(looked_at), [sending::LOOKED_AT.promise.what]);
+    let told = |dossier: SagaEvidence, asked| {
+        let mut found = Findings::default();
+        let (story, coverage) = (
+            Story { asked, folded: dossier.saga.row().map(|it| it.saga.clone()), ..Story::default() },
+            Coverage::default(),
+        );
+        let case = Case {
+            evidence: &dossier,
+            definition: None,
+            story: &story,
+            coverage: &coverage,
+            mode: Mode::Live,
+            now_us: None,
+        };
+        let Check::Saga(check) = sending::SENT_AGAIN.check else { panic!("a law over sagas") };
+        check(&case, &mut found);
+        (found.looked, found.broken.len())
+    };
+    let asked = Command::awaited_by(saga(&mut running()));
+    assert_eq!(told(running(), asked), (1, 0));
+    assert_eq!(told(running(), None), (1, 1));
+    assert_eq!(told(running(), asked.map(|asked| Command { attempt: 2, ..asked })), (1, 1));
+    assert_eq!(told(completed(), asked), (1, 1));
+    assert_eq!(told(completed(), None), (0, 0));
 }
 
 /// A refund that cannot be made parks the saga; the operator who skips it has settled it.
