@@ -8,7 +8,7 @@ use crate::report::table;
 use crate::shop::{self, Items, Mix, PLENTY};
 use crate::site::{Embedded, Site};
 use crate::suite;
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use hdrhistogram::Histogram;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -41,6 +41,7 @@ pub async fn run(arguments: &Browse) -> Result<()> {
             look(&Site::real(&stack).await?, admin, arguments).await?;
             stack.stop()
         }
+        Shape::Bare => bail!("nobody looks at no engine"),
         Shape::Embedded => {
             let embedded = Embedded::start(dir.path(), &baton).await?;
             look(&embedded.site()?, embedded.admin, arguments).await?;
