@@ -97,18 +97,18 @@ async fn audited(site: &Site<'_>, databases: &Installation, workload: &Workload)
     Ok(run)
 }
 
-/// Carries out `baton-bench all`.
+/// Carries out `baton-bench all`: no engine before, between and after what is compared with it.
 pub async fn all(arguments: &All) -> Result<()> {
     let baton = arguments.binary.path("baton")?;
     let mut series = Series::default();
+    let raw = bare(arguments, &mut series).await?;
+    let mut weather = None;
     let dir = tempfile::tempdir()?;
     let stack = start(dir.path(), &baton, 1).await?;
     let (site, databases) = (Site::real(&stack).await?, audit::of_stack(dir.path(), &stack).await?);
-    let raw = Raw::measure(dir.path(), &stack.mariadb, &stack.rabbitmq).await?;
-    println!("{}\n", raw.line());
+    series.add(&site, &databases, &compared("", arguments.seconds)).await;
     series.add_median(&site, &databases, &Workload::burst(name::BURST, 1_000)).await;
-    series.add(&site, &databases, &real(arguments.seconds)).await;
-    let mut weather = None;
+    series.add(&site, &databases, &others(arguments.seconds)).await;
     let capacity = series.runs.iter().find(|run| run.workload == name::callers(CAPACITY_CALLERS));
     if let (Some(capacity), true) = (capacity.map(|run| run.rate), arguments.storm > 0) {
         match storm(&site, &databases, capacity, arguments.storm, arguments.storm / 3, &arguments.out).await {
@@ -117,34 +117,72 @@ pub async fn all(arguments: &All) -> Result<()> {
         }
     }
     stack.stop()?;
+    two(&baton, Courier::Rabbitmq, "", arguments.seconds, &mut series).await?;
+    bare(arguments, &mut series).await?;
     let dir = tempfile::tempdir()?;
-    let stack = start(dir.path(), &baton, 2).await?;
+    let stack = start_with(dir.path(), &baton, 1, Courier::Grpc).await?;
     let (site, databases) = (Site::real(&stack).await?, audit::of_stack(dir.path(), &stack).await?);
-    series.add(&site, &databases, &[Workload::closed(name::TWO, 256, 100, arguments.seconds)]).await;
+    series.add(&site, &databases, &compared(name::GRPC, arguments.seconds)).await;
+    let burst = Workload::burst(&format!("{}{}", name::GRPC, name::BURST), 1_000);
+    series.add_median(&site, &databases, &burst).await;
     stack.stop()?;
+    two(&baton, Courier::Grpc, name::GRPC, arguments.seconds, &mut series).await?;
     let dir = tempfile::tempdir()?;
     let embedded = Embedded::start(dir.path(), &baton).await?;
     let databases = audit::of_directory(&embedded.data).await?;
-    series.add_median(&embedded.site()?, &databases, &Workload::burst("burst of 1,000, embedded", 1_000)).await;
-    let workloads = [
-        Workload::closed(name::EMBEDDED_ALONE, 1, 100, 4),
-        Workload::closed(name::EMBEDDED, 256, 100, arguments.seconds),
-    ];
-    series.add(&embedded.site()?, &databases, &workloads).await;
+    let workload = Workload::closed(name::EMBEDDED, 256, 100, arguments.seconds);
+    series.add(&embedded.site()?, &databases, &[workload]).await;
     embedded.stop()?;
+    bare(arguments, &mut series).await?;
     conclude(&arguments.out, raw, series, weather)
 }
 
-/// The workloads of one orchestrator, after the bursts with plenty of stock.
-fn real(seconds: u64) -> Vec<Workload> {
+/// No engine at all, and the machine's raw figures beside it.
+async fn bare(arguments: &All, series: &mut Series) -> Result<Raw> {
+    let (baton, document) = (arguments.binary.path("baton")?, arguments.binary.path("baton-document")?);
+    let dir = tempfile::tempdir()?;
+    let stack = start(dir.path(), &baton, 1).await?;
+    let raw = Raw::measure(dir.path(), &stack.mariadb, &stack.rabbitmq).await?;
+    println!("{}\n", raw.line());
+    design::prepare(&stack, &document)?;
+    let bare = Installed::start(Design::Bare, dir.path(), &stack, &document).await?;
+    let named = |of: &str| format!("{}{of}", name::BARE);
+    let workloads = [
+        Workload::closed(&named(&name::callers(64)), 64, 100, arguments.seconds),
+        Workload::closed(&named(name::ALONE), 1, 100, 4),
+        Workload::burst(&named(name::BURST), 1_000),
+    ];
+    for workload in &workloads {
+        let run = measure::run(&bare.site().await?, &series.paid(workload)).await?;
+        println!("{}", line(&run));
+        series.runs.push(run);
+    }
+    bare.stop()?;
+    stack.stop()?;
+    Ok(raw)
+}
+
+/// Two orchestrators over one database.
+async fn two(baton: &Path, courier: Courier, prefix: &str, seconds: u64, series: &mut Series) -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let stack = start_with(dir.path(), baton, 2, courier).await?;
+    let (site, databases) = (Site::real(&stack).await?, audit::of_stack(dir.path(), &stack).await?);
+    series.add(&site, &databases, &[Workload::closed(&format!("{prefix}{}", name::TWO), 256, 100, seconds)]).await;
+    stack.stop()
+}
+
+/// What is compared with no engine and with raw commits.
+fn compared(prefix: &str, seconds: u64) -> Vec<Workload> {
+    let callers = |count| Workload::closed(&format!("{prefix}{}", name::callers(count)), count, 100, seconds);
+    vec![callers(64), callers(256), callers(1_024), Workload::closed(&format!("{prefix}{}", name::ALONE), 1, 100, 4)]
+}
+
+/// The other workloads of one orchestrator.
+fn others(seconds: u64) -> Vec<Workload> {
     let scarce = Workload { stock: 500, mix: Mix { scarce: true, ..Mix::GOOD }, ..Workload::burst("", 1_000) };
     let common = |name: &str| Workload::closed(name, 256, 100, seconds);
     vec![
         Workload { name: "burst of 1,000, half the stock".to_owned(), ..scarce },
-        Workload::closed(name::ALONE, 1, 100, 4),
-        Workload::closed(&name::callers(64), 64, 100, seconds),
-        common(&name::callers(256)),
-        Workload::closed(&name::callers(1_024), 1_024, 100, seconds),
         Workload::closed(name::HOT, 256, 1, seconds),
         Workload::closed(name::WIDE, 256, 10_000, seconds),
         Workload { mix: Mix::FAILURES, ..common("256 callers, 5 % + 5 % fail") },
