@@ -7,7 +7,7 @@ use saga_core::event::{OperatorAction, Outcome, Reply, Verb};
 use saga_core::saga::{Direction, SagaId};
 use std::sync::atomic::Ordering;
 use support::faulty::Fault;
-use support::{Bench, order_start, start, wait_for};
+use support::{Bench, drive, order_start, start, wait_for};
 
 const SAGA: SagaId = SagaId([1; 16]);
 
@@ -27,10 +27,7 @@ async fn only_a_store_that_is_away_is_waited_for() {
         let reply = Input::Reply(SAGA, Reply { step: 1, direction: Direction::Action, attempt: 1, outcome });
         let handle = bench.handle.clone();
         let settled = tokio::spawn(async move { handle.many(vec![reply]).await });
-        while !settled.is_finished() {
-            bench.engine.run_once().await;
-            tokio::task::yield_now().await;
-        }
+        drive(&mut bench.engine, &settled).await;
         assert_eq!(settled.await.expect("no panic"), 0, "{faults:?}");
         assert_eq!(bench.store.looks.load(Ordering::SeqCst) > 0, away, "{faults:?}");
     }
