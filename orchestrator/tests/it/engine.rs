@@ -17,7 +17,7 @@ use saga_core::saga::{Direction, SagaId, State};
 use std::sync::Arc;
 use std::time::Duration;
 use support::faulty::Fault;
-use support::{Bench, Settlement, delivery, order_start, start, wait_for};
+use support::{Bench, Settlement, delivery, drive, order_start, start, wait_for};
 
 fn succeeded(step: u8) -> Reply {
     Reply {
@@ -97,10 +97,7 @@ async fn an_operators_action_is_not_applied_twice_when_in_doubt() {
     let action = OperatorAction { verb: Verb::Pause, actor: "op".into(), reason: "test".into() };
     let verdict =
         tokio::spawn(async move { handle.action(Act { version: Some(1), ..Act::new(SagaId([1; 16]), action) }).await });
-    while !verdict.is_finished() {
-        bench.engine.run_once().await;
-        tokio::task::yield_now().await;
-    }
+    drive(&mut bench.engine, &verdict).await;
     assert!(matches!(verdict.await.unwrap().unwrap(), Err(NotSettled::InDoubt(_))));
     let saga = bench.store.get(SagaId([1; 16])).await.unwrap().unwrap().saga;
     assert_eq!(saga.version, 2);
@@ -132,10 +129,7 @@ async fn a_batch_that_conflicts_is_settled_one_by_one() {
     let inputs = (1..=3).map(|n| Input::Reply(SagaId([n; 16]), succeeded(1))).collect();
     let handle = bench.handle.clone();
     let settled = tokio::spawn(async move { handle.many(inputs).await });
-    while !settled.is_finished() {
-        bench.engine.run_once().await;
-        tokio::task::yield_now().await;
-    }
+    drive(&mut bench.engine, &settled).await;
     for n in 1..=3 {
         let saga = bench.store.get(SagaId([n; 16])).await.unwrap().unwrap().saga;
         assert_eq!(saga.version, 2, "saga {n}");
@@ -152,10 +146,7 @@ async fn why_a_saga_tries_again_is_kept_while_it_does() {
     for (reply, reason) in [(Reply { outcome: away, ..succeeded(1) }, "AWAY"), (succeeded(1), "")] {
         let (handle, input) = (bench.handle.clone(), Input::Reply(id, reply));
         let settled = tokio::spawn(async move { handle.many(vec![input]).await });
-        while !settled.is_finished() {
-            bench.engine.run_once().await;
-            tokio::task::yield_now().await;
-        }
+        drive(&mut bench.engine, &settled).await;
         let record = bench.store.get(id).await.unwrap().unwrap();
         assert_eq!(view::saga(&registry(), &record).reason, reason);
         let filter = parse("reason = AWAY", &[]).unwrap();
@@ -236,10 +227,7 @@ async fn no_more_sagas_are_started_than_may_be_under_way() {
     let handle = bench.handle.clone();
     let action = OperatorAction { verb: Verb::Pause, actor: "op".into(), reason: "test".into() };
     let paused = tokio::spawn(async move { handle.action(Act::new(SagaId([5; 16]), action)).await });
-    while !paused.is_finished() {
-        bench.engine.run_once().await;
-        tokio::task::yield_now().await;
-    }
+    drive(&mut bench.engine, &paused).await;
     assert_eq!(bench.under_way.now(), 2);
 }
 
@@ -254,10 +242,7 @@ async fn a_store_that_goes_away_in_the_middle_of_singles_ends_them() {
     let inputs = (1..=50).map(|n| Input::Reply(SagaId([n; 16]), succeeded(1))).collect();
     let handle = bench.handle.clone();
     let settled = tokio::spawn(async move { handle.many(inputs).await });
-    while !settled.is_finished() {
-        bench.engine.run_once().await;
-        tokio::task::yield_now().await;
-    }
+    drive(&mut bench.engine, &settled).await;
     assert_eq!(settled.await.unwrap(), 0);
     assert_eq!(bench.store.commits.load(std::sync::atomic::Ordering::SeqCst) - before, 2);
 }
@@ -272,10 +257,7 @@ async fn a_row_that_does_not_fit_its_definition_is_left_alone_and_spoils_nobody(
     let before = bench.store.commits.load(std::sync::atomic::Ordering::SeqCst);
     let handle = bench.handle.clone();
     let settled = tokio::spawn(async move { handle.many(inputs).await });
-    while !settled.is_finished() {
-        bench.engine.run_once().await;
-        tokio::task::yield_now().await;
-    }
+    drive(&mut bench.engine, &settled).await;
     assert_eq!(settled.await.unwrap(), 1);
     assert_eq!(
         bench.store.commits.load(std::sync::atomic::Ordering::SeqCst) - before,

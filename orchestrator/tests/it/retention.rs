@@ -22,7 +22,7 @@ use shop_proto::order::v1::order_placement_service_server::OrderPlacementService
 use std::sync::Arc;
 use std::time::Duration;
 use support::faulty::Fault;
-use support::{Bench, order_start, wait_for};
+use support::{Bench, drive, order_start, wait_for};
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Request, Status};
 use uuid::Uuid;
@@ -48,10 +48,7 @@ fn retention(bench: &Bench, step: u32) -> (Retention, Arc<Metrics>) {
 /// Runs the engine until `task` is done.
 async fn driven<T: Send + 'static>(bench: &mut Bench, task: impl Future<Output = T> + Send + 'static) -> T {
     let task = tokio::spawn(task);
-    while !task.is_finished() {
-        bench.engine.run_once().await;
-        tokio::task::yield_now().await;
-    }
+    drive(&mut bench.engine, &task).await;
     task.await.expect("no panic")
 }
 

@@ -42,10 +42,7 @@ async fn a_pause_that_comes_after_its_hold_was_released_is_not_given() {
         let mut bench = Bench::over(config).await;
         let handle = bench.handle.clone();
         let started = tokio::spawn(async move { handle.start(order_start(1)).await });
-        while !started.is_finished() {
-            bench.engine.run_once().await;
-            tokio::task::yield_now().await;
-        }
+        crate::support::drive(&mut bench.engine, &started).await;
         let saga = SagaId([1; 16]);
         let worker = |operations: &Operations| {
             Holds::new(

@@ -37,6 +37,7 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -272,14 +273,26 @@ impl Bench {
     }
 }
 
+/// Runs the engine until a task has ended, and no longer: it waits for work.
+pub async fn drive<T>(engine: &mut Engine, task: &JoinHandle<T>) {
+    let ended = async {
+        while !task.is_finished() {
+            tokio::task::yield_now().await;
+        }
+    };
+    let running = async { while engine.run_once().await {} };
+    tokio::select! {
+        biased;
+        () = ended => {}
+        () = running => {}
+    }
+}
+
 /// Starts the `n`-th order and runs the engine until it is answered.
 pub async fn start(bench: &mut Bench, n: u8) -> Result<StartOutcome, NotSettled> {
     let handle = bench.handle.clone();
     let started = tokio::spawn(async move { handle.start(order_start(n)).await.expect("queued") });
-    while !started.is_finished() {
-        bench.engine.run_once().await;
-        tokio::task::yield_now().await;
-    }
+    drive(&mut bench.engine, &started).await;
     started.await.expect("no panic")
 }
 
