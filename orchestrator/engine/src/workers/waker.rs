@@ -7,7 +7,7 @@ use crate::hold_policy::{HoldCache, barrier};
 use crate::input::Input;
 use crate::metrics::Metrics;
 use crate::packer::{Outgoing, pack};
-use crate::resending::{BackSince, Due, due, next_look};
+use crate::resending::{BackSince, Due, command_again, due, next_look};
 use crate::sagas::Registry;
 use crate::store::{NextLook, Record, SagaStore, StoreError};
 use crate::workers::probe::{MAX_KEYS, Probe};
@@ -117,19 +117,19 @@ impl Waker {
         let of = |wanted: Due| seen.iter().filter(move |record| due(&record.saga, now, back) == wanted);
         let late: Vec<&Record> = of(Due::Wake).collect();
         let unanswered: Vec<&Record> = of(Due::SendAgain).collect();
-        let sent_again = self.send_again(&unanswered);
+        let sent_again = self.send_again(&unanswered, back);
         let moved = self.wake(&late).await;
         Ok(Look { seen: seen.len(), due: late.len(), sent_again, moved })
     }
 
-    fn send_again(&self, unanswered: &[&Record]) -> usize {
+    fn send_again(&self, unanswered: &[&Record], back: BackSince) -> usize {
         if self.has(|bug| matches!(bug, Defect::NeverSendAgain)) {
             return 0;
         }
         let holds = self.holds.standing();
         let outgoing = unanswered.iter().filter_map(|record| {
             let saga_type = self.registry.pinned(&record.saga.definition)?;
-            let command = Command::awaited_by(&record.saga)?;
+            let command = command_again(&record.saga, back)?;
             let held = barrier(&holds, saga_type.definition(), [command.id.step]);
             // What cannot be built was never sent: its attempt ends by its deadline.
             let outgoing = || Outgoing::of(&**saga_type, &record.saga, &record.traceparent, command).ok();
