@@ -7,6 +7,7 @@
 use crate::store::Record;
 use saga_core::saga::{Saga, State, Wait};
 use saga_core::time::Micros;
+use saga_core::transition::Command;
 use std::time::Duration;
 
 /// From a command to the first look whether its answer has come.
@@ -80,6 +81,15 @@ pub fn gives_up_at(saga: &Saga, courier: Courier) -> Option<Micros> {
     }
 }
 
+/// The command to send again: the one its last move asked for, with the deadline that holds now. Whoever carries it out must
+/// not find an attempt's time over that begins again.
+#[must_use]
+pub fn command_again(saga: &Saga, courier: Courier) -> Option<Command> {
+    let command = Command::awaited_by(saga)?;
+    let deadline = command.deadline.and_then(|_| gives_up_at(saga, courier));
+    Some(Command { deadline, ..command })
+}
+
 /// What is due of a saga now.
 #[must_use]
 pub fn due(saga: &Saga, now: Micros, courier: Courier) -> Due {
@@ -99,9 +109,11 @@ pub fn next_look(record: &Record, now: Micros, courier: Courier) -> Micros {
     match wait_of(saga) {
         Some(Wait::Reply { .. }) if courier.away => now.plus(AWAY_AGAIN),
         Some(Wait::Reply { .. }) => {
-            let waited = now.since(saga.updated_at);
+            // Nobody could answer before the courier was back: it is waited for from then on.
+            let since = courier.back.map_or(saga.updated_at, |back| saga.updated_at.max(back));
+            let waited = now.since(since);
             let next = if waited < courier.first_look {
-                saga.updated_at.plus(courier.first_look)
+                since.plus(courier.first_look)
             } else {
                 now.plus(waited.min(MAX_PAUSE))
             };
@@ -227,7 +239,7 @@ mod tests {
             assert_eq!(due(saga, at(60_000), back), Due::SendAgain, "at once, although its deadline has passed");
             assert_eq!(due(saga, at(64_999), back), Due::SendAgain);
             assert_eq!(due(saga, at(65_000), back), Due::Wake);
-            assert_eq!(next_look(&record, at(60_000), back), at(65_000), "and no later than that");
+            assert_eq!(next_look(&record, at(60_000), back), at(60_500), "and is waited for from then on");
         }
     }
 

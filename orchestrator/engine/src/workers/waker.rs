@@ -8,7 +8,7 @@ use crate::input::Input;
 use crate::metrics::Metrics;
 use crate::pace::{Pace, participant};
 use crate::packer::{Outgoing, pack};
-use crate::resending::{Courier, Due, due, gives_up_at, next_look};
+use crate::resending::{Courier, Due, command_again, due, next_look};
 use crate::sagas::Registry;
 use crate::store::{NextLook, Record, SagaStore, StoreError};
 use crate::workers::probe::{MAX_KEYS, Probe};
@@ -152,10 +152,7 @@ impl Waker {
         let holds = self.holds.standing();
         let outgoing = unanswered.iter().filter_map(|record| {
             let saga_type = self.registry.pinned(&record.saga.definition)?;
-            let command = Command::awaited_by(&record.saga)?;
-            // An action may begin as long as its attempt is not given up, which is later if the couriers were away.
-            let deadline = command.deadline.and_then(|_| gives_up_at(&record.saga, courier(record)));
-            let command = Command { deadline, ..command };
+            let command = command_again(&record.saga, courier(record))?;
             let held = barrier(&holds, saga_type.definition(), [command.id.step]);
             // What cannot be built was never sent: its attempt ends by its deadline.
             let outgoing = || Outgoing::of(&**saga_type, &record.saga, &record.traceparent, command).ok();
