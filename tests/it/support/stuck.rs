@@ -38,7 +38,13 @@ pub async fn happen(
         let event = event(position(&saga.state).unwrap_or((0, Direction::Action, 0)));
         let definition = registry.pinned(&saga.definition).expect("known").definition();
         let Applied::Moved(moved) = machine::apply(definition, saga, &event, loaded.now) else { panic!("it moves") };
-        let update = Update { saga: moved.saga, last_failure: None, loaded_version: saga.version, data_changed: true };
+        let update = Update {
+            saga: moved.saga,
+            last_failure: None,
+            loaded_version: saga.version,
+            look_at: None,
+            data_changed: true,
+        };
         Changes { updates: vec![update], journal: vec![moved.entry], ..Changes::default() }
     };
     store.commit(vec![id], Box::new(decide)).await.expect("committed");
