@@ -1,8 +1,11 @@
 //! Defects put in on purpose, so that the tests can show that they would catch them. Compiled in for tests only.
 
-use crate::input::QueueEntry;
+use crate::input::{Input, QueueEntry};
 use crate::plan::Apply;
 use baton_courier::bus::{CommandBus, Delivery};
+use saga_core::event::{Outcome, Reply};
+use saga_core::saga::{CommandId, Saga};
+use saga_core::transition::Command;
 use std::fmt;
 use std::sync::Arc;
 
@@ -34,6 +37,13 @@ impl fmt::Debug for EngineBug {
             Self::Machine(_) => "Machine",
         })
     }
+}
+
+/// [`EngineBug::SendingAgainIsAnAttempt`]: the answer that the attempt was given up for.
+pub(crate) fn given_up(saga: &Saga) -> Option<Input> {
+    let Command { id: CommandId { step, direction, .. }, attempt, .. } = Command::awaited_by(saga)?;
+    let outcome = Outcome::Unavailable { reason: "SENT_AGAIN".to_owned(), message: String::new() };
+    Some(Input::Reply(saga.id, Reply { step, direction, attempt, outcome }))
 }
 
 /// [`EngineBug::AckBeforeCommit`]: acknowledges every delivery of the batch and puts a stand-in in its place.

@@ -118,6 +118,11 @@ impl Waker {
         let late: Vec<&Record> = of(Due::Wake).collect();
         let unanswered: Vec<&Record> = of(Due::SendAgain).collect();
         let sent_again = self.send_again(&unanswered, back);
+        #[cfg(feature = "planted-bugs")]
+        if self.has(|bug| matches!(bug, Defect::SendingAgainIsAnAttempt)) {
+            let given_up = unanswered.iter().filter_map(|record| crate::planted::given_up(&record.saga));
+            self.engine.many(given_up.collect()).await;
+        }
         let moved = self.wake(&late).await;
         Ok(Look { seen: seen.len(), due: late.len(), sent_again, moved })
     }
