@@ -161,6 +161,10 @@ impl CommandBus for RabbitBus {
         self.broker.health()
     }
 
+    fn carries(&self, _participant: &str) -> Result<(), BusError> {
+        self.sending.health()
+    }
+
     async fn close(&self) {
         self.broker.close().await;
     }

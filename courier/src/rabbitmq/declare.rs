@@ -35,6 +35,8 @@ impl Declarer {
     /// Declares everything a destination needs. Idempotent. Waits for the broker; gives up on an error.
     pub(super) async fn declare(&self, destination: &Destination) -> Result<(), BusError> {
         let route = topology::route(destination)?;
+        // The queue of builds before is fed no more, if there is one: nobody empties it.
+        let _ = self.on_channel(async |channel| unbind(&channel, &route).await).await;
         self.on_channel(async |channel| declare_all(&channel, &route, self.queue_limit).await).await
     }
 
@@ -186,6 +188,12 @@ async fn exchange(channel: &Channel, name: &str, kind: ExchangeKind, arguments: 
 async fn queue(channel: &Channel, name: &str, arguments: FieldTable) -> lapin::Result<()> {
     let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
     channel.queue_declare(name.into(), options, arguments).await.map(|_| ())
+}
+
+async fn unbind(channel: &Channel, route: &Route) -> lapin::Result<()> {
+    let Some(before) = route.queue.strip_suffix(".v2") else { return Ok(()) };
+    let (queue, exchange, key) = (format!("{before}.v1"), route.exchange, route.routing_key.as_str());
+    channel.queue_unbind(queue.as_str().into(), exchange.into(), key.into(), FieldTable::default()).await
 }
 
 async fn bind(channel: &Channel, queue: &str, exchange: &str, key: &str) -> lapin::Result<()> {

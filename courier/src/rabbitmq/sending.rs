@@ -8,6 +8,7 @@ use super::declare::Declarer;
 use super::destinations::Destinations;
 use super::outgoing::Outgoing;
 use crate::bus::Message;
+use crate::error::BusError;
 use lapin::Channel;
 use lapin::options::BasicPublishOptions;
 use std::sync::Arc;
@@ -38,9 +39,13 @@ impl Sending {
         Self { waiting, slot }
     }
 
+    /// Its own connection is what counts: a queue that cannot be consumed must not stop what goes to others.
+    pub(super) fn health(&self) -> Result<(), BusError> {
+        self.slot.health()
+    }
+
     pub(super) fn send(&self, messages: Vec<Message>) {
-        // Its own connection is what counts: a queue that cannot be consumed must not stop what goes to others.
-        if self.slot.health().is_err() {
+        if self.health().is_err() {
             return;
         }
         let messages: Vec<Outgoing> = messages.into_iter().filter_map(Outgoing::transient).collect();
