@@ -16,9 +16,12 @@ browser: # Install Debian's Chromium and what drives it if missing
 # What `make up` starts and `make down` stops with; built together, since alone each would have its dependencies built anew.
 STACK = $(CARGO) build --release --bin baton -p baton -p baton-supervisor --bin baton-supervisor
 
+# COURIER=grpc does without the broker.
+COURIER ?= rabbitmq
+
 up: services ## Start private MariaDB, RabbitMQ, Redis, two orchestrators and every participant (state in .local)
 	$(STACK)
-	target/release/baton-supervisor up --dir .local
+	target/release/baton-supervisor up --dir .local --courier $(COURIER)
 
 down: ## Stop what `make up` started
 	@test -x target/release/baton-supervisor || $(STACK)

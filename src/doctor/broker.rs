@@ -2,6 +2,7 @@
 
 use super::finding::Finding;
 use super::within;
+use crate::config::participants::CourierKind;
 use crate::config::{BusKind, Config};
 use crate::wiring;
 use baton_courier::bus::{CommandBus as _, Destination};
@@ -21,6 +22,10 @@ const BACKLOG: u32 = 10_000;
 pub async fn look(config: &Config, sagas: &Registry) -> Vec<Finding> {
     if config.bus.kind != BusKind::Rabbitmq {
         return vec![Finding::note(PART, "kind", "local", "only `baton dev` and `baton demo` run without a broker")];
+    }
+    let streams = config.participants.values().filter(|participant| participant.courier == CourierKind::Grpc).count();
+    if streams > 0 && streams == config.participants.len() {
+        return vec![Finding::note(PART, "kind", "none", "every participant has `courier = \"grpc\"`")];
     }
     let bus = match wiring::rabbitmq(&config.bus, "baton-doctor") {
         Ok(bus) => bus,

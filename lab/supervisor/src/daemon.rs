@@ -71,6 +71,7 @@ impl State {
         let servers =
             [stack.redis.process(), stack.rabbitmq.process(), stack.rabbitmq.mapper_process(), stack.mariadb.process()];
         // First whoever starts others: nobody may come after those that were stopped.
+        let servers = servers.into_iter().filter(|server| !server.is_foreign());
         let processes: Vec<_> = std::iter::once(chaos).chain(baton).chain(servers).collect();
         let daemons = processes.iter().map(|process| Daemon::of(process));
         let state = Self { endpoints: Some(stack.endpoints.clone()), daemons: daemons.collect::<Result<_>>()? };

@@ -6,7 +6,7 @@ use baton_supervisor::chaos::{self, daemons::Daemons};
 use baton_supervisor::daemon::State;
 use baton_supervisor::stack::{Endpoints, Stack, StackOptions};
 use baton_supervisor::{Probe, Process, shared};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -32,6 +32,9 @@ enum Command {
         /// Number of orchestrators, when the directory is new
         #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=16))]
         orchestrators: u8,
+        /// What carries commands: a broker, or streams to the participants, without one
+        #[arg(long, value_enum, default_value_t = Courier::Rabbitmq)]
+        courier: Courier,
     },
     /// Stop everything that `up` started; the data stays
     Down {
@@ -62,6 +65,12 @@ enum Command {
     },
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Courier {
+    Rabbitmq,
+    Grpc,
+}
+
 #[derive(Debug, Args)]
 struct Place {
     /// Directory of the data, the logs and the state
@@ -72,7 +81,9 @@ struct Place {
 #[tokio::main]
 async fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
-        Command::Up { place, baton, orchestrators } => up(&place.dir, baton, usize::from(orchestrators)).await,
+        Command::Up { place, baton, orchestrators, courier } => {
+            up(&place.dir, baton, usize::from(orchestrators), courier).await
+        }
         Command::Down { place } => down(&place.dir),
         Command::Status { place } => status(&place.dir),
         Command::Serve { command } => serve(&command).await,
@@ -87,7 +98,7 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn up(dir: &Path, baton: Option<PathBuf>, orchestrators: usize) -> Result<ExitCode> {
+async fn up(dir: &Path, baton: Option<PathBuf>, orchestrators: usize, courier: Courier) -> Result<ExitCode> {
     let dir = std::path::absolute(dir)?;
     let baton = baton.map_or_else(beside_us, Ok)?;
     let mut state = State::load(&dir)?;
@@ -100,7 +111,8 @@ async fn up(dir: &Path, baton: Option<PathBuf>, orchestrators: usize) -> Result<
     state.stop(&dir)?;
     eprintln!("starting; this takes about half a minute");
     let endpoints = state.endpoints.take();
-    let options = StackOptions { orchestrators, endpoints, chaos: true, ..StackOptions::new(&baton) };
+    let broker = courier == Courier::Rabbitmq;
+    let options = StackOptions { orchestrators, broker, endpoints, chaos: true, ..StackOptions::new(&baton) };
     // Owned until it is complete: an error or Ctrl-C on the way leaves nothing behind.
     let (stack, chaos) = tokio::select! {
         started = start(&dir, &options) => started?,

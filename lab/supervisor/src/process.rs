@@ -117,6 +117,12 @@ impl Process {
         Self { name: name.to_owned(), log: PathBuf::new(), lifetime: Lifetime::Foreign, inner: Mutex::new(inner) }
     }
 
+    /// Whether somebody else runs it, if anybody does.
+    #[must_use]
+    pub fn is_foreign(&self) -> bool {
+        matches!(self.lifetime, Lifetime::Foreign)
+    }
+
     /// Starts it again after [`Self::kill`], [`Self::stop`] or its own end. An error if it is still running.
     pub fn start(&self) -> Result<()> {
         self.is_ours()?;

@@ -22,6 +22,8 @@ pub struct StackOptions {
     pub orchestrators: usize,
     /// Participants of the binary, in the order they are started.
     pub participants: Vec<String>,
+    /// Whether there is a broker. Without one commands go over streams to the participants.
+    pub broker: bool,
     /// How long everything lives.
     pub lifetime: Lifetime,
     /// Ports to use again; `None` picks free ones.
@@ -44,6 +46,7 @@ impl StackOptions {
             baton: baton.into(),
             orchestrators: 2,
             participants: SHOP.map(str::to_owned).to_vec(),
+            broker: true,
             lifetime: Lifetime::Owned,
             endpoints: None,
             buffer_pool_mib: 512,
@@ -130,7 +133,7 @@ impl Stack {
         let redis_port = known.map(|endpoints| endpoints.redis);
         let (mariadb, rabbitmq, redis) = tokio::try_join!(
             MariaDb::start_with(&dir, &settings),
-            RabbitMq::start_with(&dir, broker_ports, options.lifetime.clone()),
+            broker(&dir, options, broker_ports),
             Redis::start_with(&dir, redis_port, options.lifetime.clone()),
         )?;
         let ports = rabbitmq.ports();
@@ -154,7 +157,7 @@ impl Stack {
                 chaos,
             },
         };
-        let config = configure(&dir, &mariadb, &rabbitmq, &redis, &endpoints)?;
+        let config = configure(&dir, options, &mariadb, &rabbitmq, &redis, &endpoints)?;
         migrate(&dir, options, &mariadb, &config)?;
         let launch = Launch { dir: &dir, options, config: &config };
         let provider = launch.process("sandbox-provider", &["sandbox-provider"], &[])?;
@@ -213,9 +216,20 @@ impl Stack {
         }
         self.provider.stop()?;
         self.redis.stop()?;
-        self.rabbitmq.stop()?;
+        if !self.rabbitmq.process().is_foreign() {
+            self.rabbitmq.stop()?;
+        }
         self.mariadb.stop()
     }
+}
+
+/// The broker, or one that never runs in its place.
+async fn broker(dir: &Path, options: &StackOptions, ports: Option<rabbitmq::Ports>) -> Result<RabbitMq> {
+    if options.broker {
+        return RabbitMq::start_with(dir, ports, options.lifetime.clone()).await;
+    }
+    let free = || Ok(rabbitmq::Ports { amqp: port::free()?, distribution: port::free()?, mapper: port::free()? });
+    Ok(RabbitMq::foreign(dir.join("rabbitmq"), ports.map_or_else(free, anyhow::Ok)?))
 }
 
 struct Launch<'a> {
@@ -264,6 +278,7 @@ fn schema(service: &str) -> String {
 /// One schema and one least-privileged user per service, and the file that names them all.
 fn configure(
     dir: &Path,
+    options: &StackOptions,
     mariadb: &MariaDb,
     rabbitmq: &RabbitMq,
     redis: &Redis,
@@ -290,7 +305,8 @@ fn configure(
     for (name, (grpc, admin)) in &endpoints.participants {
         text.push_str(&format!(
             "\n[participants.{name}]\nendpoint = \"127.0.0.1:{grpc}\"\nlisten = \"127.0.0.1:{grpc}\"\n\
-             admin_listen = \"127.0.0.1:{admin}\"\n[participants.{name}.store]\nurl = \"{}\"\n",
+             admin_listen = \"127.0.0.1:{admin}\"\ncourier = \"{}\"\n[participants.{name}.store]\nurl = \"{}\"\n",
+            if options.broker { "rabbitmq" } else { "grpc" },
             url(name)?
         ));
     }
