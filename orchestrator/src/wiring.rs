@@ -122,7 +122,7 @@ pub struct Chance {
     pub new_id: NewId,
     /// Puts a defect in; see [`baton_engine::planted`].
     #[cfg(feature = "planted-bugs")]
-    pub plant: Option<fn(&Arc<dyn CommandBus>) -> baton_engine::planted::EngineBug>,
+    pub plant: Option<baton_engine::planted::Plant>,
 }
 
 impl Chance {
