@@ -62,12 +62,8 @@ pub struct Options {
     pub settings: Option<Settings>,
     /// A defect of the engine.
     #[cfg(feature = "planted-bugs")]
-    pub engine: Option<EnginePlant>,
+    pub engine: Option<baton_orchestrator::engine::planted::Plant>,
 }
-
-/// Makes a defect of the engine that sends by this bus.
-#[cfg(feature = "planted-bugs")]
-pub type EnginePlant = fn(&Arc<dyn baton_courier::bus::CommandBus>) -> baton_orchestrator::engine::planted::EngineBug;
 
 impl Default for Options {
     fn default() -> Self {

@@ -62,7 +62,7 @@ pub struct Cast {
     pub rules: Rules,
     /// A defect of the engine.
     #[cfg(feature = "planted-bugs")]
-    pub plant: Option<super::run::EnginePlant>,
+    pub plant: Option<baton_orchestrator::engine::planted::Plant>,
 }
 
 /// A process that runs.

@@ -9,6 +9,9 @@ use saga_core::transition::Command;
 use std::fmt;
 use std::sync::Arc;
 
+/// Makes a defect of an engine that sends by this bus.
+pub type Plant = fn(&Arc<dyn CommandBus>) -> EngineBug;
+
 /// One defect of the engine.
 #[derive(Clone)]
 pub enum EngineBug {

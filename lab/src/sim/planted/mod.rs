@@ -5,8 +5,8 @@ mod tables;
 
 use super::cast::Twist;
 use super::plant::AdapterBug;
-use super::run::{EnginePlant, Options, run};
-use baton_orchestrator::engine::planted::EngineBug;
+use super::run::{Options, run};
+use baton_orchestrator::engine::planted::{EngineBug, Plant};
 use baton_orchestrator::operations::memory::defect::Defect;
 use baton_orchestrator::wiring::Settings;
 use baton_participant_kit::participant::{Answer, Command};
@@ -62,7 +62,7 @@ fn kit(bug: PlantedBug) -> Options {
     Options { rules: Rules { planted: Some(bug) }, ..Options::default() }
 }
 
-fn engine(plant: EnginePlant) -> Options {
+fn engine(plant: Plant) -> Options {
     Options { engine: Some(plant), ..Options::default() }
 }
 
