@@ -121,8 +121,7 @@ pub async fn counter(admin: u16, name: &str) -> u64 {
     values.filter_map(|value| value.parse::<f64>().ok()).sum::<f64>() as u64
 }
 
-/// Demands that `baton verify` finds the installation in order, from inside, as soon as it is at rest: confirmed outbox rows
-/// go within a second of silence.
+/// Demands that `baton verify` finds the installation in order, from inside, as soon as it is at rest.
 pub fn expect_in_order(what: &str, arguments: &[&str]) {
     let until = Instant::now() + PATIENCE;
     loop {
