@@ -3,8 +3,8 @@
 use super::adversary::{Fate, Place};
 use super::broker::{Stored, Tag, quarantine_of};
 use super::life::{EPOCH_US, Life, Us};
+use super::messages;
 use super::plant::AdapterBug;
-use super::seen;
 use super::world::{Due, Inner, World};
 use async_trait::async_trait;
 use baton_courier::bus::{CommandBus, Consumer, Delivery, Destination, Message, Settle};
@@ -49,7 +49,7 @@ impl SimBus {
             inner.trace.note(now, "dropped", &[unroutable.into()], || format!("{destination:?}"));
             return None;
         }
-        let keys = if inner.adversary.wants_keys() { seen::keys(destination, body) } else { Vec::new() };
+        let keys = if inner.adversary.wants_keys() { messages::keys(destination, body) } else { Vec::new() };
         let travel = inner.adversary.travel(now, destination, &keys);
         let fields = [self.life.process as u64, travel.copies.len() as u64, travel.confirm.unwrap_or(u64::MAX)];
         inner.trace.note(now, "send", &fields, || {
@@ -57,7 +57,7 @@ impl SimBus {
                 Destination::Commands(name) => name.as_str(),
                 Destination::Replies => "replies",
             };
-            format!("process {} to {to}: {} {travel:?}", self.life.process, seen::describe(destination, body))
+            format!("process {} to {to}: {} {travel:?}", self.life.process, messages::describe(destination, body))
         });
         for delay in &travel.copies {
             let tag = inner.broker.store(*id, destination.clone(), body.clone(), is_kept);
@@ -73,7 +73,7 @@ impl SimBus {
     fn keys(&self, messages: &[Message]) -> Vec<CommandKey> {
         let wanted = self.world.lock().adversary.wants_keys();
         let all = messages.iter().filter(|_| wanted);
-        all.flat_map(|message| seen::keys(&message.destination, &message.body)).collect()
+        all.flat_map(|message| messages::keys(&message.destination, &message.body)).collect()
     }
 }
 
@@ -159,13 +159,13 @@ impl Consumer for SimConsumer {
                 if !taken.is_empty() {
                     let now = self.life.now();
                     if inner.adversary.wants_keys() {
-                        let keys = taken.iter().flat_map(|(_, stored)| seen::keys(&stored.queue, &stored.body));
+                        let keys = taken.iter().flat_map(|(_, stored)| messages::keys(&stored.queue, &stored.body));
                         let keys: Vec<_> = keys.collect();
                         inner.adversary.handed(self.life.process, self.life.role, &keys);
                     }
                     let fields = [self.life.process as u64, taken.len() as u64, taken[0].0];
                     inner.trace.note(now, "take", &fields, || {
-                        let shown = taken.iter().map(|(_, stored)| seen::describe(&stored.queue, &stored.body));
+                        let shown = taken.iter().map(|(_, stored)| messages::describe(&stored.queue, &stored.body));
                         format!("process {}: {}", self.life.process, shown.collect::<Vec<_>>().join(", "))
                     });
                 }
@@ -198,7 +198,7 @@ struct SimSettle {
 impl SimSettle {
     fn keys(&self) -> Vec<CommandKey> {
         let wanted = self.world.lock().adversary.wants_keys();
-        if wanted { seen::keys(&self.queue, &self.body) } else { Vec::new() }
+        if wanted { messages::keys(&self.queue, &self.body) } else { Vec::new() }
     }
 
     /// For good, or to where dead letters wait.

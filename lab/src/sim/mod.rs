@@ -13,7 +13,7 @@
 //! | [`operators`], `kept` | what operators do, and where it is kept |
 //! | [`trip`], `effects` | a stranger's saga beside the orders, and what its participants did |
 //! | [`run`], [`campaign`], [`shrink`] | one seed, many, and a failing one made small |
-//! | [`seen`], [`finished_run`], [`verdict`], `operations` | what was seen at the seams, a run at rest, and every check |
+//! | [`seen`], `messages`, [`finished_run`], [`verdict`], `operations` | what was seen at the seams, a run at rest, and every check |
 //! | [`matrix`] | the crash matrix of any definition |
 //! | [`plant`], `planted` | defects on purpose |
 //! | [`report`] | tables and stories |
@@ -35,6 +35,7 @@ mod kept;
 pub mod life;
 pub mod link;
 pub mod matrix;
+mod messages;
 mod operations;
 pub mod operators;
 pub mod plant;

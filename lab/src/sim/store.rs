@@ -2,8 +2,8 @@
 
 use super::adversary::{Fate, Place};
 use super::life::Life;
+use super::messages::named;
 use super::plant::AdapterBug;
-use super::seen::named;
 use super::world::World;
 use async_trait::async_trait;
 use baton_orchestrator::sagas::Registry;

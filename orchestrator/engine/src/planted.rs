@@ -29,9 +29,6 @@ pub enum EngineBug {
     Machine(Apply),
 }
 
-/// Makes a defect that knows the bus.
-pub type Plant = fn(&Arc<dyn CommandBus>) -> EngineBug;
-
 impl fmt::Debug for EngineBug {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

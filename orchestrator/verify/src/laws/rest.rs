@@ -25,7 +25,10 @@ fn at_rest(case: &Case<'_>, found: &mut Findings) {
 }
 
 fn not_overdue(case: &Case<'_>, found: &mut Findings) {
-    let (Mode::Live, Some(now), Some(look_at)) = (case.mode, case.now_us, case.evidence.look_at) else { return };
+    let active = case.saga().and_then(|saga| saga.wake_at());
+    let (Mode::Live, Some(now), Some(look_at)) = (case.mode, case.now_us, active.and(case.evidence.look_at)) else {
+        return;
+    };
     let late_us = now.saturating_sub(look_at.0);
     found.expect(late_us <= OVERDUE_US, || {
         format!("{}: nobody has looked at it for {} s", case.name(), late_us / 1_000_000 / 60 * 60)
