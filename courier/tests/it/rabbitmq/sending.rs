@@ -4,7 +4,8 @@ use super::{WITHIN, commands, fresh, plain, publish_all, start, stock, until_hea
 use baton_courier::bus::{CommandBus as _, Consumer, Message};
 use baton_courier::rabbitmq::RabbitBus;
 use baton_supervisor::RabbitMq;
-use lapin::options::BasicGetOptions;
+use lapin::options::{BasicGetOptions, QueueBindOptions, QueueDeclareOptions};
+use lapin::types::FieldTable;
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
@@ -61,4 +62,24 @@ async fn what_is_sent_is_transient_and_what_is_published_persistent() {
         modes.extend(got.and_then(|message| *message.delivery.properties.delivery_mode()));
     }
     assert_eq!(modes, BTreeSet::from([1, 2]));
+}
+
+/// An installation of before has queues that nobody empties any more.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_queue_of_before_is_fed_no_more() {
+    let (bus, url) = fresh().await;
+    let mut consumer = bus.consume(stock()).await.unwrap();
+    send_until_taken(&bus, &mut *consumer, commands(1).remove(0)).await;
+    let (_connection, channel) = plain(&url).await;
+    let (before, options) = ("saga.cmd.stock.v1", QueueDeclareOptions { durable: true, ..Default::default() });
+    channel.queue_declare(before.into(), options, FieldTable::default()).await.unwrap();
+    let bound = QueueBindOptions::default();
+    channel.queue_bind(before.into(), "saga.cmd".into(), "stock".into(), bound, FieldTable::default()).await.unwrap();
+    // A process of this build starts.
+    let bus = start(&url);
+    bus.declare(&stock()).await.unwrap();
+    send_until_taken(&bus, &mut *consumer, commands(1).remove(0)).await;
+    let passive = QueueDeclareOptions { passive: true, ..Default::default() };
+    let counted = channel.queue_declare(before.into(), passive, FieldTable::default()).await.unwrap();
+    assert_eq!(counted.message_count(), 0);
 }
