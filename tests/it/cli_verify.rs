@@ -217,7 +217,7 @@ async fn a_real_installation_is_clean_and_a_damage_is_named() {
     let (code, report) = verify(&["--config", &config]);
     let (ids, said) = broken(&report);
     assert_eq!((code, ids), (1, BTreeSet::from(["I12".to_owned(), "I17".to_owned()])), "{said}");
-    assert!(said.contains("saga.reply.v1 holds 1 messages"), "{said}");
+    assert!(said.contains("saga.reply.v2 holds 1 messages"), "{said}");
     stack.stop().expect("everything stops");
 }
 
