@@ -89,7 +89,7 @@ pub(crate) mod sqlite {
     }
 
     pub(crate) mod statements {
-        use super::Connection;
+        pub(crate) use super::Connection;
         use crate::error::SqlError;
         use crate::value::{Row, Value};
 

@@ -10,7 +10,7 @@ use crate::tx::{Body, Line, Returned, Session, Tx, Verdict};
 use crate::value::{Row, Value};
 use connection::{open_memory, open_reader, open_writer};
 use futures_util::FutureExt;
-pub(crate) use rusqlite::Connection;
+use rusqlite::Connection;
 use statements::{query_plain, run_cached};
 use std::cell::Cell;
 use std::fmt;

@@ -2,7 +2,7 @@
 
 use crate::error::SqlError;
 use crate::mariadb::pool::Lease;
-use crate::sqlite::{Connection, statements};
+use crate::sqlite::statements::{self, Connection};
 use crate::statement;
 use crate::value::{Row, Value};
 use futures_util::future::{BoxFuture, ready};

@@ -3,7 +3,8 @@
 use super::codec::{decode_row, sql_error};
 use crate::error::SqlError;
 use crate::value::{Row, Value};
-use rusqlite::{Connection, params_from_iter};
+pub(crate) use rusqlite::Connection;
+use rusqlite::params_from_iter;
 
 /// Runs a statement that takes nothing and returns nothing.
 pub(crate) fn run_cached(connection: &Connection, sql: &str) -> Result<(), SqlError> {
