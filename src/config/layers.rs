@@ -487,9 +487,8 @@ mod tests {
         for (name, value) in [
             ("BATON_ENGINE__MAX_BATCH", "many"),
             ("BATON_ENGINE__MAX_BATCH", "0"),
-            ("BATON_ENGINE__RELAY_AGE", "soon"),
-            ("BATON_ENGINE__RELAY_AGE", "0s"),
-            ("BATON_ENGINE__RELAY_PAUSE", "9ms"),
+            ("BATON_ENGINE__WAKER_PAUSE", "soon"),
+            ("BATON_ENGINE__WAKER_PAUSE", "9ms"),
             ("BATON_ENGINE__WAKER_PAUSE", "0ms"),
             ("BATON_BUS__CONFIRM_TIMEOUT", "1ms"),
             ("BATON_RETENTION__KEEP", "off"),

@@ -5,7 +5,7 @@ use baton_console::http::shape::flaws;
 use std::collections::BTreeMap;
 
 /// Services that are not for people: participants are asked by the engine alone.
-const NOT_SERVED: [&str; 1] = ["baton.participant.v1.ParticipantService"];
+const NOT_SERVED: [&str; 2] = ["baton.courier.v1.CourierService", "baton.participant.v1.ParticipantService"];
 
 #[test]
 fn every_call_has_one_route_and_one_is_watched_too() {

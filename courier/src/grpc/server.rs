@@ -96,6 +96,8 @@ impl CourierService for GrpcEnd {
     type CarryStream = ReceiverStream<Result<CarryResponse, Status>>;
 
     async fn carry(&self, request: Request<Streaming<CarryRequest>>) -> Result<Response<Self::CarryStream>, Status> {
+        // One that is going takes nothing new.
+        self.arrived.health().map_err(|_| Status::unavailable("this process is stopping"))?;
         let mut requests = request.into_inner();
         let first = requests.message().await?.ok_or_else(|| Status::invalid_argument("the stream says nothing"))?;
         if first.participant != *self.participant {

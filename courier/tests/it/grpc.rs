@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 use tokio_stream::wrappers::TcpListenerStream;
+use tokio_util::sync::CancellationToken;
 use tonic::transport::{Channel, Server};
 use uuid::Uuid;
 
@@ -19,17 +20,29 @@ const WITHIN: Duration = Duration::from_secs(60);
 /// A process of a participant.
 struct Served {
     end: GrpcEnd,
+    stop: CancellationToken,
     task: JoinHandle<()>,
+}
+
+impl Served {
+    /// The process ends: its streams, its connections and its listener.
+    async fn end(self) {
+        self.end.close().await;
+        self.stop.cancel();
+        timeout(WITHIN, self.task).await.expect("it ends").expect("it does not panic");
+    }
 }
 
 async fn serve(participant: &str, listener: TcpListener) -> Served {
     let end = GrpcEnd::new(participant);
     let service = end.service();
+    let stop = CancellationToken::new();
+    let stopped = stop.clone().cancelled_owned();
     let task = tokio::spawn(async move {
         let served = Server::builder().add_service(service);
-        served.serve_with_incoming(TcpListenerStream::new(listener)).await.expect("it serves");
+        served.serve_with_incoming_shutdown(TcpListenerStream::new(listener), stopped).await.expect("it serves");
     });
-    Served { end, task }
+    Served { end, stop, task }
 }
 
 async fn listener() -> (TcpListener, SocketAddr) {
@@ -108,8 +121,7 @@ async fn a_stream_that_breaks_is_told_of_and_comes_back() {
     let served = serve("stock", listener).await;
     let courier = courier(address);
     until("a stream", || courier.carries("stock").is_ok()).await;
-    served.end.close().await;
-    served.task.abort();
+    served.end().await;
     until("its end", || courier.carries("stock").is_err()).await;
     assert!(courier.health().is_ok(), "others may have theirs");
     courier.send(vec![message(stock(), "lost")]);

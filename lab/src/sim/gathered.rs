@@ -4,6 +4,7 @@
 use super::answer::ClientAnswer;
 use super::client::{self, Purpose};
 use super::finished_run::FinishedRun;
+use super::life::at_first_poll;
 use super::provider;
 use super::stage::Stage;
 use baton_orchestrator::api::start::business_start_key;
@@ -18,13 +19,11 @@ use baton_verify::memory::Memory;
 use baton_verify::own::Own;
 use baton_verify::saga_evidence::{Read, SagaEvidence};
 use baton_verify::story::JournalRow;
-use futures_util::FutureExt as _;
 use shop_audit::databases::Shop;
 use shop_audit::evidence::{
     BYSTANDERS, Bystander, CLAIMS, ITEMS, ORDERS, OrderStates, PAYMENTS, Payment, ShopAtLarge, ShopSaga,
 };
 use std::collections::{BTreeMap, BTreeSet};
-use std::future::Future;
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -33,11 +32,6 @@ const MOST: u32 = 100_000;
 
 /// What the engine can give.
 const OF_ENGINE: [Part; 5] = [SAGAS, JOURNALS, START_KEYS, QUEUES, DEAD_LETTERS];
-
-/// What is done at the first poll, as everything in memory is.
-pub(super) fn now<T, E: ToString>(future: impl Future<Output = Result<T, E>>) -> Result<T, String> {
-    future.now_or_never().ok_or("a database in memory waits")?.map_err(|error| error.to_string())
-}
 
 /// What the engine and its participants' ledgers say, of any saga.
 pub fn of_engine(stage: &Stage, records: &[Record], mode: Mode) -> Result<Evidence, String> {
@@ -52,7 +46,7 @@ fn engine(stage: &Stage, records: &[Record], mode: Mode) -> Result<(Sagas, Evide
     let mut sagas = Sagas::new();
     for record in records {
         let id = record.saga.id;
-        let journal = now(stage.store.journal(id, 0, MOST))?.into_iter().map(|entry| JournalRow {
+        let journal = at_first_poll(stage.store.journal(id, 0, MOST))?.into_iter().map(|entry| JournalRow {
             version: i64::try_from(entry.version).unwrap_or(i64::MAX),
             at: entry.at.0,
             record: Ok(entry.record),
@@ -62,13 +56,13 @@ fn engine(stage: &Stage, records: &[Record], mode: Mode) -> Result<(Sagas, Evide
     }
     start_keys(stage, &mut sagas, &mut evidence)?;
     for (name, database) in &stage.databases {
-        now(ledger(database, name, &Range::default(), &mut sagas))?;
+        at_first_poll(ledger(database, name, &Range::default(), &mut sagas))?;
     }
     let letter = |id: Uuid, reason: &str, unsent| {
         let (queue, message, reason) = ("quarantine".to_owned(), id.to_string(), Some(reason.to_owned()));
         DeadLetter { queue, message, reason, unsent }
     };
-    let unsent = now(stage.operations().unsent_letters(MOST))?;
+    let unsent = at_first_poll(stage.operations().unsent_letters(MOST))?;
     evidence.dead_letters = unsent.iter().map(|(unsent, _)| letter(unsent.id, &unsent.reason, true)).collect();
     let inner = stage.world.lock();
     evidence.queues = vec![Queue { name: "all".to_owned(), messages: inner.broker.waiting() as u64 }];
@@ -85,7 +79,7 @@ fn start_keys(stage: &Stage, sagas: &mut Sagas, evidence: &mut Evidence) -> Resu
         let key = business_start_key(&record.saga.definition.name, &record.business_key);
         keys.entry(key).or_default().push(saga.id);
     }
-    for holder in now(stage.store.find_keys(keys.keys().copied().collect()))? {
+    for holder in at_first_poll(stage.store.find_keys(keys.keys().copied().collect()))? {
         let Holder { key, saga, .. } = holder;
         evidence.start_keys += 1;
         if !sagas.contains_key(&saga) {
@@ -111,7 +105,7 @@ pub fn evidence(run: &FinishedRun<'_>) -> Result<Evidence, String> {
     let database = |name: &str| stage.databases.get(name).cloned();
     let shop =
         Shop { order: database("order"), payment: database("payment"), stock: database("stock"), provider: None };
-    now(shop.of_sagas(&Range::default(), &mut sagas))?;
+    at_first_poll(shop.of_sagas(&Range::default(), &mut sagas))?;
     let mut at_large = ShopAtLarge::default();
     let collect = &mut |page: Evidence| {
         if let Some(own) = page.own.get::<ShopAtLarge>() {
@@ -120,12 +114,12 @@ pub fn evidence(run: &FinishedRun<'_>) -> Result<Evidence, String> {
             at_large.claims.extend(own.claims.iter().cloned());
         }
     };
-    now(shop.at_large(&Databases::default(), collect))?;
+    at_first_poll(shop.at_large(&Databases::default(), collect))?;
     money(run, &mut sagas, &mut at_large);
     let history: Vec<Call> = run.clients.calls.iter().map(|asked| call(run, asked)).collect();
     let keys: BTreeSet<&str> = history.iter().map(|call| call.key.as_str()).collect();
     let mut own = Own::default().with(at_large).with(OrderStates::default());
-    now(shop.of_keys(&keys, &mut own))?;
+    at_first_poll(shop.of_keys(&keys, &mut own))?;
     let mut coverage = Coverage::clone(&evidence.coverage);
     coverage.parts.extend([HISTORY, ORDERS, ITEMS, CLAIMS, PAYMENTS, BYSTANDERS]);
     let sagas: Vec<SagaEvidence> = sagas.into_values().collect();

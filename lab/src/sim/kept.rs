@@ -1,8 +1,8 @@
 //! Where a run's operations are kept, and who hears of stuck sagas.
 
 use super::adversary::{Fate, Place};
-use super::gathered::now;
 use super::life::Life;
+use super::life::at_first_poll;
 use super::store::EffectFaults;
 use super::world::World;
 use async_trait::async_trait;
@@ -42,7 +42,7 @@ impl Kept {
         match self {
             Self::Sql(store) => {
                 let sql = "SELECT id, look_at FROM saga WHERE look_at IS NOT NULL";
-                let rows = now(store.database().query(sql, Vec::new()))?;
+                let rows = at_first_poll(store.database().query(sql, Vec::new()))?;
                 let look = |row: &Row| Ok((SagaId(row.array(0)?), Micros(row.int(1)?)));
                 rows.iter().map(look).collect::<Result<_, SqlError>>().map_err(|error| error.to_string())
             }

@@ -1,5 +1,6 @@
 //! One incarnation of one process: its clock, whether it is dead, and how it sleeps.
 
+use futures_util::FutureExt as _;
 use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::OnceLock;
@@ -121,4 +122,9 @@ impl Life {
     pub fn current_now() -> Option<Us> {
         CURRENT.with(|current| current.borrow().as_ref().map(|life| life.now()))
     }
+}
+
+/// What is done at the first poll, as everything in memory is.
+pub(super) fn at_first_poll<T, E: ToString>(future: impl Future<Output = Result<T, E>>) -> Result<T, String> {
+    future.now_or_never().ok_or("a database in memory waits")?.map_err(|error| error.to_string())
 }

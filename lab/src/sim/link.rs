@@ -4,7 +4,7 @@ use super::life::Us;
 
 /// One process's link.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Link {
+pub struct BusLink {
     /// Until when it carries nothing away.
     pub away_until: Us,
     /// The process was told that it does not carry.
@@ -13,7 +13,7 @@ pub struct Link {
     pub back_at: Option<Us>,
 }
 
-impl Link {
+impl BusLink {
     /// The process asks, and is told.
     pub fn asked(&mut self, now: Us, is_away: bool) {
         if !is_away && self.is_told {

@@ -1,7 +1,7 @@
 //! What passes the seams, remembered for the checks: which replies were really given, what was really committed.
 
 use super::life::EPOCH_US;
-use super::link::Link;
+use super::link::BusLink;
 use super::messages::{Head, commands, heads, named};
 use baton_courier::bus::Destination;
 use baton_orchestrator::engine::resending::FIRST_LOOK;
@@ -189,7 +189,7 @@ impl Seen {
     }
 
     /// A commit of the orchestrators' store by a process with this link, checked on the spot: I11, I12, I13, I14.
-    pub fn committed(&mut self, changes: &Changes, link: Link) {
+    pub fn committed(&mut self, changes: &Changes, link: BusLink) {
         self.commits += 1;
         for insert in &changes.inserts {
             let saga = &insert.record.saga;
@@ -215,7 +215,7 @@ impl Seen {
 
     /// Every state on the way orders what it asks for. The last one is the row: what it waits for follows from it, and
     /// somebody is to look at it by its deadline.
-    fn moved(&mut self, saga: &Saga, look_at: Option<Micros>, changes: &Changes, link: Link) {
+    fn moved(&mut self, saga: &Saga, look_at: Option<Micros>, changes: &Changes, link: BusLink) {
         let id = saga.id;
         let mut before = self.sagas.insert(id, saga.clone());
         let mut asked = None;
@@ -251,7 +251,7 @@ impl Seen {
     }
 
     /// The time of an attempt is over: while the courier was away it did not run, as far as the process was told of that.
-    fn gave_up(&mut self, saga: &Saga, now: Micros, link: Link) {
+    fn gave_up(&mut self, saga: &Saga, now: Micros, link: BusLink) {
         let Some(Command { deadline: Some(until), .. }) = Command::awaited_by(saga) else { return };
         let had = link.back_at.map(|back| now.since(Micros(EPOCH_US + i64::try_from(back).unwrap_or(0))));
         let since = saga.updated_at;

@@ -4,10 +4,9 @@
 //! so that every task dies at whatever await it stood at. What survives is what is outside: databases, broker, provider.
 
 use super::cast::Actor;
-use super::gathered;
 use super::kept::Kept;
-use super::life::{EPOCH_US, Life, Role, Us};
-use super::link::Link;
+use super::life::{EPOCH_US, Life, Role, Us, at_first_poll};
+use super::link::BusLink;
 use super::rng::Rng;
 use super::shelf;
 use super::world::{Due, World};
@@ -156,7 +155,7 @@ impl Stage {
         {
             let mut inner = world.lock();
             inner.poked = vec![false; count];
-            inner.links = vec![Link::default(); count];
+            inner.links = vec![BusLink::default(); count];
             inner.seen.registry = cast.registry.clone();
         }
         let metrics = Arc::new(Metrics::register(&mut prometheus_client::registry::Registry::default()));
@@ -278,7 +277,7 @@ impl Stage {
                     tx.execute("DELETE FROM ledger WHERE created_at < ?", vec![before]).await.map(Verdict::Commit)
                 })
             });
-            gathered::now(forgotten)?;
+            at_first_poll(forgotten)?;
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use super::adversary::{Adversary, Fate, Place};
 use super::answer::ClientAnswer;
 use super::broker::{Broker, Tag};
 use super::life::{Life, Us};
-use super::link::Link;
+use super::link::BusLink;
 use super::provider::Provider;
 use super::seen::{Seen, Told};
 use super::trace::Trace;
@@ -65,7 +65,7 @@ pub struct Inner {
     /// True if whoever asks is told of it.
     pub is_away_known: bool,
     /// The way of each process to the broker.
-    pub links: Vec<Link>,
+    pub links: Vec<BusLink>,
     /// Processes with something to do in this round.
     pub poked: Vec<bool>,
     /// What clients were told since the harness last looked.

@@ -177,7 +177,7 @@ async fn a_bad_neighbour_brings_nobody_back() {
     let quarantined = async {
         loop {
             let held = held(&bench.bus, &["stock".to_owned()]).await.expect("the broker answers");
-            let work = held.queues.iter().find(|queue| queue.name == "saga.cmd.stock.v1").map(|queue| queue.messages);
+            let work = held.queues.iter().find(|queue| queue.name == "saga.cmd.stock.v2").map(|queue| queue.messages);
             if held.letters.len() == 4 && work == Some(0) {
                 return held.letters;
             }

@@ -109,7 +109,7 @@ async fn alarm(arena: &Arena, which: &str) -> Result<()> {
 
 /// Each queue in turn, under load.
 pub(super) async fn delete_queues(arena: &Arena) -> Result<Vec<Fired>> {
-    let queues = ["saga.cmd.order.v1", "saga.cmd.payment.v1", "saga.cmd.stock.v1", "saga.reply.v1"];
+    let queues = ["saga.cmd.order.v2", "saga.cmd.payment.v2", "saga.cmd.stock.v2", "saga.reply.v2"];
     let gap = arena.window / 4;
     for queue in queues {
         arena.cluster.rabbitmq.ctl(&["delete_queue", queue]).await?;

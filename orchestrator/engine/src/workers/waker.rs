@@ -8,6 +8,8 @@ use crate::input::Input;
 use crate::metrics::Metrics;
 use crate::pace::{Pace, participant};
 use crate::packer::{Outgoing, pack};
+#[cfg(feature = "planted-bugs")]
+use crate::planted::EngineBug;
 use crate::resending::{Courier, Due, command_again, due, next_look};
 use crate::sagas::Registry;
 use crate::store::{NextLook, Record, SagaStore, StoreError};
@@ -123,7 +125,7 @@ impl Waker {
         let late: Vec<&Record> = of(Due::Wake);
         let unanswered: Vec<&Record> = of(Due::SendAgain);
         #[cfg(feature = "planted-bugs")]
-        if self.has(|bug| matches!(bug, Defect::SendingAgainIsAnAttempt)) {
+        if matches!(self.planted, Some(EngineBug::SendingAgainIsAnAttempt)) {
             let moved = self.engine.many(crate::planted::given_up(&unanswered)).await;
             return Ok(Look { seen: found.len(), due: late.len(), sent_again: 0, moved });
         }
@@ -134,7 +136,7 @@ impl Waker {
 
     fn ask_couriers(&self, couriers: &mut Couriers) {
         for name in self.registry.participants() {
-            let away = self.bus.carries(&name).is_err() && !self.has(|bug| matches!(bug, Defect::ClockRunsWhileAway));
+            let away = self.bus.carries(&name).is_err() && !self.never_knows_a_courier_away();
             let first_look = self.pace.first_look(&name, self.store.now());
             let courier = couriers.entry(name).or_default();
             courier.first_look = first_look;
@@ -146,7 +148,7 @@ impl Waker {
     }
 
     fn send_again(&self, unanswered: &[&Record], courier: &dyn Fn(&Record) -> Courier) -> usize {
-        if self.has(|bug| matches!(bug, Defect::NeverSendAgain)) {
+        if self.never_sends_again() {
             return 0;
         }
         let holds = self.holds.standing();
@@ -207,26 +209,24 @@ impl Waker {
     }
 
     #[cfg(feature = "planted-bugs")]
-    fn has(&self, is: impl Fn(&Defect) -> bool) -> bool {
-        self.planted.as_ref().is_some_and(is)
+    fn never_sends_again(&self) -> bool {
+        matches!(self.planted, Some(EngineBug::NeverSendAgain))
     }
 
     #[cfg(not(feature = "planted-bugs"))]
-    fn has(&self, _is: impl Fn(&Defect) -> bool) -> bool {
+    fn never_sends_again(&self) -> bool {
         false
     }
-}
 
-#[cfg(feature = "planted-bugs")]
-use crate::planted::EngineBug as Defect;
+    #[cfg(feature = "planted-bugs")]
+    fn never_knows_a_courier_away(&self) -> bool {
+        matches!(self.planted, Some(EngineBug::ClockRunsWhileAway))
+    }
 
-/// There is none in a release.
-#[cfg(not(feature = "planted-bugs"))]
-enum Defect {
-    #[allow(dead_code, reason = "named where a defect would be")]
-    NeverSendAgain,
-    #[allow(dead_code, reason = "named where a defect would be")]
-    ClockRunsWhileAway,
+    #[cfg(not(feature = "planted-bugs"))]
+    fn never_knows_a_courier_away(&self) -> bool {
+        false
+    }
 }
 
 impl std::fmt::Debug for Waker {
