@@ -174,7 +174,7 @@ mod tests {
     /// `orchestrator.commit.before` is ORCHESTRATOR_BEFORE_COMMIT.
     fn constant(point: Point) -> String {
         let parts: Vec<&str> = point.name().split('.').collect();
-        format!("{}_{}_{}", parts[0], parts[2], parts[1]).to_uppercase()
+        format!("{}_{}_{}", parts[0], parts[2], parts[1]).replace('-', "_").to_uppercase()
     }
 
     fn read(directory: &Path, into: &mut String) {

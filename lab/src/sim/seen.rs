@@ -4,7 +4,8 @@ use super::life::EPOCH_US;
 use super::link::BusLink;
 use super::messages::{Head, commands, heads, named};
 use baton_courier::bus::Destination;
-use baton_orchestrator::engine::resending::FIRST_LOOK;
+use baton_orchestrator::engine::pace::PATIENCE;
+use baton_orchestrator::engine::resending::{FIRST_LOOK, MAX_PAUSE};
 use baton_orchestrator::hold_policy::Held;
 use baton_orchestrator::sagas::Registry;
 use baton_orchestrator::store::{Changes, Record};
@@ -19,6 +20,7 @@ use saga_core::saga::{Saga, SagaId, State};
 use saga_core::time::Micros;
 use saga_core::transition::Command;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 /// Violations kept; the rest are counted.
 const MAX_KEPT: usize = 20;
@@ -67,6 +69,8 @@ pub struct Seen {
     ordered: BTreeSet<(CommandKey, u32)>,
     /// Sagas that somebody has looked at, with who and their version then, and that are to be sent again.
     unsent: BTreeMap<SagaId, (u64, u64)>,
+    /// The longest that an answer in time has taken.
+    slowest: Duration,
     /// Commits so far.
     pub commits: u64,
     /// What must never be.
@@ -218,6 +222,10 @@ impl Seen {
     fn moved(&mut self, saga: &Saga, look_at: Option<Micros>, changes: &Changes, link: BusLink) {
         let id = saga.id;
         let mut before = self.sagas.insert(id, saga.clone());
+        let waited = before.as_ref().filter(|before| before.wake_at() > Some(saga.updated_at));
+        if let Some(before) = waited.filter(|before| Command::awaited_by(before).is_some()) {
+            self.slowest = self.slowest.max(saga.updated_at.since(before.updated_at));
+        }
         let mut asked = None;
         if let Some(saga_type) = self.registry.pinned(&saga.definition).cloned() {
             for entry in changes.journal.iter().filter(|entry| entry.saga == id) {
@@ -270,8 +278,9 @@ impl Seen {
                 let what = format!("saga {}: attempt {} is looked at, and not sent again", saga.id, command.attempt);
                 self.violation("I14", what);
             }
-            // From the first look on, until its time is over.
-            if saga.updated_at.plus(FIRST_LOOK) <= now && saga.wake_at() > Some(now) {
+            // From the first look on, whatever its process takes for the pace of answers, until its time is over.
+            let first_look = (self.slowest * PATIENCE).clamp(FIRST_LOOK, MAX_PAUSE);
+            if saga.updated_at.plus(first_look) <= now && saga.wake_at() > Some(now) {
                 self.unsent.insert(saga.id, (life, saga.version));
             }
         }

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// The first look comes after so many times as long as the slowest recent answer took.
-const PATIENCE: u32 = 4;
+pub const PATIENCE: u32 = 4;
 
 /// A slow answer counts half as much after this.
 const HALF_LIFE: Duration = Duration::from_secs(2);
