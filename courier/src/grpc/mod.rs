@@ -1,6 +1,6 @@
 //! The courier without a broker: one stream from each orchestrator to each process of a participant, with the same batches.
 //!
-//! Nothing is kept on the way. Both ends hold what has arrived in the bounded queues of a [`LocalBus`](crate::local::LocalBus);
+//! Nothing is kept on the way. Both ends hold what has arrived in the bounded queues of a [`LocalBus`];
 //! what comes while one is full waits in the stream, and then at the sender, who drops what its stream does not take.
 
 mod client;

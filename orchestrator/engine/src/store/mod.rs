@@ -178,7 +178,7 @@ pub async fn commit_with<R: Send + 'static>(
 }
 
 /// Durable state, as far as sagas are driven by it. Small on purpose: intent, not mechanism; what people ask is
-/// [`query::SagaQuery`]. Every implementation passes [`conformance`].
+/// [`query::SagaQuery`]. Every implementation passes the suite in `baton_store::conformance`.
 #[async_trait]
 pub trait SagaStore: Send + Sync + fmt::Debug + 'static {
     /// In one transaction: locks and loads `ids` (in id order), lets `decide` choose, writes its choice, commits, returns
