@@ -163,6 +163,13 @@ impl Broker {
         (stored, woken)
     }
 
+    /// The bodies of what a consumer holds beside one message.
+    #[must_use]
+    pub fn held_beside(&self, consumer: usize, tag: Tag) -> Vec<Bytes> {
+        let others = self.consumers[consumer].unsettled.iter().filter(|other| **other != tag);
+        others.filter_map(|other| Some(self.messages.get(other)?.body.clone())).collect()
+    }
+
     /// Takes a message away from its consumer; it is not handed out again before [`Broker::ready`].
     pub fn give_back(&mut self, consumer: usize, tag: Tag) -> bool {
         let held = self.consumers[consumer].unsettled.remove(&tag);
