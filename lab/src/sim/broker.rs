@@ -163,11 +163,11 @@ impl Broker {
         (stored, woken)
     }
 
-    /// The bodies of what a consumer holds beside one message.
+    /// The bodies of all messages of a queue beside one, whoever holds them: they come again if their holder dies.
     #[must_use]
-    pub fn held_beside(&self, consumer: usize, tag: Tag) -> Vec<Bytes> {
-        let others = self.consumers[consumer].unsettled.iter().filter(|other| **other != tag);
-        others.filter_map(|other| Some(self.messages.get(other)?.body.clone())).collect()
+    pub fn beside(&self, queue: &Destination, tag: Tag) -> Vec<Bytes> {
+        let others = self.messages.iter().filter(|(other, stored)| **other != tag && stored.queue == *queue);
+        others.map(|(_, stored)| stored.body.clone()).collect()
     }
 
     /// Takes a message away from its consumer; it is not handed out again before [`Broker::ready`].

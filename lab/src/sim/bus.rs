@@ -211,7 +211,7 @@ impl SimSettle {
         let choice = inner.adversary.choose(1 << 32);
         if dead.is_none() && !inner.broker.is_dead_letter(self.tag) {
             let Inner { seen, broker, .. } = &mut *inner;
-            seen.acknowledged(&self.queue, &self.body, || broker.held_beside(self.consumer, self.tag));
+            seen.acknowledged(&self.queue, &self.body, || broker.beside(&self.queue, self.tag));
         }
         let (stored, woken) = inner.broker.settle(self.consumer, self.tag, choice);
         if let (Some((body, reason)), Some(stored)) = (dead, &stored) {

@@ -141,9 +141,9 @@ impl Seen {
         }
     }
 
-    /// A delivery was acknowledged: by then a command has its answer, or comes again with another delivery that its process
-    /// holds, and an answer that counts has moved its saga.
-    pub fn acknowledged(&mut self, queue: &Destination, body: &Bytes, held: impl FnOnce() -> Vec<Bytes>) {
+    /// A delivery was acknowledged: by then a command has its answer, or is in another
+    /// message that the broker still has, and an answer that counts has moved its saga.
+    pub fn acknowledged(&mut self, queue: &Destination, body: &Bytes, beside: impl FnOnce() -> Vec<Bytes>) {
         if *queue == Destination::Replies {
             let Ok(batch) = wire::ReplyBatch::decode(body.clone()) else { return };
             for reply in &batch.replies {
@@ -155,8 +155,8 @@ impl Seen {
         let is_open = |key: &CommandKey| !answered.iter().any(|how| self.answers.contains_key(&(*key, *how)));
         let mut open: Vec<CommandKey> = commands(body).into_iter().map(|(key, _)| key).filter(is_open).collect();
         if !open.is_empty() {
-            let held: BTreeSet<CommandKey> = held().iter().flat_map(commands).map(|(key, _)| key).collect();
-            open.retain(|key| !held.contains(key));
+            let others: BTreeSet<CommandKey> = beside().iter().flat_map(commands).map(|(key, _)| key).collect();
+            open.retain(|key| !others.contains(key));
         }
         for key in open {
             let saga = SagaId(key.saga);
