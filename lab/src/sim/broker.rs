@@ -163,13 +163,6 @@ impl Broker {
         (stored, woken)
     }
 
-    /// The bodies of all messages of a queue beside one, whoever holds them: they come again if their holder dies.
-    #[must_use]
-    pub fn beside(&self, queue: &Destination, tag: Tag) -> Vec<Bytes> {
-        let others = self.messages.iter().filter(|(other, stored)| **other != tag && stored.queue == *queue);
-        others.map(|(_, stored)| stored.body.clone()).collect()
-    }
-
     /// Takes a message away from its consumer; it is not handed out again before [`Broker::ready`].
     pub fn give_back(&mut self, consumer: usize, tag: Tag) -> bool {
         let held = self.consumers[consumer].unsettled.remove(&tag);

@@ -158,6 +158,9 @@ impl Consumer for SimConsumer {
                 let taken = inner.broker.take(self.index, max);
                 if !taken.is_empty() {
                     let now = self.life.now();
+                    taken
+                        .iter()
+                        .for_each(|(_, stored)| inner.seen.taken(self.life.number, &stored.queue, &stored.body));
                     if inner.adversary.wants_keys() {
                         let keys = taken.iter().flat_map(|(_, stored)| messages::keys(&stored.queue, &stored.body));
                         let keys: Vec<_> = keys.collect();
@@ -210,8 +213,7 @@ impl SimSettle {
         }
         let choice = inner.adversary.choose(1 << 32);
         if dead.is_none() && !inner.broker.is_dead_letter(self.tag) {
-            let Inner { seen, broker, .. } = &mut *inner;
-            seen.acknowledged(&self.queue, &self.body, || broker.beside(&self.queue, self.tag));
+            inner.seen.acknowledged(self.life.number, &self.queue, &self.body);
         }
         let (stored, woken) = inner.broker.settle(self.consumer, self.tag, choice);
         if let (Some((body, reason)), Some(stored)) = (dead, &stored) {

@@ -69,6 +69,8 @@ pub struct Seen {
     ordered: BTreeSet<(CommandKey, u32)>,
     /// Sagas that somebody has looked at, with who and their version then, and that are to be sent again.
     unsent: BTreeMap<SagaId, (u64, u64)>,
+    /// How many deliveries of a command a life has taken.
+    taken: BTreeMap<(u64, CommandKey), u32>,
     /// The longest that an answer in time has taken.
     slowest: Duration,
     /// Commits so far.
@@ -141,9 +143,18 @@ impl Seen {
         }
     }
 
-    /// A delivery was acknowledged: by then a command has its answer, or is in another
-    /// message that the broker still has, and an answer that counts has moved its saga.
-    pub fn acknowledged(&mut self, queue: &Destination, body: &Bytes, beside: impl FnOnce() -> Vec<Bytes>) {
+    /// A process with a life of its own has commands in hand.
+    pub fn taken(&mut self, life: u64, queue: &Destination, body: &Bytes) {
+        if matches!(queue, Destination::Commands(_)) {
+            for (key, _) in commands(body) {
+                *self.taken.entry((life, key)).or_default() += 1;
+            }
+        }
+    }
+
+    /// A delivery was acknowledged: by then a command has its answer, unless the process has another delivery of it in hand,
+    /// and an answer that counts has moved its saga.
+    pub fn acknowledged(&mut self, life: u64, queue: &Destination, body: &Bytes) {
         if *queue == Destination::Replies {
             let Ok(batch) = wire::ReplyBatch::decode(body.clone()) else { return };
             for reply in &batch.replies {
@@ -153,12 +164,13 @@ impl Seen {
         }
         let answered = [Answered::Done, Answered::Refused, Answered::Not];
         let is_open = |key: &CommandKey| !answered.iter().any(|how| self.answers.contains_key(&(*key, *how)));
-        let mut open: Vec<CommandKey> = commands(body).into_iter().map(|(key, _)| key).filter(is_open).collect();
-        if !open.is_empty() {
-            let others: BTreeSet<CommandKey> = beside().iter().flat_map(commands).map(|(key, _)| key).collect();
-            open.retain(|key| !others.contains(key));
-        }
+        let open: Vec<CommandKey> = commands(body).into_iter().map(|(key, _)| key).filter(is_open).collect();
         for key in open {
+            let deliveries = self.taken.entry((life, key)).or_default();
+            *deliveries = deliveries.saturating_sub(1);
+            if *deliveries > 0 {
+                continue;
+            }
             let saga = SagaId(key.saga);
             let what = format!("saga {saga}: the command of step {} was acknowledged unanswered", key.step);
             self.violation("I14", what);
