@@ -18,7 +18,11 @@ use saga_core::replay::replay;
 use saga_core::saga::{SagaId, State};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 use uuid::Uuid;
+
+/// A saga that is so much older than a job by their clocks was committed before it: processes disagree about the time.
+const SURELY_BEFORE: Duration = Duration::from_secs(5);
 
 /// Rows of each kind that are looked at: many more than a run makes.
 const ALL: u32 = 100_000;
@@ -158,12 +162,12 @@ impl OperationsGround<'_> {
         }
     }
 
-    /// A saga that a job selects, whatever happens to it, and that it has not told.
+    /// A saga that a job surely selects, whatever happens to it, and that it has not told.
     fn passed_over(&self, job: &Job, told: &BTreeSet<SagaId>) -> Option<SagaId> {
         let definition = job.filter.strip_prefix("definition = ").filter(|_| job.state == JobState::Done)?;
         let mut selected = self.sagas.iter().filter(|(id, (record, _))| {
             record.saga.definition.name == definition
-                && record.saga.created_at < job.created_at
+                && record.saga.created_at.plus(SURELY_BEFORE) < job.created_at
                 && id.0 < *job.id.as_bytes()
         });
         selected.find(|(id, _)| !told.contains(id)).map(|(id, _)| *id)
