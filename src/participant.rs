@@ -64,17 +64,23 @@ pub async fn run(name: &str, config: Config, linked: &Linked, colour: bool) -> R
     let work = Work { bus: bus.clone(), metrics, max_commands: config.engine.max_batch, stop: stop.clone() };
     let worker = made.work(work);
     tracing::info!(listen = %listener.local_addr()?, admin = %admin.address, "{service} is up");
-    let signal = stop.clone();
-    let served = server::serve(listener, routes, async move {
-        signal.cancelled().await;
-        health.set(false).await;
+    // The batch in hand is answered before the bus is closed, and streams of orchestrators end with the bus, which serving waits for.
+    let (signal, wound_down) = (stop.clone(), CancellationToken::new());
+    let winding = tokio::spawn({
+        let wound_down = wound_down.clone();
+        async move {
+            signal.cancelled().await;
+            health.set(false).await;
+            // The worker's task neither panics nor is aborted.
+            let _ = worker.await;
+            bus.close().await;
+            wound_down.cancel();
+        }
     });
-    let served = served.await;
+    let served = server::serve(listener, routes, wound_down.cancelled_owned()).await;
     // Serving ends before the signal only if it failed; then the worker must not go on alone.
     stop.cancel();
-    // The worker's task neither panics nor is aborted.
-    let _ = worker.await;
-    bus.close().await;
+    let _ = winding.await;
     admin_stop.cancel();
     admin.ended().await;
     tracing::info!("{service} is down");

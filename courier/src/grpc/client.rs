@@ -37,9 +37,10 @@ pub struct GrpcCourier {
 struct Link(Mutex<Option<mpsc::Sender<CarryRequest>>>);
 
 impl Link {
-    fn set(&self, sender: Option<mpsc::Sender<CarryRequest>>) {
+    /// Returns whether there was a stream.
+    fn set(&self, sender: Option<mpsc::Sender<CarryRequest>>) -> bool {
         // A panic elsewhere leaves one or the other.
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = sender;
+        std::mem::replace(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), sender).is_some()
     }
 
     fn is_up(&self) -> bool {
@@ -144,20 +145,29 @@ impl Stream {
         let mut failures = 0_u32;
         loop {
             let began = tokio::time::Instant::now();
-            let why = match self.carry().await {
-                Ok(()) => "it was closed".to_owned(),
-                Err(status) => status.code().description().to_owned(),
-            };
-            if let Some(link) = self.links.get(&self.participant) {
-                link.set(None);
+            let ended = self.carry().await;
+            let was_up = self.link(None);
+            // One that was open for a while has nothing to do with those that broke before it.
+            failures = if was_up && began.elapsed() > MAX_PAUSE { 1 } else { failures.saturating_add(1) };
+            // The first and then ever fewer: an outage is one event, not thousands.
+            if failures.is_power_of_two() {
+                let why = ended.err().map_or_else(|| "it was closed".to_owned(), |status| told(&status));
+                let name = &self.participant;
+                tracing::warn!(
+                    participant = name,
+                    attempts = failures,
+                    why,
+                    "no stream to a participant, its sagas wait: does it run with courier = \"grpc\", and is participants.{name}.endpoint its address?"
+                );
             }
-            failures = if began.elapsed() > MAX_PAUSE { 0 } else { failures.saturating_add(1) };
             let pause = FIRST_PAUSE.saturating_mul(1 << failures.min(6)).min(MAX_PAUSE);
-            if failures == 1 {
-                tracing::warn!(participant = self.participant, why, "the stream to a participant is gone");
-            }
             tokio::time::sleep(pause.mul_f64(rand::random_range(0.5..1.0))).await;
         }
+    }
+
+    /// The way to the participant from now on; returns whether there was one.
+    fn link(&self, sender: Option<mpsc::Sender<CarryRequest>>) -> bool {
+        self.links.get(&self.participant).is_some_and(|link| link.set(sender))
     }
 
     /// One stream until it ends.
@@ -168,9 +178,7 @@ impl Stream {
         let _ = sender.try_send(first);
         let mut client = CourierServiceClient::new(self.channel.clone()).max_decoding_message_size(2 * MAX_BODY);
         let mut responses = client.carry(ReceiverStream::new(requests)).await?.into_inner();
-        if let Some(link) = self.links.get(&self.participant) {
-            link.set(Some(sender));
-        }
+        self.link(Some(sender));
         tracing::info!(participant = self.participant, "there is a stream to a participant");
         while let Some(CarryResponse { message_id: id, body, dead_letter_reason }) = responses.message().await? {
             let id = message_id(&id);
@@ -184,4 +192,10 @@ impl Stream {
         }
         Ok(())
     }
+}
+
+/// What a status says, with the error below it: a transport's own message is no more than that it failed.
+fn told(status: &tonic::Status) -> String {
+    let below = std::error::Error::source(status).and_then(|error| error.source()).map(|error| format!(": {error}"));
+    format!("{:?}: {}{}", status.code(), status.message(), below.unwrap_or_default())
 }
