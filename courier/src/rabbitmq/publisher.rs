@@ -29,9 +29,6 @@ const LANES: usize = 4;
 /// Requests that wait for a lane; a caller beyond it waits for room until its deadline.
 const MAX_WAITING: usize = 1_024;
 
-/// A round waits no longer for its declarations, which are repeated if they took longer: others have messages in it too.
-const DECLARE_WITHIN: Duration = Duration::from_secs(1);
-
 /// Hands messages to the publishing connection. Clones share it.
 #[derive(Clone, Debug)]
 pub(super) struct Publisher {
@@ -134,7 +131,7 @@ impl Lanes {
         let destinations: BTreeSet<&Destination> =
             requests.iter().flat_map(|request| &request.messages).map(|message| &message.destination).collect();
         let declared = join_all(destinations.into_iter().map(async |destination| {
-            let usable = self.declare(destination).await;
+            let usable = self.destinations.declare(&self.declarer, destination).await;
             (!usable).then(|| destination.clone())
         }));
         let failed = declared.await.into_iter().flatten().collect::<BTreeSet<_>>();
@@ -159,25 +156,6 @@ impl Lanes {
             let _ = request.answer.send(confirmed);
         }
         Ok(())
-    }
-
-    /// False if the destination cannot be declared, or could not a moment ago: its messages stay unconfirmed, and hold up
-    /// no others.
-    async fn declare(&self, destination: &Destination) -> bool {
-        if let Some(usable) = self.destinations.usable(destination) {
-            return usable;
-        }
-        let reason = match timeout(DECLARE_WITHIN, self.declarer.declare(destination)).await {
-            Ok(Ok(())) => {
-                self.destinations.declared(destination);
-                return true;
-            }
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => "declaring takes too long".to_owned(),
-        };
-        tracing::warn!(reason, ?destination, "could not declare a destination");
-        self.destinations.failed(destination);
-        false
     }
 }
 

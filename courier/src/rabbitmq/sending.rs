@@ -12,15 +12,10 @@ use crate::error::BusError;
 use lapin::Channel;
 use lapin::options::BasicPublishOptions;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::time::timeout;
 
 /// Calls whose messages wait to be written. Each has a message per participant, of at most 256 KiB.
 const MAX_WAITING: usize = 256;
-
-/// A declaration takes a commit to disk; the messages behind it wait that long at most.
-const DECLARE_WITHIN: Duration = Duration::from_secs(1);
 
 /// Hands messages to the sending connection. Clones share it.
 #[derive(Clone, Debug)]
@@ -84,7 +79,7 @@ impl Writer {
         while let Some(batch) = messages.recv().await {
             for message in batch {
                 // A broker that is short of memory or disk reads nothing: what is written to it piles up here.
-                if self.slot.is_blocked() || !self.declared(&message).await {
+                if self.slot.is_blocked() || !self.destinations.declare(&self.declarer, &message.destination).await {
                     continue;
                 }
                 let (exchange, key) = (message.exchange.into(), message.routing_key.as_str().into());
@@ -94,23 +89,5 @@ impl Writer {
             self.slot.worked();
         }
         Ok(())
-    }
-
-    async fn declared(&self, message: &Outgoing) -> bool {
-        let destination = &message.destination;
-        if let Some(usable) = self.destinations.usable(destination) {
-            return usable;
-        }
-        let reason = match timeout(DECLARE_WITHIN, self.declarer.declare(destination)).await {
-            Ok(Ok(())) => {
-                self.destinations.declared(destination);
-                return true;
-            }
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => "declaring takes too long".to_owned(),
-        };
-        tracing::warn!(reason, ?destination, "could not declare a destination");
-        self.destinations.failed(destination);
-        false
     }
 }
