@@ -1,8 +1,9 @@
 //! The loop: take what waits, settle it together, send, answer, acknowledge.
 
+use crate::at_once::at_once_or_later;
 use crate::committer::{BatchOutcome, Committer};
 use crate::input::{ActionOutcome, Input, InputOutcome, NotSettled, QueueEntry, StartOutcome, Verdict};
-use crate::notify::{Notifier, at_once_or_later};
+use crate::notify::Notifier;
 use baton_courier::bus::{CommandBus, Delivery};
 use baton_crash_point::{Point, hit};
 use futures_util::FutureExt as _;

@@ -23,6 +23,7 @@
 //! | [`notify`] | watchers, metrics and log lines after a commit |
 //! | [`trace`], [`metrics`], [`stats`] | telemetry |
 
+mod at_once;
 mod audit_entry;
 pub mod committer;
 pub mod coord;

@@ -1,13 +1,13 @@
 //! What the shell tells the world after a commit: watchers, other orchestrators, metrics, the log. All of it may be
 //! lost; none of it is an effect of the core.
 
+use crate::at_once::at_once_or_later;
 use crate::coord::{Coord, Hint};
 use crate::input::Verdict;
 use crate::metrics::Metrics;
 use crate::store::Record;
 use crate::trace;
 use futures_util::FutureExt as _;
-use futures_util::future::BoxFuture;
 use saga_core::saga::SagaId;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -172,11 +172,4 @@ impl Drop for Subscription {
 #[must_use]
 pub fn rests(record: &Record) -> bool {
     record.saga.wake_at().is_none()
-}
-
-/// Does what mostly needs no waiting, and leaves the rest of it, if there is any, to a task.
-pub(crate) fn at_once_or_later(mut work: BoxFuture<'static, ()>, later: impl FnOnce(BoxFuture<'static, ()>)) {
-    if (&mut work).now_or_never().is_none() {
-        later(work);
-    }
 }

@@ -23,19 +23,6 @@ pub(super) type Body<'t> = BoxFuture<'t, Result<Verdict<Result<Changes, StoreErr
 /// What writing came to: the inner error asks for a rollback.
 type Written = Result<Result<(), StoreError>, SqlError>;
 
-/// Columns of a new saga: those of its value, and when it is to be looked at.
-const INSERTED: [&str; 19] = {
-    let mut columns = [LOOK_AT; 19];
-    let mut at = 0;
-    while at < SAGA_COLUMNS.len() {
-        columns[at] = SAGA_COLUMNS[at];
-        at += 1;
-    }
-    columns
-};
-
-const LOOK_AT: &str = "look_at";
-
 const KEY_COLUMNS: [&str; 4] = ["key_digest", "saga_id", "fingerprint", "created_at"];
 
 /// One run: lock and load `ids`, which are sorted, decide, write.
@@ -93,7 +80,8 @@ async fn write(tx: &mut Tx, changes: &Changes) -> Written {
         values.push(insert.look_at.map(|at| at.0).into());
         values
     });
-    tx.insert_many("saga", &INSERTED, sagas.collect()).await?;
+    let columns = [SAGA_COLUMNS.as_slice(), &["look_at"]].concat();
+    tx.insert_many("saga", &columns, sagas.collect()).await?;
 
     let inputs: BTreeMap<SagaId, &Bytes> =
         changes.inserts.iter().map(|insert| (insert.record.saga.id, &insert.record.saga.input)).collect();
