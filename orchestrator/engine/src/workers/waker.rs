@@ -136,12 +136,22 @@ impl Waker {
 
     fn ask_couriers(&self, couriers: &mut Couriers) {
         for name in self.registry.participants() {
-            let away = self.bus.carries(&name).is_err() && !self.never_knows_a_courier_away();
+            let carries = self.bus.carries(&name);
+            let away = carries.is_err() && !self.never_knows_a_courier_away();
             let first_look = self.pace.first_look(&name, self.store.now());
-            let courier = couriers.entry(name).or_default();
+            let is_new = !couriers.contains_key(&name);
+            let courier = couriers.entry(name.clone()).or_default();
             courier.first_look = first_look;
-            if courier.away && !away {
-                courier.back = Some(self.store.now());
+            match (courier.away, carries) {
+                // At the start a connection is only being made.
+                (false, Err(error)) if away && !is_new => {
+                    tracing::warn!(participant = name, %error, "commands cannot be sent; sagas at its steps wait, and no attempt counts");
+                }
+                (true, Ok(())) => {
+                    courier.back = Some(self.store.now());
+                    tracing::info!(participant = name, "commands are sent: what waits is sent again");
+                }
+                _ => {}
             }
             courier.away = away;
         }

@@ -228,7 +228,13 @@ pub(super) fn upcoming(definition: &Definition, case: &Case<'_>) -> Option<Upcom
         State::Running { wait: Wait::Reply { .. }, .. } | State::Compensating { wait: Wait::Reply { .. }, .. }
     );
     let sentence = match (is_overdue, waits_for_answer) {
-        (true, _) => format!("Its time came at {moment} and nobody has woken it yet; when somebody does, it {then}."),
+        (true, true) => format!(
+            "Its time came at {moment} and nobody has woken it yet: while commands cannot be sent, nobody does. Then it {then}, \
+             unless an answer comes first."
+        ),
+        (true, false) => {
+            format!("Its time came at {moment} and nobody has woken it yet; when somebody does, it {then}.")
+        }
         (false, true) => format!("If no answer comes until {moment}, it {then}."),
         (false, false) => format!("At {moment} it {then}."),
     };
