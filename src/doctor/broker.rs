@@ -12,7 +12,7 @@ use secrecy::ExposeSecret as _;
 
 const PART: &str = "broker";
 
-/// Quorum queues dead-letter at least once from this version on.
+/// The oldest version that Baton is tested with.
 const OLDEST: (u32, u32) = (3, 10);
 
 /// A queue that holds more is not being worked on.
@@ -52,7 +52,7 @@ async fn version(config: &Config) -> Finding {
     match told {
         Ok(Some(version)) if is_supported(&version) => Finding::ok(PART, "version", format!("RabbitMQ {version}")),
         Ok(Some(version)) => {
-            let mend = "RabbitMQ 3.10 or newer: older quorum queues may lose what they dead-letter";
+            let mend = "RabbitMQ 3.10 or newer: Baton is not tested with older ones";
             Finding::bad(PART, "version", format!("RabbitMQ {version}"), mend)
         }
         Ok(None) => Finding::ok(PART, "version", "not told before TLS"),
@@ -77,7 +77,7 @@ async fn queues(bus: &RabbitBus, destination: &Destination, depths: [(String, Op
             let found = format!("{queue} holds {waiting} messages");
             Finding::note(PART, "queue", found, "its consumers are away or too slow: look at them first")
         }
-        Ok(()) => Finding::ok(PART, "queue", format!("{queue}: durable quorum queue, {waiting} messages")),
+        Ok(()) => Finding::ok(PART, "queue", format!("{queue}: as it must be, {waiting} messages")),
         Err(why) => {
             let found = format!("{queue}: {why}");
             let mend =

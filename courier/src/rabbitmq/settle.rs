@@ -15,7 +15,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 /// First and longest time a released message is held before it goes back: a participant whose database is away would
-/// otherwise spin, and spend the delivery limit in a second.
+/// otherwise spin. Only the quorum queues of dead letters count deliveries: elsewhere every pause is the first.
 const FIRST_RELEASE: Duration = Duration::from_millis(100);
 const LONGEST_RELEASE: Duration = Duration::from_secs(30);
 

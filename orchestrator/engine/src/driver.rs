@@ -103,7 +103,7 @@ impl Engine {
     }
 
     /// What follows a commit, in the order that matters: messages first, then callers, then acknowledgements. Replies that
-    /// the store was away for are held, since giving them back would count against their delivery limit.
+    /// the store was away for are held, since given back they would come again at once, and in vain.
     fn publish_and_answer(&mut self, entries: Vec<QueueEntry>, settled: BatchOutcome) {
         if !settled.messages.is_empty() {
             hit(Point::ORCHESTRATOR_BEFORE_SEND);
