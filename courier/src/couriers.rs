@@ -72,7 +72,7 @@ impl CommandBus for Couriers {
                 for courier in &self.all {
                     consumers.push(courier.consume(Destination::Replies).await?);
                 }
-                Ok(Box::new(Merged { consumers, next: 0 }))
+                Ok(Box::new(Merged::new(consumers)))
             }
         }
     }
@@ -100,9 +100,15 @@ impl CommandBus for Couriers {
 
 /// Takes from whichever has something, each in its turn.
 #[derive(Debug)]
-struct Merged {
+pub(crate) struct Merged {
     consumers: Vec<Box<dyn Consumer>>,
     next: usize,
+}
+
+impl Merged {
+    pub(crate) fn new(consumers: Vec<Box<dyn Consumer>>) -> Self {
+        Self { consumers, next: 0 }
+    }
 }
 
 #[async_trait]

@@ -12,12 +12,14 @@ mod declare;
 mod destinations;
 pub mod greeting;
 mod outgoing;
+mod own_queue;
 mod publisher;
 mod sending;
 mod settle;
 mod waiting;
 
 use crate::bus::{CommandBus, Consumer, Depth, Destination, Message};
+use crate::couriers::Merged;
 use crate::error::BusError;
 use crate::local::DeadLetter;
 use crate::topology;
@@ -27,6 +29,7 @@ use consumer::RabbitConsumer;
 use declare::Declarer;
 use lapin::uri::AMQPUri;
 use outgoing::Outgoing;
+use own_queue::OwnQueue;
 use publisher::Publisher;
 use sending::Sending;
 use std::fmt;
@@ -86,6 +89,7 @@ pub struct RabbitBus {
     declarer: Arc<Declarer>,
     publisher: Publisher,
     sending: Sending,
+    own: OwnQueue,
     prefetch: u16,
 }
 
@@ -99,7 +103,8 @@ impl RabbitBus {
         let declarer = Arc::new(Declarer::new(&broker, config.queue_limit));
         let publisher = Publisher::start(&broker, declarer.clone(), config.confirm_deadline);
         let sending = Sending::start(&broker, declarer.clone());
-        Ok(Self { broker, declarer, publisher, sending, prefetch: config.prefetch.max(1) })
+        let (own, prefetch) = (OwnQueue::default(), config.prefetch.max(1));
+        Ok(Self { broker, declarer, publisher, sending, own, prefetch })
     }
 
     /// Messages that are ready in the queue and in the dead-letter queue of a destination, by queue; `None` for a queue that
@@ -123,7 +128,15 @@ impl RabbitBus {
 #[async_trait]
 impl CommandBus for RabbitBus {
     fn send(&self, messages: Vec<Message>) {
-        self.sending.send(messages);
+        let own = self.own.name();
+        self.sending.send(messages.into_iter().filter_map(|message| Outgoing::transient(message, own.as_ref())));
+    }
+
+    fn reply(&self, to: Option<&str>, messages: Vec<Message>) {
+        match to {
+            Some(to) => self.sending.send(messages.into_iter().filter_map(|message| Outgoing::reply(message, to))),
+            None => self.send(messages),
+        }
     }
 
     async fn publish(&self, messages: Vec<Message>) -> Vec<Uuid> {
@@ -134,8 +147,15 @@ impl CommandBus for RabbitBus {
         if self.broker.is_closed() {
             return Err(BusError::Closed);
         }
-        let (declarer, publisher) = (self.declarer.clone(), self.publisher.clone());
-        Ok(Box::new(RabbitConsumer::new(&self.broker, declarer, publisher, source, self.prefetch)?))
+        let consumer = || {
+            let (declarer, publisher) = (self.declarer.clone(), self.publisher.clone());
+            RabbitConsumer::new(&self.broker, declarer, publisher, source.clone(), self.prefetch)
+        };
+        if source != Destination::Replies {
+            return Ok(Box::new(consumer()?));
+        }
+        // Replies come to this process alone if they can, and to whoever takes them first if not.
+        Ok(Box::new(Merged::new(vec![Box::new(consumer()?), Box::new(consumer()?.of_own(self.own.clone()))])))
     }
 
     async fn depths(&self, destination: &Destination) -> Result<Vec<Depth>, BusError> {

@@ -7,6 +7,13 @@ use crate::error::BusError;
 pub const COMMAND_EXCHANGE: &str = "saga.cmd";
 /// Direct exchange for replies; the routing key is [`REPLY_KEY`].
 pub const REPLY_EXCHANGE: &str = "saga.reply";
+/// Direct exchange for replies to one orchestrator; the routing key is the `reply_to` of the command, which names a queue that
+/// lives as long as that orchestrator's connection. What finds no queue goes to [`ANY_REPLY_EXCHANGE`].
+pub const OWN_REPLY_EXCHANGE: &str = "saga.reply.own";
+/// Fanout exchange in front of the queue that all orchestrators share.
+pub const ANY_REPLY_EXCHANGE: &str = "saga.reply.any";
+/// What the name of an orchestrator's own queue begins with.
+pub const OWN_REPLY_PREFIX: &str = "saga.reply.own.";
 /// Direct exchange for dead letters; the routing key is the name of the queue they come from.
 pub const DEAD_LETTER_EXCHANGE: &str = "saga.dlx";
 /// Fanout exchange for dead letters that no dead-letter queue is bound for.

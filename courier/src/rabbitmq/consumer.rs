@@ -1,7 +1,8 @@
 //! Consumes one queue over a connection of its own.
 
 use super::connection::{Broker, Slot, backoff};
-use super::declare::{Declarer, message_id, reason};
+use super::declare::{Declarer, message_id, own_queue, reason};
+use super::own_queue::OwnQueue;
 use super::publisher::Publisher;
 use super::settle::{RabbitSettle, delivery_count};
 use crate::bus::{Consumer, Delivery, Destination, MAX_BODY};
@@ -36,6 +37,8 @@ pub(super) struct RabbitConsumer {
     queue: String,
     /// Whether the queue is a dead-letter queue.
     is_quarantine: bool,
+    /// Set if what it consumes is a queue of this process alone, whose dead letters go where those of `queue` go.
+    own: Option<OwnQueue>,
     prefetch: u16,
     open: Option<Open>,
     /// Attempts to open it since it was open last.
@@ -74,12 +77,18 @@ impl RabbitConsumer {
             source,
             queue,
             is_quarantine,
+            own: None,
             prefetch,
             open,
             in_vain,
             held,
             renew_at,
         })
+    }
+
+    /// The same for a queue that this process has of its own.
+    pub(super) fn of_own(self, own: OwnQueue) -> Self {
+        Self { own: Some(own), ..self }
     }
 
     /// The same for the dead letters of its source.
@@ -95,7 +104,12 @@ impl RabbitConsumer {
         let opening = timeout(OPEN_WITHIN, async {
             let channel = connection.create_channel().await?;
             channel.basic_qos(self.prefetch, BasicQosOptions::default()).await?;
-            let (queue, options) = (self.queue.as_str().into(), BasicConsumeOptions::default());
+            let own = self.own.as_ref().map(OwnQueue::renamed);
+            if let Some(own) = &own {
+                own_queue(&channel, own, &self.queue, self.declarer.queue_limit).await?;
+            }
+            let queue = own.as_deref().unwrap_or(&self.queue).into();
+            let options = BasicConsumeOptions::default();
             let deliveries = channel.basic_consume(queue, "".into(), options, FieldTable::default()).await?;
             lapin::Result::Ok((channel, deliveries))
         });
@@ -200,6 +214,7 @@ impl RabbitConsumer {
         };
         let id = settle.message_id;
         let delivery = Delivery::new(Bytes::from(raw.data), id, raw.redelivered, Box::new(settle));
+        let delivery = delivery.answered_to(raw.properties.reply_to().as_ref().map(|queue| queue.as_str().into()));
         if self.is_quarantine {
             return Some(delivery.because(reason(&raw.properties)));
         }

@@ -24,7 +24,7 @@ const NOT_FOUND: u16 = 404;
 #[derive(Debug)]
 pub(super) struct Declarer {
     slot: Arc<Slot>,
-    queue_limit: u32,
+    pub(super) queue_limit: u32,
 }
 
 impl Declarer {
@@ -150,7 +150,23 @@ async fn declare_all(channel: &Channel, route: &Route, queue_limit: u32) -> lapi
     queue(channel, &route.dead_letter_queue, dead_letter_arguments()).await?;
     bind(channel, &route.dead_letter_queue, topology::DEAD_LETTER_EXCHANGE, &route.queue).await?;
     queue(channel, &route.queue, work_arguments(&route.queue, queue_limit)).await?;
-    bind(channel, &route.queue, route.exchange, &route.routing_key).await
+    bind(channel, &route.queue, route.exchange, &route.routing_key).await?;
+    if route.exchange != topology::REPLY_EXCHANGE {
+        return Ok(());
+    }
+    let mut to_any = FieldTable::default();
+    to_any.insert("alternate-exchange".into(), text(topology::ANY_REPLY_EXCHANGE));
+    exchange(channel, topology::ANY_REPLY_EXCHANGE, ExchangeKind::Fanout, FieldTable::default()).await?;
+    bind(channel, &route.queue, topology::ANY_REPLY_EXCHANGE, "").await?;
+    exchange(channel, topology::OWN_REPLY_EXCHANGE, ExchangeKind::Direct, to_any).await
+}
+
+/// Declares a queue that only this connection consumes, and that goes with its consumer: whatever is sent to it later goes to
+/// `shared`, where its dead letters go too.
+pub(super) async fn own_queue(channel: &Channel, name: &str, shared: &str, queue_limit: u32) -> lapin::Result<()> {
+    let options = QueueDeclareOptions { exclusive: true, auto_delete: true, ..QueueDeclareOptions::default() };
+    channel.queue_declare(name.into(), options, work_arguments(shared, queue_limit)).await?;
+    bind(channel, name, topology::OWN_REPLY_EXCHANGE, name).await
 }
 
 fn work_arguments(queue: &str, queue_limit: u32) -> FieldTable {

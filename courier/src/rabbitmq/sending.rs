@@ -7,7 +7,6 @@ use super::connection::{Broker, Slot, lost};
 use super::declare::Declarer;
 use super::destinations::Destinations;
 use super::outgoing::Outgoing;
-use crate::bus::Message;
 use crate::error::BusError;
 use lapin::Channel;
 use lapin::options::BasicPublishOptions;
@@ -39,11 +38,11 @@ impl Sending {
         self.slot.health()
     }
 
-    pub(super) fn send(&self, messages: Vec<Message>) {
+    pub(super) fn send(&self, messages: impl Iterator<Item = Outgoing>) {
         if self.health().is_err() {
             return;
         }
-        let messages: Vec<Outgoing> = messages.into_iter().filter_map(Outgoing::transient).collect();
+        let messages: Vec<Outgoing> = messages.collect();
         let count = messages.len();
         if count > 0 && self.waiting.try_send(messages).is_err() {
             tracing::debug!(messages = count, "dropped: the broker is slower than what is sent");

@@ -1,5 +1,6 @@
 //! RabbitMQ keeps the laws, and survives what a broker does to its clients.
 
+mod own_queue;
 mod sending;
 
 use async_trait::async_trait;
