@@ -131,6 +131,9 @@ bench-search: services ## Operators' questions to a million sagas, on both store
 	$(CARGO) build --release -p baton-bench --bins
 	target/release/baton-bench search
 
+bench-jmeter: ## JMeter: 1,000 threads buy one item at the HTTP door of what `make up` started
+	benches/jmeter/run.sh
+
 bench-micro: services ## Measure the parts alone: machine, codec, rows, commits, buses
 	$(CARGO) bench -p baton-bench --bench micro
 
