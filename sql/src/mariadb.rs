@@ -9,7 +9,7 @@ use crate::statement;
 use crate::tx::{Body, Line, Returned, Session, Tx, Verdict};
 use crate::value::{Row, Value};
 use futures_util::FutureExt;
-use pool::{Lease, Pool};
+use pool::{Commits, Lease, Pool};
 use sqlx::mysql::MySqlConnectOptions;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::panic::AssertUnwindSafe;
@@ -77,9 +77,12 @@ impl MariaDb {
             for _ in 0..DEAD_CONNECTIONS {
                 let mut lease = match line {
                     Line::Reads => pool.acquire_for_read().await?,
-                    Line::Transactions => pool.acquire().await?,
+                    Line::Transactions => pool.acquire(Commits::Each).await?,
                 };
-                let result = lease.query(&sql, args.clone()).await;
+                let result = match lease.commit(Commits::Each, pool.acquire_timeout()).await {
+                    Ok(_) => lease.query(&sql, args.clone()).await,
+                    Err(failure) => Err(SqlError::Unavailable(codec::reason(&failure.error))),
+                };
                 if lease.failure().is_some_and(codec::Failure::is_dead_connection) && !lease.is_fresh() {
                     pool.forget_idle();
                     continue;
@@ -94,10 +97,7 @@ impl MariaDb {
 
     /// A connection for statements that are not one transaction: migrations. Never cancelled: run it in [`detached`].
     pub(crate) async fn lease(&self) -> Result<Lease, SqlError> {
-        let mut lease = begin(&self.pool).await?;
-        let ended = lease.plain("ROLLBACK", self.pool.acquire_timeout()).await;
-        ended.map_err(|failure| SqlError::Unavailable(codec::reason(&failure.error)))?;
-        Ok(lease)
+        leased(&self.pool, Commits::Each, true).await
     }
 
     pub(crate) async fn transaction(&self, mut body: Body) -> Result<Returned, SqlError> {
@@ -130,9 +130,9 @@ pub(crate) async fn detached<T: Send + 'static>(
     }
 }
 
-/// One run of a body: BEGIN, the body, COMMIT or ROLLBACK.
+/// One run of a body: the body, COMMIT or ROLLBACK.
 async fn attempt(pool: &Arc<Pool>, body: &mut Body) -> Result<Returned, Ended> {
-    let mut tx = Tx { session: begin(pool).await.map_err(Ended::For)?.into() };
+    let mut tx = Tx { session: leased(pool, Commits::Together, false).await.map_err(Ended::For)?.into() };
     let outcome = AssertUnwindSafe(async { body(&mut tx).await }).catch_unwind().await;
     let Session::MariaDb(lease) = tx.session else {
         return Err(Ended::For(SqlError::Refused("a transaction body replaced its transaction".to_owned())));
@@ -165,11 +165,17 @@ async fn attempt(pool: &Arc<Pool>, body: &mut Body) -> Result<Returned, Ended> {
     }
 }
 
-/// BEGIN also tests the connection: an idle one that the server has closed is replaced, as nothing has happened on it yet.
-async fn begin(pool: &Arc<Pool>) -> Result<Lease, SqlError> {
+/// A connection that commits as wanted. An idle one that the server has closed is replaced, if it is found out here: by the change,
+/// or because the caller wants it `tested`. Otherwise the body's first statement finds out.
+async fn leased(pool: &Arc<Pool>, commits: Commits, tested: bool) -> Result<Lease, SqlError> {
     for _ in 0..DEAD_CONNECTIONS {
-        let mut lease = pool.acquire().await?;
-        match lease.plain("BEGIN", pool.acquire_timeout()).await {
+        let mut lease = pool.acquire(commits).await?;
+        let ready = match lease.commit(commits, pool.acquire_timeout()).await {
+            Ok(false) if tested => lease.plain("DO 0", pool.acquire_timeout()).await,
+            Ok(_) => Ok(()),
+            Err(failure) => Err(failure),
+        };
+        match ready {
             Ok(()) => return Ok(lease),
             Err(failure) if failure.is_dead_connection() && !lease.is_fresh() => pool.forget_idle(),
             // Whatever the server says, nothing of the caller's has been asked yet.
@@ -184,6 +190,10 @@ async fn commit(mut lease: Lease) -> Result<(), Ended> {
         Ok(()) => {
             lease.give_back();
             Ok(())
+        }
+        // Nothing was written: the connection was dead before.
+        Err(failure) if failure.is_dead_connection() && !lease.is_fresh() && lease.is_unanswered() => {
+            Err(Ended::Retry(failure.error))
         }
         Err(failure) if failure.retry && !failure.lost => {
             rollback(lease).await;

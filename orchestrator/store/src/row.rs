@@ -4,7 +4,7 @@ pub mod audit;
 pub mod journal;
 mod mutable_columns;
 
-pub use mutable_columns::{MOVING_SET, Moving};
+pub use mutable_columns::{MOVING_COLUMNS, Moving};
 
 use baton_engine::store::{Insert, Record, StateCode, causes};
 use baton_proto::baton::store::v1 as stored;

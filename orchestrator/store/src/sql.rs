@@ -8,6 +8,7 @@ mod index;
 pub mod journal_digest;
 mod look;
 pub mod marks;
+mod moves;
 mod read;
 mod search;
 

@@ -32,6 +32,16 @@ const MAX_LIFETIME: Duration = Duration::from_secs(30 * 60);
 /// A connection idle for longer than this is replaced, before a server or a proxy does it.
 const MAX_IDLE: Duration = Duration::from_secs(5 * 60);
 
+/// How a connection's statements are committed. The server remembers it, so that a transaction needs no BEGIN, which would be a
+/// round trip of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Commits {
+    /// Each by itself.
+    Each,
+    /// Together, by COMMIT.
+    Together,
+}
+
 /// Connections to one schema of one server.
 pub(crate) struct Pool {
     options: MySqlConnectOptions,
@@ -47,6 +57,7 @@ type Permits = (OwnedSemaphorePermit, Option<OwnedSemaphorePermit>);
 
 struct Parked {
     connection: MySqlConnection,
+    commits: Commits,
     born: Instant,
     parked: Instant,
 }
@@ -81,30 +92,31 @@ impl Pool {
         self.acquire_timeout
     }
 
-    /// A connection outside any transaction, within the acquire timeout. An idle one may be dead: its first statement
-    /// tells.
-    pub(crate) async fn acquire(self: &Arc<Self>) -> Result<Lease, SqlError> {
-        self.acquire_by(Instant::now() + self.acquire_timeout, None).await
+    /// A connection outside any transaction, within the acquire timeout, that commits as wanted if there is such a one:
+    /// [`Lease::commit`] makes sure. An idle one may be dead: its first statement tells.
+    pub(crate) async fn acquire(self: &Arc<Self>, commits: Commits) -> Result<Lease, SqlError> {
+        self.acquire_by(Instant::now() + self.acquire_timeout, None, commits).await
     }
 
     /// The same for one read. At most all but a quarter of the connections are lent to reads.
     pub(crate) async fn acquire_for_read(self: &Arc<Self>) -> Result<Lease, SqlError> {
         let deadline = Instant::now() + self.acquire_timeout;
         let read = permit(&self.reads, deadline, "too many reads are under way").await?;
-        self.acquire_by(deadline, Some(read)).await
+        self.acquire_by(deadline, Some(read), Commits::Each).await
     }
 
     async fn acquire_by(
         self: &Arc<Self>,
         deadline: Instant,
         read: Option<OwnedSemaphorePermit>,
+        commits: Commits,
     ) -> Result<Lease, SqlError> {
         let permits = (permit(&self.permits, deadline, "no free connection in time").await?, read);
-        if let Some(parked) = self.pop_idle() {
-            return Ok(self.lease(parked.connection, parked.born, false, permits));
+        if let Some(parked) = self.pop_idle(commits) {
+            return Ok(self.lease(parked, false, permits));
         }
         match timeout_at(deadline.into(), self.connect()).await {
-            Ok(connected) => Ok(self.lease(connected?, Instant::now(), true, permits)),
+            Ok(connected) => Ok(self.lease(Parked::new(connected?), true, permits)),
             Err(_) => Err(SqlError::Unavailable("the database did not answer a new connection in time".to_owned())),
         }
     }
@@ -114,13 +126,17 @@ impl Pool {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    fn lease(self: &Arc<Self>, connection: MySqlConnection, born: Instant, fresh: bool, permits: Permits) -> Lease {
-        Lease { connection, born, fresh, failure: None, pool: Arc::clone(self), _permits: permits }
+    fn lease(self: &Arc<Self>, parked: Parked, fresh: bool, permits: Permits) -> Lease {
+        let Parked { connection, commits, born, .. } = parked;
+        let (answered, failure, pool) = (false, None, Arc::clone(self));
+        Lease { connection, commits, born, fresh, answered, failure, pool, _permits: permits }
     }
 
-    fn pop_idle(&self) -> Option<Parked> {
+    fn pop_idle(&self, commits: Commits) -> Option<Parked> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        while let Some(parked) = idle.pop() {
+        while !idle.is_empty() {
+            let at = idle.iter().rposition(|parked| parked.commits == commits).unwrap_or(idle.len() - 1);
+            let parked = idle.remove(at);
             if parked.born.elapsed() < MAX_LIFETIME && parked.parked.elapsed() < MAX_IDLE {
                 return Some(parked);
             }
@@ -139,6 +155,13 @@ impl Pool {
         let mut connection = connected.map_err(not_connected)?;
         (&mut connection).execute(SESSION).await.map_err(not_connected)?;
         Ok(connection)
+    }
+}
+
+impl Parked {
+    fn new(connection: MySqlConnection) -> Self {
+        let now = Instant::now();
+        Self { connection, commits: Commits::Each, born: now, parked: now }
     }
 }
 
@@ -166,8 +189,11 @@ fn not_connected(error: sqlx::Error) -> SqlError {
 /// A connection out of the pool. Closed when dropped, unless given back.
 pub(crate) struct Lease {
     connection: MySqlConnection,
+    commits: Commits,
     born: Instant,
     fresh: bool,
+    /// Whether the server has answered a statement of this lease.
+    answered: bool,
     failure: Option<Failure>,
     pool: Arc<Pool>,
     _permits: Permits,
@@ -177,6 +203,25 @@ impl Lease {
     /// True if no statement has been sent on it before this lease.
     pub(crate) fn is_fresh(&self) -> bool {
         self.fresh
+    }
+
+    /// True until the server has answered: nothing has been done that a closed connection would not undo.
+    pub(crate) fn is_unanswered(&self) -> bool {
+        !self.answered
+    }
+
+    /// Sees to it that statements are committed as wanted; `true` if that took a round trip, which has tested the connection.
+    pub(crate) async fn commit(&mut self, wanted: Commits, within: Duration) -> Result<bool, Failure> {
+        if self.commits == wanted {
+            return Ok(false);
+        }
+        let sql = match wanted {
+            Commits::Each => "SET SESSION autocommit = 1",
+            Commits::Together => "SET SESSION autocommit = 0",
+        };
+        self.plain(sql, within).await?;
+        self.commits = wanted;
+        Ok(true)
     }
 
     /// The failure that ended the transaction, if one did.
@@ -189,14 +234,23 @@ impl Lease {
         if self.failure.as_ref().is_some_and(|failure| failure.lost) {
             return;
         }
-        let parked = Parked { connection: self.connection, born: self.born, parked: Instant::now() };
+        let Self { connection, commits, born, .. } = self;
+        let parked = Parked { connection, commits, born, parked: Instant::now() };
         self.pool.idle.lock().unwrap_or_else(PoisonError::into_inner).push(parked);
     }
 
     /// Sends a statement without parameters as plain text: one round trip, never prepared.
     pub(crate) async fn plain(&mut self, sql: &'static str, within: Duration) -> Result<(), Failure> {
-        let sent = bounded(within, (&mut self.connection).execute(sql)).await;
-        sent.map(drop).inspect_err(|failure| self.remember(failure))
+        match bounded(within, (&mut self.connection).execute(sql)).await {
+            Ok(_) => {
+                self.answered = true;
+                Ok(())
+            }
+            Err(failure) => {
+                self.remember(&failure);
+                Err(failure)
+            }
+        }
     }
 
     pub(crate) async fn execute(&mut self, sql: &str, args: Vec<Value>) -> Result<u64, SqlError> {
@@ -209,7 +263,10 @@ impl Lease {
             bounded(STATEMENT_TIMEOUT, sqlx::query_with(sql, args).execute(&mut self.connection)).await
         };
         match done {
-            Ok(done) => Ok(done.rows_affected()),
+            Ok(done) => {
+                self.answered = true;
+                Ok(done.rows_affected())
+            }
             Err(failure) => Err(self.fail(failure)),
         }
     }
@@ -228,7 +285,10 @@ impl Lease {
         self.still_open()?;
         let query = sqlx::query_with(AssertSqlSafe(sql.to_owned()), codec::arguments(args)?);
         match bounded(within, query.fetch_all(&mut self.connection)).await {
-            Ok(rows) => rows.iter().map(codec::decode_row).collect(),
+            Ok(rows) => {
+                self.answered = true;
+                rows.iter().map(codec::decode_row).collect()
+            }
             Err(failure) => Err(self.fail(failure)),
         }
     }
@@ -248,7 +308,13 @@ impl Lease {
         }
     }
 
-    fn fail(&mut self, failure: Failure) -> SqlError {
+    fn fail(&mut self, mut failure: Failure) -> SqlError {
+        // The first statement on a connection that was idle is where one that has died meanwhile is found out.
+        if failure.is_dead_connection() && !self.fresh && !self.answered {
+            self.pool.forget_idle();
+            failure.retry = true;
+        }
+        self.answered |= !failure.lost;
         self.remember(&failure);
         failure.error
     }

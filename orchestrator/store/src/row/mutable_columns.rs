@@ -26,9 +26,9 @@ pub struct Moving {
     pub(super) updated_at: i64,
 }
 
-/// `SET` list of [`Moving::values`].
-pub const MOVING_SET: &str = "version = ?, state = ?, step = ?, direction = ?, attempt = ?, attempt_last = ?, \
-                              wait_kind = ?, wake_at = ?, updated_at = ?";
+/// The columns of [`Moving::values`].
+pub const MOVING_COLUMNS: [&str; 9] =
+    ["version", "state", "step", "direction", "attempt", "attempt_last", "wait_kind", "wake_at", "updated_at"];
 
 impl Moving {
     /// Where `saga` stands. A state that lacks a column stores 0 in it.
@@ -65,10 +65,10 @@ impl Moving {
         }
     }
 
-    /// Parameters of [`MOVING_SET`].
+    /// As stored, in the order of [`MOVING_COLUMNS`].
     #[must_use]
-    pub fn values(&self) -> Vec<Value> {
-        vec![
+    pub fn values(&self) -> [Value; 9] {
+        [
             self.version.into(),
             (self.state as u8).into(),
             self.step.into(),

@@ -1,19 +1,17 @@
 //! One batch in one transaction: lock and load, then one statement per table wherever possible.
 
 use crate::row::journal::{JOURNAL_COLUMNS, journal_values};
-use crate::row::{self, MOVING_SET, Moving, SAGA_COLUMNS};
+use crate::row::{self, SAGA_COLUMNS};
 use crate::sql::clock::DatabaseClock;
-use crate::sql::{audit, index, marks};
+use crate::sql::{audit, index, marks, moves};
 use baton_crash_point::{Point, hit};
 use baton_engine::store::audit::RequestTaken;
-use baton_engine::store::{Changes, Decide, Insert, Loaded, StoreError, Update};
+use baton_engine::store::{Changes, Decide, Insert, Loaded, StoreError};
 use baton_sql::database::{Tx, Verdict};
 use baton_sql::error::SqlError;
-use baton_sql::value::Value;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use saga_core::saga::SagaId;
-use saga_core::time::Micros;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -21,7 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub(super) type Body<'t> = BoxFuture<'t, Result<Verdict<Result<Changes, StoreError>>, SqlError>>;
 
 /// What writing came to: the inner error asks for a rollback.
-type Written = Result<Result<(), StoreError>, SqlError>;
+pub(super) type Written = Result<Result<(), StoreError>, SqlError>;
 
 const KEY_COLUMNS: [&str; 4] = ["key_digest", "saga_id", "fingerprint", "created_at"];
 
@@ -72,7 +70,7 @@ async fn write(tx: &mut Tx, changes: &Changes) -> Written {
     if let Err(error) = insert_keys(tx, &changes.inserts).await? {
         return Ok(Err(error));
     }
-    if let Err(error) = update_sagas(tx, &changes.updates).await? {
+    if let Err(error) = moves::write(tx, &changes.updates).await? {
         return Ok(Err(error));
     }
     let sagas = changes.inserts.iter().map(|insert| {
@@ -108,45 +106,5 @@ async fn insert_keys(tx: &mut Tx, inserts: &[Insert]) -> Written {
         Ok(_) => Ok(Ok(())),
         Err(SqlError::Duplicate(_)) => Ok(Err(StoreError::DuplicateKey)),
         Err(error) => Err(error),
-    }
-}
-
-/// Sagas that move to the same place share one UPDATE; only those whose outputs, causes or last failure changed get their data
-/// written.
-async fn update_sagas(tx: &mut Tx, updates: &[Update]) -> Written {
-    let mut groups: BTreeMap<(u64, Moving, Option<Micros>), Vec<Value>> = BTreeMap::new();
-    for update in updates {
-        let group = groups.entry((update.loaded_version, Moving::of(&update.saga), update.look_at)).or_default();
-        group.push(update.saga.id.0.into());
-    }
-    // A look that is due before stays: most moves leave it, and its index, alone.
-    let look = "look_at = CASE WHEN look_at < ? THEN look_at ELSE ? END";
-    let before = format!("UPDATE saga SET {MOVING_SET}, {look} WHERE version = ? AND id");
-    for ((loaded_version, moving, look_at), mut ids) in groups {
-        ids.sort_unstable_by(by_bytes);
-        let wanted = ids.len() as u64;
-        let mut args = moving.values();
-        let look_at = Value::from(look_at.map(|at| at.0));
-        args.extend([look_at.clone(), look_at]);
-        args.push(row::version_value(loaded_version).into());
-        let affected = tx.execute_in(&before, args, ids).await?;
-        if affected != wanted {
-            let reason = format!("{} of {wanted} sagas had another version", wanted.saturating_sub(affected));
-            return Ok(Err(StoreError::Conflict(reason)));
-        }
-    }
-    let data: Vec<(Value, Value)> = updates
-        .iter()
-        .filter(|update| update.data_changed)
-        .map(|update| (update.saga.id.0.into(), row::data_value(&update.saga, update.last_failure.as_ref())))
-        .collect();
-    tx.update_each("saga", "data", "id", data).await?;
-    Ok(Ok(()))
-}
-
-fn by_bytes(left: &Value, right: &Value) -> std::cmp::Ordering {
-    match (left, right) {
-        (Value::Bytes(left), Value::Bytes(right)) => left.cmp(right),
-        _ => std::cmp::Ordering::Equal,
     }
 }
