@@ -3,7 +3,8 @@
 use crate::row::journal::{JOURNAL_COLUMNS, journal_values};
 use crate::row::{self, SAGA_COLUMNS};
 use crate::sql::clock::DatabaseClock;
-use crate::sql::{audit, index, marks, moves};
+use crate::sql::moves::{self, Written};
+use crate::sql::{audit, index, marks};
 use baton_crash_point::{Point, hit};
 use baton_engine::store::audit::RequestTaken;
 use baton_engine::store::{Changes, Decide, Insert, Loaded, StoreError};
@@ -17,9 +18,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// What a run of the transaction's body is: the inner error is the store's own, already decided.
 pub(super) type Body<'t> = BoxFuture<'t, Result<Verdict<Result<Changes, StoreError>>, SqlError>>;
-
-/// What writing came to: the inner error asks for a rollback.
-pub(super) type Written = Result<Result<(), StoreError>, SqlError>;
 
 const KEY_COLUMNS: [&str; 4] = ["key_digest", "saga_id", "fingerprint", "created_at"];
 
