@@ -4,6 +4,7 @@ use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use baton_sql::error::SqlError;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 /// Why a call was not carried out. Nothing was changed.
@@ -66,8 +67,16 @@ impl IntoResponse for Refusal {
     }
 }
 
+/// The envelope around what it only borrows: lists of payments are long.
+#[derive(Serialize)]
+struct Success<'a> {
+    code: i32,
+    message: Option<&'a str>,
+    response: &'a Value,
+}
+
 /// A successful answer.
 #[must_use]
 pub fn success(response: &Value) -> Response {
-    Json(json!({ "code": 0, "message": null, "response": response })).into_response()
+    Json(Success { code: 0, message: None, response }).into_response()
 }
