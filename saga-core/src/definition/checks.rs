@@ -16,7 +16,7 @@ pub enum DefinitionError {
     #[error("{0:?} is no name: lower-case letters, digits, '.', '_', '-', beginning with a letter, at most 64")]
     BadName(String),
     /// A participant's name is empty, longer than [`MAX_PARTICIPANT_BYTES`], or holds anything but lower-case letters,
-    /// digits and `-`: no queue and no outbox row would take it.
+    /// digits and `-`: no queue would take it.
     #[error("{0:?} names no participant: lower-case letters, digits and '-', at least 1 and at most 32")]
     BadParticipant(String),
     /// There is nothing to do: no step has an action.

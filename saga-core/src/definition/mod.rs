@@ -16,7 +16,7 @@ pub const MAX_STEPS: usize = 64;
 /// Bytes a name may have: definitions, steps and commands. Names end up in routing keys and index columns.
 pub const MAX_NAME_BYTES: usize = 64;
 
-/// Bytes a participant's name may have: it names a queue and fills a column of the outbox.
+/// Bytes a participant's name may have: it names a queue.
 pub const MAX_PARTICIPANT_BYTES: usize = 32;
 
 /// The longest deadline of a whole saga.

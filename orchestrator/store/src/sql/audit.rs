@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// Appends entries to the chain, in order, in the caller's transaction. Everything they speak of must be written before:
-/// sagas, then journals, then the outbox, then this, which locks the chain's head until the commit. Says so if
+/// sagas, then journals, then this, which locks the chain's head until the commit. Says so if
 /// a request id is taken: then the transaction must be rolled back. No entries, no statement.
 pub async fn append(tx: &mut Tx, audits: &[NewAudit]) -> Result<Result<(), RequestTaken>, SqlError> {
     if audits.is_empty() {
