@@ -3,7 +3,8 @@
 use super::StormArgs;
 use crate::report::html;
 use crate::report::model::{Campaign, Figure, NemesisReport, Verdict};
-use crate::storm::nemesis::{Nemesis, SHORT, catalogue, full, named};
+use crate::storm::catalogue::{SHORT, catalogue, full, named};
+use crate::storm::nemesis::Nemesis;
 use crate::storm::recovery;
 use crate::storm::run::{Settings, Storm};
 use crate::storm::voice::Voice;

@@ -225,8 +225,8 @@ pub fn percentile<T: Copy>(sorted: &[T], share: f64) -> Option<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::storm::catalogue::named;
     use crate::storm::measure::blank;
-    use crate::storm::nemesis::named;
 
     #[test]
     fn what_failed_is_told_again_with_its_offenders_and_the_command() {

@@ -2,6 +2,7 @@
 
 pub mod act;
 pub mod arena;
+pub mod catalogue;
 pub mod cluster;
 pub mod history;
 pub mod holdings;
@@ -12,6 +13,7 @@ pub mod load;
 pub mod logs;
 pub(crate) mod measure;
 pub mod nemesis;
+pub mod net_fault;
 pub mod node;
 pub mod quiesce;
 pub mod recovery;
@@ -19,3 +21,4 @@ pub mod run;
 pub mod shop;
 pub mod tmpfs;
 pub mod voice;
+mod wiring;

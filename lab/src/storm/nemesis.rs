@@ -1,6 +1,7 @@
-//! The catalogue: every nemesis by name, and which of them make up a short and a full storm.
+//! What a nemesis is: what it does, in a sentence, and what it needs.
 
 use super::links::Pair;
+use super::net_fault::NetFault;
 use super::node::ProcessKind;
 use baton_crash_point::Point;
 
@@ -16,92 +17,11 @@ pub enum Server {
 }
 
 impl Server {
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Database => "database",
             Self::Broker => "broker",
             Self::Hints => "hints",
-        }
-    }
-}
-
-/// What a network does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NetFault {
-    /// Late, and unevenly so.
-    Latency,
-    /// Few bytes a second.
-    Rate,
-    /// Connections reset every second.
-    Reset,
-    /// Nothing passes, nothing is told.
-    HalfOpen,
-    /// What the client says does not arrive.
-    OneWayUp,
-    /// What the server says does not arrive.
-    OneWayDown,
-    /// The server's answers are lost for good, and then the connection: deliveries, results.
-    LostAnswers,
-    /// New connections are refused and old ones reset.
-    Refuse,
-    /// Open connections are dead and nobody is told; new ones work.
-    Strand,
-    /// The end of a connection is told late.
-    SlowClose,
-    /// Connections end after some bytes.
-    CutAfterBytes,
-    /// Bits turn over in handshakes.
-    BitFlip,
-    /// Connections end before a COMMIT arrives.
-    CommitUnsent,
-    /// Connections end after a COMMIT, before its answer.
-    CommitUnanswered,
-}
-
-impl NetFault {
-    const ANY: [Self; 12] = [
-        Self::Latency,
-        Self::Rate,
-        Self::Reset,
-        Self::HalfOpen,
-        Self::OneWayUp,
-        Self::OneWayDown,
-        Self::LostAnswers,
-        Self::Refuse,
-        Self::SlowClose,
-        Self::CutAfterBytes,
-        Self::BitFlip,
-        Self::Strand,
-    ];
-
-    /// Those that make sense between a pair.
-    #[must_use]
-    pub fn between(pair: Pair) -> Vec<Self> {
-        let commits = [Self::CommitUnsent, Self::CommitUnanswered].into_iter().filter(|_| pair.is_database());
-        // HTTP/1 without TLS has no handshake: the first bytes are a request already, and a bit that turns over in it is
-        // another question, honestly answered. That is what TLS is for.
-        let any = Self::ANY.into_iter().filter(|fault| pair != Pair::PaymentProvider || *fault != Self::BitFlip);
-        any.chain(commits).collect()
-    }
-
-    /// As in the names of nemeses.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Latency => "latency",
-            Self::Rate => "rate",
-            Self::Reset => "reset",
-            Self::HalfOpen => "half-open",
-            Self::OneWayUp => "one-way-up",
-            Self::OneWayDown => "one-way-down",
-            Self::LostAnswers => "lost-answers",
-            Self::Refuse => "refuse",
-            Self::Strand => "strand",
-            Self::SlowClose => "slow-close",
-            Self::CutAfterBytes => "cut-after-bytes",
-            Self::BitFlip => "bit-flip",
-            Self::CommitUnsent => "commit-unsent",
-            Self::CommitUnanswered => "commit-unanswered",
         }
     }
 }
@@ -165,7 +85,7 @@ pub struct Nemesis {
 }
 
 impl Nemesis {
-    fn new(name: impl Into<String>, act: Act) -> Self {
+    pub(super) fn new(name: impl Into<String>, act: Act) -> Self {
         Self { name: name.into(), act }
     }
 
@@ -247,140 +167,5 @@ fn describe(act: &Act) -> String {
         },
         Act::HostilePublisher => "garbled, oversized, old, repeated and forged messages".to_owned(),
         Act::Both(first, second) => format!("{}, then {}", describe(first), describe(second)),
-    }
-}
-
-/// Every nemesis there is.
-#[must_use]
-pub fn catalogue() -> Vec<Nemesis> {
-    let mut all = Vec::new();
-    for kind in ProcessKind::ALL {
-        all.push(Nemesis::new(format!("kill-{}", kind.name()), Act::Kill(kind)));
-        all.push(Nemesis::new(format!("freeze-{}", kind.name()), Act::Freeze(kind)));
-    }
-    for kind in ProcessKind::PARTICIPANTS {
-        all.push(Nemesis::new(format!("outage-{}", kind.name()), Act::Outage(kind)));
-    }
-    all.push(Nemesis::new("rolling-restart", Act::Rolling));
-    all.push(Nemesis::new("kill-all", Act::KillAll));
-    for server in [Server::Database, Server::Broker, Server::Hints] {
-        all.push(Nemesis::new(format!("kill-{}", server.name()), Act::KillServer(server)));
-        all.push(Nemesis::new(format!("freeze-{}", server.name()), Act::FreezeServer(server)));
-    }
-    let plain = [
-        ("memory-alarm", Act::MemoryAlarm),
-        ("disk-alarm", Act::DiskAlarm),
-        ("delete-queues", Act::DeleteQueues),
-        ("close-connections", Act::CloseConnections),
-        ("fresh-broker", Act::FreshBroker),
-        ("flush-hints", Act::FlushHints),
-        ("lock-hot-item", Act::LockHotItem),
-        ("full-disk", Act::FullDisk),
-        ("provider-down", Act::ProviderDown),
-        ("provider-faults", Act::ProviderFaults),
-        ("hostile-publisher", Act::HostilePublisher),
-    ];
-    all.extend(plain.map(|(name, act)| Nemesis::new(name, act)));
-    let is_of = |prefix: &'static str| points().filter(move |point| point.name().starts_with(prefix));
-    all.push(Nemesis::new("crash-orchestrator", Act::CrashPoints(is_of("orchestrator").collect())));
-    let participants = is_of("participant").chain(is_of("payment")).collect();
-    all.push(Nemesis::new("crash-participant", Act::CrashPoints(participants)));
-    all.extend(
-        pairs()
-            .into_iter()
-            .map(|(name, first, second)| Nemesis::new(name, Act::Both(Box::new(first), Box::new(second)))),
-    );
-    for pair in Pair::ALL {
-        all.push(Nemesis::new(format!("net:{}", pair.name()), Act::NetworkCycle(pair)));
-    }
-    for pair in Pair::ALL {
-        for fault in NetFault::between(pair) {
-            all.push(Nemesis::new(format!("net:{}:{}", pair.name(), fault.name()), Act::Network(fault, pair)));
-        }
-    }
-    all.extend(points().map(|point| Nemesis::new(format!("crash:{}", point.name()), Act::CrashPoints(vec![point]))));
-    all
-}
-
-/// Every point of the programs: the engine's, and the payment participant's own.
-fn points() -> impl Iterator<Item = Point> {
-    Point::ALL.iter().chain(baton_payment::crash_points::ALL).copied()
-}
-
-/// Faults find most while something else recovers.
-fn pairs() -> [(&'static str, Act, Act); 5] {
-    [
-        (
-            "kill-orchestrator-while-database-returns",
-            Act::KillServer(Server::Database),
-            Act::Kill(ProcessKind::Orchestrator),
-        ),
-        ("kill-stock-while-broker-returns", Act::KillServer(Server::Broker), Act::Kill(ProcessKind::Stock)),
-        ("kill-database-while-broker-returns", Act::KillServer(Server::Broker), Act::KillServer(Server::Database)),
-        ("kill-payment-while-provider-fails", Act::ProviderFaults, Act::Kill(ProcessKind::Payment)),
-        (
-            "kill-orchestrator-while-commits-are-unanswered",
-            Act::Network(NetFault::CommitUnanswered, Pair::OrchestratorDatabase),
-            Act::Kill(ProcessKind::Orchestrator),
-        ),
-    ]
-}
-
-/// The twelve of a short storm: what breaks most ways in least time.
-pub const SHORT: [&str; 12] = [
-    "kill-orchestrator",
-    "kill-stock",
-    "freeze-payment",
-    "kill-database",
-    "kill-broker",
-    "fresh-broker",
-    "kill-all",
-    "provider-faults",
-    "net:orchestrator-database",
-    "net:participant-broker",
-    "crash-participant",
-    "hostile-publisher",
-];
-
-/// Those of a full storm: every kind of act, every pair, every crash point, the combinations.
-#[must_use]
-pub fn full() -> Vec<String> {
-    let is_single = |name: &str| name.starts_with("crash:") || name.matches(':').count() > 1;
-    catalogue().into_iter().map(|nemesis| nemesis.name).filter(|name| !is_single(name)).collect()
-}
-
-/// The nemesis of that name.
-#[must_use]
-pub fn named(name: &str) -> Option<Nemesis> {
-    catalogue().into_iter().find(|nemesis| nemesis.name == name)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::collections::BTreeSet;
-
-    #[test]
-    fn names_are_distinct_and_the_storms_are_made_of_them() {
-        let all = catalogue();
-        let names: BTreeSet<&str> = all.iter().map(|nemesis| nemesis.name.as_str()).collect();
-        assert_eq!(names.len(), all.len());
-        assert!(SHORT.iter().all(|name| names.contains(name)));
-        assert!(full().len() >= 25, "{}", full().len());
-        assert!(SHORT.iter().all(|name| full().iter().any(|known| known == name)));
-    }
-
-    /// Every point is in one of the groups, every pair has a cycle.
-    #[test]
-    fn a_full_storm_leaves_no_point_and_no_pair_out() {
-        let acts: Vec<Act> = full().iter().filter_map(|name| named(name)).map(|nemesis| nemesis.act).collect();
-        let points: BTreeSet<&str> = acts
-            .iter()
-            .filter_map(|act| if let Act::CrashPoints(points) = act { Some(points) } else { None })
-            .flatten()
-            .map(|point| point.name())
-            .collect();
-        assert_eq!(points.len(), super::points().count());
-        assert!(Pair::ALL.iter().all(|pair| acts.contains(&Act::NetworkCycle(*pair))));
     }
 }
