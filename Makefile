@@ -138,13 +138,14 @@ bench-batching: services ## Measure what batching is worth; ends with `batching 
 	$(CARGO) build --release -p baton -p baton-bench --bins
 	target/release/baton-bench batching
 
-storm: services ## 12 nemeses of 45 s on real processes, an audit after each; report in storm.html
+storm: services ## 12 nemeses of 45 s on real processes, an audit after each; reports in storm.html and storm-grpc.html
 	$(LAB)
 	target/$(BUILT)/baton-lab storm --ci --report storm.html
+	target/$(BUILT)/baton-lab storm --ci --courier grpc --report storm-grpc.html
 
-storm-full: services ## Every kind of nemesis, 180 s each: about three hours; report in storm-full.html, rewritten after each
+storm-full: services ## Every kind of nemesis, 180 s each, over COURIER: three to four hours; report in storm-full.html, rewritten after each
 	$(LAB)
-	target/$(BUILT)/baton-lab storm --full --report storm-full.html
+	target/$(BUILT)/baton-lab storm --full --courier $(COURIER) --report storm-full.html
 
 storm-recovery: services ## How fast what was killed moves again
 	$(LAB)

@@ -1,7 +1,9 @@
 //! The whole installation as real processes: servers, provider, two of each program, a proxy between every two.
 
+use super::courier::Courier;
 use super::links::{Links, Pair};
 use super::node::{Node, ProcessKind, Recipe, command};
+use super::setup::{configure, migrate};
 use super::tmpfs::Tmpfs;
 use super::wiring::Wiring;
 use anyhow::{Context as _, Result, ensure};
@@ -27,6 +29,8 @@ pub struct ClusterOptions {
     pub seed: u64,
     /// Configuration keys over the defaults, for every node.
     pub set: Vec<(String, String)>,
+    /// What carries commands.
+    pub courier: Courier,
     /// Put the database on a file system of its own of so many MiB.
     pub database_mib: Option<u32>,
 }
@@ -49,8 +53,8 @@ pub struct Cluster {
     pub links: Links,
     /// The database.
     pub mariadb: MariaDb,
-    /// The broker.
-    pub rabbitmq: RabbitMq,
+    /// The broker; `None` if commands go over streams.
+    pub rabbitmq: Option<RabbitMq>,
     /// The hints.
     pub redis: Redis,
     /// The sandbox payment provider.
@@ -85,14 +89,14 @@ impl Cluster {
         let settings = mariadb::Settings { buffer_pool_mib: 256, ..mariadb::Settings::default() };
         let (mariadb, rabbitmq, redis) = tokio::try_join!(
             MariaDb::start_with(&dir, &settings),
-            RabbitMq::start_with(&dir, None, Lifetime::Owned),
+            start_broker(&dir, options.courier),
             Redis::start(&dir),
         )?;
         let made_up = || format!("storm{}", uuid::Uuid::new_v4().simple());
         let secrets = Secrets { database: made_up(), provider: made_up() };
         let mut links = Links::default();
         let provider_port = links.promise()?;
-        let config = configure(&dir, &mariadb, &secrets, provider_port)?;
+        let config = configure(&dir, &mariadb, &secrets, provider_port, options.courier)?;
         migrate(&dir, options, &mariadb, &config).await?;
         let logs = dir.join("log");
         let mut provider_command = command(&options.baton, &config);
@@ -121,7 +125,7 @@ impl Cluster {
                 name: format!("{}-{number}", kind.name()),
                 ports: *own_ports,
                 mariadb: mariadb.port(),
-                rabbitmq: rabbitmq.port(),
+                rabbitmq: rabbitmq.as_ref().map(RabbitMq::port),
                 redis: redis.port(),
                 provider: provider_port,
                 database_password: &secrets.database,
@@ -160,6 +164,20 @@ impl Cluster {
         };
         cluster.ready().await?;
         Ok(cluster)
+    }
+
+    /// What carries commands.
+    #[must_use]
+    pub fn courier(&self) -> Courier {
+        if self.rabbitmq.is_some() { Courier::Rabbitmq } else { Courier::Grpc }
+    }
+
+    /// The broker.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn broker(&self) -> Result<&RabbitMq> {
+        self.rabbitmq.as_ref().context("commands go over streams: there is no broker")
     }
 
     /// Nodes of one kind.
@@ -202,15 +220,17 @@ impl Cluster {
         if let Some(tmpfs) = &self.tmpfs {
             tmpfs.empty()?;
         }
-        let servers = [self.mariadb.process(), self.rabbitmq.process(), self.redis.process(), &self.provider];
-        for process in servers.into_iter().filter(|process| process.is_running()) {
+        let broker = self.rabbitmq.as_ref();
+        let servers = [self.mariadb.process(), self.redis.process(), &self.provider];
+        let servers = servers.into_iter().chain(broker.map(RabbitMq::process));
+        for process in servers.filter(|process| process.is_running()) {
             process.resume()?;
         }
         if !self.mariadb.process().is_running() {
             self.mariadb.restart().await?;
         }
-        if !self.rabbitmq.process().is_running() {
-            self.rabbitmq.restart().await?;
+        if let Some(broker) = broker.filter(|broker| !broker.process().is_running()) {
+            broker.restart().await?;
         }
         if !self.redis.process().is_running() {
             self.redis.restart().await?;
@@ -240,6 +260,13 @@ impl Cluster {
     }
 }
 
+async fn start_broker(dir: &Path, courier: Courier) -> Result<Option<RabbitMq>> {
+    match courier {
+        Courier::Rabbitmq => RabbitMq::start_with(dir, None, Lifetime::Owned).await.map(Some),
+        Courier::Grpc => Ok(None),
+    }
+}
+
 /// Our own look into a schema, as the administrator.
 async fn open(mariadb: &MariaDb, schema: &str) -> Result<Database> {
     let config = DatabaseConfig::MariaDb {
@@ -248,37 +275,4 @@ async fn open(mariadb: &MariaDb, schema: &str) -> Result<Database> {
         acquire_timeout: Duration::from_secs(5),
     };
     Database::open(config).await.with_context(|| format!("open {schema}"))
-}
-
-/// Schemas, least-privileged users, and what all processes share.
-fn configure(dir: &Path, mariadb: &MariaDb, secrets: &Secrets, provider: u16) -> Result<PathBuf> {
-    for kind in ProcessKind::ALL {
-        let name = format!("baton_{}", kind.name());
-        mariadb.create_schema(&name)?;
-        mariadb.create_user(&name, &secrets.database, &name, "SELECT, INSERT, UPDATE, DELETE")?;
-    }
-    let text = format!(
-        "[bus]\nkind = \"rabbitmq\"\n\n[coord]\nkind = \"redis\"\n\n[provider]\nlisten = \"127.0.0.1:{provider}\"\n\
-         base_url = \"http://127.0.0.1:{provider}\"\nledger = \"{}\"\nsecret = \"{}\"\n",
-        dir.join("sandbox-ledger.db").display(),
-        secrets.provider,
-    );
-    let path = dir.join("baton.toml");
-    fs::write(&path, text).with_context(|| format!("write {}", path.display()))?;
-    Ok(path)
-}
-
-/// Runs `baton migrate up` as the administrator.
-async fn migrate(dir: &Path, options: &ClusterOptions, mariadb: &MariaDb, config: &Path) -> Result<()> {
-    let mut migrating = command(&options.baton, config);
-    migrating.args(["migrate", "up"]).current_dir(dir);
-    migrating.env("BATON_STORE__URL", mariadb.root_url("baton_orchestrator"));
-    for kind in ProcessKind::PARTICIPANTS {
-        let key = format!("BATON_PARTICIPANTS__{}__STORE__URL", kind.name().to_uppercase());
-        migrating.env(key, mariadb.root_url(&format!("baton_{}", kind.name())));
-    }
-    let output = tokio::process::Command::from(migrating).output().await.context("run baton migrate up")?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "baton migrate up failed:\n{}", said.trim());
-    Ok(())
 }

@@ -1,8 +1,10 @@
 //! What a nemesis is: what it does, in a sentence, and what it needs.
 
+use super::courier::Courier;
 use super::links::Pair;
 use super::net_fault::NetFault;
 use super::node::ProcessKind;
+use super::tmpfs::Tmpfs;
 use baton_crash_point::Point;
 
 /// A server that is not Baton's.
@@ -123,19 +125,49 @@ impl Nemesis {
         self.act == Act::FullDisk
     }
 
-    /// Whether the binary must have crash points.
+    /// Why it cannot be run here over this courier, if so.
     #[must_use]
-    pub fn needs_crash_points(&self) -> bool {
-        matches!(self.act, Act::CrashPoints(_))
+    pub fn cannot_run(&self, courier: Courier) -> Option<&'static str> {
+        if courier == Courier::Grpc && needs_broker(&self.act) {
+            return Some("it needs a broker, and over gRPC there is none");
+        }
+        if matches!(self.act, Act::CrashPoints(_)) && !baton_crash_point::BUILT_IN {
+            return Some("this binary has no crash points: build it with --features crash-points");
+        }
+        if self.needs_tmpfs() && !Tmpfs::is_allowed() {
+            return Some("this user may not mount a small file system");
+        }
+        None
     }
 }
 
 fn may_quarantine(act: &Act) -> bool {
     match act {
         Act::HostilePublisher => true,
-        Act::CrashPoints(points) => points.iter().any(|point| point.name().contains("quarantine")),
+        Act::CrashPoints(points) => points.iter().any(|point| needs_publisher(*point)),
         // A message that a killed process held is counted as delivered; fifty of those and the broker gives up on it.
         Act::Both(first, second) => may_quarantine(first) || may_quarantine(second),
+        _ => false,
+    }
+}
+
+/// Whether a point is reached only by messages that nobody but a publisher at the broker sends.
+pub(super) fn needs_publisher(point: Point) -> bool {
+    point.name().contains("quarantine")
+}
+
+fn needs_broker(act: &Act) -> bool {
+    match act {
+        Act::KillServer(server) | Act::FreezeServer(server) => *server == Server::Broker,
+        Act::MemoryAlarm
+        | Act::DiskAlarm
+        | Act::DeleteQueues
+        | Act::CloseConnections
+        | Act::FreshBroker
+        | Act::HostilePublisher => true,
+        Act::NetworkCycle(pair) | Act::Network(_, pair) => pair.is_broker(),
+        Act::CrashPoints(points) => points.iter().all(|point| needs_publisher(*point)),
+        Act::Both(first, second) => needs_broker(first) || needs_broker(second),
         _ => false,
     }
 }

@@ -10,7 +10,8 @@ pub(super) struct Wiring<'a> {
     pub(super) name: String,
     pub(super) ports: (u16, u16),
     pub(super) mariadb: u16,
-    pub(super) rabbitmq: u16,
+    /// `None` if there is no broker.
+    pub(super) rabbitmq: Option<u16>,
     pub(super) redis: u16,
     pub(super) provider: u16,
     pub(super) database_password: &'a str,
@@ -31,7 +32,6 @@ impl Wiring<'_> {
             (Pair::ParticipantDatabase, Pair::ParticipantBroker)
         };
         let database = links.add(to_database, &self.name, "mariadb", &[self.mariadb], self.seed).await?;
-        let broker = links.add(to_broker, &self.name, "rabbitmq", &[self.rabbitmq], self.seed).await?;
         let schema = format!("baton_{}", self.kind.name());
         let store = format!("mysql://{schema}:{}@127.0.0.1:{database}/{schema}", self.database_password);
         let (grpc, admin) = self.ports;
@@ -43,8 +43,11 @@ impl Wiring<'_> {
         let mut pairs = vec![
             (format!("BATON_{section}__LISTEN"), format!("127.0.0.1:{grpc}")),
             (format!("BATON_{section}__ADMIN_LISTEN"), format!("127.0.0.1:{admin}")),
-            ("BATON_BUS__URL".to_owned(), format!("amqp://guest:guest@127.0.0.1:{broker}/%2f")),
         ];
+        if let Some(port) = self.rabbitmq {
+            let broker = links.add(to_broker, &self.name, "rabbitmq", &[port], self.seed).await?;
+            pairs.push(("BATON_BUS__URL".to_owned(), format!("amqp://guest:guest@127.0.0.1:{broker}/%2f")));
+        }
         if is_orchestrator {
             pairs.push(("BATON_STORE__URL".to_owned(), store));
             let hints = links.add(Pair::OrchestratorHints, &self.name, "redis", &[self.redis], self.seed).await?;
