@@ -6,6 +6,7 @@ use super::nemesis::{Act, Nemesis, Server};
 use super::net_fault::NetFault;
 use super::node::ProcessKind;
 use baton_crash_point::Point;
+use std::time::Duration;
 
 /// Every nemesis there is.
 #[must_use]
@@ -30,6 +31,13 @@ pub fn catalogue() -> Vec<Nemesis> {
         ("delete-queues", Act::DeleteQueues),
         ("close-connections", Act::CloseConnections),
         ("fresh-broker", Act::FreshBroker),
+        ("stop-participant", Act::StopParticipant),
+        ("courier-away", Act::CourierAway(Duration::from_secs(76))),
+        ("courier-away-10m", Act::CourierAway(Duration::from_secs(600))),
+        ("cut-courier", Act::CutCourier),
+        ("purge-queues", Act::PurgeQueues),
+        ("double-messages", Act::DoubleMessages),
+        ("delay-replies", Act::DelayReplies),
         ("flush-hints", Act::FlushHints),
         ("lock-hot-item", Act::LockHotItem),
         ("full-disk", Act::FullDisk),
@@ -89,8 +97,8 @@ fn pairs() -> [(&'static str, Act, Act); 5] {
 pub fn short(courier: Courier) -> &'static [&'static str] {
     match courier {
         Courier::Rabbitmq => &[
-            "kill-stock",
-            "kill-broker",
+            "stop-participant",
+            "courier-away",
             "fresh-broker",
             "kill-all",
             "net:participant-broker",

@@ -6,6 +6,7 @@ use super::net_fault::NetFault;
 use super::node::ProcessKind;
 use super::tmpfs::Tmpfs;
 use baton_crash_point::Point;
+use std::time::Duration;
 
 /// A server that is not Baton's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +36,8 @@ pub enum Act {
     Kill(ProcessKind),
     /// SIGSTOP one instance, then SIGCONT.
     Freeze(ProcessKind),
+    /// SIGSTOP every process of a participant in turn for a moment: what is in flight is sent again once at most.
+    StopParticipant,
     /// SIGTERM and start, one process after the other.
     Rolling,
     /// SIGKILL to everything at once, servers too.
@@ -55,6 +58,16 @@ pub enum Act {
     CloseConnections,
     /// RabbitMQ loses its disk.
     FreshBroker,
+    /// What carries commands is away for so long.
+    CourierAway(Duration),
+    /// Every connection that carries commands is cut every second.
+    CutCourier,
+    /// Command and reply queues are purged.
+    PurgeQueues,
+    /// Every message comes twice.
+    DoubleMessages,
+    /// Replies come half a minute late.
+    DelayReplies,
     /// FLUSHALL, and subscribers are thrown out.
     FlushHints,
     /// Somebody holds the lock on the hot item.
@@ -119,6 +132,21 @@ impl Nemesis {
         }
     }
 
+    /// Whether orders may be cancelled because a participant did not answer in time.
+    #[must_use]
+    pub fn may_cancel(&self) -> bool {
+        let spares = matches!(
+            self.act,
+            Act::StopParticipant
+                | Act::CourierAway(_)
+                | Act::FreshBroker
+                | Act::PurgeQueues
+                | Act::DoubleMessages
+                | Act::DelayReplies
+        );
+        !spares
+    }
+
     /// Whether the database must have a file system of its own.
     #[must_use]
     pub fn needs_tmpfs(&self) -> bool {
@@ -164,6 +192,9 @@ fn needs_broker(act: &Act) -> bool {
         | Act::DeleteQueues
         | Act::CloseConnections
         | Act::FreshBroker
+        | Act::PurgeQueues
+        | Act::DoubleMessages
+        | Act::DelayReplies
         | Act::HostilePublisher => true,
         Act::NetworkCycle(pair) | Act::Network(_, pair) => pair.is_broker(),
         Act::CrashPoints(points) => points.iter().all(|point| needs_publisher(*point)),
@@ -176,6 +207,7 @@ fn describe(act: &Act) -> String {
     match act {
         Act::Kill(kind) => format!("SIGKILL to one {} after the other", kind.name()),
         Act::Freeze(kind) => format!("SIGSTOP of one {}", kind.name()),
+        Act::StopParticipant => "SIGSTOP of one process of a participant after the other, 2 s each".to_owned(),
         Act::Rolling => "SIGTERM and restart of every process in turn".to_owned(),
         Act::KillAll => "SIGKILL to every process and server at once".to_owned(),
         Act::Outage(kind) => format!("every {} dead for the whole time", kind.name()),
@@ -186,6 +218,11 @@ fn describe(act: &Act) -> String {
         Act::DeleteQueues => "command and reply queues deleted".to_owned(),
         Act::CloseConnections => "an administrator closes every broker connection".to_owned(),
         Act::FreshBroker => "the broker comes back empty".to_owned(),
+        Act::CourierAway(lasts) => format!("what carries commands is away for {} s", lasts.as_secs()),
+        Act::CutCourier => "every connection that carries commands is cut every second".to_owned(),
+        Act::PurgeQueues => "command and reply queues purged".to_owned(),
+        Act::DoubleMessages => "every command and reply comes twice".to_owned(),
+        Act::DelayReplies => "replies come 30 s late".to_owned(),
         Act::FlushHints => "Redis flushed, subscribers thrown out".to_owned(),
         Act::LockHotItem => "the hot item's row is locked for seconds".to_owned(),
         Act::FullDisk => "the database's disk is full".to_owned(),

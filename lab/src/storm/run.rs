@@ -211,6 +211,7 @@ impl Storm {
             orders: &orders,
             left: &left,
             letters_before,
+            may_cancel: nemesis.may_cancel(),
             may_quarantine: nemesis.may_quarantine(),
             garbled: nemesis.garbles_database(),
             forged: nemesis.forges(),

@@ -95,7 +95,7 @@ fn an_unknown_nemesis_is_named_and_the_known_ones_are_listed() {
 /// Over streams there is no broker to be short of memory.
 #[test]
 fn over_streams_a_nemesis_of_the_broker_is_not_run_and_says_why() {
-    let (ok, out, err) = storm(&["--courier", "grpc", "--nemesis", "memory-alarm", "--nemesis", "fresh-broker"]);
+    let (ok, out, err) = storm(&["--courier", "grpc", "--nemesis", "memory-alarm", "--nemesis", "purge-queues"]);
     assert!(!ok, "{out}");
     assert!(out.contains("0 passed, 0 failed, 2 not run; 0 orders over grpc"), "{out}");
     assert!(err.contains("memory-alarm: not run: it needs a broker"), "{err}");

@@ -105,12 +105,12 @@ struct Victim {
     lines: Vec<ReserveLine>,
 }
 
-fn destinations() -> Vec<Destination> {
+pub(super) fn destinations() -> Vec<Destination> {
     let commands = ["order", "payment", "stock"].map(|name| Destination::Commands(name.to_owned()));
     commands.into_iter().chain([Destination::Replies]).collect()
 }
 
-async fn connect(cluster: &Cluster) -> Result<Channel> {
+pub(super) async fn connect(cluster: &Cluster) -> Result<Channel> {
     let url = cluster.broker()?.amqp_url();
     let connection =
         Connection::connect(&url, ConnectionProperties::default()).await.context("connect to the broker")?;
