@@ -4,6 +4,7 @@ pub mod check;
 pub mod sim;
 pub mod storm;
 
+use crate::storm::courier::Courier;
 use baton::cli::Output;
 use baton::failure::Failure;
 use baton::show::Printer;
@@ -45,8 +46,8 @@ pub enum Command {
 /// Arguments of `baton-lab storm`.
 #[derive(Args, Clone, Debug)]
 #[command(
-    after_help = "It needs MariaDB, RabbitMQ and Redis installed, and starts private ones. Crash points need a binary built \
-with --features crash-points. A nemesis that never fired fails the run; one that cannot run here is counted as not run."
+    after_help = "It needs MariaDB, Redis and (unless over gRPC) RabbitMQ installed, and starts private ones. Crash points need a \
+binary built with --features crash-points. A nemesis that never fired fails the run; one that cannot run here is counted as not run."
 )]
 pub struct StormArgs {
     /// Nemesis to run; may be repeated [default: those of --ci]
@@ -55,7 +56,10 @@ pub struct StormArgs {
     /// List every nemesis
     #[arg(long)]
     pub list: bool,
-    /// The short storm: 12 nemeses of 45 s
+    /// What carries commands; nemeses that need what is not there are not run
+    #[arg(long, value_enum, default_value_t)]
+    pub courier: Courier,
+    /// The short storm over this courier: a few nemeses of 45 s
     #[arg(long, conflicts_with_all = ["full", "all"])]
     pub ci: bool,
     /// The full storm: every kind of fault, every pair of programs, every crash point, 180 s each

@@ -3,7 +3,9 @@
 use super::StormArgs;
 use crate::report::html;
 use crate::report::model::{Campaign, Figure, NemesisReport, Verdict};
-use crate::storm::nemesis::{Nemesis, SHORT, catalogue, full, named};
+use crate::storm::catalogue::{catalogue, full, named, short};
+use crate::storm::courier::Courier;
+use crate::storm::nemesis::Nemesis;
 use crate::storm::recovery;
 use crate::storm::run::{Settings, Storm};
 use crate::storm::voice::Voice;
@@ -22,7 +24,7 @@ const SECONDS: (u64, u64) = (45, 180);
 /// If a name is unknown, nothing can be started, or anything was found wrong.
 pub async fn run(args: &StormArgs, set: Vec<(String, String)>, printer: Printer) -> Result<(), Failure> {
     if args.list {
-        return list(printer);
+        return list(args.courier, printer);
     }
     let nemeses = chosen(args)?;
     let stop = signals::stopping()?;
@@ -32,7 +34,7 @@ pub async fn run(args: &StormArgs, set: Vec<(String, String)>, printer: Printer)
     }
 }
 
-fn list(printer: Printer) -> Result<(), Failure> {
+fn list(courier: Courier, printer: Printer) -> Result<(), Failure> {
     if printer.json() {
         let rows = catalogue().into_iter().map(|it| serde_json::json!({ "name": it.name, "what": it.what() }));
         printer.value(&rows.collect());
@@ -42,7 +44,7 @@ fn list(printer: Printer) -> Result<(), Failure> {
     rows.set_header(["nemesis", "what it does", "in"]);
     let long = full();
     for nemesis in catalogue() {
-        let storms = match (SHORT.contains(&nemesis.name.as_str()), long.contains(&nemesis.name)) {
+        let storms = match (short(courier).contains(&nemesis.name.as_str()), long.contains(&nemesis.name)) {
             (true, _) => "--ci, --full",
             (false, true) => "--full",
             (false, false) => "--all",
@@ -64,7 +66,7 @@ fn chosen(args: &StormArgs) -> Result<Vec<Nemesis>, Failure> {
     } else if args.recovery && !args.ci {
         Vec::new()
     } else {
-        SHORT.map(str::to_owned).to_vec()
+        short(args.courier).iter().map(|name| (*name).to_owned()).collect()
     };
     let unknown =
         |name: &str| Failure::Usage(format!("no nemesis is called {name:?}; `baton-lab storm --list` lists them"));
@@ -85,12 +87,15 @@ async fn storm(
     };
     let dir = args.dir.clone().or_else(|| temporary.as_ref().map(|dir| dir.path().to_owned())).unwrap_or_default();
     let baton = args.baton.clone().map_or_else(beside_us, Ok)?;
-    let settings = Settings { baton, dir, seconds, rate: args.rate, seed, set };
+    let courier = args.courier;
+    let settings = Settings { baton, dir, seconds, rate: args.rate, seed, courier, set };
     let voice = Voice::new(printer.quiet());
-    voice.say(&format!("seed {seed}, {} nemeses of {seconds} s, {} orders/s", nemeses.len(), args.rate));
+    let (count, over) = (nemeses.len(), courier.name());
+    voice.say(&format!("seed {seed}, {count} nemeses of {seconds} s over {over}, {} orders/s", args.rate));
     let mut campaign = Campaign {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         seed,
+        courier,
         seconds,
         rate: args.rate,
         began: jiff::Timestamp::now().to_string(),
@@ -171,7 +176,8 @@ fn show(campaign: &Campaign, printer: Printer) {
         let orders: u64 = campaign.nemeses.iter().map(|nemesis| nemesis.orders).sum();
         let not_run = campaign.nemeses.len() - passed - failed;
         printer.text(&format!(
-            "\n{passed} passed, {failed} failed, {not_run} not run; {orders} orders; seed {}",
+            "\n{passed} passed, {failed} failed, {not_run} not run; {orders} orders over {}; seed {}",
+            campaign.courier.name(),
             campaign.seed
         ));
         campaign.failures().iter().for_each(|line| printer.text(line));

@@ -2,6 +2,7 @@
 
 use super::model::{Campaign, Invariant, NemesisReport, Verdict};
 use super::{chart, holdings};
+use crate::storm::courier::Courier;
 use baton_query::svg::escape;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -59,13 +60,17 @@ fn head(body: &mut String, campaign: &Campaign) {
     let _ = write!(
         body,
         "<h1>Baton storm {badge}</h1><p class=\"dim\">Version {}, began {}, seed <code>{}</code>: {} s of load per nemesis, {} orders a \
-         second; two orchestrators, two of each participant, MariaDB, RabbitMQ and Redis as real processes, a fault proxy between \
+         second; two orchestrators, two of each participant, {} as real processes, a fault proxy between \
          every two.</p><div class=\"tiles\">",
         escape(&campaign.version),
         escape(&campaign.began),
         campaign.seed,
         campaign.seconds,
-        campaign.rate
+        campaign.rate,
+        match campaign.courier {
+            Courier::Rabbitmq => "MariaDB, RabbitMQ and Redis",
+            Courier::Grpc => "MariaDB and Redis, commands over gRPC streams without a broker,",
+        }
     );
     let tiles = [
         (passed.to_string(), "nemeses passed"),
@@ -269,6 +274,7 @@ mod tests {
         let campaign = Campaign {
             version: "1".into(),
             seed: 7,
+            courier: Courier::Rabbitmq,
             seconds: 1,
             rate: 1.0,
             began: "now".into(),

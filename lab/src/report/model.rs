@@ -1,6 +1,7 @@
 //! A storm as values.
 
 use crate::storm::arena::{Event, Fired};
+use crate::storm::courier::Courier;
 use crate::storm::history::OrderKind;
 use crate::storm::holdings::Holdings;
 use baton_verify::report::Finding;
@@ -13,6 +14,8 @@ pub struct Campaign {
     pub version: String,
     /// The seed everything is drawn from.
     pub seed: u64,
+    /// What carried commands.
+    pub courier: Courier,
     /// Seconds of load per nemesis.
     pub seconds: u64,
     /// Orders begun in a second.
@@ -187,8 +190,11 @@ impl Campaign {
             .flat_map(|nemesis| {
                 let name = &nemesis.name;
                 let again = format!(
-                    "  again: baton-lab storm --nemesis {name} --seed {} --seconds {} --rate {}",
-                    self.seed, self.seconds, self.rate
+                    "  again: baton-lab storm --nemesis {name} --courier {} --seed {} --seconds {} --rate {}",
+                    self.courier.name(),
+                    self.seed,
+                    self.seconds,
+                    self.rate
                 );
                 std::iter::once(format!("{name}:")).chain(nemesis.broken()).chain([again])
             })
@@ -225,14 +231,15 @@ pub fn percentile<T: Copy>(sorted: &[T], share: f64) -> Option<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::storm::catalogue::named;
     use crate::storm::measure::blank;
-    use crate::storm::nemesis::named;
 
     #[test]
     fn what_failed_is_told_again_with_its_offenders_and_the_command() {
         let mut campaign = Campaign {
             version: "1".to_owned(),
             seed: 7,
+            courier: Courier::Grpc,
             seconds: 45,
             rate: 30.0,
             began: String::new(),
@@ -247,7 +254,7 @@ mod tests {
             "kill-stock:",
             "  I4 no effect twice: broken by 1",
             "    order 12",
-            "  again: baton-lab storm --nemesis kill-stock --seed 7 --seconds 45 --rate 30",
+            "  again: baton-lab storm --nemesis kill-stock --courier grpc --seed 7 --seconds 45 --rate 30",
         ];
         assert_eq!(campaign.failures(), told);
     }

@@ -1,8 +1,11 @@
 //! The whole installation as real processes: servers, provider, two of each program, a proxy between every two.
 
+use super::courier::Courier;
 use super::links::{Links, Pair};
 use super::node::{Node, ProcessKind, Recipe, command};
+use super::setup::{configure, migrate};
 use super::tmpfs::Tmpfs;
+use super::wiring::Wiring;
 use anyhow::{Context as _, Result, ensure};
 use baton_sql::database::{Database, DatabaseConfig};
 use baton_supervisor::{Lifetime, MariaDb, Probe, Process, RabbitMq, Redis, mariadb};
@@ -26,6 +29,8 @@ pub struct ClusterOptions {
     pub seed: u64,
     /// Configuration keys over the defaults, for every node.
     pub set: Vec<(String, String)>,
+    /// What carries commands.
+    pub courier: Courier,
     /// Put the database on a file system of its own of so many MiB.
     pub database_mib: Option<u32>,
 }
@@ -48,8 +53,8 @@ pub struct Cluster {
     pub links: Links,
     /// The database.
     pub mariadb: MariaDb,
-    /// The broker.
-    pub rabbitmq: RabbitMq,
+    /// The broker; `None` if commands go over streams.
+    pub rabbitmq: Option<RabbitMq>,
     /// The hints.
     pub redis: Redis,
     /// The sandbox payment provider.
@@ -84,14 +89,14 @@ impl Cluster {
         let settings = mariadb::Settings { buffer_pool_mib: 256, ..mariadb::Settings::default() };
         let (mariadb, rabbitmq, redis) = tokio::try_join!(
             MariaDb::start_with(&dir, &settings),
-            RabbitMq::start_with(&dir, None, Lifetime::Owned),
+            start_broker(&dir, options.courier),
             Redis::start(&dir),
         )?;
         let made_up = || format!("storm{}", uuid::Uuid::new_v4().simple());
         let secrets = Secrets { database: made_up(), provider: made_up() };
         let mut links = Links::default();
         let provider_port = links.promise()?;
-        let config = configure(&dir, &mariadb, &secrets, provider_port)?;
+        let config = configure(&dir, &mariadb, &secrets, provider_port, options.courier)?;
         migrate(&dir, options, &mariadb, &config).await?;
         let logs = dir.join("log");
         let mut provider_command = command(&options.baton, &config);
@@ -120,7 +125,7 @@ impl Cluster {
                 name: format!("{}-{number}", kind.name()),
                 ports: *own_ports,
                 mariadb: mariadb.port(),
-                rabbitmq: rabbitmq.port(),
+                rabbitmq: rabbitmq.as_ref().map(RabbitMq::port),
                 redis: redis.port(),
                 provider: provider_port,
                 database_password: &secrets.database,
@@ -159,6 +164,20 @@ impl Cluster {
         };
         cluster.ready().await?;
         Ok(cluster)
+    }
+
+    /// What carries commands.
+    #[must_use]
+    pub fn courier(&self) -> Courier {
+        if self.rabbitmq.is_some() { Courier::Rabbitmq } else { Courier::Grpc }
+    }
+
+    /// The broker.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn broker(&self) -> Result<&RabbitMq> {
+        self.rabbitmq.as_ref().context("commands go over streams: there is no broker")
     }
 
     /// Nodes of one kind.
@@ -201,15 +220,17 @@ impl Cluster {
         if let Some(tmpfs) = &self.tmpfs {
             tmpfs.empty()?;
         }
-        let servers = [self.mariadb.process(), self.rabbitmq.process(), self.redis.process(), &self.provider];
-        for process in servers.into_iter().filter(|process| process.is_running()) {
+        let broker = self.rabbitmq.as_ref();
+        let servers = [self.mariadb.process(), self.redis.process(), &self.provider];
+        let servers = servers.into_iter().chain(broker.map(RabbitMq::process));
+        for process in servers.filter(|process| process.is_running()) {
             process.resume()?;
         }
         if !self.mariadb.process().is_running() {
             self.mariadb.restart().await?;
         }
-        if !self.rabbitmq.process().is_running() {
-            self.rabbitmq.restart().await?;
+        if let Some(broker) = broker.filter(|broker| !broker.process().is_running()) {
+            broker.restart().await?;
         }
         if !self.redis.process().is_running() {
             self.redis.restart().await?;
@@ -239,6 +260,13 @@ impl Cluster {
     }
 }
 
+async fn start_broker(dir: &Path, courier: Courier) -> Result<Option<RabbitMq>> {
+    match courier {
+        Courier::Rabbitmq => RabbitMq::start_with(dir, None, Lifetime::Owned).await.map(Some),
+        Courier::Grpc => Ok(None),
+    }
+}
+
 /// Our own look into a schema, as the administrator.
 async fn open(mariadb: &MariaDb, schema: &str) -> Result<Database> {
     let config = DatabaseConfig::MariaDb {
@@ -247,99 +275,4 @@ async fn open(mariadb: &MariaDb, schema: &str) -> Result<Database> {
         acquire_timeout: Duration::from_secs(5),
     };
     Database::open(config).await.with_context(|| format!("open {schema}"))
-}
-
-/// What one node is told about its surroundings.
-struct Wiring<'a> {
-    kind: ProcessKind,
-    name: String,
-    ports: (u16, u16),
-    mariadb: u16,
-    rabbitmq: u16,
-    redis: u16,
-    provider: u16,
-    database_password: &'a str,
-    seed: u64,
-}
-
-impl Wiring<'_> {
-    /// Puts a proxy before everything it connects to, and names the proxies in its environment.
-    async fn environment(
-        &self,
-        links: &mut Links,
-        grpc_of: &impl Fn(ProcessKind) -> Vec<u16>,
-    ) -> Result<Vec<(String, String)>> {
-        let is_orchestrator = self.kind == ProcessKind::Orchestrator;
-        let (to_database, to_broker) = if is_orchestrator {
-            (Pair::OrchestratorDatabase, Pair::OrchestratorBroker)
-        } else {
-            (Pair::ParticipantDatabase, Pair::ParticipantBroker)
-        };
-        let database = links.add(to_database, &self.name, "mariadb", &[self.mariadb], self.seed).await?;
-        let broker = links.add(to_broker, &self.name, "rabbitmq", &[self.rabbitmq], self.seed).await?;
-        let schema = format!("baton_{}", self.kind.name());
-        let store = format!("mysql://{schema}:{}@127.0.0.1:{database}/{schema}", self.database_password);
-        let (grpc, admin) = self.ports;
-        let section = if is_orchestrator {
-            "SERVER".to_owned()
-        } else {
-            format!("PARTICIPANTS__{}", self.kind.name().to_uppercase())
-        };
-        let mut pairs = vec![
-            (format!("BATON_{section}__LISTEN"), format!("127.0.0.1:{grpc}")),
-            (format!("BATON_{section}__ADMIN_LISTEN"), format!("127.0.0.1:{admin}")),
-            ("BATON_BUS__URL".to_owned(), format!("amqp://guest:guest@127.0.0.1:{broker}/%2f")),
-        ];
-        if is_orchestrator {
-            pairs.push(("BATON_STORE__URL".to_owned(), store));
-            let hints = links.add(Pair::OrchestratorHints, &self.name, "redis", &[self.redis], self.seed).await?;
-            pairs.push(("BATON_COORD__URL".to_owned(), format!("redis://127.0.0.1:{hints}")));
-            for kind in ProcessKind::PARTICIPANTS {
-                let pair = Pair::OrchestratorParticipant;
-                let link = links.add(pair, &self.name, kind.name(), &grpc_of(kind), self.seed).await?;
-                let key = format!("BATON_PARTICIPANTS__{}__ENDPOINT", kind.name().to_uppercase());
-                pairs.push((key, format!("127.0.0.1:{link}")));
-            }
-        } else {
-            pairs.push((format!("BATON_{section}__STORE__URL"), store));
-        }
-        if self.kind == ProcessKind::Payment {
-            let link = links.add(Pair::PaymentProvider, &self.name, "provider", &[self.provider], self.seed).await?;
-            pairs.push(("BATON_PROVIDER__BASE_URL".to_owned(), format!("http://127.0.0.1:{link}")));
-        }
-        Ok(pairs)
-    }
-}
-
-/// Schemas, least-privileged users, and what all processes share.
-fn configure(dir: &Path, mariadb: &MariaDb, secrets: &Secrets, provider: u16) -> Result<PathBuf> {
-    for kind in ProcessKind::ALL {
-        let name = format!("baton_{}", kind.name());
-        mariadb.create_schema(&name)?;
-        mariadb.create_user(&name, &secrets.database, &name, "SELECT, INSERT, UPDATE, DELETE")?;
-    }
-    let text = format!(
-        "[bus]\nkind = \"rabbitmq\"\n\n[coord]\nkind = \"redis\"\n\n[provider]\nlisten = \"127.0.0.1:{provider}\"\n\
-         base_url = \"http://127.0.0.1:{provider}\"\nledger = \"{}\"\nsecret = \"{}\"\n",
-        dir.join("sandbox-ledger.db").display(),
-        secrets.provider,
-    );
-    let path = dir.join("baton.toml");
-    fs::write(&path, text).with_context(|| format!("write {}", path.display()))?;
-    Ok(path)
-}
-
-/// Runs `baton migrate up` as the administrator.
-async fn migrate(dir: &Path, options: &ClusterOptions, mariadb: &MariaDb, config: &Path) -> Result<()> {
-    let mut migrating = command(&options.baton, config);
-    migrating.args(["migrate", "up"]).current_dir(dir);
-    migrating.env("BATON_STORE__URL", mariadb.root_url("baton_orchestrator"));
-    for kind in ProcessKind::PARTICIPANTS {
-        let key = format!("BATON_PARTICIPANTS__{}__STORE__URL", kind.name().to_uppercase());
-        migrating.env(key, mariadb.root_url(&format!("baton_{}", kind.name())));
-    }
-    let output = tokio::process::Command::from(migrating).output().await.context("run baton migrate up")?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "baton migrate up failed:\n{}", said.trim());
-    Ok(())
 }

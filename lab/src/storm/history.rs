@@ -159,9 +159,9 @@ impl History {
     }
 }
 
-/// What the history says by itself.
+/// What the history says by itself; unless they `may_cancel`, nothing that could be fulfilled is given up.
 #[must_use]
-pub fn findings(orders: &[ClientOrder]) -> Vec<Finding> {
+pub fn findings(orders: &[ClientOrder], may_cancel: bool) -> Vec<Finding> {
     let mut fits = Offenders::default();
     let mut told = Offenders::default();
     let mut conflicts = Offenders::default();
@@ -171,7 +171,8 @@ pub fn findings(orders: &[ClientOrder]) -> Vec<Finding> {
         match order.told {
             Some(state) => {
                 counted_told += 1;
-                if !order.kind.may_end(state) {
+                let given_up = state == OrderState::Cancelled && !may_cancel;
+                if given_up || !order.kind.may_end(state) {
                     fits.add(format!("order {name}, {:?}, was told {}", order.kind, state.as_str_name()));
                 }
             }
@@ -239,11 +240,18 @@ mod tests {
             order(OrderKind::Good, Some(OrderState::PaymentSuccess)),
             order(OrderKind::Scarce, Some(OrderState::PaymentOutOfStock)),
         ];
-        assert!(findings(&good).iter().all(Finding::passed));
+        assert!(findings(&good, false).iter().all(Finding::passed));
         assert_eq!(ends(&good)[0], (25, Duration::from_millis(15)));
         let bad = [order(OrderKind::WrongAmount, Some(OrderState::PaymentSuccess)), order(OrderKind::Good, None)];
-        let found = findings(&bad);
+        let found = findings(&bad, true);
         assert_eq!(found.iter().map(|finding| finding.broken).collect::<Vec<_>>(), [1, 1, 0]);
+    }
+
+    #[test]
+    fn an_order_is_cancelled_only_where_it_may_be() {
+        let cancelled = [order(OrderKind::Good, Some(OrderState::Cancelled))];
+        assert!(findings(&cancelled, true).iter().all(Finding::passed));
+        assert!(!findings(&cancelled, false)[1].passed());
     }
 
     #[test]
@@ -255,7 +263,7 @@ mod tests {
             ended_ms: 2,
             outcome: CallOutcome::Ok,
         });
-        assert!(!findings(&[order])[2].passed());
+        assert!(!findings(&[order], true)[2].passed());
     }
 
     #[test]

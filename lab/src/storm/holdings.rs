@@ -122,7 +122,10 @@ async fn look(cluster: &Cluster) -> Result<Holdings> {
     let rows = cluster.sagas.query(sql, Vec::new()).await?;
     let database: Result<Vec<(String, u64)>> =
         rows.iter().map(|row| Ok((row.text(0)?.to_owned(), u64::try_from(row.int(1)?).unwrap_or(0)))).collect();
-    let broker = cluster.rabbitmq.ctl(&["list_connections", "pid", "--no-table-headers"]).await?;
+    let broker = match &cluster.rabbitmq {
+        Some(broker) => broker.ctl(&["list_connections", "pid", "--no-table-headers"]).await?,
+        None => String::new(),
+    };
     let broker = broker.lines().filter(|line| !line.trim().is_empty()).count() as u64;
     Ok(Holdings { processes, database: database?, broker })
 }

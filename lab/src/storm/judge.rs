@@ -35,6 +35,8 @@ pub struct JudgeInput<'a> {
     pub left: &'a Left,
     /// Dead letters before the nemesis.
     pub letters_before: u64,
+    /// Orders may be cancelled because somebody does not answer in time.
+    pub may_cancel: bool,
     /// Dead letters are part of it.
     pub may_quarantine: bool,
     /// Commands were published in the name of sagas that do not exist.
@@ -50,7 +52,7 @@ pub struct JudgeInput<'a> {
 /// All findings.
 pub async fn judge(case: &JudgeInput<'_>, logs: &mut Logs) -> Vec<Finding> {
     let mut findings = vec![it_fired(case.fired), nobody_died(case), it_rests(case.left), letters(case)];
-    findings.extend(history::findings(case.orders));
+    findings.extend(history::findings(case.orders, case.may_cancel));
     match logs.judge(case.cluster, case.garbled) {
         Ok(finding) => findings.push(finding),
         Err(error) => findings.push(unread("I20", "logs hold no panic and no secret", &error.to_string())),
@@ -108,7 +110,7 @@ fn it_fired(fired: &Result<Vec<Fired>, String>) -> Finding {
                 offenders.add("it did nothing".to_owned());
             }
         }
-        Err(error) => offenders.add(format!("it could not act: {error}")),
+        Err(error) => offenders.add(format!("it did not come to its end: {error}")),
     }
     offenders.finding("run", "the nemesis did all that it is for", format!("{times} times"))
 }

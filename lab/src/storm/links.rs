@@ -18,7 +18,7 @@ pub enum Pair {
     OrchestratorBroker,
     /// Orchestrators and Redis.
     OrchestratorHints,
-    /// Orchestrators and participants, gRPC: probes and forwarded calls.
+    /// Orchestrators and participants, gRPC: probes, forwarded calls, and the streams of the courier without a broker.
     OrchestratorParticipant,
     /// Participants and MariaDB.
     ParticipantDatabase,
@@ -56,6 +56,12 @@ impl Pair {
             Self::PaymentProvider => "payment-provider",
             Self::ClientOrchestrator => "client-orchestrator",
         }
+    }
+
+    /// Whether its server is RabbitMQ.
+    #[must_use]
+    pub fn is_broker(self) -> bool {
+        matches!(self, Self::OrchestratorBroker | Self::ParticipantBroker)
     }
 
     /// Whether its server is MariaDB, whose COMMITs can be told.

@@ -97,7 +97,7 @@ pub(super) fn seconds(ms: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storm::nemesis::named;
+    use crate::storm::catalogue::named;
 
     #[test]
     fn healing_is_the_first_second_as_busy_as_before() {

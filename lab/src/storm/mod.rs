@@ -2,7 +2,9 @@
 
 pub mod act;
 pub mod arena;
+pub mod catalogue;
 pub mod cluster;
+pub mod courier;
 pub mod history;
 pub mod holdings;
 pub mod inside;
@@ -12,10 +14,13 @@ pub mod load;
 pub mod logs;
 pub(crate) mod measure;
 pub mod nemesis;
+pub mod net_fault;
 pub mod node;
 pub mod quiesce;
 pub mod recovery;
 pub mod run;
+mod setup;
 pub mod shop;
 pub mod tmpfs;
 pub mod voice;
+mod wiring;

@@ -96,10 +96,11 @@ pub async fn depths(cluster: &Cluster) -> Result<(u64, u64)> {
     Ok(depths)
 }
 
-/// Every queue with its depth, by the broker's own count.
+/// Every queue with its depth, by the broker's own count; none without a broker.
 ///
 /// # Errors
 /// If the broker cannot be asked.
 pub async fn queues(cluster: &Cluster) -> Result<Vec<Queue>> {
-    Ok(listed(&cluster.rabbitmq.ctl(&["list_queues", "name", "messages", "--no-table-headers"]).await?))
+    let Some(broker) = &cluster.rabbitmq else { return Ok(Vec::new()) };
+    Ok(listed(&broker.ctl(&["list_queues", "name", "messages", "--no-table-headers"]).await?))
 }

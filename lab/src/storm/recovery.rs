@@ -56,9 +56,11 @@ pub async fn measure(cluster: &Arc<Cluster>, seed: u64, voice: Voice) -> Result<
     for kind in ProcessKind::PARTICIPANTS {
         figures.push(measuring.participants(kind).await?);
     }
-    for is_broker in [true, false] {
-        figures.push(measuring.servers(is_broker).await?);
+    if let Some(broker) = &cluster.rabbitmq {
+        figures.push(measuring.server("RabbitMQ", || broker.kill(), || broker.restart()).await?);
     }
+    let mariadb = &cluster.mariadb;
+    figures.push(measuring.server("MariaDB", || mariadb.kill(), || mariadb.restart()).await?);
     figures.push(measuring.attempts().await?);
     load.finish(Instant::now() + BOUND).await;
     let left = rest(cluster, Instant::now() + BOUND).await?;
@@ -141,24 +143,20 @@ impl Measuring<'_> {
     }
 
     /// From a server's return until as many orders end in a second as before.
-    async fn servers(&self, is_broker: bool) -> Result<Figure> {
-        let name = if is_broker { "RabbitMQ" } else { "MariaDB" };
+    async fn server(
+        &self,
+        name: &str,
+        kill: impl Fn() -> Result<()>,
+        restart: impl AsyncFn() -> Result<()>,
+    ) -> Result<Figure> {
         let mut samples = Vec::new();
         for round in 0..SERVER_ROUNDS {
             self.voice.progress(&format!("recovery: {name}, round {}", round + 1));
             sleep(CALM).await;
             let calm = self.ended_in_a_second().await;
-            if is_broker {
-                self.cluster.rabbitmq.kill()?;
-            } else {
-                self.cluster.mariadb.kill()?;
-            }
+            kill()?;
             sleep(BACKLOG).await;
-            if is_broker {
-                self.cluster.rabbitmq.restart().await?;
-            } else {
-                self.cluster.mariadb.restart().await?;
-            }
+            restart().await?;
             let back = Instant::now();
             let mut healed = back.elapsed();
             while self.ended_in_a_second().await * 5 < calm * 4 && back.elapsed() < GIVE_UP {

@@ -3,6 +3,7 @@
 use super::act::perform;
 use super::arena::{Arena, Fired};
 use super::cluster::{Cluster, ClusterOptions};
+use super::courier::Courier;
 use super::holdings::{self, Holdings};
 use super::judge::{JudgeInput, judge, unread};
 use super::load::Load;
@@ -11,7 +12,6 @@ use super::measure::{blank, measure, seconds};
 use super::nemesis::Nemesis;
 use super::quiesce::{BOUND, depths, rest};
 use super::shop::ShopClient;
-use super::tmpfs::Tmpfs;
 use super::voice::Voice;
 use crate::report::model::{Invariant, NemesisReport, Verdict};
 use anyhow::Result;
@@ -43,6 +43,8 @@ pub struct Settings {
     pub rate: f64,
     /// Of everything.
     pub seed: u64,
+    /// What carries commands.
+    pub courier: Courier,
     /// Configuration keys over the defaults, for every node.
     pub set: Vec<(String, String)>,
 }
@@ -79,13 +81,13 @@ impl Storm {
     pub async fn run(&mut self, nemesis: &Nemesis) -> Result<NemesisReport> {
         let seed = self.settings.seed ^ fold(&nemesis.name);
         let voice = self.voice;
-        voice.say(&format!("{}: {} (seed {})", nemesis.name, nemesis.what(), self.settings.seed));
         let mut report = blank(nemesis, seed);
-        if let Some(why) = cannot_run(nemesis) {
+        if let Some(why) = nemesis.cannot_run(self.settings.courier) {
             voice.say(&format!("{}: not run: {why}", nemesis.name));
-            report.verdict = Verdict::NotRun(why);
+            report.verdict = Verdict::NotRun(why.to_owned());
             return Ok(report);
         }
+        voice.say(&format!("{}: {} (seed {})", nemesis.name, nemesis.what(), self.settings.seed));
         let mut testbed = self.testbed_for(nemesis).await?;
         let ended = self.storm(nemesis, seed, &mut testbed, &mut report).await;
         if let Err(error) = ended {
@@ -141,6 +143,7 @@ impl Storm {
                 baton: self.settings.baton.clone(),
                 seed: self.settings.seed,
                 set: self.settings.set.clone(),
+                courier: self.settings.courier,
                 database_mib,
             };
             match Cluster::start(&dir, &options).await {
@@ -208,6 +211,7 @@ impl Storm {
             orders: &orders,
             left: &left,
             letters_before,
+            may_cancel: nemesis.may_cancel(),
             may_quarantine: nemesis.may_quarantine(),
             garbled: nemesis.garbles_database(),
             forged: nemesis.forges(),
@@ -273,8 +277,9 @@ impl Storm {
         report.broken().iter().for_each(|line| self.voice.say(line));
         if report.verdict == Verdict::Failed {
             self.voice.say(&format!(
-                "  again: baton-lab storm --nemesis {} --seed {} --seconds {} --rate {}; logs are in {}",
+                "  again: baton-lab storm --nemesis {} --courier {} --seed {} --seconds {} --rate {}; logs are in {}",
                 report.name,
+                self.settings.courier.name(),
                 self.settings.seed,
                 self.settings.seconds,
                 self.settings.rate,
@@ -282,17 +287,6 @@ impl Storm {
             ));
         }
     }
-}
-
-/// Why it cannot be run here, if so.
-fn cannot_run(nemesis: &Nemesis) -> Option<String> {
-    if nemesis.needs_crash_points() && !baton_crash_point::BUILT_IN {
-        return Some("this binary has no crash points: build it with --features crash-points".to_owned());
-    }
-    if nemesis.needs_tmpfs() && !Tmpfs::is_allowed() {
-        return Some("this user may not mount a small file system".to_owned());
-    }
-    None
 }
 
 /// FNV-1a: the same name gives the same seed everywhere.

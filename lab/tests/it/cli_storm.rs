@@ -70,7 +70,7 @@ fn an_engine_without_its_safety_nets_is_caught() {
     ]);
     assert!(!ok, "{out}\n{err}");
     assert!(err.contains("I17") && err.contains("sagas still at work"), "{err}");
-    assert!(err.contains("--nemesis fresh-broker --seed 7"), "no way to repeat it: {err}");
+    assert!(err.contains("--nemesis fresh-broker --courier rabbitmq --seed 7"), "no way to repeat it: {err}");
 }
 
 /// What cannot run here is not passed.
@@ -90,4 +90,13 @@ fn an_unknown_nemesis_is_named_and_the_known_ones_are_listed() {
     assert!(!ok && err.contains("kill-humour") && err.contains("--list"), "{err}");
     let (ok, out, _) = storm(&["--list"]);
     assert!(ok && out.contains("kill-orchestrator") && out.contains("crash:participant.commit.inside"), "{out}");
+}
+
+/// Over streams there is no broker to be short of memory.
+#[test]
+fn over_streams_a_nemesis_of_the_broker_is_not_run_and_says_why() {
+    let (ok, out, err) = storm(&["--courier", "grpc", "--nemesis", "memory-alarm", "--nemesis", "purge-queues"]);
+    assert!(!ok, "{out}");
+    assert!(out.contains("0 passed, 0 failed, 2 not run; 0 orders over grpc"), "{out}");
+    assert!(err.contains("memory-alarm: not run: it needs a broker"), "{err}");
 }

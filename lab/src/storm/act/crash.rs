@@ -3,7 +3,9 @@
 use super::hostile;
 use crate::proxy::faults::{DirectionFaults, Faults, Gate};
 use crate::storm::arena::{Arena, Fired};
+use crate::storm::courier::Courier;
 use crate::storm::links::Pair;
+use crate::storm::nemesis::needs_publisher;
 use crate::storm::node::{Node, ProcessKind};
 use anyhow::{Context as _, Result};
 use baton_courier::bus::Destination;
@@ -42,6 +44,10 @@ pub(super) async fn points(arena: &Arena, points: &[Point]) -> Result<Vec<Fired>
     let mut dice = arena.dice();
     let mut fired = Vec::new();
     for (turn, point) in points.iter().enumerate() {
+        if arena.cluster.courier() == Courier::Grpc && needs_publisher(*point) {
+            arena.note(format!("{} left out: without a broker nobody can publish what is quarantined", point.name()));
+            continue;
+        }
         let nodes = arena.cluster.of(kind_of(*point, turn));
         let node = nodes[dice.random_range(0..nodes.len())];
         let stir = stir_of(*point);
@@ -118,10 +124,12 @@ async fn stirred(arena: &Arena, node: &Node, stir: Stir) -> Result<()> {
         Stir::Nothing => {}
         Stir::LostReplies => {
             // Commands still arrive, replies do not get through.
-            let held = Faults { up: DirectionFaults::gate(Gate::Hold), ..Faults::default() };
-            for link in arena.cluster.links.of(Pair::ParticipantBroker) {
-                link.proxy.set(held.clone());
-            }
+            let held = DirectionFaults::gate(Gate::Hold);
+            let (pair, held) = match arena.cluster.courier() {
+                Courier::Rabbitmq => (Pair::ParticipantBroker, Faults { up: held, ..Faults::default() }),
+                Courier::Grpc => (Pair::OrchestratorParticipant, Faults { down: held, ..Faults::default() }),
+            };
+            arena.cluster.links.of(pair).for_each(|link| link.proxy.set(held.clone()));
         }
         Stir::Unavailable => {
             // The last rule's time is over with its count; more than so many a stir would only pile up.
@@ -144,7 +152,7 @@ async fn stirred(arena: &Arena, node: &Node, stir: Stir) -> Result<()> {
 async fn calm(arena: &Arena, stir: Stir) -> Result<()> {
     match stir {
         Stir::Nothing | Stir::Garbage => {}
-        Stir::LostReplies => arena.cluster.links.of(Pair::ParticipantBroker).for_each(|link| link.proxy.heal()),
+        Stir::LostReplies => arena.cluster.links.heal(),
         Stir::Unavailable => {
             arena.shop.sandbox("faults", None).await?;
         }

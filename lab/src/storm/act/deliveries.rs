@@ -1,6 +1,8 @@
-//! How often messages were delivered, as every process counts: bad neighbours must not make good messages come again.
+//! How often messages were delivered and commands sent again, as every process counts: bad neighbours must not make good
+//! messages come again.
 
 use crate::storm::cluster::Cluster;
+use crate::storm::node::{Node, ProcessKind};
 use anyhow::{Context as _, Result};
 
 /// What every process has been handed so far.
@@ -16,13 +18,26 @@ pub(super) struct Deliveries {
 pub(super) async fn deliveries(cluster: &Cluster) -> Result<Deliveries> {
     let mut all = Deliveries::default();
     for node in &cluster.nodes {
-        let answer = reqwest::get(format!("http://127.0.0.1:{}/metrics", node.admin)).await;
-        let text = answer.context("ask for metrics")?.text().await?;
+        let text = metrics(node).await?;
         all.first += total(&text, "saga_participant_commands_total");
         all.again += total(&text, "saga_participant_redelivered_messages_total");
         all.again += total(&text, "saga_replies_redelivered_total");
     }
     Ok(all)
+}
+
+/// How often orchestrators have sent a command again so far.
+pub(super) async fn sent_again(cluster: &Cluster) -> Result<u64> {
+    let mut all = 0;
+    for node in cluster.of(ProcessKind::Orchestrator) {
+        all += total(&metrics(node).await?, "saga_commands_sent_again_total");
+    }
+    Ok(all)
+}
+
+async fn metrics(node: &Node) -> Result<String> {
+    let answer = reqwest::get(format!("http://127.0.0.1:{}/metrics", node.admin)).await;
+    Ok(answer.context("ask for metrics")?.text().await?)
 }
 
 /// The sum of a counter over all its labels.

@@ -105,13 +105,13 @@ struct Victim {
     lines: Vec<ReserveLine>,
 }
 
-fn destinations() -> Vec<Destination> {
+pub(super) fn destinations() -> Vec<Destination> {
     let commands = ["order", "payment", "stock"].map(|name| Destination::Commands(name.to_owned()));
     commands.into_iter().chain([Destination::Replies]).collect()
 }
 
-async fn connect(cluster: &Cluster) -> Result<Channel> {
-    let url = cluster.rabbitmq.amqp_url();
+pub(super) async fn connect(cluster: &Cluster) -> Result<Channel> {
+    let url = cluster.broker()?.amqp_url();
     let connection =
         Connection::connect(&url, ConnectionProperties::default()).await.context("connect to the broker")?;
     let channel = connection.create_channel().await?;
@@ -284,7 +284,7 @@ fn reply(saga: &Bytes, step: u32) -> Vec<u8> {
 
 /// Waits until every undecodable and every oversized message is in its dead-letter queue, with a reason; counts them.
 async fn quarantined(cluster: &Cluster, volleys: u64) -> Result<u64> {
-    let bus = RabbitBus::start(&RabbitConfig::new(cluster.rabbitmq.amqp_url()))
+    let bus = RabbitBus::start(&RabbitConfig::new(cluster.broker()?.amqp_url()))
         .map_err(|error| anyhow::anyhow!("{error}"))?;
     let until = Instant::now() + QUARANTINED_WITHIN;
     let mut total = 0;

@@ -1,10 +1,13 @@
 //! What the nemeses do. Each act returns how often it did it, and leaves the cluster to be healed by whoever called it.
 
+mod courier;
 mod crash;
 mod deliveries;
 mod hostile;
+mod messages;
 mod network;
 mod processes;
+mod resends;
 mod servers;
 
 use super::arena::{Arena, Fired};
@@ -22,6 +25,7 @@ pub fn perform<'a>(act: &'a Act, arena: &'a Arena) -> BoxFuture<'a, Result<Vec<F
         match act {
             Act::Kill(kind) => processes::kill(arena, *kind).await,
             Act::Freeze(kind) => processes::freeze(arena, *kind).await,
+            Act::StopParticipant => resends::stop(arena).await,
             Act::Rolling => processes::rolling(arena).await,
             Act::KillAll => processes::kill_all(arena).await,
             Act::Outage(kind) => processes::outage(arena, *kind).await,
@@ -32,6 +36,11 @@ pub fn perform<'a>(act: &'a Act, arena: &'a Arena) -> BoxFuture<'a, Result<Vec<F
             Act::DeleteQueues => servers::delete_queues(arena).await,
             Act::CloseConnections => servers::close_connections(arena).await,
             Act::FreshBroker => servers::fresh_broker(arena).await,
+            Act::CourierAway(lasts) => courier::away(arena, *lasts).await,
+            Act::CutCourier => courier::cut(arena).await,
+            Act::PurgeQueues => messages::purge(arena).await,
+            Act::DoubleMessages => messages::double(arena).await,
+            Act::DelayReplies => messages::delay_replies(arena).await,
             Act::FlushHints => servers::flush_hints(arena).await,
             Act::LockHotItem => servers::lock_hot_item(arena).await,
             Act::FullDisk => servers::full_disk(arena).await,

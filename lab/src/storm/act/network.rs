@@ -3,7 +3,7 @@
 use crate::proxy::faults::{CommitCut, CommitFault, DirectionFaults, Faults, Flip, Gate};
 use crate::storm::arena::{Arena, Fired};
 use crate::storm::links::{Link, Links, Pair};
-use crate::storm::nemesis::NetFault;
+use crate::storm::net_fault::NetFault;
 use anyhow::Result;
 use std::num::{NonZeroU32, NonZeroU64};
 use std::sync::atomic::Ordering;

@@ -63,7 +63,9 @@ pub(super) async fn kill_all(arena: &Arena) -> Result<Vec<Fired>> {
         node.kill()?;
     }
     cluster.mariadb.kill()?;
-    cluster.rabbitmq.kill()?;
+    if let Some(broker) = &cluster.rabbitmq {
+        broker.kill()?;
+    }
     cluster.redis.kill()?;
     cluster.provider.kill()?;
     sleep(Duration::from_secs(1)).await;
@@ -72,7 +74,13 @@ pub(super) async fn kill_all(arena: &Arena) -> Result<Vec<Fired>> {
     for node in &cluster.nodes {
         node.start()?;
     }
-    tokio::try_join!(cluster.mariadb.restart(), cluster.rabbitmq.restart(), cluster.redis.restart())?;
+    let broker = async {
+        match &cluster.rabbitmq {
+            Some(broker) => broker.restart().await,
+            None => Ok(()),
+        }
+    };
+    tokio::try_join!(cluster.mariadb.restart(), broker, cluster.redis.restart())?;
     arena.over("every server is back");
     cluster.ready().await?;
     Ok(vec![Fired::new("SIGKILL everything", 1)])

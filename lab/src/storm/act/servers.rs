@@ -28,18 +28,18 @@ const FULL: Duration = Duration::from_secs(20);
 const MEMORY: &str = "0.4";
 const FREE_DISK: &str = "50MB";
 
-fn process(arena: &Arena, server: Server) -> &Process {
-    match server {
+fn process(arena: &Arena, server: Server) -> Result<&Process> {
+    Ok(match server {
         Server::Database => arena.cluster.mariadb.process(),
-        Server::Broker => arena.cluster.rabbitmq.process(),
+        Server::Broker => arena.cluster.broker()?.process(),
         Server::Hints => arena.cluster.redis.process(),
-    }
+    })
 }
 
 async fn restart(arena: &Arena, server: Server) -> Result<()> {
     match server {
         Server::Database => arena.cluster.mariadb.restart().await,
-        Server::Broker => arena.cluster.rabbitmq.restart().await,
+        Server::Broker => arena.cluster.broker()?.restart().await,
         Server::Hints => arena.cluster.redis.restart().await,
     }
 }
@@ -51,7 +51,7 @@ pub(super) async fn kill(arena: &Arena, server: Server) -> Result<Vec<Fired>> {
     let mut times = 0;
     while times == 0 || Instant::now() < until {
         arena.note(format!("SIGKILL {server:?}"));
-        process(arena, server).kill()?;
+        process(arena, server)?.kill()?;
         pause(&mut dice, 500, 4_000).await;
         restart(arena, server).await?;
         arena.over(format!("{server:?} is back"));
@@ -64,16 +64,16 @@ pub(super) async fn kill(arena: &Arena, server: Server) -> Result<Vec<Fired>> {
 /// SIGSTOP, then SIGCONT.
 pub(super) async fn freeze(arena: &Arena, server: Server) -> Result<Vec<Fired>> {
     arena.note(format!("SIGSTOP {server:?}"));
-    process(arena, server).pause()?;
+    process(arena, server)?.pause()?;
     sleep(arena.share(1.0, FROZEN)).await;
-    process(arena, server).resume()?;
+    process(arena, server)?.resume()?;
     arena.note(format!("SIGCONT {server:?}"));
     Ok(vec![Fired::new(format!("SIGSTOP {server:?}"), 1)])
 }
 
 /// Publishers are blocked until the watermark is back.
 pub(super) async fn memory_alarm(arena: &Arena) -> Result<Vec<Fired>> {
-    let broker = &arena.cluster.rabbitmq;
+    let broker = arena.cluster.broker()?;
     broker.ctl(&["set_vm_memory_high_watermark", "0.000001"]).await?;
     alarm(arena, "memory").await?;
     broker.ctl(&["set_vm_memory_high_watermark", MEMORY]).await?;
@@ -83,7 +83,7 @@ pub(super) async fn memory_alarm(arena: &Arena) -> Result<Vec<Fired>> {
 
 /// The same for the disk.
 pub(super) async fn disk_alarm(arena: &Arena) -> Result<Vec<Fired>> {
-    let broker = &arena.cluster.rabbitmq;
+    let broker = arena.cluster.broker()?;
     broker.ctl(&["set_disk_free_limit", "1000000000000000"]).await?;
     alarm(arena, "disk").await?;
     broker.ctl(&["set_disk_free_limit", FREE_DISK]).await?;
@@ -93,7 +93,7 @@ pub(super) async fn disk_alarm(arena: &Arena) -> Result<Vec<Fired>> {
 
 /// An alarm that was asked for and did not go off is a nemesis that did not fire.
 async fn alarm(arena: &Arena, which: &str) -> Result<()> {
-    let broker = &arena.cluster.rabbitmq;
+    let broker = arena.cluster.broker()?;
     let mut alarms = String::new();
     for _ in 0..15 {
         alarms = broker.ctl(&["eval", "rabbit_alarm:get_alarms()."]).await?;
@@ -112,7 +112,7 @@ pub(super) async fn delete_queues(arena: &Arena) -> Result<Vec<Fired>> {
     let queues = ["saga.cmd.order.v2", "saga.cmd.payment.v2", "saga.cmd.stock.v2", "saga.reply.v2"];
     let gap = arena.window / 4;
     for queue in queues {
-        arena.cluster.rabbitmq.ctl(&["delete_queue", queue]).await?;
+        arena.cluster.broker()?.ctl(&["delete_queue", queue]).await?;
         arena.over(format!("{queue} deleted"));
         sleep(gap.min(Duration::from_secs(5))).await;
     }
@@ -124,7 +124,7 @@ pub(super) async fn close_connections(arena: &Arena) -> Result<Vec<Fired>> {
     let until = Instant::now() + arena.window;
     let mut times = 0;
     while times == 0 || Instant::now() < until {
-        arena.cluster.rabbitmq.ctl(&["close_all_connections", "storm"]).await?;
+        arena.cluster.broker()?.ctl(&["close_all_connections", "storm"]).await?;
         arena.over("connections closed");
         times += 1;
         sleep(Duration::from_secs(3)).await;
@@ -135,10 +135,11 @@ pub(super) async fn close_connections(arena: &Arena) -> Result<Vec<Fired>> {
 /// Killed, and its data directory gone: every message in flight is lost, confirmed or not.
 pub(super) async fn fresh_broker(arena: &Arena) -> Result<Vec<Fired>> {
     let cluster = &arena.cluster;
+    let broker = cluster.broker()?;
     arena.note("broker wiped");
-    cluster.rabbitmq.kill()?;
+    broker.kill()?;
     std::fs::remove_dir_all(cluster.dir.join("rabbitmq/mnesia")).context("wipe the broker")?;
-    cluster.rabbitmq.restart().await?;
+    broker.restart().await?;
     arena.over("an empty broker is there");
     sleep(arena.share(0.5, Duration::from_secs(10))).await;
     Ok(vec![Fired::new("broker wiped", 1)])
