@@ -95,10 +95,17 @@ async fn one(arena: &Arena, node: &Node, point: Point, nth: u32, stir: Stir) -> 
         sleep(AT_WORK).await;
     }
     let mut next_stir = Instant::now();
+    let mut next_turn = Instant::now() + AT_WORK;
     while process.is_running() && Instant::now() < until {
         if stir != Stir::Nothing && Instant::now() >= next_stir {
             stirred(arena, node, stir).await?;
             next_stir = Instant::now() + STIR_EVERY;
+        }
+        if arena.cluster.courier() == Courier::Grpc && Instant::now() >= next_turn {
+            // Its streams went to its neighbour when it was started anew.
+            let links = arena.cluster.links.of(Pair::OrchestratorParticipant);
+            links.filter(|link| link.to == node.kind.name()).for_each(|link| link.proxy.reset());
+            next_turn = Instant::now() + STIR_EVERY;
         }
         sleep(LOOK).await;
     }
