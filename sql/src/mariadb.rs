@@ -97,7 +97,7 @@ impl MariaDb {
 
     /// A connection for statements that are not one transaction: migrations. Never cancelled: run it in [`detached`].
     pub(crate) async fn lease(&self) -> Result<Lease, SqlError> {
-        leased(&self.pool, Commits::Each, true).await
+        leased(&self.pool, Commits::Each).await
     }
 
     pub(crate) async fn transaction(&self, mut body: Body) -> Result<Returned, SqlError> {
@@ -132,7 +132,7 @@ pub(crate) async fn detached<T: Send + 'static>(
 
 /// One run of a body: the body, COMMIT or ROLLBACK.
 async fn attempt(pool: &Arc<Pool>, body: &mut Body) -> Result<Returned, Ended> {
-    let mut tx = Tx { session: leased(pool, Commits::Together, false).await.map_err(Ended::For)?.into() };
+    let mut tx = Tx { session: leased(pool, Commits::Together).await.map_err(Ended::For)?.into() };
     let outcome = AssertUnwindSafe(async { body(&mut tx).await }).catch_unwind().await;
     let Session::MariaDb(lease) = tx.session else {
         return Err(Ended::For(SqlError::Refused("a transaction body replaced its transaction".to_owned())));
@@ -165,13 +165,13 @@ async fn attempt(pool: &Arc<Pool>, body: &mut Body) -> Result<Returned, Ended> {
     }
 }
 
-/// A connection that commits as wanted. An idle one that the server has closed is replaced, if it is found out here: by the change,
-/// or because the caller wants it `tested`. Otherwise the body's first statement finds out.
-async fn leased(pool: &Arc<Pool>, commits: Commits, tested: bool) -> Result<Lease, SqlError> {
+/// A connection that commits as wanted, and answers: one that was idle for a while is asked, and replaced if the server has closed it.
+/// What has happened to one that answered just now, its next statement finds out.
+async fn leased(pool: &Arc<Pool>, commits: Commits) -> Result<Lease, SqlError> {
     for _ in 0..DEAD_CONNECTIONS {
         let mut lease = pool.acquire(commits).await?;
         let ready = match lease.commit(commits, pool.acquire_timeout()).await {
-            Ok(false) if tested => lease.plain("DO 0", pool.acquire_timeout()).await,
+            Ok(false) if !lease.is_trusted() => lease.plain("DO 0", pool.acquire_timeout()).await,
             Ok(_) => Ok(()),
             Err(failure) => Err(failure),
         };

@@ -3,7 +3,7 @@
 use super::courier::Courier;
 use super::links::{Links, Pair};
 use super::node::{Node, ProcessKind, Recipe, command};
-use super::setup::{configure, migrate};
+use super::setup::{Secrets, configure, migrate};
 use super::tmpfs::Tmpfs;
 use super::wiring::Wiring;
 use anyhow::{Context as _, Result, ensure};
@@ -33,15 +33,6 @@ pub struct ClusterOptions {
     pub courier: Courier,
     /// Put the database on a file system of its own of so many MiB.
     pub database_mib: Option<u32>,
-}
-
-/// Passwords that must never show up in a log. Made up for each cluster, so that a find is a find.
-#[derive(Clone, Debug)]
-pub struct Secrets {
-    /// Of every database user.
-    pub database: String,
-    /// Of the account at the provider.
-    pub provider: String,
 }
 
 /// A running installation. Everything ends with it.
@@ -97,7 +88,7 @@ impl Cluster {
         let mut links = Links::default();
         let provider_port = links.promise()?;
         let config = configure(&dir, &mariadb, &secrets, provider_port, options.courier)?;
-        migrate(&dir, options, &mariadb, &config).await?;
+        migrate(&dir, &options.baton, &mariadb, &config).await?;
         let logs = dir.join("log");
         let mut provider_command = command(&options.baton, &config);
         provider_command.arg("sandbox-provider");

@@ -1,12 +1,20 @@
 //! What is there before the first process starts: schemas, users, and the file that all processes read.
 
-use super::cluster::{ClusterOptions, Secrets};
 use super::courier::Courier;
 use super::node::{ProcessKind, command};
 use anyhow::{Context as _, Result, ensure};
 use baton_supervisor::MariaDb;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+/// Passwords that must never show up in a log. Made up for each cluster, so that a find is a find.
+#[derive(Clone, Debug)]
+pub struct Secrets {
+    /// Of every database user.
+    pub database: String,
+    /// Of the account at the provider.
+    pub provider: String,
+}
 
 /// Schemas, least-privileged users, and what all processes share.
 pub(super) fn configure(
@@ -36,8 +44,8 @@ pub(super) fn configure(
 }
 
 /// Runs `baton migrate up` as the administrator.
-pub(super) async fn migrate(dir: &Path, options: &ClusterOptions, mariadb: &MariaDb, config: &Path) -> Result<()> {
-    let mut migrating = command(&options.baton, config);
+pub(super) async fn migrate(dir: &Path, baton: &Path, mariadb: &MariaDb, config: &Path) -> Result<()> {
+    let mut migrating = command(baton, config);
     migrating.args(["migrate", "up"]).current_dir(dir);
     migrating.env("BATON_STORE__URL", mariadb.root_url("baton_orchestrator"));
     for kind in ProcessKind::PARTICIPANTS {

@@ -42,6 +42,9 @@ pub(crate) enum Commits {
     Together,
 }
 
+/// A connection that answered so short a time ago is used without being asked first.
+const TRUSTED_FOR: Duration = Duration::from_secs(1);
+
 /// Connections to one schema of one server.
 pub(crate) struct Pool {
     options: MySqlConnectOptions,
@@ -127,9 +130,10 @@ impl Pool {
     }
 
     fn lease(self: &Arc<Self>, parked: Parked, fresh: bool, permits: Permits) -> Lease {
+        let trusted = parked.parked.elapsed() < TRUSTED_FOR;
         let Parked { connection, commits, born, .. } = parked;
         let (answered, failure, pool) = (false, None, Arc::clone(self));
-        Lease { connection, commits, born, fresh, answered, failure, pool, _permits: permits }
+        Lease { connection, commits, born, fresh, trusted, answered, failure, pool, _permits: permits }
     }
 
     fn pop_idle(&self, commits: Commits) -> Option<Parked> {
@@ -192,6 +196,7 @@ pub(crate) struct Lease {
     commits: Commits,
     born: Instant,
     fresh: bool,
+    trusted: bool,
     /// Whether the server has answered a statement of this lease.
     answered: bool,
     failure: Option<Failure>,
@@ -203,6 +208,11 @@ impl Lease {
     /// True if no statement has been sent on it before this lease.
     pub(crate) fn is_fresh(&self) -> bool {
         self.fresh
+    }
+
+    /// True if it answered just now.
+    pub(crate) fn is_trusted(&self) -> bool {
+        self.trusted
     }
 
     /// True until the server has answered: nothing has been done that a closed connection would not undo.

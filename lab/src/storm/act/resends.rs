@@ -22,7 +22,7 @@ const LOOK: Duration = Duration::from_millis(50);
 const IN_FLIGHT: &str = "SELECT id, step, direction FROM saga WHERE state IN (1, 2)";
 
 /// Names a command.
-type Command = ([u8; 16], i64, i64);
+type InFlight = ([u8; 16], i64, i64);
 
 /// SIGSTOP for two seconds, of every process of a participant in turn: over streams some may have nothing to do.
 pub(super) async fn stop(arena: &Arena) -> Result<Vec<Fired>> {
@@ -58,7 +58,7 @@ pub(super) async fn stop(arena: &Arena) -> Result<Vec<Fired>> {
 }
 
 /// Every command that was in flight at one look or another.
-async fn seen_in_flight(cluster: &Cluster, until: Instant) -> Result<BTreeSet<Command>> {
+async fn seen_in_flight(cluster: &Cluster, until: Instant) -> Result<BTreeSet<InFlight>> {
     let mut seen = BTreeSet::new();
     while Instant::now() < until {
         seen.extend(in_flight(cluster).await?);
@@ -68,7 +68,7 @@ async fn seen_in_flight(cluster: &Cluster, until: Instant) -> Result<BTreeSet<Co
 }
 
 /// Waits until none of them is in flight any more.
-async fn answered(cluster: &Cluster, commands: &BTreeSet<Command>) -> Result<()> {
+async fn answered(cluster: &Cluster, commands: &BTreeSet<InFlight>) -> Result<()> {
     let until = Instant::now() + ANSWERED_WITHIN;
     while Instant::now() < until && !in_flight(cluster).await?.is_disjoint(commands) {
         sleep(LOOK).await;
@@ -76,7 +76,7 @@ async fn answered(cluster: &Cluster, commands: &BTreeSet<Command>) -> Result<()>
     Ok(())
 }
 
-async fn in_flight(cluster: &Cluster) -> Result<BTreeSet<Command>> {
+async fn in_flight(cluster: &Cluster) -> Result<BTreeSet<InFlight>> {
     let rows = cluster.sagas.query(IN_FLIGHT, Vec::new()).await?;
     rows.iter().map(|row| Ok((row.array::<16>(0)?, row.int(1)?, row.int(2)?))).collect()
 }

@@ -38,6 +38,13 @@ fn the_names_in_the_page_are_the_topologys() {
     let commands = Destination::Commands("any-name".to_owned());
     expect("commands of participant `NAME`", "dead letters of commands", "any-name", commands);
     expect("replies", "dead letters of replies", "any-name", Destination::Replies);
+    let own = row("replies to the orchestrator that asked");
+    assert_eq!(
+        own[1..3],
+        [format!("`{}` (direct)", topology::OWN_REPLY_EXCHANGE).as_str(), "the command's `reply_to`"]
+    );
+    assert!(own[3].starts_with(&format!("`{}*`", topology::OWN_REPLY_PREFIX)), "{own:?}");
+    assert!(PAGE.contains(&format!("`{}` (fanout)", topology::ANY_REPLY_EXCHANGE)));
     let lost = (format!("`{}` (fanout)", topology::UNROUTABLE_EXCHANGE), format!("`{}`", topology::UNROUTABLE_QUEUE));
     assert_eq!(row("dead letters without such a queue")[1..], [&lost.0, "any", &lost.1]);
     let key = format!("`{}` with the key `{}`", topology::REPLY_EXCHANGE, topology::REPLY_KEY);
