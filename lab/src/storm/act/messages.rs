@@ -7,13 +7,13 @@ use anyhow::{Context as _, Result, ensure};
 use baton_courier::bus::Destination;
 use baton_courier::topology::{self, Route};
 use futures_util::StreamExt as _;
-use lapin::Channel;
 use lapin::message::Delivery;
 use lapin::options::{
-    BasicConsumeOptions, BasicPublishOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions,
-    QueuePurgeOptions,
+    BasicConsumeOptions, BasicPublishOptions, ExchangeDeclareOptions, ExchangeDeleteOptions, QueueBindOptions,
+    QueueDeclareOptions, QueueDeleteOptions, QueuePurgeOptions,
 };
 use lapin::types::{AMQPValue, FieldTable};
+use lapin::{Channel, ExchangeKind};
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -87,6 +87,7 @@ pub(super) async fn double(arena: &Arena) -> Result<Vec<Fired>> {
     for route in &routes {
         bind(&channel, copies, route).await?;
     }
+    share_replies(&channel, copies).await?;
     let options = BasicConsumeOptions { no_ack: true, ..BasicConsumeOptions::default() };
     let mut consumer = channel.basic_consume(copies.into(), "".into(), options, FieldTable::default()).await?;
     arena.note("every message is doubled");
@@ -94,8 +95,10 @@ pub(super) async fn double(arena: &Arena) -> Result<Vec<Fired>> {
     let mut doubled = vec![0; routes.len()];
     while let Ok(copy) = timeout_at(until, consumer.next()).await {
         let copy = copy.context("the broker ended the consumer of copies")??;
-        let is_its =
-            |route: &Route| copy.exchange.as_str() == route.exchange && copy.routing_key.as_str() == route.routing_key;
+        let is_its = |route: &Route| match copy.exchange.as_str() {
+            topology::OWN_REPLY_EXCHANGE => route.exchange == topology::REPLY_EXCHANGE,
+            exchange => exchange == route.exchange && copy.routing_key.as_str() == route.routing_key,
+        };
         let place = routes.iter().position(is_its).context("a copy of a message from nowhere")?;
         put(&channel, &routes[place].queue, copy).await?;
         doubled[place] += 1;
@@ -124,12 +127,17 @@ pub(super) async fn delay_replies(arena: &Arena) -> Result<Vec<Fired>> {
     arguments.insert("x-dead-letter-exchange".into(), AMQPValue::LongString("".into()));
     arguments.insert("x-dead-letter-routing-key".into(), AMQPValue::LongString(replies.queue.as_str().into()));
     channel.queue_declare(late.into(), OURS, arguments).await?;
+    let any = Route { exchange: topology::ANY_REPLY_EXCHANGE, routing_key: String::new(), ..replies.clone() };
     bind(&channel, late, &replies).await?;
     unbind(&channel, &replies.queue, &replies).await?;
+    share_replies(&channel, late).await?;
+    unbind(&channel, &replies.queue, &any).await?;
     arena.note(format!("replies are {} s late", LATE.as_secs()));
     sleep(arena.window).await;
-    bind(&channel, &replies.queue, &replies).await?;
-    unbind(&channel, late, &replies).await?;
+    for route in [&replies, &any] {
+        bind(&channel, &replies.queue, route).await?;
+        unbind(&channel, late, route).await?;
+    }
     arena.over("replies come at once again");
     let under_way = depth(&channel, late).await?;
     // What is late already still comes.
@@ -140,6 +148,19 @@ pub(super) async fn delay_replies(arena: &Arena) -> Result<Vec<Fired>> {
     }
     channel.queue_delete(late.into(), QueueDeleteOptions::default()).await?;
     Ok(vec![Fired::new("message of replies that was late in the end", u64::from(under_way))])
+}
+
+/// Replies go to the orchestrator that asked, by bindings that nobody else may touch. Made anew their exchange has none, until idle
+/// orchestrators declare theirs again, so that replies go where all orchestrators look, and to `queue`.
+async fn share_replies(channel: &Channel, queue: &str) -> Result<()> {
+    let any = (topology::ANY_REPLY_EXCHANGE, QueueBindOptions::default());
+    channel.queue_bind(queue.into(), any.0.into(), "".into(), any.1, FieldTable::default()).await?;
+    channel.exchange_delete(topology::OWN_REPLY_EXCHANGE.into(), ExchangeDeleteOptions::default()).await?;
+    let mut arguments = FieldTable::default();
+    arguments.insert("alternate-exchange".into(), AMQPValue::LongString(topology::ANY_REPLY_EXCHANGE.into()));
+    let options = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
+    let (name, kind) = (topology::OWN_REPLY_EXCHANGE.into(), ExchangeKind::Direct);
+    Ok(channel.exchange_declare(name, kind, options, arguments).await?)
 }
 
 fn route(destination: &Destination) -> Result<Route> {
