@@ -94,7 +94,8 @@ pub trait CommandBus: Send + Sync + fmt::Debug + 'static {
 #[async_trait]
 pub trait Consumer: Send + fmt::Debug {
     /// Waits for a delivery, then takes all that are there without waiting, at most `max`. While the broker is away it
-    /// waits for it to come back. `Err` only when the bus is closed. Cancel-safe: dropping the future loses nothing.
+    /// waits for it to come back. `Err` only when the bus is closed. Cancel-safe: dropping the future loses nothing, and what
+    /// it had begun, such as connecting, the next call goes on with (and may keep to that one's `max`).
     async fn take(&mut self, max: usize) -> Result<Vec<Delivery>, BusError>;
 }
 

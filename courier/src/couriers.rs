@@ -1,9 +1,10 @@
 //! Several couriers as one: each participant has its own.
 
-use crate::bus::{CommandBus, Consumer, Delivery, Depth, Destination, Message};
+use crate::bus::{CommandBus, Consumer, Depth, Destination, Message};
 use crate::error::BusError;
+use crate::merged::Merged;
 use async_trait::async_trait;
-use futures_util::future::{join_all, select_all};
+use futures_util::future::join_all;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -95,33 +96,5 @@ impl CommandBus for Couriers {
 
     async fn close(&self) {
         join_all(self.all.iter().map(|courier| courier.close())).await;
-    }
-}
-
-/// Takes from whichever has something, each in its turn.
-#[derive(Debug)]
-pub(crate) struct Merged {
-    consumers: Vec<Box<dyn Consumer>>,
-    next: usize,
-}
-
-impl Merged {
-    pub(crate) fn new(consumers: Vec<Box<dyn Consumer>>) -> Self {
-        Self { consumers, next: 0 }
-    }
-}
-
-#[async_trait]
-impl Consumer for Merged {
-    async fn take(&mut self, max: usize) -> Result<Vec<Delivery>, BusError> {
-        // The first that is ready wins: not always the same is asked first.
-        self.next = (self.next + 1) % self.consumers.len();
-        let (after, before) = {
-            let (before, after) = self.consumers.split_at_mut(self.next);
-            (after, before)
-        };
-        let takes = after.iter_mut().chain(before).map(|consumer| consumer.take(max));
-        // The others are dropped, which loses nothing.
-        select_all(takes).await.0
     }
 }

@@ -7,5 +7,6 @@ pub mod couriers;
 pub mod error;
 pub mod grpc;
 pub mod local;
+mod merged;
 pub mod rabbitmq;
 pub mod topology;

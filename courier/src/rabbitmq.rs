@@ -19,9 +19,9 @@ mod settle;
 mod waiting;
 
 use crate::bus::{CommandBus, Consumer, Depth, Destination, Message};
-use crate::couriers::Merged;
 use crate::error::BusError;
 use crate::local::DeadLetter;
+use crate::merged::Merged;
 use crate::topology;
 use async_trait::async_trait;
 use connection::Broker;
@@ -151,11 +151,12 @@ impl CommandBus for RabbitBus {
             let (declarer, publisher) = (self.declarer.clone(), self.publisher.clone());
             RabbitConsumer::new(&self.broker, declarer, publisher, source.clone(), self.prefetch)
         };
-        if source != Destination::Replies {
-            return Ok(Box::new(consumer()?));
+        let mut consumers: Vec<Box<dyn Consumer>> = vec![Box::new(consumer()?)];
+        if source == Destination::Replies {
+            // They come to this process alone if they can, and to whoever takes them first if not.
+            consumers.push(Box::new(consumer()?.of_own(self.own.clone())));
         }
-        // Replies come to this process alone if they can, and to whoever takes them first if not.
-        Ok(Box::new(Merged::new(vec![Box::new(consumer()?), Box::new(consumer()?.of_own(self.own.clone()))])))
+        Ok(Box::new(Merged::new(consumers)))
     }
 
     async fn depths(&self, destination: &Destination) -> Result<Vec<Depth>, BusError> {
@@ -174,7 +175,7 @@ impl CommandBus for RabbitBus {
         // Bodies may be of any length here, so that only few are held at once.
         let prefetch = self.prefetch.min(DEAD_LETTER_PREFETCH);
         let consumer = RabbitConsumer::new(&self.broker, declarer, publisher, source, prefetch)?;
-        Ok(Box::new(consumer.of_dead_letters()?))
+        Ok(Box::new(Merged::new(vec![Box::new(consumer.of_dead_letters()?)])))
     }
 
     fn health(&self) -> Result<(), BusError> {
