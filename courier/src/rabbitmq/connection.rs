@@ -229,7 +229,11 @@ impl Slot {
                 lock(&self.state).connection = Some(Arc::new(connection));
             }
             Err(reason) => {
-                tracing::warn!(role = self.role, reason, failures, "bus connection failed");
+                // The first and then ever fewer: an outage is one event, not thousands.
+                let failures = failures.saturating_add(1);
+                if failures.is_power_of_two() {
+                    tracing::warn!(role = self.role, reason, failures, "bus connection failed");
+                }
                 drop(self.take(&reason));
             }
         }

@@ -1,13 +1,13 @@
 //! Consumes one queue over a connection of its own.
 
 use super::connection::{Broker, Slot, backoff};
-use super::declare::{Declarer, message_id, own_queue, reason};
+use super::declare::{Declarer, message_id, reason};
 use super::own_queue::OwnQueue;
 use super::publisher::Publisher;
 use super::settle::{RabbitSettle, delivery_count};
 use crate::bus::{Consumer, Delivery, Destination, MAX_BODY};
 use crate::error::BusError;
-use crate::topology;
+use crate::topology::{self, OWN_REPLY_PREFIX};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt};
@@ -106,7 +106,7 @@ impl RabbitConsumer {
             channel.basic_qos(self.prefetch, BasicQosOptions::default()).await?;
             let own = self.own.as_ref().map(OwnQueue::renamed);
             if let Some(own) = &own {
-                own_queue(&channel, own, &self.queue, self.declarer.queue_limit).await?;
+                self.declarer.own_queue(&channel, own, &self.queue).await?;
             }
             let queue = own.as_deref().unwrap_or(&self.queue).into();
             let options = BasicConsumeOptions::default();
@@ -169,10 +169,13 @@ impl RabbitConsumer {
         self.in_vain = self.in_vain.saturating_add(1);
         // The first and then ever fewer: an outage is one event, not thousands.
         if self.in_vain.is_power_of_two() {
-            tracing::warn!(queue = self.queue, attempts = self.in_vain, %error, "the queue is not consumed");
+            let instead =
+                if self.own.is_some() { "replies come by the queue that all orchestrators share" } else { "" };
+            let queue = if self.own.is_some() { OWN_REPLY_PREFIX } else { &self.queue };
+            tracing::warn!(queue, attempts = self.in_vain, %error, instead, "the queue is not consumed");
         }
-        // Work goes on without dead letters being read.
-        if !self.is_quarantine {
+        // Work goes on without dead letters being read, and replies that find no queue of ours go to the shared one.
+        if !self.is_quarantine && self.own.is_none() {
             self.slot.stalled(&format!("{} is not consumed: {error}", self.queue));
         }
         backoff(self.in_vain)

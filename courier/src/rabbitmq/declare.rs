@@ -24,7 +24,7 @@ const NOT_FOUND: u16 = 404;
 #[derive(Debug)]
 pub(super) struct Declarer {
     slot: Arc<Slot>,
-    pub(super) queue_limit: u32,
+    queue_limit: u32,
 }
 
 impl Declarer {
@@ -38,6 +38,14 @@ impl Declarer {
         // The queue of builds before is fed no more, if there is one: nobody empties it.
         let _ = self.on_channel(async |channel| unbind(&channel, &route).await).await;
         self.on_channel(async |channel| declare_all(&channel, &route, self.queue_limit).await).await
+    }
+
+    /// Declares, on a consumer's own channel, a queue that only its connection consumes, and that goes with its consumer: whatever is
+    /// sent to it later goes to `shared`, where its dead letters go too.
+    pub(super) async fn own_queue(&self, channel: &Channel, name: &str, shared: &str) -> lapin::Result<()> {
+        let options = QueueDeclareOptions { exclusive: true, auto_delete: true, ..QueueDeclareOptions::default() };
+        channel.queue_declare(name.into(), options, work_arguments(shared, self.queue_limit)).await?;
+        bind(channel, name, topology::OWN_REPLY_EXCHANGE, name).await
     }
 
     pub(super) async fn read_dead_letters(
@@ -159,14 +167,6 @@ async fn declare_all(channel: &Channel, route: &Route, queue_limit: u32) -> lapi
     exchange(channel, topology::ANY_REPLY_EXCHANGE, ExchangeKind::Fanout, FieldTable::default()).await?;
     bind(channel, &route.queue, topology::ANY_REPLY_EXCHANGE, "").await?;
     exchange(channel, topology::OWN_REPLY_EXCHANGE, ExchangeKind::Direct, to_any).await
-}
-
-/// Declares a queue that only this connection consumes, and that goes with its consumer: whatever is sent to it later goes to
-/// `shared`, where its dead letters go too.
-pub(super) async fn own_queue(channel: &Channel, name: &str, shared: &str, queue_limit: u32) -> lapin::Result<()> {
-    let options = QueueDeclareOptions { exclusive: true, auto_delete: true, ..QueueDeclareOptions::default() };
-    channel.queue_declare(name.into(), options, work_arguments(shared, queue_limit)).await?;
-    bind(channel, name, topology::OWN_REPLY_EXCHANGE, name).await
 }
 
 fn work_arguments(queue: &str, queue_limit: u32) -> FieldTable {

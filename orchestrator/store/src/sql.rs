@@ -29,6 +29,9 @@ use saga_core::saga::{DefinitionId, SagaId};
 use saga_core::time::Micros;
 use std::sync::{Arc, Mutex};
 
+/// What writing came to: the inner error asks for a rollback.
+type Written = Result<Result<(), StoreError>, SqlError>;
+
 /// Durable state in a SQL database. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct SqlStore {

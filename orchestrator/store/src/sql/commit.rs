@@ -3,8 +3,7 @@
 use crate::row::journal::{JOURNAL_COLUMNS, journal_values};
 use crate::row::{self, SAGA_COLUMNS};
 use crate::sql::clock::DatabaseClock;
-use crate::sql::moves::{self, Written};
-use crate::sql::{audit, index, marks};
+use crate::sql::{Written, audit, index, marks, moves};
 use baton_crash_point::{Point, hit};
 use baton_engine::store::audit::RequestTaken;
 use baton_engine::store::{Changes, Decide, Insert, Loaded, StoreError};

@@ -3,17 +3,14 @@
 //! Sagas of one version mostly move to the same place, so that a row's version says what it becomes.
 
 use crate::row::{self, MOVING_COLUMNS, Moving};
+use crate::sql::Written;
 use baton_engine::store::{StoreError, Update};
 use baton_sql::database::Tx;
-use baton_sql::error::SqlError;
 use baton_sql::statement::{MAX_ROWS, padded_size, placeholders};
 use baton_sql::value::Value;
 use saga_core::time::Micros;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-
-/// What writing came to: the inner error asks for a rollback.
-pub(super) type Written = Result<Result<(), StoreError>, SqlError>;
 
 /// Groups in one statement. A usual saga has fewer versions.
 const MAX_GROUPS: usize = 8;
