@@ -70,7 +70,15 @@ fn chosen(args: &StormArgs) -> Result<Vec<Nemesis>, Failure> {
     };
     let unknown =
         |name: &str| Failure::Usage(format!("no nemesis is called {name:?}; `baton-lab storm --list` lists them"));
-    names.iter().map(|name| named(name).ok_or_else(|| unknown(name))).collect()
+    let nemeses = names.iter().map(|name| named(name).ok_or_else(|| unknown(name))).collect::<Result<Vec<_>, _>>()?;
+    // Left out with a line they were missed by nobody, for as long as the build forgot them.
+    match nemeses.iter().find(|nemesis| nemesis.needs_crash_points() && !baton_crash_point::BUILT_IN) {
+        Some(nemesis) => Err(Failure::Usage(format!(
+            "{} needs crash points, which this binary was built without: build it with --features crash-points",
+            nemesis.name
+        ))),
+        None => Ok(nemeses),
+    }
 }
 
 async fn storm(

@@ -153,14 +153,17 @@ impl Nemesis {
         self.act == Act::FullDisk
     }
 
+    /// Whether the binary under test must have been built with its crash points.
+    #[must_use]
+    pub fn needs_crash_points(&self) -> bool {
+        matches!(self.act, Act::CrashPoints(_))
+    }
+
     /// Why it cannot be run here over this courier, if so.
     #[must_use]
     pub fn cannot_run(&self, courier: Courier) -> Option<&'static str> {
         if courier == Courier::Grpc && needs_broker(&self.act) {
             return Some("it needs a broker, and over gRPC there is none");
-        }
-        if matches!(self.act, Act::CrashPoints(_)) && !baton_crash_point::BUILT_IN {
-            return Some("this binary has no crash points: build it with --features crash-points");
         }
         if self.needs_tmpfs() && !Tmpfs::is_allowed() {
             return Some("this user may not mount a small file system");

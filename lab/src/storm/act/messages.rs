@@ -127,7 +127,7 @@ pub(super) async fn delay_replies(arena: &Arena) -> Result<Vec<Fired>> {
     arguments.insert("x-dead-letter-exchange".into(), AMQPValue::LongString("".into()));
     arguments.insert("x-dead-letter-routing-key".into(), AMQPValue::LongString(replies.queue.as_str().into()));
     channel.queue_declare(late.into(), OURS, arguments).await?;
-    let any = Route { exchange: topology::ANY_REPLY_EXCHANGE, routing_key: String::new(), ..replies.clone() };
+    let any = any_reply()?;
     bind(&channel, late, &replies).await?;
     unbind(&channel, &replies.queue, &replies).await?;
     share_replies(&channel, late).await?;
@@ -153,14 +153,19 @@ pub(super) async fn delay_replies(arena: &Arena) -> Result<Vec<Fired>> {
 /// Replies go to the orchestrator that asked, by bindings that nobody else may touch. Made anew their exchange has none, until idle
 /// orchestrators declare theirs again, so that replies go where all orchestrators look, and to `queue`.
 async fn share_replies(channel: &Channel, queue: &str) -> Result<()> {
-    let any = (topology::ANY_REPLY_EXCHANGE, QueueBindOptions::default());
-    channel.queue_bind(queue.into(), any.0.into(), "".into(), any.1, FieldTable::default()).await?;
+    bind(channel, queue, &any_reply()?).await?;
     channel.exchange_delete(topology::OWN_REPLY_EXCHANGE.into(), ExchangeDeleteOptions::default()).await?;
     let mut arguments = FieldTable::default();
     arguments.insert("alternate-exchange".into(), AMQPValue::LongString(topology::ANY_REPLY_EXCHANGE.into()));
     let options = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
     let (name, kind) = (topology::OWN_REPLY_EXCHANGE.into(), ExchangeKind::Direct);
     Ok(channel.exchange_declare(name, kind, options, arguments).await?)
+}
+
+/// Where replies go that find no orchestrator's own queue.
+fn any_reply() -> Result<Route> {
+    let replies = route(&Destination::Replies)?;
+    Ok(Route { exchange: topology::ANY_REPLY_EXCHANGE, routing_key: String::new(), ..replies })
 }
 
 fn route(destination: &Destination) -> Result<Route> {
