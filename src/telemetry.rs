@@ -35,8 +35,9 @@ impl Guard {
 /// # Errors
 /// If the filter or the endpoint cannot be understood.
 pub fn start(config: &TelemetryConfig, service: &str, colour: bool) -> Result<Guard, Failure> {
-    // lapin logs returned messages with their bodies; whoever wants that asks for it by name.
-    let filter = Targets::from_str(&format!("lapin=error,{}", config.level))
+    // lapin logs returned messages with their bodies, and what ends a connection twice, which the courier tells once; whoever wants that
+    // asks for it by name.
+    let filter = Targets::from_str(&format!("lapin=off,{}", config.level))
         .map_err(|error| Failure::Usage(format!("telemetry.level: `{}`: {error}", config.level)))?;
     let traces = Traces::start(config, service)?;
     let spans = traces.layer();
