@@ -105,11 +105,13 @@ async fn a_cancellation_tells_doubt_from_refusal() {
 }
 
 #[tokio::test]
-async fn a_wrong_view_of_a_finished_cancellation_is_still_finished() {
+async fn a_cancellation_that_contradicts_itself_is_in_doubt_until_it_is_looked_up() {
     let (sandbox, gateway) = paid().await;
+    // "cancelled", and one unit of the amount is not.
     once(&sandbox, Fault::WrongAmount, Operation::Cancel);
-    let Cancelled::Done(done) = gateway.cancel(&id("imp_1"), krw(1_000), "WHY").await else { panic!("done") };
-    assert_eq!(done.remaining().minor_units, 0);
+    assert!(matches!(gateway.cancel(&id("imp_1"), krw(1_000), "WHY").await, Cancelled::InDoubt(_)));
+    let Lookup::Found(found) = gateway.lookup(&id("imp_1")).await else { panic!("found") };
+    assert_eq!((found.state, found.remaining()), (ProviderState::Cancelled, krw(0)));
     assert_eq!(refunds(&sandbox).await, (1, 1_000));
 }
 
