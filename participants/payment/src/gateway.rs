@@ -4,6 +4,7 @@ use crate::money::Money;
 use async_trait::async_trait;
 use shop_domain::identifier::PaymentId;
 use std::fmt;
+use std::time::Duration;
 
 /// Where a payment stands at the provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,6 +108,12 @@ pub trait PaymentGateway: Send + Sync + fmt::Debug + 'static {
     /// moment: so a repeated call cannot send money back twice. One attempt, never repeated in here once its outcome
     /// could be in doubt.
     async fn cancel(&self, payment_id: &PaymentId, expected_remaining: Money, reason: &str) -> Cancelled;
+
+    /// How long from now the provider wants to be left alone, if it has said so to any call of this process. Until then the
+    /// calls above ask nobody: they say at once that the provider did not answer.
+    fn pause(&self) -> Option<Duration> {
+        None
+    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`gateway`] | the seam to a payment provider: look up, cancel |
-//! | [`portone_v1`] | that seam over PortOne's (Iamport's) V1 REST API; [`wire`] reads its answers |
+//! | [`portone_v1`] | that seam over PortOne's (Iamport's) V1 REST API; [`wire`] reads its answers, `throttle` keeps the pause it asks for, `holdup` what a batch does meanwhile |
 //! | [`command`] | the payloads of `payment.verify` and `payment.cancel` |
 //! | [`participant`] | how these commands are answered |
 //! | [`refund`] | what `payment.cancel` does before its transaction: the only place that moves money |
@@ -16,12 +16,15 @@ pub mod claim;
 pub mod command;
 pub mod crash_points;
 pub mod gateway;
+mod holdup;
 pub mod money;
 pub mod participant;
 pub mod portone_v1;
 pub mod reason;
 pub mod refund;
+mod retry_after;
 mod schema;
 pub mod service;
+mod throttle;
 mod token;
 pub mod wire;

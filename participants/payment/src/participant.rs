@@ -3,6 +3,7 @@
 use crate::claim::{Book, ClaimRefusal, Claimant};
 use crate::command::{self, CANCEL, Payload, VERIFY, Verify};
 use crate::gateway::{Lookup, PaymentGateway, ProviderPayment, ProviderState};
+use crate::holdup::Holdup;
 use crate::reason;
 use crate::refund::{self, Budget, Outcome};
 use crate::schema::MIGRATIONS;
@@ -13,6 +14,7 @@ use baton_sql::database::{Database, Tx};
 use baton_sql::error::SqlError;
 use baton_sql::migration::Migration;
 use std::sync::Arc;
+use tokio::time::Instant;
 
 /// The participant. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -72,7 +74,8 @@ impl Participant for PaymentParticipant {
     /// Refunds happen here. A crash afterwards leaves a closed saga, money sent back and a payment marked as on its way
     /// back: the repeated command finds all of it.
     async fn prepare(&self, commands: &[Command]) -> Vec<Prepared> {
-        let budget = Budget::start();
+        let begun = Instant::now();
+        let (budget, holdup) = (Budget::since(begun), Holdup(begun));
         let payloads: Vec<Result<Payload, Answer>> = commands.iter().map(command::parse).collect();
         let (mut verifies, mut refunds) = (Vec::new(), Vec::new());
         for payload in payloads.iter().flatten() {
@@ -81,11 +84,15 @@ impl Participant for PaymentParticipant {
                 Payload::Cancel(refund) => refunds.push(refund.clone()),
             }
         }
+        holdup.before_calls(self.gateway.as_ref()).await;
         let now_us = self.clock.now_us();
         let (lookups, outcomes) = tokio::join!(
             refund::look_up_all(self.gateway.as_ref(), verifies.iter(), budget),
             refund::send_back_all(&self.database, &self.gateway, &refunds, now_us, budget),
         );
+        let is_unanswered = lookups.iter().any(|found| matches!(found, Lookup::Unavailable(_)))
+            || outcomes.iter().any(|outcome| matches!(outcome, Outcome::Unanswered(_)));
+        holdup.before_answers(self.gateway.as_ref(), is_unanswered).await;
         let (mut lookups, mut outcomes) = (lookups.into_iter(), outcomes.into_iter());
         // Both lists have one entry per request of their kind, in order.
         let missing = || refund::unavailable("no answer");

@@ -59,8 +59,9 @@ pub enum Outcome {
 pub(crate) struct Budget(Instant);
 
 impl Budget {
-    pub(crate) fn start() -> Self {
-        Self(Instant::now() + BUDGET)
+    /// The time of a batch that began then.
+    pub(crate) fn since(begun: Instant) -> Self {
+        Self(begun + BUDGET)
     }
 
     fn is_spent(self) -> bool {

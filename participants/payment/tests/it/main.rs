@@ -5,3 +5,4 @@ mod commands;
 mod gateway;
 mod secrets;
 mod stage;
+mod throttle;
