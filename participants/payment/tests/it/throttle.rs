@@ -13,7 +13,7 @@ use baton_sandbox::payment::Status;
 use baton_sandbox::server::Sandbox;
 use baton_sql::database::{Database, DatabaseConfig};
 use shop_domain::identifier::PaymentId;
-use stage::{id, krw, once, pay, provider, verify};
+use stage::{attempt, id, krw, once, pay, provider, verify};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -93,6 +93,22 @@ impl PaymentGateway for Throttling {
         let left = self.until.saturating_duration_since(Instant::now());
         (!left.is_zero()).then_some(left)
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn half_a_minute_of_throttling_spends_less_than_the_attempts_of_a_step() {
+    let database = Database::open(DatabaseConfig::SqliteMemory).await.expect("a database");
+    let until = Instant::now() + Duration::from_secs(30);
+    let gateway = Arc::new(Throttling { until, asked: AtomicUsize::new(0) });
+    let participant = PaymentParticipant::new(database.clone(), gateway.clone(), Clock::system());
+    database.migrate(&ledger::migrations(&participant)).await.expect("tables");
+    // As a step before the pivot asks, without the pauses between its attempts.
+    let mut attempts = 0;
+    while gateway.asked.load(Ordering::SeqCst) == 0 {
+        attempts += 1;
+        participant.prepare(&[attempt(attempts, verify(1, "imp_1", 1))]).await;
+    }
+    assert!(attempts <= 8, "{attempts}");
 }
 
 /// How long a batch took behind a pause, how often the provider was asked, and what was found.
