@@ -70,7 +70,7 @@ pub(crate) fn looked_only(watch: &Watch, found: &Lookup, booked: Booked, now_us:
 /// One look more; `None` if it was the last.
 fn again(watch: &Watch, why: Nothing, now_us: i64) -> Option<Watch> {
     let looks = watch.looks.saturating_add(1);
-    let look_at_us = Some(schedule::next_look(watch.since_us, looks, now_us)?);
+    let look_at_us = Some(schedule::next_look(watch.since_us, now_us)?);
     let reason = why.reason().as_str().to_owned();
     Some(Watch { reason, held: why.held(), looks, look_at_us, updated_us: now_us, ..watch.clone() })
 }

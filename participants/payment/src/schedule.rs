@@ -40,12 +40,12 @@ pub(crate) fn after(us: i64, duration: Duration) -> i64 {
     us.saturating_add(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX))
 }
 
-/// When to look next after `looks` answered looks at a payment that was given up at `since_us`; `None` if that was the last.
-/// What was late does not make the next ones come at once.
-pub(crate) fn next_look(since_us: i64, looks: u32, now_us: i64) -> Option<i64> {
-    let planned = after(since_us, *LOOKS.get(usize::try_from(looks).ok()?)?);
-    let soonest = after(now_us, LOOKS[0]);
-    Some(planned.max(soonest))
+/// When to look next at a payment that was given up at `since_us`; `None` if it has been looked at for long enough. Only its age
+/// counts, and not how often it was looked at: looks that were missed are not made up for, and those that an instance with a
+/// wrong clock takes too early cost no later one.
+pub(crate) fn next_look(since_us: i64, now_us: i64) -> Option<i64> {
+    let planned = LOOKS.iter().map(|age| after(since_us, *age)).find(|at| *at > now_us)?;
+    Some(planned.max(after(now_us, LOOKS[0])))
 }
 
 /// When to look again after a look that was not answered; `None` if it has lasted too long.
@@ -67,20 +67,24 @@ mod tests {
     #[test]
     fn looks_follow_each_other_over_a_day_and_end() {
         let mut looks = Vec::new();
-        let (mut now, mut count) = (0, 0);
-        while let Some(at) = next_look(0, count, now) {
+        let mut now = 0;
+        while let Some(at) = next_look(0, now) {
             looks.push(at / S);
-            (now, count) = (at, count + 1);
+            now = at;
         }
         assert_eq!(looks, [5, 30, 300, 1_800, 7_200, 28_800, 86_400]);
     }
 
     #[test]
-    fn looks_that_were_missed_are_not_made_up_for_at_once() {
+    fn looks_that_were_missed_are_not_made_up_for_and_early_ones_cost_none() {
         // The process was away for three hours.
-        assert_eq!(next_look(0, 1, 10_800 * S), Some(10_805 * S));
-        // A clock that was set back puts nothing off for longer than planned.
-        assert_eq!(next_look(3_600 * S, 0, 0), Some(3_605 * S));
+        assert_eq!(next_look(0, 10_800 * S), Some(28_800 * S));
+        for now in [6, 10, 24] {
+            assert_eq!(next_look(0, now * S), Some(30 * S));
+        }
+        assert_eq!(next_look(0, 29 * S), Some(34 * S), "not at once");
+        // A clock that was set back puts nothing off for longer than that.
+        assert_eq!(next_look(3_600 * S, 0), Some(3_605 * S));
     }
 
     #[test]

@@ -107,7 +107,7 @@ impl Watch {
     /// A payment whose saga gives up now.
     #[must_use]
     pub fn given_up(claimant: &Claimant, reason: Reason, held: Option<Money>, now_us: i64) -> Self {
-        let look_at_us = schedule::next_look(now_us, 0, now_us);
+        let look_at_us = schedule::next_look(now_us, now_us);
         Self { state: WatchState::GivenUp, held, look_at_us, ..Self::awaited(claimant, reason, now_us) }
     }
 

@@ -51,8 +51,8 @@ async fn begun_or_failed_and_paid_hours_later_goes_back() {
             pay(&stage.sandbox, &format!("imp_{number}"), &order(number).to_string(), 1_000, first).await;
             assert_eq!(stage.answer(&cancel(number, &format!("imp_{number}"), number)).await, Answer::done());
         }
-        for _ in 0..4 {
-            stage.turn(HOUR);
+        for hours in [1, 1, 6] {
+            stage.turn(hours * HOUR);
             assert_eq!(stage.reconcile().await, 2, "{}", stage.name);
             // The list is in the database.
             stage = stage.restarted();
@@ -73,12 +73,16 @@ async fn begun_or_failed_and_paid_hours_later_goes_back() {
 async fn what_never_comes_is_looked_at_seven_times_and_forgotten() {
     for stage in Stage::all().await {
         assert_eq!(stage.answer(&cancel(1, "imp_1", 1)).await, Answer::done());
-        let mut looked = 0;
-        for _ in 0..40 {
-            stage.turn(HOUR);
-            looked += stage.reconcile().await;
+        // After seconds, minutes, hours and a day.
+        let mut before = 0;
+        for seconds in [5, 30, 300, 1_800, 7_200, 28_800, 86_400] {
+            stage.turn(Duration::from_secs(seconds - before - 1));
+            assert_eq!(stage.reconcile().await, 0, "{}: {seconds}", stage.name);
+            stage.turn(Duration::from_secs(1));
+            assert_eq!(stage.reconcile().await, 1, "{}: {seconds}", stage.name);
+            before = seconds;
         }
-        assert_eq!((looked, stage.case().await), (7, None), "{}", stage.name);
+        assert_eq!(stage.case().await, None, "{}", stage.name);
     }
 }
 
@@ -257,7 +261,7 @@ async fn a_case_is_settled_once_by_a_person_and_stays_on_record() {
         assert_eq!(settle(3, "it is still looked at").await, Err(Code::FailedPrecondition));
         assert_eq!(settle(9, "there is none").await, Err(Code::NotFound));
         assert_eq!(settle(2, " ").await, Err(Code::InvalidArgument));
-        stage.turn(DAY);
+        stage.turn(HOUR);
         assert_eq!(stage.reconcile().await, 1, "the one that is still looked at");
         let cases = stage.cases().await;
         assert_eq!((cases.open_count, cases.watched_count, cases.cases.len()), (0, 1, 2), "{}", stage.name);

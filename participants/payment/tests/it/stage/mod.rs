@@ -93,7 +93,7 @@ pub fn once(sandbox: &Sandbox, fault: Fault, operation: Operation) {
     assert!(sandbox.faults().add(Rule { operation: Some(operation), count: Some(1), ..Rule::new(fault) }));
 }
 
-/// A participant with its ledger, on one kind of database, under a clock that tests turn.
+/// A participant with its ledger, on one kind of database, under a clock that goes only when a test turns it.
 pub struct Stage {
     pub name: &'static str,
     pub sandbox: Sandbox,
@@ -102,7 +102,7 @@ pub struct Stage {
     pub batches: Batches,
     pub reconciler: Reconciler,
     pub metrics: PaymentMetrics,
-    turned_us: Arc<AtomicI64>,
+    time_us: Arc<AtomicI64>,
 }
 
 impl Stage {
@@ -118,38 +118,38 @@ impl Stage {
     async fn on(name: &'static str, config: DatabaseConfig) -> Self {
         let (sandbox, _) = provider(Duration::from_secs(3)).await;
         let database = Database::open(config).await.expect("a database");
-        let turned_us = Arc::new(AtomicI64::new(0));
-        let stage = Self::over(name, sandbox, database, turned_us);
+        let time_us = Arc::new(AtomicI64::new(Clock::system().now_us()));
+        let stage = Self::over(name, sandbox, database, time_us);
         stage.database.migrate(&ledger::migrations(&stage.participant)).await.expect("tables");
         stage
     }
 
-    fn over(name: &'static str, sandbox: Sandbox, database: Database, turned_us: Arc<AtomicI64>) -> Self {
+    fn over(name: &'static str, sandbox: Sandbox, database: Database, time_us: Arc<AtomicI64>) -> Self {
         let gateway = Arc::new(gateway(&sandbox.url(), SECRET, Duration::from_secs(3)));
-        let (turned, system) = (Arc::clone(&turned_us), Clock::system());
-        let clock = Clock::from_fn(move || system.now_us() + turned.load(Ordering::SeqCst));
+        let time = Arc::clone(&time_us);
+        let clock = Clock::from_fn(move || time.load(Ordering::SeqCst));
         let participant = PaymentParticipant::new(database.clone(), gateway.clone(), clock.clone());
         let metrics = PaymentMetrics::default();
         let reconciler = Reconciler::new(database.clone(), gateway, clock, metrics.clone());
         let of_kit = ParticipantMetrics::register(&mut Registry::default());
         let shared = Arc::new(participant.clone());
         let batches = Batches::new(shared, database.clone(), Clock::system(), of_kit, Rules::default(), 256);
-        Self { name, sandbox, database, participant, batches, reconciler, metrics, turned_us }
+        Self { name, sandbox, database, participant, batches, reconciler, metrics, time_us }
     }
 
     /// The same participant after a restart: it knows what its database knows.
     pub fn restarted(self) -> Self {
-        Self::over(self.name, self.sandbox, self.database, self.turned_us)
+        Self::over(self.name, self.sandbox, self.database, self.time_us)
     }
 
     /// Time passes.
     pub fn turn(&self, by: Duration) {
-        self.turned_us.fetch_add(i64::try_from(by.as_micros()).expect("a time"), Ordering::SeqCst);
+        self.time_us.fetch_add(i64::try_from(by.as_micros()).expect("a time"), Ordering::SeqCst);
     }
 
     /// The clock is set back.
     pub fn turn_back(&self, by: Duration) {
-        self.turned_us.fetch_sub(i64::try_from(by.as_micros()).expect("a time"), Ordering::SeqCst);
+        self.time_us.fetch_sub(i64::try_from(by.as_micros()).expect("a time"), Ordering::SeqCst);
     }
 
     /// Rounds of the reconciler until nothing is due; says how many payments were looked at.
