@@ -132,6 +132,7 @@ impl Embedded {
         let orchestrator = Orchestrator::start(parts, metrics).await.map_err(|error| Failure::other(&error))?;
         let chaos = chaos == ChaosAccess::OnLoopback && only_this_machine(config);
         let (routes, health) = one_port(&orchestrator, linked, &cast, chaos, &stop).await;
+        linked.participants.iter().for_each(|participant| participant.register(&mut registry));
         let work = Work {
             bus: bus.clone(),
             metrics: ParticipantMetrics::register(&mut registry),

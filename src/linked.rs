@@ -3,7 +3,7 @@
 use crate::config::{Config, StoreConfig};
 use crate::failure::Failure;
 use crate::shop::config::ShopConfig;
-use crate::shop::participants::{order, payment, stock};
+use crate::shop::participants::{ShopMetrics, order, payment, stock};
 use crate::wiring::Made;
 use crate::wiring::ORCHESTRATOR_SERVICES;
 use baton_console::http::table::Table;
@@ -21,8 +21,8 @@ use std::fmt;
 use std::sync::Arc;
 use tonic::service::Routes;
 
-/// Makes a participant over its database.
-type Make = fn(Database, &ShopConfig) -> Result<Made, Failure>;
+/// Makes a participant over its database; what it counts of its own is shared by all its lives in this process.
+type Make = fn(Database, &ShopConfig, &ShopMetrics) -> Result<Made, Failure>;
 
 /// Every participant that this binary can run: its name in definitions and in the configuration, and how it is made.
 const PARTICIPANTS: [(&str, Make); 3] = [("order", order), ("payment", payment), ("stock", stock)];
@@ -68,8 +68,10 @@ impl Linked {
     #[must_use]
     pub fn of(config: &ShopConfig) -> Self {
         let participants = PARTICIPANTS.into_iter().map(|(name, make)| {
-            let config = config.clone();
-            LinkedParticipant::new(name, move |database| make(database, &config))
+            let (config, metrics) = (config.clone(), ShopMetrics::default());
+            let shared = metrics.clone();
+            LinkedParticipant::new(name, move |database| make(database, &config, &shared))
+                .with_metrics(move |registry| metrics.register(name, registry))
         });
         Self {
             participants: participants.collect(),
@@ -123,13 +125,28 @@ pub struct LinkedParticipant {
     /// Its name.
     pub name: &'static str,
     make: Arc<dyn Fn(Database) -> Result<Made, Failure> + Send + Sync>,
+    metrics: Arc<dyn Fn(&mut prometheus_client::registry::Registry) + Send + Sync>,
 }
 
 impl LinkedParticipant {
     /// One that `make` makes anew over its database each time it is started.
     #[must_use]
     pub fn new(name: &'static str, make: impl Fn(Database) -> Result<Made, Failure> + Send + Sync + 'static) -> Self {
-        Self { name, make: Arc::new(make) }
+        Self { name, make: Arc::new(make), metrics: Arc::new(|_| {}) }
+    }
+
+    /// The same with numbers of its own, beside those that every participant has.
+    #[must_use]
+    pub fn with_metrics(
+        self,
+        register: impl Fn(&mut prometheus_client::registry::Registry) + Send + Sync + 'static,
+    ) -> Self {
+        Self { metrics: Arc::new(register), ..self }
+    }
+
+    /// Registers its own numbers, once per process.
+    pub fn register(&self, registry: &mut prometheus_client::registry::Registry) {
+        (self.metrics)(registry);
     }
 
     /// Made over its database; it does not work yet.

@@ -37,6 +37,7 @@ pub async fn run(name: &str, config: Config, linked: &Linked, colour: bool) -> R
     databases::check(&database, &made.migrations, &service, &stop).await?;
     let mut registry = Registry::default();
     let metrics = ParticipantMetrics::register(&mut registry);
+    participant.register(&mut registry);
     let (routes, health) = server::with_health_and_reflection(
         match end {
             Some(end) => made.own_routes().add_service(end.service()),

@@ -8,7 +8,7 @@ use crate::failure::{Exit, Failure};
 use crate::linked::{self, Linked};
 use crate::shop::cli::ShopCommand;
 use crate::shop::config::{SECTIONS, ShopConfig};
-use crate::shop::{demo, items, orders, sandbox_provider};
+use crate::shop::{demo, items, orders, payments, sandbox_provider};
 use crate::show::Printer;
 use crate::{
     audit, dead_letters, dev, doctor, health, holds, installation, jobs, kills, migrate, orchestrator, output,
@@ -150,8 +150,8 @@ async fn dispatch(command: Command, config: Config, shop: ShopConfig, printer: P
             participant::run(&name, config, &Linked::of(&shop), !printer.no_colour()).await
         }
         Command::Doctor(args) => {
-            let provider = async { vec![crate::shop::doctor::provider(&shop.provider.base_url).await] };
-            doctor::run(&args, &config, &Linked::of(&shop), provider, printer).await
+            let of_shop = crate::shop::doctor::look(args.data_dir.as_deref(), &config, &shop);
+            doctor::run(&args, &config, &Linked::of(&shop), of_shop, printer).await
         }
         Command::Verify(args) => verify::run(&args, &config, &Linked::of(&shop), &shop.provider, printer).await,
         Command::Migrate(command) => migrate::run(command, &config, &Linked::of(&shop), printer).await,
@@ -165,6 +165,7 @@ async fn of_shop(command: ShopCommand, config: Config, shop: ShopConfig, printer
             let provider = &shop.provider.base_url;
             client(&config, async |it| orders::run(command, &it, provider, printer).await).await
         }
+        ShopCommand::Payments(command) => client(&config, async |it| payments::run(command, &it, printer).await).await,
         ShopCommand::Demo(args) => demo::start(&args, config, shop, printer).await,
         ShopCommand::SandboxProvider { .. } => {
             sandbox_provider::run(&config, &shop.provider, !printer.no_colour()).await

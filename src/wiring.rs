@@ -18,6 +18,8 @@ use baton_participant_kit::worker::{Worker, WorkerOptions};
 use baton_participant_kit::{ledger, probe};
 use baton_sql::database::{Database, DatabaseConfig};
 use baton_sql::migration::Migration;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use secrecy::ExposeSecret as _;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -160,8 +162,12 @@ pub struct Made {
     pub migrations: Vec<Migration>,
     /// Its database.
     pub database: Database,
-    start: Box<dyn FnOnce(Work) -> JoinHandle<()> + Send>,
+    start: Box<dyn FnOnce(Work) -> BoxFuture<'static, ()> + Send>,
+    beside: Option<Beside>,
 }
+
+/// What a participant does beside its commands, until it is told to end.
+type Beside = Box<dyn FnOnce(CancellationToken) -> BoxFuture<'static, ()> + Send>;
 
 impl std::fmt::Debug for Made {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -183,9 +189,30 @@ pub struct Work {
 }
 
 impl Made {
-    /// Starts its worker; the task ends after `stop`, or with the bus.
+    /// With work of its own beside its commands: it begins with the worker and is told to end when that stops or has ended.
+    #[must_use]
+    pub fn beside(mut self, work: impl FnOnce(CancellationToken) -> BoxFuture<'static, ()> + Send + 'static) -> Self {
+        self.beside = Some(Box::new(work));
+        self
+    }
+
+    /// Starts its worker, and what it does beside; the task ends after `stop`, or with the bus.
     pub fn work(self, work: Work) -> JoinHandle<()> {
-        (self.start)(work)
+        let over = work.stop.child_token();
+        let (worker, beside) = ((self.start)(work), self.beside);
+        // One task, so that whoever is killed on purpose dies as a whole.
+        tokio::spawn(async move {
+            let beside = beside.map(|beside| beside(over.clone()));
+            let worker = async {
+                worker.await;
+                over.cancel();
+            };
+            tokio::join!(worker, async {
+                if let Some(beside) = beside {
+                    beside.await;
+                }
+            });
+        })
     }
 
     /// Its business services with Probe, as its own process serves them.
@@ -207,14 +234,15 @@ pub fn made<P: Participant>(
     let start = Box::new(move |work: Work| {
         let options = WorkerOptions { max_commands: work.max_commands, ..WorkerOptions::default() };
         let worker = Worker::new(Arc::new(participant), own, work.bus, Clock::system(), work.metrics, options);
-        tokio::spawn(async move {
+        let work = async move {
             // It only ever ends because it was told to, or because the bus was closed, which tells it the same.
             if let Err(error) = worker.run(work.stop).await {
                 tracing::debug!(participant = name, %error, "worker ended");
             }
-        })
+        };
+        work.boxed()
     });
-    Made { name, routes, services, migrations, database, start }
+    Made { name, routes, services, migrations, database, start, beside: None }
 }
 
 /// Binds a gRPC listener; port 0 takes any.

@@ -31,7 +31,8 @@ pub const PATIENCE: Duration = Duration::from_secs(5);
 /// Clocks that differ by more are worth a word: deadlines move by the difference, nothing else does.
 pub const SKEW: Duration = Duration::from_secs(1);
 
-/// Carries out `baton doctor`. `others` is what whoever builds on the engine has to say of what their participants need.
+/// Carries out `baton doctor`. `others` is what whoever builds on the engine has to say of what their participants need and
+/// hold; it is asked unless nothing but the address of a `baton dev` is known.
 ///
 /// # Errors
 /// If anything is wrong that must be mended.
@@ -44,7 +45,10 @@ pub async fn run(
 ) -> Result<(), Failure> {
     let mut findings = Vec::new();
     match &args.data_dir {
-        Some(directory) => findings.extend(stores::of_directory(directory, linked).await),
+        Some(directory) => {
+            findings.extend(stores::of_directory(directory, linked).await);
+            findings.extend(others.await);
+        }
         None => findings.extend(of_configuration(config, linked, others).await),
     }
     printer.records(&findings);

@@ -1,4 +1,4 @@
-//! What the shop adds to the command line: demo, sandbox, items and orders.
+//! What the shop adds to the command line: demo, sandbox, items, orders and payments.
 
 use crate::cli::page::Page;
 use clap::{Args, Subcommand, ValueEnum};
@@ -22,6 +22,9 @@ pub enum ShopCommand {
     /// Orders: create, pay elsewhere, place, follow
     #[command(subcommand)]
     Orders(Orders),
+    /// Payments: what orders have claimed, and what they waited for
+    #[command(subcommand)]
+    Payments(PaymentsCommand),
 }
 
 /// Arguments of `baton demo`.
@@ -144,6 +147,38 @@ pub enum Orders {
     Watch {
         /// Its number
         order: String,
+    },
+}
+
+/// `baton payments`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum PaymentsCommand {
+    /// Show one payment
+    Get {
+        /// The provider's payment id (imp_uid)
+        payment: String,
+    },
+    /// List payments that orders have claimed, newest first
+    List(Page),
+    /// List payments that were not there when their orders needed them
+    Cases {
+        /// Only those that wait for a person
+        #[arg(long)]
+        open: bool,
+        /// How many.
+        #[command(flatten)]
+        page: Page,
+    },
+    /// Note that a person has decided about an open case; moves no money
+    Settle {
+        /// The case: paymentCases/UUID, or the UUID of its saga
+        case: String,
+        /// Why; kept with the case
+        #[arg(long, value_name = "WHY")]
+        reason: String,
+        /// Who; kept with the case [default: your user name]
+        #[arg(long, value_name = "WHO", env = "BATON_ACTOR")]
+        actor: Option<String>,
     },
 }
 

@@ -14,6 +14,9 @@ use std::time::Duration;
 pub const SECTIONS: Sections =
     Sections { defaults: include_str!("../../deploy/shop.example.toml"), secrets: &["provider.secret"] };
 
+/// Longest patience with a payment.
+const PATIENCE_MAX: Duration = Duration::from_secs(60);
+
 /// Everything of the shop that can be set, participants apart.
 #[derive(Clone, Debug, Deserialize)]
 pub struct ShopConfig {
@@ -35,6 +38,9 @@ impl ShopConfig {
     fn validate(&self) -> Result<(), String> {
         if !self.provider.base_url.starts_with("http://") && !self.provider.base_url.starts_with("https://") {
             return Err("provider.base_url: an address of HTTP begins with http:// or https://".to_owned());
+        }
+        if self.provider.patience > PATIENCE_MAX {
+            return Err("provider.patience: at most 1m, a step before the pivot does not last longer".to_owned());
         }
         Ok(())
     }
@@ -62,6 +68,10 @@ pub struct Provider {
     /// Time limit of one exchange over HTTP; a call is at most twice as long.
     #[serde(deserialize_with = "human::duration")]
     pub timeout: Duration,
+    /// How long an order waits for a payment that is not there or not paid, from the first look; at most a minute, zero for not
+    /// at all.
+    #[serde(deserialize_with = "human::duration")]
+    pub patience: Duration,
     /// What the sandbox listens on.
     pub listen: SocketAddr,
     /// The sandbox's ledger file; empty means memory.
@@ -106,6 +116,7 @@ mod tests {
         for (name, value) in [
             ("BATON_PROVIDER__BASE_URL", "ftp://h"),
             ("BATON_PROVIDER__TIMEOUT", "soon"),
+            ("BATON_PROVIDER__PATIENCE", "2m"),
             ("BATON_SHOP__CURRENCIES", "won"),
         ] {
             let told = ShopConfig::of(&layers(&[(name, value)])).expect_err(value).to_string();

@@ -6,7 +6,7 @@
 //! | [`participants`] | order, payment, stock over their databases |
 //! | [`embedded`] | all of it in one process |
 //! | [`cli`] | its commands as types |
-//! | [`items`], [`orders`] | the same, carried out |
+//! | [`items`], [`orders`], [`payments`] | the same, carried out |
 //! | [`demo`] | many orders at once, then the audit |
 //! | [`doctor`] | what `baton doctor` looks at for it |
 //! | [`sandbox_provider`] | the sandbox payment provider as a process of its own |
@@ -19,4 +19,5 @@ pub mod embedded;
 pub mod items;
 pub mod orders;
 pub mod participants;
+pub mod payments;
 pub mod sandbox_provider;

@@ -194,6 +194,20 @@ pub fn served_metrics() -> BTreeSet<String> {
     let source = std::fs::read_to_string(source).expect("it is there");
     let names = source.split('"').filter(|text| text.starts_with("saga_participant_"));
     served.extend(names.map(|name| format!("{name}_total")));
+    served.extend(of_payments());
+    served
+}
+
+/// What the payment participant counts of its own.
+fn of_payments() -> BTreeSet<String> {
+    let mut registry = Registry::default();
+    baton_payment::metrics::PaymentMetrics::default().register(&mut registry);
+    let mut text = String::new();
+    encode(&mut text, &registry).expect("it encodes");
+    let series = text.lines().filter(|line| !line.starts_with('#'));
+    let mut served: BTreeSet<String> = series.filter_map(|line| line.split(' ').next()).map(str::to_owned).collect();
+    // Nobody has a currency yet.
+    served.insert("shop_payment_open_minor_units".to_owned());
     served
 }
 

@@ -16,6 +16,7 @@ mod earlier;
 mod embedded;
 mod foreign_client;
 mod http;
+mod late_payment;
 mod linked;
 mod operators;
 mod operators_many;

@@ -46,7 +46,8 @@ async fn the_callers_trace_goes_through_orchestrator_and_participants() {
     tokio::spawn(Server::builder().add_service(service).serve_with_incoming(incoming));
 
     let dir = tempfile::tempdir().expect("a directory");
-    let dev = Dev::start_with(dir.path(), &[("BATON_TELEMETRY__OTLP_ENDPOINT", &endpoint)]).await;
+    let environment = [("BATON_TELEMETRY__OTLP_ENDPOINT", endpoint.as_str()), ("BATON_PROVIDER__PATIENCE", "0s")];
+    let dev = Dev::start_with(dir.path(), &environment).await;
     let channel = Endpoint::from_shared(format!("http://{}", dev.address())).expect("an address").connect_lazy();
     let mut request = Request::new(PlaceOrderRequest {
         request_id: Uuid::now_v7().to_string(),

@@ -10,7 +10,9 @@ use baton_participant_kit::participant::{Answer, Command, CommandDirection, Comm
 use baton_participant_kit::reason::STORE_UNAVAILABLE;
 use baton_participant_kit::worker::{Worker, WorkerOptions};
 use baton_payment::gateway::PaymentGateway;
+use baton_payment::metrics::PaymentMetrics;
 use baton_payment::participant::PaymentParticipant;
+use baton_payment::reconcile::Reconciler;
 use baton_sql::database::{Database, Tx};
 use baton_sql::error::SqlError;
 use baton_sql::migration::Migration;
@@ -187,8 +189,15 @@ impl Actor for Shop {
                 Box::pin(run(Twisted::new(participant, twist.clone()), making))
             }
             Self::Payment(twist) => {
-                let participant = PaymentParticipant::new(making.database.clone(), making.gateway.clone(), clock);
-                Box::pin(run(Twisted::new(participant, twist.clone()), making))
+                let (database, gateway) = (making.database.clone(), making.gateway.clone());
+                let participant = PaymentParticipant::new(database.clone(), gateway.clone(), clock.clone());
+                let reconciler = Reconciler::new(database, gateway, clock, PaymentMetrics::default());
+                let twist = twist.clone();
+                Box::pin(async move {
+                    // Both end with the process.
+                    let worker = run(Twisted::new(participant, twist), making);
+                    tokio::join!(worker, reconciler.run(CancellationToken::new()));
+                })
             }
             Self::Stock(twist) => {
                 let participant = StockParticipant::new(Currencies::default(), clock);

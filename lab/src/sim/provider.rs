@@ -1,7 +1,19 @@
 //! The payment provider's ledger.
 
+use super::life::Us;
 use shop_domain::currency::Currency;
 use std::collections::BTreeMap;
+
+/// How a payment shows as long as its money is not known to be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Before {
+    /// Not at all.
+    Hidden,
+    /// Begun.
+    Ready,
+    /// Failed.
+    Failed,
+}
 
 /// One payment in the provider's ledger, minor units.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +28,8 @@ pub struct Payment {
     pub refunded: i64,
     /// How many refunds that took.
     pub refunds: i64,
+    /// From when on it shows as it is, and how it shows before.
+    pub shows: (Us, Before),
 }
 
 /// The provider's ledger.

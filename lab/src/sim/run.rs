@@ -14,7 +14,7 @@ use super::swarm::{Limits, Swarm};
 use super::trace::Trace;
 use super::trip::{Trip, Trips};
 use super::verdict;
-use super::workload::Workload;
+use super::workload::{OrderCase, Workload};
 use super::world::{Due, World};
 use baton_orchestrator::hold_policy::Held;
 use baton_orchestrator::operations::memory::defect::Defect;
@@ -24,7 +24,8 @@ use baton_orchestrator::wiring::Settings;
 use baton_participant_kit::plan::Rules;
 use baton_shop::saga::registry;
 use futures_util::FutureExt as _;
-use std::collections::BTreeMap;
+use saga_core::saga::State;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,6 +33,10 @@ use std::time::Duration;
 /// for the steps behind it, each of which takes milliseconds, and the operator who resumes what an operator has paused, and
 /// 25 s for what is held: `HELD` and the lease of 10 s that a dead worker leaves behind.
 pub const HEALED_WITHIN: Us = 80_000_000;
+
+/// After the heal a payment that came too late has gone back within: the looks of the participant's watch list up to five minutes
+/// after its saga gave up, and a lease that a dead participant leaves behind.
+const LATE_MONEY_WITHIN: Us = 480_000_000;
 
 /// What is held at the heal stays so for so long, and the last [`QUIET`] of it nothing may be sent to it: by then every
 /// orchestrator, which looks for holds each half second, knows of it.
@@ -232,6 +237,11 @@ impl Run {
                 self.rested_at = Some(self.now());
             }
         }
+        // What was paid too late goes back at a later look.
+        let limit = self.healed_at + LATE_MONEY_WITHIN;
+        while self.rested_at.is_some() && !self.late_money_is_back() && self.now() < limit {
+            self.until(self.now() + 5_000_000)?;
+        }
         // What was still under way arrives now: a late message must change nothing. Whoever is handed one settles it.
         self.stage.world.lock().hurry(100_000);
         self.until(self.now() + 8_000_000)
@@ -305,6 +315,7 @@ impl Run {
             let now = inner.now;
             inner.adversary.heal();
             inner.broker_away_until = 0;
+            inner.throttled_until = 0;
             inner.links.iter_mut().for_each(|link| link.away_until = 0);
             inner.queues_missing_until = 0;
             inner.trace.note(now, "heal", &[], || "all faults end".to_owned());
@@ -328,6 +339,21 @@ impl Run {
             && self.records().iter().all(|record| record.saga.has_ended())
             && self.clients.calls.iter().all(|call| call.outcome.is_some())
             && self.operators.are_at_rest(&self.stage)
+    }
+
+    /// Of orders that were undone nothing is kept that was paid after they had waited for it.
+    fn late_money_is_back(&self) -> bool {
+        let undone: BTreeSet<String> = self
+            .records()
+            .into_iter()
+            .filter(|record| matches!(record.saga.state, State::Compensated { .. }))
+            .map(|record| record.business_key)
+            .collect();
+        let inner = self.stage.world.lock();
+        let late = self.workload.orders.iter().filter(|planned| planned.case == OrderCase::PaidLate);
+        late.filter(|planned| undone.contains(&planned.number.to_string()))
+            .filter_map(|planned| inner.provider.payments.get(&planned.payment_id))
+            .all(|payment| payment.refunded == payment.paid)
     }
 
     fn outcome(mut self, seed: u64) -> RunOutcome {

@@ -62,6 +62,10 @@ impl Run {
                 inner.queues_missing_until = now + 200_000 + spare % 3_000_000;
             }
             "provider-down" => until = now + 5_000_000 + spare % 60_000_000,
+            "provider-throttles" => {
+                let mut inner = self.stage.world.lock();
+                inner.throttled_until = now + 1_000_000 + spare % 14_000_000;
+            }
             "store-outage" => until = now + 1_000_000 + spare % 10_000_000,
             "clock-jump" => {
                 let hour = 3_600_000_000;

@@ -93,6 +93,7 @@ pub const KINDS: &[Kind] = &[
     timed("hold", 3),
     timed("job", 3),
     timed("dead-letter", 8),
+    timed("provider-throttles", 4),
 ];
 
 /// What a run may not contain; how shrinking says what it leaves out.

@@ -1,7 +1,7 @@
 //! What customers do in one run: orders on a few hot items, sound and unsound ones, and how their clients behave.
 
 use super::life::Us;
-use super::provider::Payment;
+use super::provider::{Before, Payment};
 use super::rng::Rng;
 use super::stage::Stage;
 use baton_order::order::{Content, ORDER_COLUMNS, Order};
@@ -35,6 +35,8 @@ pub enum OrderCase {
     OthersPayment,
     /// The customer began to pay and did not finish.
     NotPaid,
+    /// It is paid, and shows so only a while after it was placed.
+    PaidLate,
     /// The catalogue's price changed since the order was created.
     PriceChanged,
 }
@@ -54,7 +56,12 @@ pub struct Planned {
     pub total: i64,
     /// When the client places it.
     pub at: Us,
+    /// From when on its payment shows as it is, and how it shows before.
+    pub shows: (Us, Before),
 }
+
+/// Longest time between placing and showing: far beyond what a verification waits, so that some come too late.
+const LATE: Us = 25_000_000;
 
 /// A run's orders and items.
 #[derive(Clone, Debug)]
@@ -94,6 +101,15 @@ impl Workload {
                 Planned::draw(&mut rng, index, &items, &bystander, at)
             })
             .collect();
+        // Dice of its own, so that everything else of a seed stays as it is.
+        let mut late = Rng::new(seed, "late");
+        for planned in orders.iter_mut().filter(|planned| planned.case == OrderCase::NotPaid) {
+            if late.chance(500_000) {
+                let before = [Before::Hidden, Before::Ready, Before::Failed][late.index(3)];
+                planned.case = OrderCase::PaidLate;
+                planned.shows = (planned.at + late.between(200_000, LATE), before);
+            }
+        }
         orders.truncate(limit.unwrap_or(count));
         let restocks = (0..rng.below(6)).map(|_| {
             let (item, at) = (items[rng.index(items.len())].0.clone(), rng.below(span + 5_000_000));
@@ -145,12 +161,13 @@ impl Workload {
         let payments = &mut inner.provider.payments;
         for planned in &self.orders {
             let paid = match planned.case {
-                OrderCase::Sound | OrderCase::PriceChanged => planned.total,
+                OrderCase::Sound | OrderCase::PriceChanged | OrderCase::PaidLate => planned.total,
                 OrderCase::WrongAmount => planned.total + 1,
                 OrderCase::NotPaid => 0,
                 OrderCase::UnknownPayment | OrderCase::OthersPayment => continue,
             };
-            payments.insert(planned.payment_id.clone(), payment(planned.number.to_string(), paid)?);
+            let payment = Payment { shows: planned.shows, ..payment(planned.number.to_string(), paid)? };
+            payments.insert(planned.payment_id.clone(), payment);
         }
         let other = OrderNumber::from_bytes([0xbb; 16]).to_string();
         payments.insert(self.bystander.clone(), payment(other, 777)?);
@@ -160,7 +177,7 @@ impl Workload {
 
 fn payment(merchant: String, paid: i64) -> Result<Payment, String> {
     let currency = Currency::from_code(CURRENCY).map_err(|_| "the run's currency is none".to_owned())?;
-    Ok(Payment { merchant, currency, paid, refunded: 0, refunds: 0 })
+    Ok(Payment { merchant, currency, paid, refunded: 0, refunds: 0, shows: (0, Before::Hidden) })
 }
 
 fn insert(
@@ -203,7 +220,7 @@ impl Planned {
         let payment_id =
             if case == OrderCase::OthersPayment { bystander.to_owned() } else { format!("imp_{index:04}") };
         let total = lines.iter().map(|(_, quantity, price)| quantity * price).sum();
-        Self { number, case, lines, payment_id, total, at }
+        Self { number, case, lines, payment_id, total, at, shows: (0, Before::Hidden) }
     }
 
     /// The order as `CreateOrder` left it.

@@ -52,6 +52,8 @@ pub struct Inner {
     pub broker: Broker,
     /// The payment provider.
     pub provider: Provider,
+    /// Until when the provider wants to be left alone.
+    pub throttled_until: Us,
     /// Who decides what goes wrong.
     pub adversary: Box<dyn Adversary>,
     /// What happened.
@@ -102,6 +104,7 @@ impl World {
             sequence: 0,
             broker: Broker::default(),
             provider: Provider::default(),
+            throttled_until: 0,
             adversary,
             trace,
             seen: Seen::default(),

@@ -198,6 +198,25 @@ impl Book {
         self.claims.get(&claimant.payment_id).is_some_and(unfinished)
     }
 
+    /// What the saga has of a payment that has not gone back: what was paid.
+    #[must_use]
+    pub fn owed(&self, claimant: &Claimant) -> Option<Money> {
+        let claim = self.claims.get(&claimant.payment_id)?;
+        self.owes(claimant).then_some(claim.money)
+    }
+
+    /// True if any saga has the payment, or has sent it back.
+    #[must_use]
+    pub fn is_taken(&self, payment_id: &PaymentId) -> bool {
+        self.claims.contains_key(payment_id)
+    }
+
+    /// True if the saga has cancelled before.
+    #[must_use]
+    pub fn is_closed(&self, saga: SagaId) -> bool {
+        self.closed.contains(&saga)
+    }
+
     /// Notes that a saga has cancelled: from now on it cannot claim.
     pub fn close(&mut self, saga: SagaId) {
         if self.closed.insert(saga) {

@@ -4,6 +4,7 @@ use crate::money::Money;
 use async_trait::async_trait;
 use shop_domain::identifier::PaymentId;
 use std::fmt;
+use std::time::Duration;
 
 /// Where a payment stands at the provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,14 +35,31 @@ pub struct ProviderPayment {
 }
 
 impl ProviderPayment {
-    /// What the provider still holds of the customer's money.
+    /// What the provider still holds of the customer's money: what was paid less what went back, whether the word for it is
+    /// "paid" or "cancelled". Nothing of a payment that never took any.
     #[must_use]
     pub fn remaining(&self) -> Money {
         let minor_units = match self.state {
-            ProviderState::Paid => (self.amount.minor_units - self.cancelled_minor_units).max(0),
-            ProviderState::Ready | ProviderState::Failed | ProviderState::Cancelled => 0,
+            ProviderState::Paid | ProviderState::Cancelled => {
+                (self.amount.minor_units - self.cancelled_minor_units).max(0)
+            }
+            ProviderState::Ready | ProviderState::Failed => 0,
         };
         Money { currency: self.amount.currency, minor_units }
+    }
+
+    /// False if the word for it and its amounts contradict each other, so that nobody can tell whose the money is: money that
+    /// went back although none was taken, more than was taken, all of it from a payment that is still called paid, or a part
+    /// only of one that is called cancelled.
+    #[must_use]
+    pub fn is_coherent(&self) -> bool {
+        let (paid, back) = (self.amount.minor_units, self.cancelled_minor_units);
+        match self.state {
+            ProviderState::Ready | ProviderState::Failed => back == 0,
+            // Of a payment of nothing there is nothing that could be left.
+            ProviderState::Paid => (0..paid.max(1)).contains(&back),
+            ProviderState::Cancelled => back == paid,
+        }
     }
 }
 
@@ -90,4 +108,52 @@ pub trait PaymentGateway: Send + Sync + fmt::Debug + 'static {
     /// moment: so a repeated call cannot send money back twice. One attempt, never repeated in here once its outcome
     /// could be in doubt.
     async fn cancel(&self, payment_id: &PaymentId, expected_remaining: Money, reason: &str) -> Cancelled;
+
+    /// How long from now the provider wants to be left alone, if it has said so to any call of this process. Until then the
+    /// calls above ask nobody: they say at once that the provider did not answer.
+    fn pause(&self) -> Option<Duration> {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shop_domain::currency::Currency;
+
+    fn payment(state: ProviderState, paid: i64, back: i64) -> ProviderPayment {
+        ProviderPayment {
+            payment_id: PaymentId::parse("imp_1").expect("an id"),
+            merchant_number: "order".to_owned(),
+            state,
+            amount: Money { currency: Currency::from_code("KRW").expect("a code"), minor_units: paid },
+            cancelled_minor_units: back,
+        }
+    }
+
+    #[test]
+    fn what_is_left_is_counted_whatever_the_word_is() {
+        for state in [ProviderState::Paid, ProviderState::Cancelled] {
+            for (paid, back, left) in [(1_000, 0, 1_000), (1_000, 400, 600), (1_000, 1_000, 0), (1_000, 1_001, 0)] {
+                assert_eq!(payment(state, paid, back).remaining().minor_units, left, "{state:?} {back} of {paid}");
+            }
+        }
+        for state in [ProviderState::Ready, ProviderState::Failed] {
+            assert_eq!(payment(state, 1_000, 0).remaining().minor_units, 0);
+        }
+    }
+
+    #[test]
+    fn a_word_and_amounts_that_contradict_each_other_are_seen() {
+        use ProviderState::{Cancelled, Failed, Paid, Ready};
+        for (state, back) in [(Ready, 0), (Failed, 0), (Paid, 0), (Paid, 999), (Cancelled, 1_000)] {
+            assert!(payment(state, 1_000, back).is_coherent(), "{state:?} {back}");
+        }
+        for (state, back) in
+            [(Ready, 1), (Failed, 1_000), (Paid, 1_000), (Paid, 1_001), (Cancelled, 0), (Cancelled, 400)]
+        {
+            assert!(!payment(state, 1_000, back).is_coherent(), "{state:?} {back}");
+        }
+        assert!(payment(Paid, 0, 0).is_coherent() && payment(Cancelled, 0, 0).is_coherent());
+    }
 }

@@ -2,15 +2,17 @@
 
 use crate::gateway::{Cancelled, Lookup, PaymentGateway};
 use crate::money::Money;
+use crate::retry_after;
+use crate::throttle::Throttle;
 use crate::token::TokenCache;
 use crate::wire::{self, HttpAnswer};
 use async_trait::async_trait;
-use reqwest::header::{AUTHORIZATION, HeaderValue};
+use reqwest::header::{AUTHORIZATION, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, Method, RequestBuilder, Response, Url, redirect};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use shop_domain::identifier::PaymentId;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::Semaphore;
 
 /// Calls under way at once; more wait. A provider throttles far above that, and one process needs no more.
@@ -26,6 +28,7 @@ const BODY_MAX: usize = 512 * 1024;
 
 const TIMED_OUT: &str = "timed out";
 const CANNOT_CONNECT: &str = "cannot connect";
+const THROTTLED: &str = "it asked for a pause";
 
 /// How to reach the provider, and as whom.
 #[derive(Clone, Debug)]
@@ -76,6 +79,7 @@ pub struct PortOneV1 {
     imp_secret: SecretString,
     whole_call: Duration,
     token: TokenCache,
+    throttle: Throttle,
     slots: Semaphore,
 }
 
@@ -109,6 +113,7 @@ impl PortOneV1 {
             imp_secret: config.imp_secret,
             whole_call: config.timeout * 2,
             token: TokenCache::default(),
+            throttle: Throttle::default(),
             slots: Semaphore::new(CONCURRENCY),
         })
     }
@@ -122,13 +127,13 @@ impl PortOneV1 {
                 let request = self.client.request(method.clone(), url.clone());
                 if let Some(body) = body { request.json(body) } else { request }
             };
-            let answer = exchange(authorized(request(), &token.text)).await?;
+            let answer = self.exchange(authorized(request(), &token.text)).await?;
             if answer.status != 401 {
                 return Ok(answer);
             }
             self.token.drop_refused(&token).await;
             let token = self.token.get(self.login()).await?;
-            exchange(authorized(request(), &token.text)).await
+            self.exchange(authorized(request(), &token.text)).await
         };
         // Whoever waits for a slot or for another's login gives up in time, too.
         tokio::time::timeout(self.whole_call, call).await.unwrap_or_else(|_| Err(TIMED_OUT.to_owned()))
@@ -137,7 +142,25 @@ impl PortOneV1 {
     async fn login(&self) -> Result<(String, u64), String> {
         let body = json!({ "imp_key": self.imp_key.expose_secret(), "imp_secret": self.imp_secret.expose_secret() });
         let request = self.client.request(Method::POST, self.url(&["users", "getToken"])).json(&body);
-        wire::access_token(&exchange(request).await?)
+        wire::access_token(&self.exchange(request).await?)
+    }
+
+    /// One exchange, unless the provider wants to be left alone: then nothing is sent. A provider that throttles says so with
+    /// 429, or with 503 and the time to come back; neither has had an effect.
+    async fn exchange(&self, request: RequestBuilder) -> Result<HttpAnswer, String> {
+        if self.throttle.left().is_some() {
+            return Err(THROTTLED.to_owned());
+        }
+        let response = request.send().await.map_err(|error| reason(&error).to_owned())?;
+        let status = response.status().as_u16();
+        let wanted = wanted_pause(&response);
+        let body = read(response).await;
+        if status == 429 || (status == 503 && wanted.is_some()) {
+            self.throttle.refused(wanted);
+            return Err(THROTTLED.to_owned());
+        }
+        self.throttle.answered();
+        Ok(HttpAnswer { status, body: body? })
     }
 
     fn url(&self, path: &[&str]) -> Url {
@@ -164,8 +187,8 @@ impl PaymentGateway for PortOneV1 {
         url.query_pairs_mut().extend_pairs(payment_ids.iter().map(|id| ("imp_uid[]", id.as_str())));
         match self.call(Method::GET, url, None).await {
             Ok(answer) => wire::lookups(&answer, payment_ids),
-            // Nobody there: asking for each alone would only wait once more for each.
-            Err(why) if why == CANNOT_CONNECT || why == TIMED_OUT => {
+            // Nobody there, or one who throttles: asking for each alone would only make it worse.
+            Err(why) if why == CANNOT_CONNECT || why == TIMED_OUT || why == THROTTLED => {
                 vec![Some(Lookup::Unavailable(why)); payment_ids.len()]
             }
             Err(_) => vec![None; payment_ids.len()],
@@ -182,6 +205,10 @@ impl PaymentGateway for PortOneV1 {
             Ok(answer) => wire::cancelled(&answer, payment_id),
             Err(why) => Cancelled::InDoubt(why),
         }
+    }
+
+    fn pause(&self) -> Option<Duration> {
+        self.throttle.left()
     }
 }
 
@@ -203,10 +230,11 @@ fn authorized(request: RequestBuilder, token: &SecretString) -> RequestBuilder {
     }
 }
 
-async fn exchange(request: RequestBuilder) -> Result<HttpAnswer, String> {
-    let response = request.send().await.map_err(|error| reason(&error).to_owned())?;
-    let status = response.status().as_u16();
-    Ok(HttpAnswer { status, body: read(response).await? })
+/// How long the provider asks to be left alone.
+fn wanted_pause(response: &Response) -> Option<Duration> {
+    let now_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
+    let text = response.headers().get(RETRY_AFTER)?.to_str().ok()?;
+    retry_after::wait(text, i64::try_from(now_s).unwrap_or(i64::MAX))
 }
 
 async fn read(mut response: Response) -> Result<Vec<u8>, String> {

@@ -12,6 +12,7 @@ reasons! {
         PAYMENT_CURRENCY_MISMATCH: "Rejected: the payment's currency is not the order's.";
         PAYMENT_CANCELLED: "Rejected: the money went back already, in part or whole, or the saga has cancelled it.";
         PAYMENT_ALREADY_CLAIMED: "Rejected: another order or saga has the payment, or it was refunded.";
+        PAYMENT_NOT_YET: "Unavailable: the provider does not know the payment, or has not taken the money, and may still do so.";
         PROVIDER_UNAVAILABLE: "Unavailable: the provider did not say.";
         PAYMENT_REFUND_REFUSED: "Unavailable: the provider refuses to send the money back; it still holds it.";
     }

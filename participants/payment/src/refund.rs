@@ -8,10 +8,12 @@
 
 use crate::claim::{Book, Claimant};
 use crate::gateway::{Cancelled, LIST_MAX, Lookup, PaymentGateway, ProviderPayment, ProviderState};
+use crate::money::Money;
 use crate::{crash_points, reason};
 use baton_crash_point::hit;
 use baton_participant_kit::participant::Answer;
 use baton_participant_kit::reason::STORE_UNAVAILABLE;
+use baton_rpc::reason::Reason;
 use baton_sql::database::{Database, Verdict};
 use baton_sql::error::SqlError;
 use futures_util::{FutureExt as _, StreamExt as _, stream};
@@ -49,9 +51,44 @@ pub enum Outcome {
     /// Nothing of the customer's money is left at the provider.
     SentBack,
     /// It is not ours to send back, or there is nothing; why. Our own book may know better: see [`Book::owes`].
-    NothingToDo(&'static str),
+    NothingToDo(Nothing),
     /// It cannot be said now.
     Unanswered(Answer),
+}
+
+/// Why there is nothing to send back, as far as the provider and our own book say today.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nothing {
+    /// The provider knows no such payment. It may know it later.
+    Unknown,
+    /// The customer has not paid, and may still do so.
+    NotPaid,
+    /// The payment was made under another order's number; what the provider holds of it.
+    OtherOrder(Money),
+    /// Another saga or order has the payment; what the provider holds of it.
+    OtherSaga(Money),
+}
+
+impl Nothing {
+    /// The word for it.
+    #[must_use]
+    pub fn reason(self) -> Reason {
+        match self {
+            Self::Unknown => reason::PAYMENT_UNKNOWN,
+            Self::NotPaid => reason::PAYMENT_NOT_PAID,
+            Self::OtherOrder(_) => reason::PAYMENT_OF_OTHER_ORDER,
+            Self::OtherSaga(_) => reason::PAYMENT_ALREADY_CLAIMED,
+        }
+    }
+
+    /// What the provider holds of the payment, if it has shown one that was paid.
+    #[must_use]
+    pub fn held(self) -> Option<Money> {
+        match self {
+            Self::Unknown | Self::NotPaid => None,
+            Self::OtherOrder(held) | Self::OtherSaga(held) => Some(held),
+        }
+    }
 }
 
 /// The time in which a batch may begin calls.
@@ -59,8 +96,9 @@ pub enum Outcome {
 pub(crate) struct Budget(Instant);
 
 impl Budget {
-    pub(crate) fn start() -> Self {
-        Self(Instant::now() + BUDGET)
+    /// The time of a batch that began then.
+    pub(crate) fn since(begun: Instant) -> Self {
+        Self(begun + BUDGET)
     }
 
     fn is_spent(self) -> bool {
@@ -120,8 +158,10 @@ pub(crate) async fn send_back_all(
     match take(database, wanted, now_us).await {
         Ok(taken) => {
             for (verdict, taken) in verdicts.iter_mut().filter(|verdict| verdict.is_ok()).zip(taken) {
-                if !taken {
-                    *verdict = Err(Outcome::NothingToDo("another saga or order has the payment"));
+                if let Ok(payment) = verdict
+                    && !taken
+                {
+                    *verdict = Err(Outcome::NothingToDo(Nothing::OtherSaga(payment.remaining())));
                 }
             }
         }
@@ -149,14 +189,14 @@ pub(crate) async fn send_back_all(
 fn candidate(refund: &Refund, found: Lookup) -> Result<ProviderPayment, Outcome> {
     let payment = match found {
         Lookup::Found(payment) => payment,
-        Lookup::Unknown => return Err(Outcome::NothingToDo("the provider knows no such payment")),
+        Lookup::Unknown => return Err(Outcome::NothingToDo(Nothing::Unknown)),
         Lookup::Unavailable(why) => return Err(Outcome::Unanswered(unavailable(&why))),
     };
     if payment.merchant_number != refund.claimant.order.to_string() {
-        return Err(Outcome::NothingToDo("the payment was made under another order's number"));
+        return Err(Outcome::NothingToDo(Nothing::OtherOrder(payment.remaining())));
     }
     match payment.state {
-        ProviderState::Ready | ProviderState::Failed => Err(Outcome::NothingToDo("the customer has not paid")),
+        ProviderState::Ready | ProviderState::Failed => Err(Outcome::NothingToDo(Nothing::NotPaid)),
         ProviderState::Paid | ProviderState::Cancelled => Ok(payment),
     }
 }

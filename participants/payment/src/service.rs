@@ -1,7 +1,8 @@
-//! gRPC: get and list payments as this participant knows them.
+//! gRPC: get and list payments as this participant knows them, and those that it waits for.
 
+use crate::cases;
 use crate::claim::{COLUMNS, Claim, ClaimState};
-use baton_participant_kit::clock::timestamp;
+use baton_participant_kit::clock::{Clock, timestamp};
 use baton_rpc::errors::{Flaw, invalid, not_found, store};
 use baton_rpc::name::of_saga;
 use baton_rpc::page;
@@ -12,7 +13,8 @@ use shop_domain::name;
 use shop_domain::reason;
 use shop_proto::payment::v1::payment_service_server::{PaymentService, PaymentServiceServer};
 use shop_proto::payment::v1::{
-    GetPaymentRequest, GetPaymentResponse, ListPaymentsRequest, ListPaymentsResponse, Payment, PaymentState,
+    GetPaymentRequest, GetPaymentResponse, ListPaymentCasesRequest, ListPaymentCasesResponse, ListPaymentsRequest,
+    ListPaymentsResponse, Payment, PaymentState, SettlePaymentCaseRequest, SettlePaymentCaseResponse,
 };
 use tonic::{Request, Response, Status};
 
@@ -23,19 +25,20 @@ const LIST: &str = "ListPayments";
 #[derive(Clone, Debug)]
 pub struct Payments {
     database: Database,
+    clock: Clock,
 }
 
 impl Payments {
     /// Over the participant's database.
     #[must_use]
-    pub fn new(database: Database) -> Self {
-        Self { database }
+    pub fn new(database: Database, clock: Clock) -> Self {
+        Self { database, clock }
     }
 
     /// The service, ready for a router.
     #[must_use]
-    pub fn service(database: Database) -> PaymentServiceServer<Self> {
-        PaymentServiceServer::new(Self::new(database))
+    pub fn service(database: Database, clock: Clock) -> PaymentServiceServer<Self> {
+        PaymentServiceServer::new(Self::new(database, clock))
     }
 
     /// Rows behind a page token's key (creation time and id), newest first.
@@ -83,6 +86,20 @@ impl PaymentService for Payments {
         let next_page_token = page::cut(&mut claims, size, LIST, key_to);
         let payments = claims.iter().map(shown).collect();
         Ok(Response::new(ListPaymentsResponse { payments, next_page_token }))
+    }
+
+    async fn list_payment_cases(
+        &self,
+        request: Request<ListPaymentCasesRequest>,
+    ) -> Result<Response<ListPaymentCasesResponse>, Status> {
+        Ok(Response::new(cases::list(&self.database, &request.into_inner()).await?))
+    }
+
+    async fn settle_payment_case(
+        &self,
+        request: Request<SettlePaymentCaseRequest>,
+    ) -> Result<Response<SettlePaymentCaseResponse>, Status> {
+        Ok(Response::new(cases::settle(&self.database, self.clock.now_us(), request.into_inner()).await?))
     }
 }
 

@@ -129,13 +129,15 @@ fn payment(response: &Value, asked: &PaymentId) -> Result<ProviderPayment, &'sta
     };
     let currency = Currency::from_code(&payment.currency).map_err(|_| "the payment's currency is no ISO 4217 code")?;
     let minor = |number: &Number| from_number(number, currency).ok_or("an amount is not one of its currency");
-    Ok(ProviderPayment {
+    let payment = ProviderPayment {
         payment_id: asked.clone(),
         merchant_number: cut(payment.merchant_uid.unwrap_or_default(), MERCHANT_NUMBER_MAX),
         state,
         amount: Money { currency, minor_units: minor(&payment.amount)? },
         cancelled_minor_units: payment.cancel_amount.as_ref().map_or(Ok(0), minor)?,
-    })
+    };
+    // Taken by its word it would be paid or refunded for good, with money left that the amounts speak of.
+    if payment.is_coherent() { Ok(payment) } else { Err("the payment's status contradicts its amounts") }
 }
 
 fn cut(mut text: String, most: usize) -> String {
@@ -201,6 +203,12 @@ mod tests {
             with("amount", json!(-1)),
             with("amount", json!(null)),
             with("cancel_amount", json!(0.1)),
+            // A word and amounts that contradict each other.
+            with("status", json!("cancelled")),
+            with("status", json!("ready")),
+            with("status", json!("failed")),
+            with("cancel_amount", json!(1000)),
+            with("cancel_amount", json!(1001)),
             with("currency", json!("won")),
             with("currency", json!(null)),
             success(&json!(null)),

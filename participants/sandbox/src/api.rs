@@ -5,7 +5,7 @@ use crate::app::App;
 use crate::envelope::{Refusal, success};
 use crate::faults::{Operation, Plan};
 use crate::fields::{Fields, is_id};
-use crate::ledger::{Cancel, Reference, now_us};
+use crate::ledger::{Cancel, Ledger, Reference, now_us};
 use crate::line::Line;
 use crate::payment::{Payment, Status};
 use crate::query::{Parameters, sorting_of, status_of};
@@ -13,7 +13,7 @@ use axum::Router;
 use axum::extract::connect_info::ConnectInfo;
 use axum::extract::{DefaultBodyLimit, FromRequestParts, Path, Query, RawQuery, State};
 use axum::http::StatusCode;
-use axum::http::header::AUTHORIZATION;
+use axum::http::header::{AUTHORIZATION, RETRY_AFTER};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -88,6 +88,10 @@ where
     if plan.latency_ms > 0 {
         tokio::time::sleep(Duration::from_millis(plan.latency_ms)).await;
     }
+    if let Some(seconds) = plan.retry_after_s {
+        let refusal = Refusal { status: 429, code: -1, message: "a pause was asked for".to_owned() };
+        return ([(RETRY_AFTER, seconds.to_string())], refusal).into_response();
+    }
     if let Some(status) = plan.status {
         return Refusal { status, code: -1, message: "a fault was asked for".to_owned() }.into_response();
     }
@@ -114,18 +118,6 @@ where
 fn cut(caller: &Caller) -> Response {
     caller.line.cut();
     StatusCode::BAD_GATEWAY.into_response()
-}
-
-/// A payment as the plan wants it shown.
-pub(crate) fn shown_as(payment: &Payment, plan: Plan) -> Payment {
-    let mut shown = payment.clone();
-    if plan.wrong_currency {
-        shown.currency = if payment.currency == "JPY" { "VND" } else { "JPY" }.to_owned();
-    }
-    if plan.wrong_amount {
-        shown.amount += 10_i64.pow(exponent(&shown.currency).unwrap_or(0));
-    }
-    shown
 }
 
 async fn get_token(State(app): State<App>, caller: Caller, fields: Fields) -> Response {
@@ -155,11 +147,11 @@ async fn balance(State(app): State<App>, caller: Caller, Path(imp_uid): Path<Str
 }
 
 async fn lookup(app: &App, imp_uid: &str, plan: Plan) -> Result<Payment, Refusal> {
-    if plan.unknown_id || !is_id(imp_uid) {
+    if !is_id(imp_uid) {
         return Err(Refusal::not_found());
     }
     let payment = app.ledger.find(imp_uid).await?.ok_or_else(Refusal::not_found)?;
-    Ok(shown_as(&payment, plan))
+    plan.show(&payment, now_us()).ok_or_else(Refusal::not_found)
 }
 
 /// The payments among the ids that exist, in any order; those that do not are left out.
@@ -177,8 +169,8 @@ async fn list_payments(State(app): State<App>, caller: Caller, RawQuery(query): 
     run(&app, &caller, Operation::Lookup, call, || async {
         let found = app.ledger.find_many(&ids).await?;
         let plan_of = |payment: &Payment| ids.iter().position(|id| *id == payment.imp_uid).map(|at| each[at]);
-        let shown = found.iter().filter_map(|payment| Some((payment, plan_of(payment)?)));
-        Ok(shown.filter(|(_, plan)| !plan.unknown_id).map(|(payment, plan)| shown_as(payment, plan).to_api()).collect())
+        let shown = found.iter().filter_map(|payment| plan_of(payment)?.show(payment, now_us()));
+        Ok(shown.map(|payment| payment.to_api()).collect())
     })
     .await
 }
@@ -237,19 +229,29 @@ async fn cancel(State(app): State<App>, caller: Caller, fields: Fields) -> Respo
     };
     let ledger = &app.ledger;
     serve(&app, &caller, Operation::Cancel, imp_uid.as_deref(), |plan| async move {
-        if plan.unknown_id {
+        if plan.unknown_id || (plan.late_ms > 0 && is_hidden(ledger, &cancel.payment, plan).await?) {
             return Err(Refusal::not_found());
         }
         if plan.cancel_refused {
             return Err(Refusal::business("the payment gateway refuses this cancellation"));
         }
         let payment = ledger.cancel(cancel).await?;
-        Ok(shown_as(&payment, plan).to_api())
+        Ok(plan.show(&payment, now_us()).unwrap_or(payment).to_api())
     })
     .await
 }
 
-fn read_cancel(fields: &Fields) -> Result<Cancel, Refusal> {
+/// True if the call is to say that there is no such payment yet.
+async fn is_hidden(ledger: &Ledger, payment: &Reference, plan: Plan) -> Result<bool, Refusal> {
+    let imp_uid = match payment {
+        Reference::ImpUid(imp_uid) => Some(imp_uid.clone()),
+        Reference::MerchantUid(number) => ledger.find_by_merchant(number, None, None).await?,
+    };
+    let found = ledger.find(imp_uid.as_deref().unwrap_or("")).await?;
+    Ok(found.is_none_or(|payment| plan.show(&payment, now_us()).is_none()))
+}
+
+pub(crate) fn read_cancel(fields: &Fields) -> Result<Cancel, Refusal> {
     let payment = match (fields.id("imp_uid")?, fields.id("merchant_uid")?) {
         (Some(imp_uid), _) => Reference::ImpUid(imp_uid),
         (None, Some(merchant_uid)) => Reference::MerchantUid(merchant_uid),

@@ -1,6 +1,7 @@
-//! What the real API does not have: paying in place of a browser, faults, and the ledger for audits. All under `/_sandbox`.
+//! What the real API does not have: paying in place of a browser, refunds by the merchant's people, faults, and the ledger for
+//! audits. All under `/_sandbox`.
 
-use crate::api::read_money;
+use crate::api::{read_cancel, read_money};
 use crate::app::App;
 use crate::envelope::{Refusal, success};
 use crate::faults::Rule;
@@ -29,6 +30,7 @@ pub(crate) fn routes() -> Router<App> {
     let pay = Router::new().route("/_sandbox/pay", post(pay)).layer(DefaultBodyLimit::max(PAY_BODY_MAX));
     Router::new()
         .route("/_sandbox/faults", post(add_fault).get(list_faults).delete(clear_faults))
+        .route("/_sandbox/cancel", post(cancel))
         .route("/_sandbox/ledger", get(ledger))
         .route("/_sandbox/ledger/totals", get(totals))
         .route("/_sandbox/healthz", get(|| async { success(&json!({ "status": "ok" })) }))
@@ -97,6 +99,15 @@ fn read_payment(fields: &Fields) -> Result<NewPayment, Refusal> {
             fail_reason: fields.text("fail_reason")?,
         },
     })
+}
+
+/// The merchant's people send money back, all of it or a part, past every client and every fault.
+async fn cancel(State(app): State<App>, fields: Fields) -> Response {
+    let cancelled = async { app.ledger.cancel(read_cancel(&fields)?).await };
+    match cancelled.await {
+        Ok(payment) => success(&payment.to_api()),
+        Err(refusal) => refusal.into_response(),
+    }
 }
 
 async fn add_fault(State(app): State<App>, request: Request) -> Response {

@@ -1,5 +1,6 @@
 //! Faults on request: which call goes wrong, how, how often. Kept in memory; a restarted provider has none.
 
+pub use crate::fault::{Fault, Operation, Plan};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde::{Deserialize, Serialize};
@@ -7,47 +8,6 @@ use std::sync::{Mutex, PoisonError};
 
 /// Rules held at once.
 pub const RULES_MAX: usize = 1_000;
-
-/// Longest delay of a call in milliseconds; a client has given up long before.
-pub const LATENCY_MAX_MS: u64 = 60_000;
-
-/// A kind of call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Operation {
-    /// `/users/getToken`
-    Token,
-    /// `GET /payments/…`
-    Lookup,
-    /// `/payments/cancel`
-    Cancel,
-    /// `/payments/prepare`
-    Prepare,
-}
-
-/// What goes wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "fault", content = "value")]
-pub enum Fault {
-    /// The call begins this many milliseconds late.
-    LatencyMs(u64),
-    /// The call has no effect and is answered with this HTTP status.
-    Status(u16),
-    /// The connection is closed without an answer, and the call has no effect.
-    CutBeforeEffect,
-    /// The connection is closed without an answer, but the call had its effect.
-    CutAfterEffect,
-    /// A payment is shown with an amount one unit too high.
-    WrongAmount,
-    /// A payment is shown in another currency.
-    WrongCurrency,
-    /// A payment is said not to exist.
-    UnknownId,
-    /// A refund is refused.
-    CancelRefused,
-    /// Every token expires before the call.
-    ExpiredToken,
-}
 
 /// A fault with its scope.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -82,10 +42,8 @@ impl Rule {
     /// Why the rule makes no sense, if so.
     #[must_use]
     pub fn defect(&self) -> Option<&'static str> {
-        match self.fault {
-            Fault::LatencyMs(ms) if ms > LATENCY_MAX_MS => return Some("latency_ms: at most 60000"),
-            Fault::Status(status) if !(400..=599).contains(&status) => return Some("status: 400 to 599"),
-            _ => {}
+        if let Some(defect) = self.fault.defect() {
+            return Some(defect);
         }
         if self.rate.is_some_and(|rate| !(0.0..=1.0).contains(&rate)) {
             return Some("rate: 0.0 to 1.0");
@@ -97,56 +55,9 @@ impl Rule {
     }
 
     fn fits(&self, operation: Operation, imp_uid: Option<&str>) -> bool {
-        let fault_fits = match self.fault {
-            Fault::LatencyMs(_) | Fault::Status(_) | Fault::CutBeforeEffect | Fault::CutAfterEffect => true,
-            Fault::ExpiredToken => operation != Operation::Token,
-            Fault::WrongAmount | Fault::WrongCurrency | Fault::UnknownId => {
-                matches!(operation, Operation::Lookup | Operation::Cancel)
-            }
-            Fault::CancelRefused => operation == Operation::Cancel,
-        };
-        fault_fits
+        self.fault.fits(operation)
             && self.operation.is_none_or(|only| only == operation)
             && self.imp_uid.as_deref().is_none_or(|only| imp_uid == Some(only))
-    }
-}
-
-/// What goes wrong with one call. The default is: nothing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Plan {
-    /// Wait so long first.
-    pub latency_ms: u64,
-    /// Answer this status instead of doing it.
-    pub status: Option<u16>,
-    /// Close the connection instead of doing it.
-    pub cut_before: bool,
-    /// Do it, then close the connection.
-    pub cut_after: bool,
-    /// Show one unit too much.
-    pub wrong_amount: bool,
-    /// Show another currency.
-    pub wrong_currency: bool,
-    /// Deny that the payment exists.
-    pub unknown_id: bool,
-    /// Refuse the refund.
-    pub cancel_refused: bool,
-    /// Let every token expire first.
-    pub expired_token: bool,
-}
-
-impl Plan {
-    fn add(&mut self, fault: Fault) {
-        match fault {
-            Fault::LatencyMs(ms) => self.latency_ms = self.latency_ms.saturating_add(ms).min(LATENCY_MAX_MS),
-            Fault::Status(status) => self.status = Some(status),
-            Fault::CutBeforeEffect => self.cut_before = true,
-            Fault::CutAfterEffect => self.cut_after = true,
-            Fault::WrongAmount => self.wrong_amount = true,
-            Fault::WrongCurrency => self.wrong_currency = true,
-            Fault::UnknownId => self.unknown_id = true,
-            Fault::CancelRefused => self.cancel_refused = true,
-            Fault::ExpiredToken => self.expired_token = true,
-        }
     }
 }
 

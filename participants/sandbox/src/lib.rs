@@ -15,6 +15,7 @@ mod api;
 mod app;
 mod control;
 pub mod envelope;
+mod fault;
 pub mod faults;
 pub mod fields;
 mod guard;

@@ -1,6 +1,6 @@
 //! The calls of the real API that answer with pages of payments.
 
-use crate::api::{Caller, run, shown_as};
+use crate::api::{Caller, run};
 use crate::app::App;
 use crate::envelope::Refusal;
 use crate::faults::Operation;
@@ -124,8 +124,8 @@ async fn answer(
     run(app, caller, Operation::Lookup, call, || async {
         let found = app.ledger.find_many(&ids).await?;
         let found: HashMap<&str, &Payment> = found.iter().map(|payment| (payment.imp_uid.as_str(), payment)).collect();
-        let shown = ids.iter().zip(&each).filter(|(_, plan)| !plan.unknown_id);
-        let list: Vec<Value> = shown.filter_map(|(id, plan)| Some(shown_as(found.get(id)?, *plan).to_api())).collect();
+        let shown = ids.iter().zip(&each).filter_map(|(id, plan)| plan.show(found.get(id)?, now_us()));
+        let list: Vec<Value> = shown.map(|payment| payment.to_api()).collect();
         Ok(json!({ "total": total, "previous": previous, "next": next, "list": list }))
     })
     .await

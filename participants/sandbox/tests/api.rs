@@ -199,6 +199,52 @@ async fn bad_input_is_refused_with_an_envelope_and_changes_nothing() {
 }
 
 #[tokio::test]
+async fn what_turns_up_late_is_hidden_or_not_paid_at_first() {
+    let provider = Provider::memory().await;
+    // An hour is longer than the test runs; without the fault the payment is shown as it is.
+    for (fault, status, word) in
+        [("late_ms", 404, None), ("ready_ms", 200, Some("ready")), ("failed_ms", 200, Some("failed"))]
+    {
+        let imp_uid = format!("imp_{fault}");
+        provider.pay(&imp_uid, &format!("order-{fault}"), 1000).await;
+        provider.fault(json!({ "fault": fault, "value": 3_600_000, "imp_uid": imp_uid })).await;
+        let (told, answer) = provider.get(&format!("/payments/{imp_uid}")).await;
+        assert_eq!((told, answer["response"]["status"].as_str()), (status, word), "{fault}");
+        let (_, list) = provider.get(&format!("/payments?imp_uid[]={imp_uid}")).await;
+        assert_eq!(list["response"][0]["status"].as_str(), word, "{fault}");
+        provider.call(Method::DELETE, "/_sandbox/faults", Value::Null).await;
+        assert_eq!(provider.get(&format!("/payments/{imp_uid}")).await.1["response"]["status"], "paid");
+    }
+    provider.fault(json!({ "fault": "late_ms", "value": 3_600_000 })).await;
+    assert_eq!(provider.post("/payments/cancel", json!({ "imp_uid": "imp_late_ms" })).await.0, 404);
+}
+
+#[tokio::test]
+async fn a_throttled_call_is_told_when_to_come_again() {
+    let provider = Provider::memory().await;
+    provider.pay("imp_1", "order-1", 1000).await;
+    provider.fault(json!({ "fault": "throttle", "value": 7, "count": 1 })).await;
+    let response = provider.send(Method::GET, "/payments/imp_1", Value::Null).await.expect("an answer");
+    let after = response.headers().get("retry-after").and_then(|value| value.to_str().ok());
+    assert_eq!((response.status().as_u16(), after), (429, Some("7")));
+    assert_eq!(provider.get("/payments/imp_1").await.0, 200);
+    assert_eq!(provider.post("/_sandbox/faults", json!({ "fault": "throttle", "value": 4000 })).await.0, 400);
+}
+
+#[tokio::test]
+async fn a_merchant_refunds_a_part_and_the_word_may_contradict_it() {
+    let provider = Provider::memory().await;
+    provider.pay("imp_1", "order-1", 1000).await;
+    let (_, answer) = provider.post("/_sandbox/cancel", json!({ "imp_uid": "imp_1", "amount": 400 })).await;
+    let shown = |answer: &Value| (answer["response"]["status"].clone(), answer["response"]["cancel_amount"].clone());
+    assert_eq!(shown(&answer), (json!("paid"), json!(400)));
+    provider.fault(json!({ "fault": "word", "value": "cancelled", "count": 1 })).await;
+    assert_eq!(shown(&provider.get("/payments/imp_1").await.1), (json!("cancelled"), json!(400)));
+    assert_eq!(shown(&provider.get("/payments/imp_1").await.1), (json!("paid"), json!(400)));
+    assert_eq!(provider.post("/_sandbox/cancel", json!({})).await.0, 400);
+}
+
+#[tokio::test]
 async fn a_prepared_amount_cannot_be_tampered_with() {
     let provider = Provider::memory().await;
     let prepare = |amount: i64| json!({ "merchant_uid": "order-1", "amount": amount });

@@ -58,6 +58,8 @@ async fn embedded(args: &Demo, mut config: Config, mut shop: ShopConfig, printer
     let directory = tempfile::Builder::new().prefix("baton-demo-").tempdir()?;
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
     (config.server.listen, config.server.admin_listen, shop.provider.listen) = (any, any, any);
+    // Whoever pays here has paid before the order is placed: what is not there then never comes.
+    shop.provider.patience = Duration::from_secs(1);
     let embedded = EmbeddedShop::start(&config, &shop, directory.path(), ChaosAccess::No).await?;
     printer.say(&format!("one process, SQLite with synchronous=FULL, in {}", directory.path().display()));
     let done = run(args, &embedded.address().to_string(), &embedded.provider, printer).await;

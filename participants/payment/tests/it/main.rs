@@ -3,5 +3,8 @@
 mod budget;
 mod commands;
 mod gateway;
+mod not_yet;
+mod reconcile;
 mod secrets;
 mod stage;
+mod throttle;

@@ -23,6 +23,8 @@ reasons! {
         STOCK_OVERFLOW: "The item's stock would exceed 10^15 units.";
         ORDER_NOT_FOUND: "There is no such order.";
         PAYMENT_NOT_FOUND: "There is no such payment.";
+        PAYMENT_CASE_NOT_FOUND: "There is no such payment case; it may have ended by itself.";
+        PAYMENT_CASE_NOT_OPEN: "The payment case does not wait for a person, or was settled otherwise.";
         ITEM_NOT_FOUND: "There is no such item.";
     }
 }
