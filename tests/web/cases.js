@@ -193,6 +193,38 @@ const refusals = async ({ open, shot, shop, site }) => {
   assert.equal(foreign.status, 403);
 };
 
+// The page of a refused form follows its saga as any other does, and takes a refusal for an answer.
+const refused = async ({ open, shot, shop }) => {
+  await shop.item('refused', 10);
+  await shop.faults(away);
+  const { saga } = await shop.place('refused');
+  const id = saga.replace('sagas/', '');
+  await shop.baton('sagas', 'pause', id, '--reason', 'first', '--actor', 'bob');
+  const page = await open();
+  await page.goto('/' + saga);
+  const form = page.locator('[data-key=act-resume]');
+  await form.locator('summary b').click();
+  await form.getByRole('button', { name: 'Resume' }).click();
+  await page.locator('.flaw').first().waitFor();
+  await mark(page);
+  assert.equal(new URL(page.url()).pathname, '/' + saga);
+  let asked = 0;
+  page.on('response', (it) => { if (it.request().resourceType() === 'fetch') asked += 1; });
+  await shop.baton('sagas', 'resume', id, '--reason', 'second', '--actor', 'bob');
+  await page.locator('h1 .badge.running').waitFor();
+  await until('three refreshes', () => asked >= 3);
+  assert.ok(await page.locator('#lost').isHidden(), 'a refusal is an answer');
+  assert.ok(await page.locator('.flaw').first().isVisible(), 'what was refused still says why');
+  await stillHere(page);
+  await shot(page, 'refused-follows');
+  // Whoever is given the address of the form is led to the saga.
+  const other = await open();
+  await other.goto(`/${saga}/act`);
+  assert.equal(new URL(other.url()).pathname, '/' + saga);
+  await shop.faults();
+  await page.locator('h1 .badge.completed').waitFor();
+};
+
 const chaos = async ({ site, open, shot, shop, ask }) => {
   await shop.item('chaos', 10);
   const paid = await shop.paid('chaos');
@@ -453,5 +485,5 @@ const letters = async ({ open, shot, ask }) => {
 };
 
 export const cases = {
-  find, live, pressed, stuck, refusals, chaos, kill, keyboard, noscript, layout, hostile, bulk, letters,
+  find, live, pressed, stuck, refusals, refused, chaos, kill, keyboard, noscript, layout, hostile, bulk, letters,
 };

@@ -201,6 +201,7 @@ async fn one(services: &Services, id: &str, host: &str, asked: JobsQuery, fields
     });
     let controls: Vec<_> = controls.collect();
     let frame = if controls.is_empty() { frame } else { frame.every(REFRESH_MS) };
+    let frame = frame.again_at(fields.trouble.is_some(), &address(id));
     let now = frame.now;
     let (failures, older, failing) = match failures {
         Ok(answer) => {

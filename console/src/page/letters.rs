@@ -199,6 +199,7 @@ async fn one(services: &Services, id: &str, host: &str, did: &str, refused: Opti
     };
     let letter = answer.dead_letter.unwrap_or_default();
     let frame = Frame::new(services, Part::Letters, "Dead letter").await.noticed(did);
+    let frame = frame.again_at(refused.is_some(), &address(id));
     let choices = [
         ("replay", "Replay", "Sends it again to where it was meant to go. Do it once the cause is gone."),
         ("drop", "Drop", "Gives it up for good. It stays listed as dropped; its sagas go on by their own retries."),

@@ -104,9 +104,13 @@ pub async fn act(
         Err(trouble) => Err(trouble),
     };
     match answer {
-        Ok(_) => see(&link::done(&format!("/sagas/{}", link::encoded(&id)), &sent.what.verb)),
+        Ok(_) => see(&link::done(&address(&id), &sent.what.verb)),
         Err(trouble) => shown(&services, &id, &host, "", Some(sent.refused(trouble))).await,
     }
+}
+
+fn address(id: &str) -> String {
+    format!("/sagas/{}", link::encoded(id))
 }
 
 async fn shown(
@@ -143,7 +147,7 @@ async fn shown(
     };
     let steps = definition.and_then(|answer| answer.definition).map(|definition| definition.steps).unwrap_or_default();
     let status = Refused::status(refused.as_ref());
-    let frame = frame(services, id, saga, did).await;
+    let frame = frame(services, id, saga, did).await.again_at(refused.is_some(), &address(id));
     let now = frame.now;
     let offers = offers::legal(&explanation, saga, &name, host, refused.as_ref());
     // What was sent and is not offered any more still says what came of it.
@@ -160,7 +164,7 @@ async fn shown(
     };
     let page = SagaPage {
         name: words(&name),
-        action: format!("/sagas/{}/act", link::encoded(id)),
+        action: format!("{}/act", address(id)),
         row: saga.map(|saga| Row::new(saga, now)),
         whole_key: words(saga.map(|saga| saga.business_key.clone()).unwrap_or_default()),
         trace: words(saga.map(|saga| saga.trace_id.clone()).unwrap_or_default()),
@@ -196,7 +200,7 @@ async fn frame(services: &Services, id: &str, saga: Option<&Saga>, did: &str) ->
     if !moves {
         return frame;
     }
-    Frame { stream: format!("/sagas/{}/live", link::encoded(id)), ..frame.every(REFRESH_MS) }
+    Frame { stream: format!("{}/live", address(id)), ..frame.every(REFRESH_MS) }
 }
 
 fn definition_link(saga: &Saga) -> String {

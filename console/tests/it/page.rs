@@ -208,6 +208,22 @@ async fn what_is_refused_says_why_at_the_field_and_keeps_what_was_typed() {
     assert!(answer.text.contains("JSON_INVALID") && answer.text.contains("nme"), "{}", answer.text);
 }
 
+/// A refusal stands at an address that takes no question: the page knows the one that does, and whoever asks the first is led
+/// there.
+#[tokio::test]
+async fn a_refused_form_is_asked_for_again_where_its_page_is() {
+    let pages = pages("", Some(Status::failed_precondition("no")));
+    for (path, form) in FORMS.into_iter().filter(|(path, _)| *path != "/jobs/new") {
+        let canonical = path.rsplit_once('/').expect("a path").0.replace("ID", ID);
+        let answer = post(&pages, path, &format!("{form}&reason=because&actor=ada")).await;
+        assert_eq!(answer.status, StatusCode::CONFLICT, "{path}");
+        assert!(answer.text.contains(&format!("data-address=\"{canonical}\"")), "{path}:\n{}", answer.text);
+        let answer = get(&pages, path).await;
+        assert_eq!((answer.status, answer.location), (StatusCode::SEE_OTHER, canonical.clone()), "{path}");
+        assert!(!get(&pages, &canonical).await.text.contains("data-address"), "{canonical} is where it came from");
+    }
+}
+
 /// The same request may be repeated when nobody knows what came of it: then its id stays.
 #[tokio::test]
 async fn a_request_whose_outcome_is_unknown_keeps_its_id() {
