@@ -119,6 +119,7 @@ fn charts(samples: &[OverviewSample]) -> Vec<Chart> {
     let rates = [
         series("started", "first", |sample| Some(sample.started_rate)),
         series("ended", "second", |sample| Some(sample.ended_rate)),
+        series("got stuck", "third", |sample| Some(sample.stuck_rate)),
     ];
     let latencies = [
         series("median", "first", |sample| sample.latency_p50.as_ref().map(|it| of_duration(it) as f64)),

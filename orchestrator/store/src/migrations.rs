@@ -560,4 +560,9 @@ pub const MIGRATIONS: &[Migration] = &[
             SELECT id, participant, id, 'OUTBOX', body, LENGTH(body), x'', NULL, 4, created_at, created_at FROM outbox",
     },
     Migration { id: "0086_outbox_gone", mariadb: "DROP TABLE IF EXISTS outbox", sqlite: "DROP TABLE IF EXISTS outbox" },
+    Migration {
+        id: "0090_sample_stuck",
+        mariadb: "ALTER TABLE sample ADD COLUMN IF NOT EXISTS stuck BIGINT NOT NULL DEFAULT 0",
+        sqlite: "ALTER TABLE sample ADD COLUMN stuck INTEGER NOT NULL DEFAULT 0",
+    },
 ];

@@ -26,6 +26,7 @@ impl MadeUp {
                 latency_p50: (at != 20)
                     .then(|| Duration { seconds: 0, nanos: 40_000_000 + (10_000_000.0 * wave) as i32 }),
                 latency_p99: Some(Duration { seconds: 0, nanos: 310_000_000 + (120_000_000.0 * wave) as i32 }),
+                stuck_rate: 0.2,
                 under_way: (800.0 + 300.0 * wave) as u64,
             }
         };

@@ -182,6 +182,7 @@ fn merged(samples: &[Sample]) -> Vec<wire::OverviewSample> {
             sample_time: Some(timestamp(at)),
             started_rate: rate(|sample| sample.beat.started),
             ended_rate: rate(|sample| sample.beat.ended),
+            stuck_rate: rate(|sample| sample.beat.stuck),
             latency_p50: busiest.filter(|_| ended).map(|sample| span(sample.beat.p50)),
             latency_p99: p99.filter(|_| ended).map(span),
             // Each counts all of them.
@@ -207,7 +208,7 @@ mod tests {
     fn rates_of_several_orchestrators_add_up() {
         let beat = |started, ended, p50, p99| {
             let [p50, p99] = [p50, p99].map(Duration::from_millis);
-            Beat { started, ended, p50, p99 }
+            Beat { started, ended, stuck: started / 10, p50, p99 }
         };
         let sample = |at, beat, under_way| Sample { at: Micros(at), beat, under_way };
         let samples = [
@@ -218,6 +219,7 @@ mod tests {
         let merged = merged(&samples);
         assert_eq!(merged.len(), 2);
         assert_eq!((merged[0].started_rate, merged[0].ended_rate, merged[0].under_way), (6.0, 11.0, 7));
+        assert_eq!(merged[0].stuck_rate, 0.6);
         assert_eq!(merged[0].latency_p50, Some(span(Duration::from_millis(30))));
         assert_eq!(merged[0].latency_p99, Some(span(Duration::from_millis(90))));
         assert_eq!((merged[1].ended_rate, merged[1].latency_p99), (0.0, None));
