@@ -13,7 +13,7 @@ use askama::Template;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use baton_proto::baton::saga::v1::{CountSagasRequest, Saga, SearchSagasRequest};
+use baton_proto::baton::saga::v1::{CountSagasRequest, Saga, SearchSagasRequest, SkippedStep};
 use baton_query::filter::{Field, Preset, TextField};
 use prost_types::Timestamp;
 use serde::Deserialize;
@@ -114,6 +114,8 @@ pub struct Row {
     pub definition: Text,
     /// Its state.
     pub state: Label,
+    /// What operators skipped of it, as `room.book, undo of trip.open`; empty if nothing.
+    pub skipped: Text,
     /// Where it is.
     pub step: Text,
     /// "action" or "undo" or empty.
@@ -148,6 +150,7 @@ impl Row {
             key: cell(&saga.business_key),
             definition: cell(format!("{} v{}", saga.definition, saga.definition_version)),
             state: label::state(saga.state),
+            skipped: cell(skipped(saga)),
             step: cell(&saga.step),
             direction: cell(if saga.direction == "undo" { "undo" } else { "" }),
             attempt: saga.attempt,
@@ -158,6 +161,14 @@ impl Row {
             updated: Moment::new(saga.update_time.as_ref(), now),
         }
     }
+}
+
+fn skipped(saga: &Saga) -> String {
+    let half = |it: &SkippedStep| match it.direction.as_str() {
+        "undo" => format!("undo of {}", it.step),
+        _ => it.step.clone(),
+    };
+    saga.skipped.iter().map(half).collect::<Vec<_>>().join(", ")
 }
 
 /// A filter that is none: what stands before the flaw, at it, and after it.

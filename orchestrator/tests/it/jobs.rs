@@ -49,6 +49,7 @@ impl Office {
                 business_key: start.business_key,
                 traceparent: String::new(),
                 last_failure: None,
+                skipped: Vec::new(),
             })
         });
         let changes = Changes { inserts: inserts.collect(), ..Changes::default() };

@@ -86,6 +86,7 @@ async fn put(store: &SqlStore, states: Vec<(u8, u32, State)>) {
             business_key: start.business_key,
             traceparent: String::new(),
             last_failure: None,
+            skipped: Vec::new(),
         })
     };
     let changes = Changes { inserts: states.into_iter().map(insert).collect(), ..Changes::default() };

@@ -15,6 +15,7 @@ pub use present::{Answer, Knowledge, LedgerSays, Outlook, Place, Upcoming, Waiti
 
 use crate::acts::{self, Acts};
 use crate::escape;
+use crate::step_position::StepPosition;
 use crate::timeline::timeline;
 use saga_core::definition::Definition;
 use saga_core::event::{Entry, Verb};
@@ -145,8 +146,12 @@ pub fn explain(case: &Case<'_>) -> Explanation {
         None => Some(Trouble::UnknownDefinition(escape::words(&case.saga.definition.to_string()))),
         Some(definition) => machine::check(definition, case.saga).err().map(Trouble::Broken),
     };
+    let by_hand = past::by_hand(&drawn);
+    let told = case.journal.last().is_some_and(|last| last.version == case.saga.version) && drawn.broken.is_none();
+    let without: Vec<StepPosition> =
+        by_hand.iter().filter(|one| one.is_skipped()).map(|one| one.half.clone()).collect();
     let mut explanation = Explanation {
-        place: Some(present::place(case)),
+        place: Some(present::place(case, told.then_some(by_hand.as_slice()))),
         past: past::past(&drawn, case.saga),
         gap: past::gap(&drawn, case),
         ..nothing_known()
@@ -156,14 +161,15 @@ pub fn explain(case: &Case<'_>) -> Explanation {
             // Checked above.
             let Acts { legal, refused } = acts::acts(definition, case.saga, case.now).unwrap_or_default();
             explanation.waiting = Some(present::waiting(definition, case, &drawn));
-            explanation.upcoming = present::upcoming(definition, case);
-            explanation.ledger = present::ledger(definition, case);
+            explanation.upcoming = present::upcoming(definition, case, &without);
+            explanation.ledger = present::ledger(definition, case, &without);
             explanation.outlook = present::outlook(definition, case);
+            let half = StepPosition::of(definition, case.saga).map(|(half, _)| half);
             let kept_back = |act: &acts::Act| offers::sends_again(act.verb).then(|| case.hold.clone()).flatten();
             for act in legal {
                 match kept_back(&act) {
                     Some(hold) => explanation.refused.push((act.verb, Obstacle::Held(hold))),
-                    None => explanation.offers.push(offers::offer(act, case.now)),
+                    None => explanation.offers.push(offers::offer(act, half.as_ref(), &without, case.now)),
                 }
             }
             explanation.refused.extend(refused.into_iter().map(|act| (act.verb, Obstacle::Rule(act.rule))));

@@ -1,5 +1,6 @@
 //! Where a saga stands, what it waits for, what comes next, and what the participant knows.
 
+use super::past::HalfByHand;
 use super::{Case, phrases};
 use crate::acts::{self, Next, Prospect};
 use crate::escape;
@@ -108,7 +109,8 @@ pub struct LedgerSays {
     pub sentence: String,
 }
 
-pub(super) fn place(case: &Case<'_>) -> Place {
+/// `by_hand` is what operators ended of it; `None` if the journal does not tell everything.
+pub(super) fn place(case: &Case<'_>, by_hand: Option<&[HalfByHand]>) -> Place {
     let saga = case.saga;
     let at = position(&saga.state);
     let half = at.map(|(step, direction, _)| match case.definition {
@@ -139,12 +141,41 @@ pub(super) fn place(case: &Case<'_>) -> Place {
         State::Paused { resume: Resume::Unwind { .. } } => {
             format!("It unwinds{} and is paused at {named}.", because(reasons.first()))
         }
-        State::Completed => "It has completed: every step is done.".to_owned(),
-        State::Compensated { .. } => {
-            format!("It is compensated{}: everything that was done is undone.", because(reasons.first()))
-        }
+        State::Completed => completed(by_hand),
+        State::Compensated { .. } => compensated(&because(reasons.first()), by_hand),
     };
     Place { state: saga.state.name(), half, attempt, reasons, sentence }
+}
+
+/// An end without what was skipped is told as such, with who skipped it and why.
+fn completed(by_hand: Option<&[HalfByHand]>) -> String {
+    match by_hand.map(ended_by) {
+        None => "It has completed.".to_owned(),
+        Some((skipped, _)) if !skipped.is_empty() => format!("It has completed with {skipped}."),
+        Some((_, resolved)) if !resolved.is_empty() => format!("It has completed: every step is done, {resolved}."),
+        Some(_) => "It has completed: every step is done.".to_owned(),
+    }
+}
+
+fn compensated(because: &str, by_hand: Option<&[HalfByHand]>) -> String {
+    match by_hand.map(ended_by) {
+        None => format!("It is compensated{because}."),
+        Some((skipped, _)) if !skipped.is_empty() => {
+            format!("It is compensated{because} with {skipped}. Everything else that was done is undone.")
+        }
+        Some((_, resolved)) if !resolved.is_empty() => {
+            format!("It is compensated{because}: everything that was done is undone, {resolved}.")
+        }
+        Some(_) => format!("It is compensated{because}: everything that was done is undone."),
+    }
+}
+
+/// `room.book skipped by ada: no room`, and `hotel.book by hand (ada: by telephone)`.
+fn ended_by(by_hand: &[HalfByHand]) -> (String, String) {
+    let (skipped, resolved): (Vec<&HalfByHand>, Vec<&HalfByHand>) = by_hand.iter().partition(|one| one.is_skipped());
+    let skipped = skipped.iter().map(|one| format!("{} skipped by {}{}", one.half, one.who, phrases::why(&one.why)));
+    let resolved = resolved.iter().map(|one| format!("{} by hand ({}{})", one.half, one.who, phrases::why(&one.why)));
+    (phrases::list(skipped.collect(), "and"), phrases::list(resolved.collect(), "and"))
 }
 
 fn reasons(saga: &Saga) -> Vec<String> {
@@ -215,13 +246,13 @@ fn began(saga: &Saga, timeline: &Timeline) -> Micros {
     }
 }
 
-pub(super) fn upcoming(definition: &Definition, case: &Case<'_>) -> Option<Upcoming> {
+pub(super) fn upcoming(definition: &Definition, case: &Case<'_>, without: &[StepPosition]) -> Option<Upcoming> {
     let (saga, now) = (case.saga, case.now);
     let at = saga.wake_at()?;
     let is_overdue = at <= now;
     let Applied::Moved(transition) = machine::apply(definition, saga, &Event::Wake, at.max(now)) else { return None };
     let next = Next::of(definition, &transition.saga);
-    let then = phrases::next(&next, now);
+    let then = phrases::next(&next, without, now);
     let moment = phrases::moment(at, now);
     let waits_for_answer = matches!(
         saga.state,
@@ -249,7 +280,7 @@ pub(super) fn outlook(definition: &Definition, case: &Case<'_>) -> Option<Outloo
     Some(Outlook { prospect, sentence })
 }
 
-pub(super) fn ledger(definition: &Definition, case: &Case<'_>) -> Option<LedgerSays> {
+pub(super) fn ledger(definition: &Definition, case: &Case<'_>, without: &[StepPosition]) -> Option<LedgerSays> {
     let knowledge = case.ledger.clone()?;
     let (half, attempt) = StepPosition::of(definition, case.saga).filter(|(_, attempt)| *attempt > 0)?;
     let who = &half.participant;
@@ -279,7 +310,7 @@ pub(super) fn ledger(definition: &Definition, case: &Case<'_>) -> Option<LedgerS
         Applied::Ignored(_) | Applied::Refused(_) => None,
     };
     let then = match &next {
-        Some(next) => format!("when that answer is heard here, it {}", phrases::next(next, case.now)),
+        Some(next) => format!("when that answer is heard here, it {}", phrases::next(next, without, case.now)),
         None => "that changes nothing here".to_owned(),
     };
     let knowledge = match knowledge {

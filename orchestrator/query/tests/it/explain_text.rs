@@ -26,8 +26,8 @@ stock.reserve was done by stock in under 0.1 s.
 order.confirm has seen 2 attempts in vain (2 TIMEOUT) so far.
 It has waited for an operator, or for a late answer of order, since 2026-11-27T10:00:10.720878Z (3 min 10 s ago).
 You may retry: it sends attempt 3 of order.confirm to order, with 1 more to follow if need be. After that it may end completed or get stuck.
-You may skip, if it can do without what it is stuck at: it ends completed: every step is done.
-You may resolve-done, if what it is stuck at was done by hand: it ends completed: every step is done.";
+You may skip order.confirm, if the saga can do without it: it ends completed without order.confirm.
+You may resolve-done, if order.confirm was done by hand: it ends completed: every step is done.";
 
 #[test]
 fn an_order_that_unwinds_reads_like_this() {
@@ -73,7 +73,7 @@ fn orders_are_told_with_who_gave_them() {
     assert_eq!(told.len(), 4, "{told:?}");
     assert!(told[1].starts_with("ops-kim paused the saga at order.open at 2026-11-27T"), "{}", told[1]);
     assert!(told[2].starts_with("ops-kim resumed the saga at order.open at 2026-11-27T"), "{}", told[2]);
-    assert_eq!(told[3], "The saga was cancelled by ops-kim while order.open was at work.");
+    assert_eq!(told[3], "The saga was cancelled by ops-kim while order.open was at work: the customer called.");
 }
 
 /// What would only send what is held is not offered, and says what to do first.

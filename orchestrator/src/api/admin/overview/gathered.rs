@@ -5,7 +5,7 @@ use crate::api::view::{self, timestamp};
 use baton_courier::bus::Destination;
 use baton_engine::search::Search;
 use baton_engine::store::StoreError;
-use baton_engine::store::query::SearchQuery;
+use baton_engine::store::query::{Counted, SearchQuery};
 use baton_operations::instances::{Instance, Sample};
 use baton_operations::workers::heartbeat::STRETCH;
 use baton_proto::baton::saga::v1 as wire;
@@ -31,10 +31,11 @@ const SILENT: Duration = Duration::from_secs(12);
 impl Overview<'_> {
     pub(super) async fn gathered(&self) -> wire::GetOverviewResponse {
         let mut troubles = Vec::new();
-        let (states, oldest, queues, lively) =
-            tokio::join!(self.states(), self.oldest(), self.queues(), self.components());
+        let (states, oldest, skipped, queues, lively) =
+            tokio::join!(self.states(), self.oldest(), self.skipped(), self.queues(), self.components());
         let states = kept(states, "sagas could not be counted", &mut troubles);
         let (oldest, oldest_incident) = kept(oldest, "the oldest sagas could not be found", &mut troubles);
+        let skipped = kept(skipped, "skipped sagas could not be counted", &mut troubles);
         let (queues, trouble) = queues;
         troubles.extend(trouble);
         let (components, samples, trouble) = lively;
@@ -57,6 +58,8 @@ impl Overview<'_> {
             oldest_incident,
             dead_letters,
             troubles,
+            skipped: skipped.count,
+            skipped_exact: skipped.exact,
         }
     }
 
@@ -69,6 +72,10 @@ impl Overview<'_> {
             counts.push(wire::StateCount { state, count: counted.count, exact: counted.exact });
         }
         Ok(counts)
+    }
+
+    async fn skipped(&self) -> Result<Counted, StoreError> {
+        self.lookup.query.count(self.searching("skipped:*"), MAX_ROWS, MAX_ROWS).await
     }
 
     /// The saga that has been under way for longest, and the one that has been stuck for longest.
