@@ -1,8 +1,9 @@
 //! `baton sagas list|count|explain` and the actions: what operators do, over gRPC.
 
 use crate::cli::{Act, Filter, Page};
-use crate::client::{Client, name};
+use crate::client::Client;
 use crate::failure::Failure;
+use crate::find;
 use crate::message::{dynamic, field};
 use crate::output;
 use crate::paging::paged;
@@ -100,7 +101,7 @@ pub async fn count(client: &Client, filter: &Filter, printer: Printer) -> Result
 pub async fn act(client: &Client, verb: SagaVerb, act: Act, printer: Printer) -> Result<(), Failure> {
     let actor = actor(act.actor)?;
     let request = ActOnSagaRequest {
-        name: name("sagas", &act.saga),
+        name: find::saga(client, &act.saga, printer).await?,
         verb: verb.into(),
         reason: act.reason,
         actor,
@@ -129,9 +130,10 @@ pub(crate) fn user() -> Option<String> {
 /// # Errors
 /// What the server refused.
 pub async fn explain(client: &Client, saga: &str, printer: Printer) -> Result<(), Failure> {
-    let request = ExplainSagaRequest { name: name("sagas", saga) };
+    let name = find::saga(client, saga, printer).await?;
+    let request = ExplainSagaRequest { name: name.clone() };
     let answer = client.admin().explain_saga(client.request(request)).await?.into_inner();
-    printer.answer(&answer, || as_text(&name("sagas", saga), &answer))
+    printer.answer(&answer, || as_text(&name, &answer))
 }
 
 /// The command that takes one action, to be copied. If the saga rests, with the version that was explained, so that it does

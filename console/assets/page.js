@@ -171,7 +171,7 @@ document.addEventListener('keydown', (event) => {
   if (target.matches('input, select, textarea')) { if (key === 'Escape') target.blur(); return; }
   const going = Date.now() - went < 1000;
   const act = {
-    '/': () => document.querySelector('[data-filter]')?.focus(),
+    '/': () => (document.querySelector('[data-filter]') || document.getElementById('seek')).focus(),
     j: () => move(1),
     k: () => move(-1),
     '?': () => document.getElementById('help').showModal(),

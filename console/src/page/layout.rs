@@ -63,6 +63,8 @@ pub struct Frame {
     pub now: i64,
     /// The same for people.
     pub made: String,
+    /// What stands in the box that finds things. Else empty.
+    pub sought: String,
     /// What was done just now, after a form was sent. Else empty.
     pub notice: String,
 }
@@ -92,6 +94,7 @@ impl Frame {
             address: String::new(),
             now,
             made: datetime::exact(now),
+            sought: String::new(),
             notice: String::new(),
         }
     }

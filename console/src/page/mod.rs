@@ -9,6 +9,7 @@
 //! | [`overview`], [`sagas`], [`saga`] with its [`offers`], [`jobs`], [`job_new`], [`holds`], [`letters`], [`audit`], [`definitions`], [`chaos`] | the pages |
 //! | [`acts`] | what every form that changes something has |
 //! | [`live`] | tells an open page that its saga moved |
+//! | [`find`] | what is pasted into the box at the top |
 //! | [`chart`], [`gantt`], [`graph`] | drawings, as numbers for the templates |
 //! | [`text`], [`datetime`], [`label`], [`link`] | texts, times, enums, addresses |
 //! | [`error_view`] | what a service answered instead of an answer |
@@ -21,6 +22,7 @@ pub mod chart;
 pub mod datetime;
 pub mod definitions;
 pub mod error_view;
+pub mod find;
 pub mod gantt;
 pub mod graph;
 pub mod guard;
@@ -52,6 +54,7 @@ const MAX_FORM: usize = 256 * 1024;
 pub fn routes(grpc: Router) -> Router {
     Router::new()
         .route("/", get(overview::page))
+        .route("/find", get(find::page))
         .route("/sagas", get(sagas::page))
         .route("/sagas/{id}", get(saga::page))
         .route("/sagas/{id}/act", get(layout::sent_here).post(saga::act))

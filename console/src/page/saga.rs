@@ -3,6 +3,7 @@
 use crate::page::acts::{ActionForm, Done, Host, Refused};
 use crate::page::datetime::Moment;
 use crate::page::error_view::Trouble;
+use crate::page::find;
 use crate::page::gantt::{self, Gantt};
 use crate::page::graph::{self, Graph};
 use crate::page::layout::{Frame, Part, html, instead, see};
@@ -17,6 +18,7 @@ use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use baton_proto::baton::saga::v1 as wire;
 use wire::{ExplainSagaRequest, GetDefinitionRequest, GetSagaTimelineRequest, ListSagaEventsRequest};
+use tonic::Code;
 use wire::{Saga, SagaEvent, SagaExplanation, SagaState};
 
 /// Journal entries on the page, the oldest; a longer journal says so.
@@ -132,6 +134,14 @@ async fn shown(
         Ok(explained) => explained,
         // What an act was refused with is told first, as in every other way to give it.
         Err(trouble) => {
+            // A number, or the beginning of an id, may have been put where an id stands.
+            if refused.is_none()
+                && matches!(trouble.code, Code::NotFound | Code::InvalidArgument)
+                && let Some(meant) = find::only(services, id).await
+                && meant != address(id)
+            {
+                return see(&meant);
+            }
             let trouble = refused.map_or(trouble, |refused| refused.trouble);
             return instead(services, Part::Sagas, "Saga", trouble).await;
         }

@@ -4,8 +4,9 @@ use crate::command_hints::{CommandHint, Which};
 use crate::page::acts::{Equal, Host};
 use crate::page::datetime::{self, Moment};
 use crate::page::error_view::Trouble;
+use crate::page::find;
 use crate::page::label::{self, Label};
-use crate::page::layout::{Frame, Part, html};
+use crate::page::layout::{Frame, Part, html, see};
 use crate::page::link;
 use crate::page::services::{Services, call};
 use crate::page::text::{Text, cell};
@@ -205,6 +206,9 @@ struct SagasPage {
 
 /// `GET /sagas`.
 pub async fn page(State(services): State<Services>, Query(asked): Query<SagasQuery>, Host(host): Host) -> Response {
+    if find::is_pasted(&asked.filter) {
+        return see(&link::with("/find", &[("q", &asked.filter)]));
+    }
     let frame = Frame::new(&services, Part::Sagas, "Sagas").await.every(REFRESH_MS);
     let search = SearchSagasRequest {
         filter: asked.filter.clone(),

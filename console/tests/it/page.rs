@@ -13,10 +13,11 @@ use tonic::Status;
 use tonic::service::Routes;
 use tower::ServiceExt as _;
 
-const PAGES: [&str; 14] = [
+const PAGES: [&str; 15] = [
     "/",
     "/sagas",
     "/sagas?filter=state+%3D+stuck&page_token=t1&trail=-",
+    "/find?q=several",
     "/sagas/ID",
     "/jobs",
     "/jobs/new?preset=stuck&verb=retry",
@@ -103,6 +104,7 @@ async fn every_page_shows_what_its_service_knows() {
                 "<code>customer",
             ],
         ),
+        ("/find?q=several", vec!["More than", "<code><bdi>customer</bdi></code>", "value=\"several\"", "skipped</span>"]),
         ("/sagas?preset=stuck", vec!["Act on all of these", "aria-current=\"true\">stuck"]),
         (
             "/sagas/ID",
@@ -111,6 +113,7 @@ async fn every_page_shows_what_its_service_knows() {
                 "waited for an operator",
                 "value=\"388\" checked",
                 "Resolve as undone",
+                "without <bdi>undo of order.open</bdi>",
                 "UNWINDING",
                 "class=\"bar stuck\"",
                 "pause by ada",
@@ -206,6 +209,28 @@ async fn what_is_refused_says_why_at_the_field_and_keeps_what_was_typed() {
     let answer = post(&pages, "/definitions/check", "json=%7B%22nme%22%3A1%7D").await;
     assert_eq!(answer.status, StatusCode::BAD_REQUEST);
     assert!(answer.text.contains("JSON_INVALID") && answer.text.contains("nme"), "{}", answer.text);
+}
+
+/// What means one saga opens it, wherever it is put; what means several, or nothing, is told.
+#[tokio::test]
+async fn what_is_pasted_leads_to_what_it_means() {
+    let pages = pages("", None);
+    let at = format!("/sagas/{ID}");
+    for (path, location) in [
+        ("/find?q=one", at.as_str()),
+        ("/sagas?filter=one", "/find?q=one"),
+        ("/sagas?filter=orders%2F7", "/find?q=orders%2F7"),
+        ("/find?q=+", "/sagas"),
+    ] {
+        let answer = get(&pages, path).await;
+        assert_eq!((answer.status, answer.location.as_str()), (StatusCode::SEE_OTHER, location), "{path}");
+    }
+    let none = get(&pages, "/find?q=none").await;
+    assert_eq!(none.status, StatusCode::NOT_FOUND);
+    assert!(none.text.contains("Nothing is called <bdi>none</bdi>"), "{}", none.text);
+    for path in ["/", "/jobs", "/audit", "/chaos"] {
+        assert!(get(&pages, path).await.text.contains("action=\"/find\""), "{path} has no box");
+    }
 }
 
 /// A refusal stands at an address that takes no question: the page knows the one that does, and whoever asks the first is led

@@ -21,6 +21,7 @@ impl MadeUp {
             create_time: ago(4_000),
             update_time: ago(600),
             trace_id: self.text("4bf92f3577b34da6a3ce929d0e0e4736"),
+            skipped: vec![wire::SkippedStep { step: self.text("order.open"), direction: "undo".to_owned() }],
         }
     }
 

@@ -3,6 +3,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | [`find`] | filter and preset parsed, pages, counts |
+//! | [`find_text`] | sagas by an id, a number, or whatever is at hand |
 //! | [`explain`] | everything an explanation is made from, gathered |
 //! | [`timeline`] | a saga over time, and what its messages said |
 //! | [`act`] | actions: judged, handed to the engine, answered |
@@ -22,6 +23,7 @@ pub mod explain;
 pub mod explain_proto;
 mod fields;
 pub mod find;
+pub mod find_text;
 pub mod holds;
 pub mod jobs;
 pub mod letters;
@@ -47,6 +49,13 @@ impl SagaAdminService for Api {
         request: Request<wire::CountSagasRequest>,
     ) -> Result<Response<wire::CountSagasResponse>, Status> {
         self.finder().count(&request.into_inner()).await.map(Response::new)
+    }
+
+    async fn find_sagas(
+        &self,
+        request: Request<wire::FindSagasRequest>,
+    ) -> Result<Response<wire::FindSagasResponse>, Status> {
+        self.finder().find(&request.into_inner()).await.map(Response::new)
     }
 
     async fn explain_saga(
