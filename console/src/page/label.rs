@@ -17,6 +17,9 @@ const fn label(word: &'static str, class: &'static str) -> Label {
     Label { word, class }
 }
 
+/// Sagas of which something was skipped.
+pub const SKIPPED: Label = label("skipped", "skipped");
+
 /// A saga's state. One that this build does not know is told as such.
 #[must_use]
 pub fn state(code: i32) -> Label {

@@ -90,6 +90,12 @@ async fn every_page_shows_what_its_service_knows() {
                 "It does not answer.",
                 "saga.cmd.stock.v1.dlq",
                 "<path class=\"curve first\"",
+                "<title>(2) Overview · Baton</title>",
+                "<h2>Needs you</h2>",
+                "6 stuck at the undo of order.open because of ORDER_STATE",
+                "/jobs/new?filter=state%20%3D%20stuck%20AND%20reason%20%3D%20ORDER_STATE",
+                "class=\"tile paused zero\"",
+                "1 others are empty",
             ],
         ),
         (
