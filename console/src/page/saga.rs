@@ -1,6 +1,7 @@
 //! `/sagas/{id}`: where it is, why it is there, what can be done ([`offers`]); and the actions.
 
-use crate::page::acts::{ActionForm, Done, Host, Refused};
+use crate::command_hints::{CommandHint, Given};
+use crate::page::acts::{ActionForm, Done, Equal, Fields, Host, Refused};
 use crate::page::datetime::Moment;
 use crate::page::error_view::Trouble;
 use crate::page::find;
@@ -54,6 +55,29 @@ struct Payload {
     size: u32,
 }
 
+/// A hold that keeps the saga back, with the form that releases it.
+#[derive(Debug)]
+struct Held {
+    name: Text,
+    actor: Text,
+    reason: Text,
+    fields: Fields,
+    equal: Equal,
+}
+
+impl Held {
+    fn new(hold: &wire::SagaHold, host: &str) -> Self {
+        let hint = CommandHint::ReleaseHold { hold: &hold.name, given: Given::default() };
+        Self {
+            name: words(&hold.name),
+            actor: words(&hold.actor),
+            reason: words(&hold.reason),
+            fields: Fields::fresh("release"),
+            equal: Equal::new(&hint, host),
+        }
+    }
+}
+
 #[derive(Template)]
 #[template(path = "saga.html")]
 struct SagaPage {
@@ -67,6 +91,8 @@ struct SagaPage {
     definition: String,
     trouble: Text,
     summary: Text,
+    message: Text,
+    hold: Option<Held>,
     said: Vec<Said>,
     history: Vec<(Moment, Text)>,
     offers: Vec<AllowedAction>,
@@ -182,6 +208,8 @@ async fn shown(
         definition: saga.map(definition_link).unwrap_or_default(),
         trouble: words(&explanation.trouble),
         summary: words(&explanation.summary),
+        message: words(saga.map(|saga| saga.message.clone()).unwrap_or_default()),
+        hold: explanation.hold.as_ref().map(|hold| Held::new(hold, host)),
         said: said(&explanation),
         history: history(&explanation, now),
         offers,

@@ -95,7 +95,7 @@ async fn every_page_shows_what_its_service_knows() {
                 "6 stuck at the undo of order.open because of ORDER_STATE",
                 "/jobs/new?filter=state%20%3D%20stuck%20AND%20reason%20%3D%20ORDER_STATE",
                 "class=\"tile paused zero\"",
-                "1 others are empty",
+                "Empty: 1</summary>",
             ],
         ),
         (
@@ -119,6 +119,9 @@ async fn every_page_shows_what_its_service_knows() {
                 "waited for an operator",
                 "value=\"388\" checked",
                 "Resolve as undone",
+                "<q><bdi>the provider refuses the refund</bdi></q>",
+                "action=\"/holds/release\"",
+                "held by <bdi>mina</bdi>",
                 "without <bdi>undo of order.open</bdi>",
                 "UNWINDING",
                 "class=\"bar stuck\"",

@@ -20,7 +20,7 @@ use crate::timeline::timeline;
 use saga_core::definition::Definition;
 use saga_core::event::{Entry, Verb};
 use saga_core::machine::{self, BrokenInvariant};
-use saga_core::saga::Saga;
+use saga_core::saga::{Saga, State};
 use saga_core::time::Micros;
 use saga_core::transition::Refused;
 use std::fmt;
@@ -114,6 +114,8 @@ pub struct Explanation {
     pub outlook: Option<Outlook>,
     /// What may be done now.
     pub offers: Vec<Offer>,
+    /// What keeps its command back, if something does: nothing goes on before that is released.
+    pub hold: Option<Hold>,
     /// What may not be done now, and why.
     pub refused: Vec<(Verb, Obstacle)>,
 }
@@ -172,6 +174,12 @@ pub fn explain(case: &Case<'_>) -> Explanation {
                     None => explanation.offers.push(offers::offer(act, half.as_ref(), &without, case.now)),
                 }
             }
+            explanation.hold = case.hold.clone().filter(|_| !case.saga.has_ended());
+            if let (Some(Knowledge::Known(Answer::Rejected(reason))), Some(half), State::Stuck { .. }) =
+                (&case.ledger, &half, &case.saga.state)
+            {
+                offers::retry_is_in_vain(&mut explanation.offers, half, reason);
+            }
             explanation.refused.extend(refused.into_iter().map(|act| (act.verb, Obstacle::Rule(act.rule))));
         }
         (_, trouble) => explanation.trouble = trouble,
@@ -196,6 +204,7 @@ fn nothing_known() -> Explanation {
         ledger: None,
         outlook: None,
         offers: Vec::new(),
+        hold: None,
         refused: Vec::new(),
     }
 }

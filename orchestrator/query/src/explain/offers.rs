@@ -2,6 +2,7 @@
 
 use super::phrases;
 use crate::acts::{Act, Next};
+use crate::escape;
 use crate::step_position::StepPosition;
 use saga_core::event::Verb;
 use saga_core::saga::Direction;
@@ -39,6 +40,22 @@ pub(super) fn offer(act: Act, half: Option<&StepPosition>, without: &[StepPositi
     };
     let sentence = format!("You may {verb}{}: it {at_once}{fresh}.{after}", condition(act.verb, half));
     Offer { act, sentence }
+}
+
+/// Says of a retry that the participant keeps the very refusal that the saga is stuck for, and offers it last: sending the command
+/// once more brings the same answer.
+pub(super) fn retry_is_in_vain(offers: &mut Vec<Offer>, half: &StepPosition, reason: &str) {
+    let Some(at) = offers.iter().position(|offer| offer.act.verb == Verb::Retry) else { return };
+    let mut retry = offers.remove(at);
+    let but = format!(
+        "You may retry, but the ledger of {} keeps its refusal ({}) and will answer with it again:",
+        half.participant,
+        escape::reason(reason)
+    );
+    if let Some(does) = retry.sentence.strip_prefix("You may retry:") {
+        retry.sentence = format!("{but}{does}");
+    }
+    offers.push(retry);
 }
 
 /// That what is skipped now is missing from wherever the saga ends.

@@ -95,7 +95,7 @@ fn a_held_saga_says_who_holds_it_and_why() {
         saga: &lived.saga,
         journal: &lived.journal,
         ledger: None,
-        hold: Some(hold),
+        hold: Some(hold.clone()),
         now: later(&lived, 2_000),
     };
     let told = explain(&case);
@@ -104,6 +104,7 @@ fn a_held_saga_says_who_holds_it_and_why() {
         "It has waited since 2026-11-27T10:00:00Z (2 s ago) and goes on once holds/participants/payment is released, which \
          ada holds: the bank is closed."
     );
+    assert_eq!(told.hold, Some(hold));
     let verbs: Vec<Verb> = told.offers.iter().map(|offer| offer.act.verb).collect();
     assert_eq!(verbs, [Verb::Cancel]);
     let (_, barrier) = told.refused.iter().find(|(verb, _)| *verb == Verb::Resume).unwrap();
@@ -111,6 +112,42 @@ fn a_held_saga_says_who_holds_it_and_why() {
         barrier.to_string(),
         "holds/participants/payment must be released first, which ada holds: the bank is closed"
     );
+}
+
+/// Where the refusal is stored, a retry is no way out: it is offered last, and says so.
+#[test]
+fn a_retry_that_meets_a_stored_refusal_says_so() {
+    let definition = short_order();
+    let mut lived = Lived::start(&definition);
+    for _ in 0..3 {
+        lived = lived.answered(&definition, succeeded(), 1);
+    }
+    let stuck = lived.answered(&definition, rejected("ORDER_STATE"), 1);
+    let told = |ledger| {
+        let case = Case {
+            definition: Some(&definition),
+            saga: &stuck.saga,
+            journal: &stuck.journal,
+            ledger: Some(ledger),
+            hold: None,
+            now: later(&stuck, 5),
+        };
+        explain(&case).offers
+    };
+    let offers = told(Knowledge::Known(Answer::Rejected("ORDER_STATE".to_owned())));
+    let verbs: Vec<Verb> = offers.iter().map(|offer| offer.act.verb).collect();
+    assert_eq!(verbs, [Verb::Skip, Verb::ResolveDone, Verb::Retry]);
+    assert!(
+        offers[2].sentence.starts_with(
+            "You may retry, but the ledger of order keeps its refusal (ORDER_STATE) and will answer with it again: it sends \
+             attempt 2 of order.confirm to order"
+        ),
+        "{}",
+        offers[2].sentence
+    );
+    let offers = told(Knowledge::Unknown);
+    assert_eq!(offers[0].act.verb, Verb::Retry);
+    assert!(offers[0].sentence.starts_with("You may retry: it sends"), "{}", offers[0].sentence);
 }
 
 /// The commonest reason comes first.
