@@ -480,8 +480,13 @@ const letters = async ({ open, shot, ask }) => {
   await shot(page, 'letter');
   await form.getByRole('button', { name: 'Replay' }).click();
   await page.locator('.notice').waitFor();
-  assert.equal(await badge(page).innerText(), 'replayed');
-  await shot(page, 'letter-replayed');
+  // Nobody can read it, so it is no success: it comes straight back, and says as what.
+  await page.locator('h1 .badge', { hasText: 'came back' }).waitFor();
+  await shot(page, 'letter-came-back');
+  await page.locator('#letter .trouble a').click();
+  await until('the letter that came of it', async () => /Replay of/.test(await text(page, '#letter')));
+  assert.equal(await badge(page).innerText(), 'waiting');
+  assert.equal(await page.locator('[data-key]').first().getAttribute('data-key'), 'drop', 'what cannot be read is not offered for replay first');
 };
 
 export const cases = {

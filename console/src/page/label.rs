@@ -91,6 +91,9 @@ pub fn letter(code: i32) -> Label {
     }
 }
 
+/// A dead letter that was replayed and failed again.
+pub const CAME_BACK: Label = label("came back", "stuck");
+
 /// A kind of step.
 #[must_use]
 pub fn kind(code: i32) -> &'static str {

@@ -123,7 +123,7 @@ impl Frame {
             "control" => "Done. The job stands as shown.".to_owned(),
             "hold" => "The hold stands.".to_owned(),
             "release" => "The hold is being released.".to_owned(),
-            "replay" => "It was sent again.".to_owned(),
+            "replay" => "It is being sent again. If it fails again, this page says so.".to_owned(),
             "drop" => "It was dropped.".to_owned(),
             "kill" => "Killed.".to_owned(),
             "revive" => "Started again.".to_owned(),

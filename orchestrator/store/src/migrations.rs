@@ -565,4 +565,9 @@ pub const MIGRATIONS: &[Migration] = &[
         mariadb: "ALTER TABLE sample ADD COLUMN IF NOT EXISTS stuck BIGINT NOT NULL DEFAULT 0",
         sqlite: "ALTER TABLE sample ADD COLUMN stuck INTEGER NOT NULL DEFAULT 0",
     },
+    Migration {
+        id: "0091_dead_letter_message",
+        mariadb: "CREATE INDEX IF NOT EXISTS dead_letter_message ON dead_letter (message_id)",
+        sqlite: "CREATE INDEX IF NOT EXISTS dead_letter_message ON dead_letter (message_id)",
+    },
 ];

@@ -57,6 +57,8 @@ impl MadeUp {
             state: wire::DeadLetterState::Waiting.into(),
             create_time: ago(300),
             decide_time: None,
+            replay_of: format!("deadLetters/{ID}"),
+            came_back_as: format!("deadLetters/{ID}"),
         }
     }
 
