@@ -19,8 +19,10 @@ use support::{BATON, Dev};
 use uuid::Uuid;
 
 /// Cases of both shapes.
-const EVERYWHERE: [&str; 12] =
-    ["find", "live", "pressed", "stuck", "bulk", "chaos", "kill", "keyboard", "noscript", "layout", "refusals", "refused"];
+const EVERYWHERE: [&str; 14] = [
+    "find", "paste", "live", "pressed", "stuck", "skipped", "bulk", "chaos", "kill", "keyboard", "noscript", "layout",
+    "refusals", "refused",
+];
 
 /// What no page may take for anything but text. The last is ten thousand characters long.
 fn hostile_texts() -> [String; 5] {

@@ -225,6 +225,72 @@ const refused = async ({ open, shot, shop }) => {
   await page.locator('h1 .badge.completed').waitFor();
 };
 
+// What an operator skips is nowhere told as done: before, after, in lists and on the overview.
+const skipped = async ({ open, shot, shop, ask }) => {
+  await shop.item('rare-skip', 0);
+  const { number, saga } = await shop.stuck(ask, 'rare-skip');
+  const page = await open();
+  await page.goto('/');
+  await page.locator('.verdict.needs li', { hasText: /stuck at the undo of payment\.taken because of REFUND_REFUSED/ }).first().waitFor();
+  assert.match(await page.title(), /^\(\d+\) Overview/);
+  await shot(page, 'overview-incident');
+  await page.goto('/' + saga);
+  assert.match(await text(page, '#why'), /not any more/, 'what the participant said stands beside the reason');
+  const form = page.locator('[data-key=act-skip]');
+  assert.match(await form.innerText(), /ends compensated without the undo of payment\.taken|without the undo of payment\.taken/);
+  await form.locator('summary b').click();
+  await form.getByLabel('Reason', { exact: true }).fill('refunded by the bank');
+  await form.getByLabel('Who you are', { exact: true }).fill('ada');
+  await form.getByRole('button', { name: 'Skip the step' }).click();
+  await page.locator('h1 .badge.compensated').waitFor();
+  assert.match(await text(page, 'h1'), /without undo of payment\.taken/);
+  assert.match(await text(page, '#why'), /with the undo of payment\.taken skipped by ada: refunded by the bank/);
+  assert.doesNotMatch(await text(page, '#why'), /everything that was done is undone/);
+  assert.equal(await page.locator('.gantt .outcome.skipped').count(), 1);
+  await shot(page, 'skipped');
+  await page.goto('/sagas?preset=skipped');
+  assert.match(await text(page, '#found'), new RegExp(number));
+  await page.goto(link('/sagas', { filter: 'skipped = payment.taken' }));
+  await page.locator('[data-row]', { hasText: number }).locator('.badge.skipped').waitFor();
+  await shot(page, 'skipped-list');
+  await page.goto('/');
+  await until('it to be counted', async () => { await page.reload(); return Number(await text(page, '.tile.skipped .number')) >= 1; });
+  await shop.faults();
+};
+
+// Whatever is pasted, on whatever page, leads to what it means.
+const paste = async ({ site, open, shot, shop }) => {
+  await shop.item('paste', 10);
+  const { number, payment } = await shop.paid('paste');
+  const { saga } = await shop.order({ number, payment });
+  await shop.reaches(saga, 'COMPLETED');
+  const id = saga.replace('sagas/', '');
+  const page = await open();
+  for (const [from, text] of [['/', number], ['/jobs', saga], ['/audit', payment], ['/holds', 'orders/' + number], ['/definitions', id.toUpperCase()]]) {
+    await page.goto(from);
+    await page.keyboard.press('/');
+    const box = from === '/audit' ? page.getByLabel('Find a saga') : page.locator(':focus');
+    await box.fill(text);
+    await box.press('Enter');
+    await page.waitForURL('**/' + saga);
+  }
+  // In the filter too, and where an id stands in the address.
+  await page.goto('/sagas');
+  await page.getByLabel('Filter', { exact: true }).fill(number);
+  await page.getByLabel('Filter', { exact: true }).press('Enter');
+  await page.waitForURL('**/' + saga);
+  await page.goto('/sagas/' + number);
+  assert.equal(new URL(page.url()).pathname, '/' + saga);
+  await page.goto(link('/find', { q: 'paste' }));
+  assert.equal(new URL(page.url()).pathname, '/' + saga, 'the only one with that item');
+  const none = await page.goto(link('/find', { q: 'no such thing' }));
+  assert.equal(none.status(), 404);
+  await shot(page, 'find-none');
+  // The command line takes the number as well.
+  assert.equal(await shop.state(number), 'COMPLETED');
+  assert.ok(site.page);
+};
+
 const chaos = async ({ site, open, shot, shop, ask }) => {
   await shop.item('chaos', 10);
   const paid = await shop.paid('chaos');
@@ -446,6 +512,7 @@ const bulk = async ({ open, shot, shop }) => {
   await page.getByRole('button', { name: 'Count first' }).click();
   await page.locator('.counted').waitFor();
   assert.match(await text(page, '.counted'), /^5 sagas match/);
+  assert.match(await text(page, '.counted'), /5 would be cancelled: running at payment\.verify/);
   for (const { saga } of placed) assert.equal(await shop.state(saga), 'RUNNING', 'counting changes nothing');
   await shot(page, 'bulk-counted');
   await page.getByRole('button', { name: 'Start the job' }).click();
@@ -457,6 +524,16 @@ const bulk = async ({ open, shot, shop }) => {
   await shot(page, 'bulk-done');
   await shop.faults();
   for (const { saga } of placed) await shop.reaches(saga, 'COMPENSATED');
+  // What became of each is said, and followed for as long as it goes on.
+  await page.locator('.outcomes li', { hasText: /^5 compensated/ }).waitFor();
+  await shot(page, 'bulk-outcomes');
+  // The same once more would do nothing, and says so before it is started.
+  await page.goto(link('/jobs/new', { filter: 'item = bulk', verb: 'cancel' }));
+  await page.getByLabel('Reason', { exact: true }).fill('again');
+  await page.getByRole('button', { name: 'Count first' }).click();
+  await page.locator('.forecast li.none', { hasText: '5 have ended and are left alone' }).waitFor();
+  assert.match(await text(page, '.counted'), /Nothing would be done/);
+  await shot(page, 'bulk-nothing');
   await page.goto('/jobs');
   assert.match(await text(page, 'tbody tr'), /cancel/);
   await shot(page, 'jobs');
@@ -490,5 +567,5 @@ const letters = async ({ open, shot, ask }) => {
 };
 
 export const cases = {
-  find, live, pressed, stuck, refusals, refused, chaos, kill, keyboard, noscript, layout, hostile, bulk, letters,
+  find, live, pressed, stuck, skipped, paste, refusals, refused, chaos, kill, keyboard, noscript, layout, hostile, bulk, letters,
 };

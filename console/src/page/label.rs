@@ -80,6 +80,9 @@ pub fn job(code: i32) -> Label {
     }
 }
 
+/// A job that is through, of whose sagas some are stuck.
+pub const DONE_STUCK: Label = label("done, some stuck", "stuck");
+
 /// What became of a dead letter.
 #[must_use]
 pub fn letter(code: i32) -> Label {

@@ -110,7 +110,10 @@ async fn every_page_shows_what_its_service_knows() {
                 "<code>customer",
             ],
         ),
-        ("/find?q=several", vec!["More than", "<code><bdi>customer</bdi></code>", "value=\"several\"", "skipped</span>"]),
+        (
+            "/find?q=several",
+            vec!["More than", "<code><bdi>customer</bdi></code>", "value=\"several\"", "skipped</span>"],
+        ),
         ("/sagas?preset=stuck", vec!["Act on all of these", "aria-current=\"true\">stuck"]),
         (
             "/sagas/ID",
@@ -135,12 +138,24 @@ async fn every_page_shows_what_its_service_knows() {
             ],
         ),
         ("/jobs", vec!["≥ 12,345", "4,210", "paused"]),
-        ("/jobs/ID", vec!["value=\"pause\"", "ENDED", "baton jobs pause ID"]),
+        (
+            "/jobs/ID",
+            vec![
+                "<strong>8</strong> <span class=\"badge stuck\">stuck",
+                "4,202 deleted since",
+                "value=\"pause\"",
+                "ENDED",
+                "baton jobs pause ID",
+            ],
+        ),
         ("/jobs/new", vec!["baton jobs create --verb ORDER --reason WHY"]),
         ("/jobs/new?preset=stuck&verb=retry", vec!["baton jobs create --verb retry --preset stuck --reason WHY"]),
         ("/holds", vec!["holds/participants/payment", "1,204", "holds/definitions/order", "being released"]),
         ("/dead-letters", vec!["NOTHING_READABLE", "and 2 more", "came back as", "aria-current=\"true\">waiting"]),
-        ("/dead-letters/ID", vec!["ffff6e6f", "byte 3", "baton dead-letters replay ID", "came back</strong>", "Replay of"]),
+        (
+            "/dead-letters/ID",
+            vec!["ffff6e6f", "byte 3", "baton dead-letters replay ID", "came back</strong>", "Replay of"],
+        ),
         ("/audit", vec!["by telephone", "9f2c41d0a7<"]),
         ("/definitions", vec!["unknown here", "≥ 37", "newest"]),
         ("/definitions/order/1", vec!["stock.reserve ◆", "8 attempts, 1.0 s ×2 up to 30 s", "&#34;order.open&#34;"]),
@@ -191,6 +206,7 @@ async fn what_is_carried_out_leads_to_a_page_that_says_so() {
         if form.starts_with("do=count") {
             assert_eq!(answer.status, StatusCode::OK);
             assert!(answer.text.contains("≥ 12,345") && answer.text.contains("value=\"start\""), "{}", answer.text);
+            assert!(answer.text.contains("5 would be retried: stuck at order.confirm"), "{}", answer.text);
             assert!(
                 answer.text.contains("value=\"because\"") && answer.text.contains("value=\"ada\""),
                 "what was typed stays"

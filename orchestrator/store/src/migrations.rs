@@ -570,4 +570,18 @@ pub const MIGRATIONS: &[Migration] = &[
         mariadb: "CREATE INDEX IF NOT EXISTS dead_letter_message ON dead_letter (message_id)",
         sqlite: "CREATE INDEX IF NOT EXISTS dead_letter_message ON dead_letter (message_id)",
     },
+    // Which sagas a job acted on, so that it can be told what became of them.
+    Migration {
+        id: "0092_job_saga",
+        mariadb: "CREATE TABLE IF NOT EXISTS job_saga (\
+            job_id BINARY(16) NOT NULL, \
+            saga_id BINARY(16) NOT NULL, \
+            PRIMARY KEY (job_id, saga_id)\
+            ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin",
+        sqlite: "CREATE TABLE IF NOT EXISTS job_saga (\
+            job_id BLOB NOT NULL, \
+            saga_id BLOB NOT NULL, \
+            PRIMARY KEY (job_id, saga_id)\
+            ) STRICT, WITHOUT ROWID",
+    },
 ];

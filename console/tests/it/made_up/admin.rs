@@ -58,6 +58,16 @@ impl SagaAdminService for MadeUp {
         let named = if request.get_ref().validate_only { String::new() } else { format!("jobs/{ID}") };
         self.refused(wire::CreateJobResponse {
             job: Some(wire::Job { name: named, ..self.job(wire::JobState::Running) }),
+            forecast: vec![wire::JobForecast {
+                state: wire::SagaState::Stuck.into(),
+                step: self.text("order.confirm"),
+                direction: "action".to_owned(),
+                rule: String::new(),
+                count: 5,
+                sagas: vec![format!("sagas/{ID}"); 2],
+                sentence: self.text("5 would be retried: stuck at order.confirm"),
+            }],
+            forecast_exact: false,
         })
     }
 

@@ -41,6 +41,15 @@ impl MadeUp {
             failed: 12,
             create_time: ago(120),
             update_time: ago(1),
+            outcomes: vec![wire::JobOutcome {
+                state: wire::SagaState::Stuck.into(),
+                step: self.text("order.confirm"),
+                direction: "action".to_owned(),
+                count: 8,
+                example: format!("sagas/{ID}"),
+                reason: self.text("ORDER_STATE"),
+                message: self.text("the order is CANCELLED"),
+            }],
             waits: self.text("It waits: half of what may be under way is."),
         }
     }

@@ -9,6 +9,8 @@
 //! | [`act`] | actions: judged, handed to the engine, answered |
 //! | `fields` | fields that most requests have |
 //! | [`jobs`] | one action for many sagas |
+//! | `job_view` | jobs as messages |
+//! | `job_forecast` | what a job would do to each of its sagas |
 //! | [`holds`] | definitions and participants that are halted |
 //! | [`letters`] | dead letters: listed, decoded, replayed, dropped |
 //! | [`audit`] | what operators did |
@@ -25,6 +27,8 @@ mod fields;
 pub mod find;
 pub mod find_text;
 pub mod holds;
+mod job_forecast;
+mod job_view;
 pub mod jobs;
 pub mod letters;
 pub mod overview;
