@@ -4,6 +4,7 @@
 //! Every sentence is derived from the definition, the journal and the machine; none is written for a saga. Beside each
 //! stand typed fields, for whoever draws instead of writes.
 
+mod ending;
 mod offers;
 mod past;
 mod phrases;

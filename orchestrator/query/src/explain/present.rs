@@ -1,7 +1,7 @@
 //! Where a saga stands, what it waits for, what comes next, and what the participant knows.
 
 use super::past::HalfByHand;
-use super::{Case, phrases};
+use super::{Case, ending, phrases};
 use crate::acts::{self, Next, Prospect};
 use crate::escape;
 use crate::step_position::{StepPosition, position};
@@ -141,41 +141,10 @@ pub(super) fn place(case: &Case<'_>, by_hand: Option<&[HalfByHand]>) -> Place {
         State::Paused { resume: Resume::Unwind { .. } } => {
             format!("It unwinds{} and is paused at {named}.", because(reasons.first()))
         }
-        State::Completed => completed(by_hand),
-        State::Compensated { .. } => compensated(&because(reasons.first()), by_hand),
+        State::Completed => ending::completed(by_hand),
+        State::Compensated { .. } => ending::compensated(&because(reasons.first()), by_hand),
     };
     Place { state: saga.state.name(), half, attempt, reasons, sentence }
-}
-
-/// An end without what was skipped is told as such, with who skipped it and why.
-fn completed(by_hand: Option<&[HalfByHand]>) -> String {
-    match by_hand.map(ended_by) {
-        None => "It has completed.".to_owned(),
-        Some((skipped, _)) if !skipped.is_empty() => format!("It has completed with {skipped}."),
-        Some((_, resolved)) if !resolved.is_empty() => format!("It has completed: every step is done, {resolved}."),
-        Some(_) => "It has completed: every step is done.".to_owned(),
-    }
-}
-
-fn compensated(because: &str, by_hand: Option<&[HalfByHand]>) -> String {
-    match by_hand.map(ended_by) {
-        None => format!("It is compensated{because}."),
-        Some((skipped, _)) if !skipped.is_empty() => {
-            format!("It is compensated{because} with {skipped}. Everything else that was done is undone.")
-        }
-        Some((_, resolved)) if !resolved.is_empty() => {
-            format!("It is compensated{because}: everything that was done is undone, {resolved}.")
-        }
-        Some(_) => format!("It is compensated{because}: everything that was done is undone."),
-    }
-}
-
-/// `room.book skipped by ada: no room`, and `hotel.book by hand (ada: by telephone)`.
-fn ended_by(by_hand: &[HalfByHand]) -> (String, String) {
-    let (skipped, resolved): (Vec<&HalfByHand>, Vec<&HalfByHand>) = by_hand.iter().partition(|one| one.is_skipped());
-    let skipped = skipped.iter().map(|one| format!("{} skipped by {}{}", one.half, one.who, phrases::why(&one.why)));
-    let resolved = resolved.iter().map(|one| format!("{} by hand ({}{})", one.half, one.who, phrases::why(&one.why)));
-    (phrases::list(skipped.collect(), "and"), phrases::list(resolved.collect(), "and"))
 }
 
 fn reasons(saga: &Saga) -> Vec<String> {
