@@ -2,7 +2,7 @@
 
 use crate::page::error_view::Trouble;
 use crate::page::layout::{Frame, Part, html, see};
-use crate::page::sagas::Row;
+use crate::page::row::Row;
 use crate::page::services::{Services, call};
 use crate::page::text::{Text, words};
 use askama::Template;

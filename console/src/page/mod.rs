@@ -10,6 +10,7 @@
 //! | [`acts`] | what every form that changes something has |
 //! | [`live`] | tells an open page that its saga moved |
 //! | [`find`] | what is pasted into the box at the top |
+//! | [`row`] | one saga as a row of a list |
 //! | [`chart`], [`gantt`], [`graph`] | drawings, as numbers for the templates |
 //! | [`text`], [`datetime`], [`label`], [`link`] | texts, times, enums, addresses |
 //! | [`error_view`] | what a service answered instead of an answer |
@@ -36,6 +37,7 @@ pub mod link;
 pub mod live;
 pub mod offers;
 pub mod overview;
+pub mod row;
 pub mod saga;
 pub mod sagas;
 pub mod services;
@@ -44,7 +46,7 @@ pub mod text;
 use crate::page::services::Services;
 use axum::extract::DefaultBodyLimit;
 use axum::http::Uri;
-use axum::routing::{get, post};
+use axum::routing::get;
 use axum::{Router, middleware};
 
 /// Longest form: a definition of 64 steps as JSON is some 30 KiB.

@@ -6,7 +6,7 @@ use crate::page::error_view::Trouble;
 use crate::page::label::{self, Label};
 use crate::page::layout::{Frame, Part, html};
 use crate::page::link;
-use crate::page::sagas::Row;
+use crate::page::row::Row;
 use crate::page::services::{Services, call};
 use crate::page::text::{Text, cell, words};
 use askama::Template;

@@ -10,7 +10,7 @@ use crate::page::graph::{self, Graph};
 use crate::page::layout::{Frame, Part, html, instead, see};
 use crate::page::link;
 use crate::page::offers::{self, ActionFields, AllowedAction, Refusal};
-use crate::page::sagas::Row;
+use crate::page::row::Row;
 use crate::page::services::{Services, call};
 use crate::page::text::{Text, cell, words};
 use askama::Template;
@@ -18,8 +18,8 @@ use axum::Form;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use baton_proto::baton::saga::v1 as wire;
-use wire::{ExplainSagaRequest, GetDefinitionRequest, GetSagaTimelineRequest, ListSagaEventsRequest};
 use tonic::Code;
+use wire::{ExplainSagaRequest, GetDefinitionRequest, GetSagaTimelineRequest, ListSagaEventsRequest};
 use wire::{Saga, SagaEvent, SagaExplanation, SagaState};
 
 /// Journal entries on the page, the oldest; a longer journal says so.
