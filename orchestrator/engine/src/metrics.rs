@@ -186,3 +186,48 @@ impl Metrics {
         self.unmoved.get_or_create(&ReasonLabels { reason }).inc();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stats::Beat;
+    use bytes::Bytes;
+    use saga_core::saga::{Cause, DefinitionId, Direction, Saga, SagaId};
+    use saga_core::time::Micros;
+
+    fn record(state: State) -> Record {
+        let saga = Saga {
+            id: SagaId([1; 16]),
+            definition: DefinitionId { name: "trip".to_owned(), version: 1 },
+            version: 2,
+            state,
+            created_at: Micros(0),
+            updated_at: Micros(360_000_000),
+            deadline: None,
+            input: Bytes::new(),
+            outputs: Vec::new(),
+        };
+        Record {
+            saga,
+            business_key: String::new(),
+            traceparent: String::new(),
+            last_failure: None,
+            skipped: Vec::new(),
+        }
+    }
+
+    /// What it took so far is no duration, and a retry in vain is no end.
+    #[test]
+    fn a_stuck_saga_has_not_ended() {
+        let metrics = Metrics::register(&mut Registry::default());
+        let why = Cause { step: 1, reason: "NO_ROOM".to_owned(), message: String::new() };
+        let stuck = State::Stuck { step: 1, direction: Direction::Action, attempt: 1, why, unwinding: None };
+        let (before, stuck) = (record(State::Completed), record(stuck));
+        metrics.moved(Some(&before), &stuck);
+        metrics.moved(Some(&before), &stuck);
+        assert_eq!(metrics.stats.take(), Beat { stuck: 2, ..Beat::default() });
+        metrics.moved(Some(&stuck), &before);
+        let beat = metrics.stats.take();
+        assert_eq!((beat.ended, beat.stuck), (1, 0));
+    }
+}
