@@ -19,9 +19,9 @@ use support::{BATON, Dev};
 use uuid::Uuid;
 
 /// Cases of both shapes.
-const EVERYWHERE: [&str; 14] = [
-    "find", "paste", "live", "pressed", "stuck", "skipped", "bulk", "chaos", "kill", "keyboard", "noscript", "layout",
-    "refusals", "refused",
+const EVERYWHERE: [&str; 15] = [
+    "find", "paste", "live", "pressed", "stuck", "skipped", "held", "bulk", "chaos", "kill", "keyboard", "noscript",
+    "layout", "refusals", "refused",
 ];
 
 /// What no page may take for anything but text. The last is ten thousand characters long.

@@ -193,6 +193,31 @@ const refusals = async ({ open, shot, shop, site }) => {
   assert.equal(foreign.status, 403);
 };
 
+// A hold is seen where it holds something back, and released there.
+const held = async ({ open, shot, shop }) => {
+  await shop.item('held', 10);
+  const paid = await shop.paid('held');
+  await shop.baton('holds', 'create', 'participants/payment', '--reason', 'the bank is closed', '--actor', 'mina');
+  const { saga } = await shop.order(paid);
+  await shop.reaches(saga, 'PAUSED');
+  const page = await open();
+  await page.goto('/');
+  const line = page.locator('.verdict.needs li', { hasText: /participants\/payment held, for .* by mina, 1 sagas paused by it/ });
+  await line.waitFor();
+  assert.match(await line.innerText(), /the bank is closed/);
+  await shot(page, 'overview-held');
+  await page.goto('/' + saga);
+  assert.match(await text(page, '#acts'), /holds\/participants\/payment keeps it back, held by mina: the bank is closed/);
+  const form = page.locator('[data-key=act-release]');
+  await form.locator('summary b').click();
+  await form.getByLabel('Reason', { exact: true }).fill('it has opened');
+  await form.getByLabel('Who you are', { exact: true }).fill('ada');
+  await shot(page, 'held');
+  await form.getByRole('button', { name: 'Release the hold' }).click();
+  await page.locator('.notice').waitFor();
+  await shop.reaches(saga, 'COMPLETED');
+};
+
 // The page of a refused form follows its saga as any other does, and takes a refusal for an answer.
 const refused = async ({ open, shot, shop }) => {
   await shop.item('refused', 10);
@@ -567,5 +592,5 @@ const letters = async ({ open, shot, ask }) => {
 };
 
 export const cases = {
-  find, live, pressed, stuck, skipped, paste, refusals, refused, chaos, kill, keyboard, noscript, layout, hostile, bulk, letters,
+  find, live, pressed, stuck, skipped, held, paste, refusals, refused, chaos, kill, keyboard, noscript, layout, hostile, bulk, letters,
 };
