@@ -40,7 +40,10 @@ pub async fn run(command: DeadLetters, client: &Client, printer: Printer) -> Res
             let Decide { letter, reason, actor, request_id } = decide;
             let (name, request_id) = (name("deadLetters", &letter), client.request_id(request_id));
             let request = ReplayDeadLetterRequest { name, reason, actor: self::actor(actor)?, request_id };
-            printer.one(&client.admin().replay_dead_letter(client.request(request)).await?.into_inner(), LETTER, &[])
+            let answer = client.admin().replay_dead_letter(client.request(request)).await?.into_inner();
+            printer.one(&answer, LETTER, &[])?;
+            printer.say(&format!("if it fails again, `baton dead-letters get {letter}` says as what it came back"));
+            Ok(())
         }
         DeadLetters::Drop(decide) => {
             let Decide { letter, reason, actor, request_id } = decide;

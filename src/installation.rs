@@ -140,18 +140,38 @@ fn span(span: Option<&prost_types::Duration>) -> String {
     span.and_then(read).map(spoken).unwrap_or_default()
 }
 
+/// What comes first: what needs somebody, or that nothing does.
+fn verdict(answer: &wire::GetOverviewResponse) -> Vec<String> {
+    if answer.concerns.is_empty() {
+        let clear = if answer.troubles.is_empty() { "All clear." } else { "Not everything could be found out." };
+        return vec![clear.to_owned()];
+    }
+    let line = |concern: &wire::OverviewConcern| {
+        let said = if concern.message.is_empty() { String::new() } else { format!(": {}", concern.message) };
+        named(&format!("- {}{said}", concern.sentence)).into_owned()
+    };
+    std::iter::once("Needs you:".to_owned()).chain(answer.concerns.iter().map(line)).collect()
+}
+
 fn as_text(answer: &wire::GetOverviewResponse) -> String {
     let count = |count: &wire::StateCount| {
         let more = if count.exact { "" } else { ">= " };
         format!("{} {more}{}", saga_state(count.state), count.count)
     };
-    let mut lines = vec![answer.states.iter().map(count).collect::<Vec<_>>().join(", ")];
+    let mut lines = verdict(answer);
+    lines.push(String::new());
+    lines.push(answer.states.iter().map(count).collect::<Vec<_>>().join(", "));
+    if answer.skipped > 0 {
+        let more = if answer.skipped_exact { "" } else { ">= " };
+        lines.push(format!("{more}{} without a step that an operator skipped", answer.skipped));
+    }
     if let Some(sample) = answer.samples.last() {
         let took = match (span(sample.latency_p50.as_ref()), span(sample.latency_p99.as_ref())) {
             (median, longest) if !median.is_empty() => format!(", median {median}, 99th percentile {longest}"),
             _ => String::new(),
         };
-        lines.push(format!("{:.1} started and {:.1} ended a second{took}", sample.started_rate, sample.ended_rate));
+        let (started, ended, stuck) = (sample.started_rate, sample.ended_rate, sample.stuck_rate);
+        lines.push(format!("{started:.1} started, {ended:.1} ended and {stuck:.1} got stuck a second{took}"));
     }
     let mut told = |what: &str, saga: Option<&wire::Saga>, since: Option<&prost_types::Timestamp>| {
         if let Some(saga) = saga {
@@ -185,6 +205,24 @@ fn as_text(answer: &wire::GetOverviewResponse) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_verdict_comes_first() {
+        let concern = wire::OverviewConcern {
+            sentence: "6 stuck at room.book".to_owned(),
+            message: "no room\u{1b}".to_owned(),
+            ..wire::OverviewConcern::default()
+        };
+        let bad = wire::GetOverviewResponse { concerns: vec![concern], ..wire::GetOverviewResponse::default() };
+        assert!(
+            as_text(&bad).starts_with("Needs you:\n- 6 stuck at room.book: no room[U+001B]\n"),
+            "{}",
+            as_text(&bad)
+        );
+        assert!(as_text(&wire::GetOverviewResponse::default()).starts_with("All clear.\n"));
+        let blind = wire::GetOverviewResponse { troubles: vec![String::new()], ..wire::GetOverviewResponse::default() };
+        assert!(as_text(&blind).starts_with("Not everything"));
+    }
 
     #[test]
     fn names_may_be_short() {

@@ -6,12 +6,14 @@ use crate::failure::Failure;
 use crate::operate::actor;
 use crate::paging::paged;
 use crate::progress::Progress;
+use crate::records::saga_state;
 use crate::show::Printer;
 use baton_console::verb_names;
 use baton_proto::baton::saga::v1::{
-    ControlJobRequest, CreateJobRequest, CreateJobResponse, GetJobRequest, Job, JobControl, JobState,
+    ControlJobRequest, CreateJobRequest, CreateJobResponse, GetJobRequest, Job, JobControl, JobOutcome, JobState,
     ListJobFailuresRequest, ListJobsRequest,
 };
+use baton_query::escape::named;
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::time::Duration;
 
@@ -20,6 +22,25 @@ const JOB: [&str; 10] =
     ["name", "verb", "state", "matched", "done", "failed", "actor", "reason", "createTime", "waits"];
 /// What there is of a job that was only counted: it has no name and no state, and nothing was done.
 const COUNTED: [&str; 6] = ["verb", "filter", "preset", "maxRate", "matched", "matchedExact"];
+
+/// What one job shows beside what became of its sagas, which is told below.
+const SHOWN: [&str; 15] = [
+    "name",
+    "filter",
+    "preset",
+    "verb",
+    "reason",
+    "actor",
+    "maxRate",
+    "state",
+    "matched",
+    "matchedExact",
+    "done",
+    "failed",
+    "createTime",
+    "updateTime",
+    "waits",
+];
 
 /// Between two looks at a job that is followed.
 const LOOK: Duration = Duration::from_millis(500);
@@ -72,10 +93,16 @@ async fn create(args: CreateJob, client: &Client, printer: Printer) -> Result<()
         request_id: client.request_id(args.why.request_id),
         validate_only: true,
     };
-    let counted = ask(client, request.clone()).await?;
+    let answer = client.admin().create_job(client.request(request.clone())).await?.into_inner();
     if args.dry_run {
-        return printer.one(&CreateJobResponse { job: Some(counted) }, "job", &COUNTED);
+        printer.one(&answer, "job", &COUNTED)?;
+        if !printer.json() {
+            printer.text(&forecast(&answer));
+        }
+        return Ok(());
     }
+    printer.say(&forecast(&answer));
+    let counted = present(answer.job, "a job")?;
     let sagas = format!("{}{}", if counted.matched_exact { "" } else { "at least " }, counted.matched);
     if !asks {
         printer.say(&format!("{} for {sagas} sagas", args.verb));
@@ -89,11 +116,40 @@ async fn create(args: CreateJob, client: &Client, printer: Printer) -> Result<()
 
 fn show(job: Job, printer: Printer) -> Result<(), Failure> {
     let passed = no_longer(&job);
-    printer.one(&CreateJobResponse { job: Some(job) }, "job", &[])?;
+    let became = became(&job);
+    printer.one(&CreateJobResponse { job: Some(job), ..CreateJobResponse::default() }, "job", &SHOWN)?;
+    if !printer.json() && !became.is_empty() {
+        printer.text(&became);
+    }
     if let Some(passed @ 1..) = passed {
         printer.say(&format!("{passed} no longer matched when their page came: nothing was done for them"));
     }
     Ok(())
+}
+
+/// What would become of the sagas of a job, group by group.
+fn forecast(answer: &CreateJobResponse) -> String {
+    let mut lines: Vec<String> = answer.forecast.iter().map(|group| named(&group.sentence).into_owned()).collect();
+    if !answer.forecast_exact {
+        lines.push("these are the newest of them; there are more".to_owned());
+    }
+    lines.join("\n")
+}
+
+/// What has become of the sagas that a job acted on, the stuck ones with why.
+fn became(job: &Job) -> String {
+    let line = |outcome: &JobOutcome| {
+        let undo = if outcome.direction == "undo" { "the undo of " } else { "" };
+        let at = if outcome.step.is_empty() { String::new() } else { format!(" at {undo}{}", outcome.step) };
+        let why = match (outcome.reason.as_str(), outcome.message.as_str()) {
+            ("", _) => String::new(),
+            (reason, "") => format!(" because of {reason}"),
+            (reason, message) => format!(" because of {reason}: {message}"),
+        };
+        let state = saga_state(outcome.state).to_lowercase();
+        named(&format!("{} {state}{at}{why}, for example {}", outcome.count, outcome.example)).into_owned()
+    };
+    job.outcomes.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 async fn ask(client: &Client, request: CreateJobRequest) -> Result<Job, Failure> {
@@ -156,6 +212,24 @@ fn no_longer(job: &Job) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_has_become_of_them_is_told_with_why() {
+        let outcome = JobOutcome {
+            state: 3,
+            step: "room.book".to_owned(),
+            direction: "undo".to_owned(),
+            count: 8,
+            example: "sagas/1".to_owned(),
+            reason: "NO_ROOM".to_owned(),
+            message: "full\u{1b}".to_owned(),
+        };
+        let job = Job { outcomes: vec![outcome], ..Job::default() };
+        assert_eq!(
+            became(&job),
+            "8 stuck at the undo of room.book because of NO_ROOM: full[U+001B], for example sagas/1"
+        );
+    }
 
     #[test]
     fn what_became_of_every_match_is_said_once_the_job_is_done() {

@@ -9,7 +9,7 @@
 //! - [`shop`]: the shop that Baton ships with: its commands, its configuration, the demo.
 //!   [`verify`]: the audit of an installation by its databases. [`doctor`]: what is wrong with one, and what to do.
 //! - [`sagas`], [`jobs`], [`holds`], [`timeline`], [`dead_letters`], [`audit`], [`installation`], [`kills`],
-//!   [`health`]: client commands, gRPC only.
+//!   [`health`]: client commands, gRPC only. [`find`]: the saga that an argument of theirs means.
 
 pub mod admin;
 pub mod audit;
@@ -22,6 +22,7 @@ pub mod dev;
 pub mod doctor;
 pub mod embedded;
 pub mod failure;
+pub mod find;
 pub mod footprint;
 pub mod health;
 pub mod holds;

@@ -1,8 +1,9 @@
 //! `baton sagas list|count|explain` and the actions: what operators do, over gRPC.
 
 use crate::cli::{Act, Filter, Page};
-use crate::client::{Client, name};
+use crate::client::Client;
 use crate::failure::Failure;
+use crate::find;
 use crate::message::{dynamic, field};
 use crate::output;
 use crate::paging::paged;
@@ -13,6 +14,7 @@ use baton_proto::baton::saga::v1::{
     SagaVerb, SearchSagasRequest, SearchSagasResponse,
 };
 use baton_query::datetime::spoken;
+use baton_query::escape::named;
 use prost_types::Timestamp;
 use std::time::Duration;
 
@@ -100,7 +102,7 @@ pub async fn count(client: &Client, filter: &Filter, printer: Printer) -> Result
 pub async fn act(client: &Client, verb: SagaVerb, act: Act, printer: Printer) -> Result<(), Failure> {
     let actor = actor(act.actor)?;
     let request = ActOnSagaRequest {
-        name: name("sagas", &act.saga),
+        name: find::saga(client, &act.saga, printer).await?,
         verb: verb.into(),
         reason: act.reason,
         actor,
@@ -129,9 +131,10 @@ pub(crate) fn user() -> Option<String> {
 /// # Errors
 /// What the server refused.
 pub async fn explain(client: &Client, saga: &str, printer: Printer) -> Result<(), Failure> {
-    let request = ExplainSagaRequest { name: name("sagas", saga) };
+    let name = find::saga(client, saga, printer).await?;
+    let request = ExplainSagaRequest { name: name.clone() };
     let answer = client.admin().explain_saga(client.request(request)).await?.into_inner();
-    printer.answer(&answer, || as_text(&name("sagas", saga), &answer))
+    printer.answer(&answer, || as_text(&name, &answer))
 }
 
 /// The command that takes one action, to be copied. If the saga rests, with the version that was explained, so that it does
@@ -162,14 +165,26 @@ fn as_text(id: &str, answer: &ExplainSagaResponse) -> String {
     // Absent only if nothing can be done either.
     let saga = answer.saga.clone().unwrap_or_default();
     let version = answer.saga.as_ref().map_or_else(String::new, |saga| format!(", version {}", saga.version));
-    let mut lines = vec![format!("{id}{version}"), String::new()];
+    let mut lines = vec![format!("{id}{version}")];
+    if !saga.message.is_empty() {
+        lines.push(named(&format!("{}: {}", saga.reason, saga.message)).into_owned());
+    }
+    lines.push(String::new());
     lines.extend(sentences(&explanation).into_iter().map(str::to_owned));
+    if let Some(hold) = &explanation.hold {
+        let name = hold.name.trim_start_matches("holds/");
+        lines.extend([
+            String::new(),
+            format!("{} keeps it back; it goes on once that is released.", hold.name),
+            format!("  baton holds release {name} --reason 'WHY'"),
+        ]);
+    }
     let (legal, refused): (Vec<&SagaAct>, Vec<&SagaAct>) = explanation.acts.iter().partition(|act| act.legal);
     for act in legal {
         lines.extend([String::new(), act.sentence.clone(), format!("  {}", command(&saga, act.verb()))]);
     }
     if !refused.is_empty() {
-        lines.extend([String::new(), "Not now:".to_owned()]);
+        lines.extend([String::new(), "Unavailable actions:".to_owned()]);
         lines.extend(refused.into_iter().map(|act| format!("  {}", act.sentence)));
     }
     if !answer.timeline.is_empty() {

@@ -1,8 +1,9 @@
 //! `baton sagas`: sagas and their journals over gRPC; what operators do with them is in [`crate::operate`].
 
 use crate::cli::{Page, Sagas};
-use crate::client::{Client, name};
+use crate::client::Client;
 use crate::failure::Failure;
+use crate::find;
 use crate::operate;
 use crate::output;
 use crate::paging::paged;
@@ -36,7 +37,7 @@ pub async fn run(command: Sagas, client: &Client, printer: Printer) -> Result<()
             printer.one(&client.sagas().start_saga(client.request(request)).await?.into_inner(), "saga", &[])
         }
         Sagas::Get { saga } => {
-            let request = GetSagaRequest { name: name("sagas", &saga) };
+            let request = GetSagaRequest { name: find::saga(client, &saga, printer).await? };
             printer.one(&client.sagas().get_saga(client.request(request)).await?.into_inner(), "saga", &[])
         }
         Sagas::List { filter, order_by, page } => operate::list(client, &filter, &order_by, &page, printer).await,
@@ -69,7 +70,7 @@ fn read_input(path: &Path) -> Result<Vec<u8>, Failure> {
 }
 
 async fn events(client: &Client, saga: &str, page: &Page, printer: Printer) -> Result<(), Failure> {
-    let parent = name("sagas", saga);
+    let parent = find::saga(client, saga, printer).await?;
     let found = paged(page.limit, async |page_size, page_token| {
         let request = ListSagaEventsRequest { parent: parent.clone(), page_size, page_token };
         Ok(client.sagas().list_saga_events(client.request(request)).await?.into_inner())
@@ -79,7 +80,7 @@ async fn events(client: &Client, saga: &str, page: &Page, printer: Printer) -> R
 
 /// A stream has no deadline: it ends with the saga, or with Ctrl-C.
 async fn watch(client: &Client, saga: &str, printer: Printer) -> Result<(), Failure> {
-    let request = WatchSagaRequest { name: name("sagas", saga), after_version: 0 };
+    let request = WatchSagaRequest { name: find::saga(client, saga, printer).await?, after_version: 0 };
     let mut stream = client.sagas().watch_saga(Request::new(request)).await?.into_inner();
     while let Some(answer) = stream.message().await? {
         printer.line(&answer, "saga", &["version", "state", "step", "direction", "reason"])?;

@@ -1,7 +1,8 @@
 //! `baton sagas timeline`: a saga over time and what its messages said, over gRPC.
 
-use crate::client::{Client, name};
+use crate::client::Client;
 use crate::failure::Failure;
+use crate::find;
 use crate::records::{saga_verb, time};
 use crate::show::Printer;
 use baton_proto::baton::saga::v1::{
@@ -17,9 +18,10 @@ use std::time::Duration;
 /// # Errors
 /// What the server refused.
 pub async fn run(client: &Client, saga: &str, printer: Printer) -> Result<(), Failure> {
-    let request = GetSagaTimelineRequest { name: name("sagas", saga) };
+    let name = find::saga(client, saga, printer).await?;
+    let request = GetSagaTimelineRequest { name: name.clone() };
     let answer = client.admin().get_saga_timeline(client.request(request)).await?.into_inner();
-    printer.answer(&answer, || as_text(&name("sagas", saga), &answer))
+    printer.answer(&answer, || as_text(&name, &answer))
 }
 
 fn as_text(id: &str, answer: &GetSagaTimelineResponse) -> String {

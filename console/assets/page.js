@@ -9,8 +9,10 @@ let timer = 0;
 let asking = false;
 let again = false;
 
-// A part that somebody is writing in, or has written in, is theirs until they are done with it.
+// A part that somebody is writing in, or has written in, is theirs until they are done with it; so is one with a form that was
+// refused: it still says why, and holds what was typed.
 const busy = (part) =>
+  part.querySelector('form [role=alert]') ||
   part.contains(document.activeElement) && document.activeElement.matches('input, select, textarea') ||
   [...part.querySelectorAll('input, textarea, select')].some((field) => field.dataset.typed);
 
@@ -49,7 +51,14 @@ async function refresh() {
     const answer = await fetch(location.href, { headers: { accept: 'text/html' }, cache: 'no-store' });
     const fresh = new DOMParser().parseFromString(await answer.text(), 'text/html');
     await still();
-    if (!fresh.getElementById('main')) throw new Error('not a page');
+    if (!fresh.getElementById('main')) {
+      if (answer.status >= 500) throw new Error('no answer');
+      // Whatever else it says, it was said: somebody is there, and what stands here stays.
+      failed = 0;
+      document.getElementById('lost').hidden = true;
+      schedule();
+      return;
+    }
     if (fresh.querySelector('link[rel=stylesheet]').getAttribute('href') !== document.querySelector('link[rel=stylesheet]').getAttribute('href')) {
       // Another build answers now; its parts need its style.
       if (![...document.querySelectorAll('[data-live]')].some(busy)) location.reload();
@@ -162,7 +171,7 @@ document.addEventListener('keydown', (event) => {
   if (target.matches('input, select, textarea')) { if (key === 'Escape') target.blur(); return; }
   const going = Date.now() - went < 1000;
   const act = {
-    '/': () => document.querySelector('[data-filter]')?.focus(),
+    '/': () => (document.querySelector('[data-filter]') || document.getElementById('seek')).focus(),
     j: () => move(1),
     k: () => move(-1),
     '?': () => document.getElementById('help').showModal(),
@@ -175,6 +184,9 @@ document.addEventListener('keydown', (event) => {
   act();
 });
 
+// The answer to a form stands at an address that takes no question. The page goes by the one that does, and so does whoever
+// copies it or loads the page anew.
+if (document.body.dataset.address) history.replaceState(null, '', document.body.dataset.address);
 dress(document);
 if (main.querySelector('[aria-invalid]')) main.querySelector('[aria-invalid]').focus();
 schedule();

@@ -249,7 +249,7 @@ impl Orchestrator {
         });
         let collectors = collectors.map(|collector| spawn(collector.run(stop.clone())));
         let replays = parts.operations.clone().map(|operations| {
-            let replays = Replays::new(operations, parts.bus.clone(), new_id.clone());
+            let replays = Replays::new(operations, parts.bus.clone());
             spawn(replays.run(stop.clone()))
         });
         let jobs = parts.operations.clone().map(|operations| {

@@ -44,7 +44,7 @@ impl Filter {
 /// An action on one saga.
 #[derive(Args, Clone, Debug)]
 pub struct Act {
-    /// Its id
+    /// Its id, its business key, what else it is found by, or the first 8 characters
     pub saga: String,
     /// Why; kept in the saga's journal
     #[arg(long, value_name = "WHY")]
@@ -94,22 +94,22 @@ pub enum Sagas {
     },
     /// Show one saga
     Get {
-        /// Its id
+        /// Its id, its business key, what else it is found by, or the first 8 characters
         saga: String,
     },
     /// Say why a saga stands where it stands, what it does next, and what can be done
     Explain {
-        /// Its id
+        /// Its id, its business key, what else it is found by, or the first 8 characters
         saga: String,
     },
     /// Show a saga step by step over time, and what its messages said, secret and personal fields taken out
     Timeline {
-        /// Its id
+        /// Its id, its business key, what else it is found by, or the first 8 characters
         saga: String,
     },
     /// Show the journal of one saga, oldest first
     Events {
-        /// Its id
+        /// Its id, its business key, what else it is found by, or the first 8 characters
         saga: String,
         /// How many.
         #[command(flatten)]
@@ -117,7 +117,7 @@ pub enum Sagas {
     },
     /// Follow a saga to its end
     Watch {
-        /// Its id
+        /// Its id, its business key, what else it is found by, or the first 8 characters
         saga: String,
     },
     /// Unwind a running saga

@@ -19,8 +19,10 @@ use support::{BATON, Dev};
 use uuid::Uuid;
 
 /// Cases of both shapes.
-const EVERYWHERE: [&str; 11] =
-    ["find", "live", "pressed", "stuck", "bulk", "chaos", "kill", "keyboard", "noscript", "layout", "refusals"];
+const EVERYWHERE: [&str; 15] = [
+    "find", "paste", "live", "pressed", "stuck", "skipped", "held", "bulk", "chaos", "kill", "keyboard", "noscript",
+    "layout", "refusals", "refused",
+];
 
 /// What no page may take for anything but text. The last is ten thousand characters long.
 fn hostile_texts() -> [String; 5] {

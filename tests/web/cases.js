@@ -193,6 +193,129 @@ const refusals = async ({ open, shot, shop, site }) => {
   assert.equal(foreign.status, 403);
 };
 
+// A hold is seen where it holds something back, and released there.
+const held = async ({ open, shot, shop }) => {
+  await shop.item('held', 10);
+  const paid = await shop.paid('held');
+  await shop.baton('holds', 'create', 'participants/payment', '--reason', 'the bank is closed', '--actor', 'mina');
+  const { saga } = await shop.order(paid);
+  await shop.reaches(saga, 'PAUSED');
+  const page = await open();
+  await page.goto('/');
+  const line = page.locator('.verdict.needs li', { hasText: /participants\/payment held, for .* by mina, 1 sagas paused by it/ });
+  await line.waitFor();
+  assert.match(await line.innerText(), /the bank is closed/);
+  await shot(page, 'overview-held');
+  await page.goto('/' + saga);
+  assert.match(await text(page, '#acts'), /holds\/participants\/payment keeps it back, held by mina: the bank is closed/);
+  const form = page.locator('[data-key=act-release]');
+  await form.locator('summary b').click();
+  await form.getByLabel('Reason', { exact: true }).fill('it has opened');
+  await form.getByLabel('Who you are', { exact: true }).fill('ada');
+  await shot(page, 'held');
+  await form.getByRole('button', { name: 'Release the hold' }).click();
+  await page.locator('.notice').waitFor();
+  await shop.reaches(saga, 'COMPLETED');
+};
+
+// The page of a refused form follows its saga as any other does, and takes a refusal for an answer.
+const refused = async ({ open, shot, shop }) => {
+  await shop.item('refused', 10);
+  await shop.faults(away);
+  const { saga } = await shop.place('refused');
+  const id = saga.replace('sagas/', '');
+  await shop.baton('sagas', 'pause', id, '--reason', 'first', '--actor', 'bob');
+  const page = await open();
+  await page.goto('/' + saga);
+  const form = page.locator('[data-key=act-resume]');
+  await form.locator('summary b').click();
+  await form.getByRole('button', { name: 'Resume' }).click();
+  await page.locator('.flaw').first().waitFor();
+  await mark(page);
+  assert.equal(new URL(page.url()).pathname, '/' + saga);
+  let asked = 0;
+  page.on('response', (it) => { if (it.request().resourceType() === 'fetch') asked += 1; });
+  await shop.baton('sagas', 'resume', id, '--reason', 'second', '--actor', 'bob');
+  await page.locator('h1 .badge.running').waitFor();
+  await until('three refreshes', () => asked >= 3);
+  assert.ok(await page.locator('#lost').isHidden(), 'a refusal is an answer');
+  assert.ok(await page.locator('.flaw').first().isVisible(), 'what was refused still says why');
+  await stillHere(page);
+  await shot(page, 'refused-follows');
+  // Whoever is given the address of the form is led to the saga.
+  const other = await open();
+  await other.goto(`/${saga}/act`);
+  assert.equal(new URL(other.url()).pathname, '/' + saga);
+  await shop.faults();
+  await page.locator('h1 .badge.completed').waitFor();
+};
+
+// What an operator skips is nowhere told as done: before, after, in lists and on the overview.
+const skipped = async ({ open, shot, shop, ask }) => {
+  await shop.item('rare-skip', 0);
+  const { number, saga } = await shop.stuck(ask, 'rare-skip');
+  const page = await open();
+  await page.goto('/');
+  await page.locator('.verdict.needs li', { hasText: /stuck at the undo of payment\.taken because of REFUND_REFUSED/ }).first().waitFor();
+  assert.match(await page.title(), /^\(\d+\) Overview/);
+  await shot(page, 'overview-incident');
+  await page.goto('/' + saga);
+  assert.match(await text(page, '#why'), /not any more/, 'what the participant said stands beside the reason');
+  const form = page.locator('[data-key=act-skip]');
+  assert.match(await form.innerText(), /ends compensated without the undo of payment\.taken|without the undo of payment\.taken/);
+  await form.locator('summary b').click();
+  await form.getByLabel('Reason', { exact: true }).fill('refunded by the bank');
+  await form.getByLabel('Who you are', { exact: true }).fill('ada');
+  await form.getByRole('button', { name: 'Skip the step' }).click();
+  await page.locator('h1 .badge.compensated').waitFor();
+  assert.match(await text(page, 'h1'), /without undo of payment\.taken/);
+  assert.match(await text(page, '#why'), /with the undo of payment\.taken skipped by ada: refunded by the bank/);
+  assert.doesNotMatch(await text(page, '#why'), /everything that was done is undone/);
+  assert.equal(await page.locator('.gantt .outcome.skipped').count(), 1);
+  await shot(page, 'skipped');
+  await page.goto('/sagas?preset=skipped');
+  assert.match(await text(page, '#found'), new RegExp(number));
+  await page.goto(link('/sagas', { filter: 'skipped = payment.taken' }));
+  await page.locator('[data-row]', { hasText: number }).locator('.badge.skipped').waitFor();
+  await shot(page, 'skipped-list');
+  await page.goto('/');
+  await until('it to be counted', async () => { await page.reload(); return Number(await text(page, '.tile.skipped .number')) >= 1; });
+  await shop.faults();
+};
+
+// Whatever is pasted, on whatever page, leads to what it means.
+const paste = async ({ site, open, shot, shop }) => {
+  await shop.item('paste', 10);
+  const { number, payment } = await shop.paid('paste');
+  const { saga } = await shop.order({ number, payment });
+  await shop.reaches(saga, 'COMPLETED');
+  const id = saga.replace('sagas/', '');
+  const page = await open();
+  for (const [from, text] of [['/', number], ['/jobs', saga], ['/audit', payment], ['/holds', 'orders/' + number], ['/definitions', id.toUpperCase()]]) {
+    await page.goto(from);
+    await page.keyboard.press('/');
+    const box = from === '/audit' ? page.getByLabel('Find a saga') : page.locator(':focus');
+    await box.fill(text);
+    await box.press('Enter');
+    await page.waitForURL('**/' + saga);
+  }
+  // In the filter too, and where an id stands in the address.
+  await page.goto('/sagas');
+  await page.getByLabel('Filter', { exact: true }).fill(number);
+  await page.getByLabel('Filter', { exact: true }).press('Enter');
+  await page.waitForURL('**/' + saga);
+  await page.goto('/sagas/' + number);
+  assert.equal(new URL(page.url()).pathname, '/' + saga);
+  await page.goto(link('/find', { q: 'paste' }));
+  assert.equal(new URL(page.url()).pathname, '/' + saga, 'the only one with that item');
+  const none = await page.goto(link('/find', { q: 'no such thing' }));
+  assert.equal(none.status(), 404);
+  await shot(page, 'find-none');
+  // The command line takes the number as well.
+  assert.equal(await shop.state(number), 'COMPLETED');
+  assert.ok(site.page);
+};
+
 const chaos = async ({ site, open, shot, shop, ask }) => {
   await shop.item('chaos', 10);
   const paid = await shop.paid('chaos');
@@ -414,6 +537,7 @@ const bulk = async ({ open, shot, shop }) => {
   await page.getByRole('button', { name: 'Count first' }).click();
   await page.locator('.counted').waitFor();
   assert.match(await text(page, '.counted'), /^5 sagas match/);
+  assert.match(await text(page, '.counted'), /5 would be cancelled: running at payment\.verify/);
   for (const { saga } of placed) assert.equal(await shop.state(saga), 'RUNNING', 'counting changes nothing');
   await shot(page, 'bulk-counted');
   await page.getByRole('button', { name: 'Start the job' }).click();
@@ -425,6 +549,16 @@ const bulk = async ({ open, shot, shop }) => {
   await shot(page, 'bulk-done');
   await shop.faults();
   for (const { saga } of placed) await shop.reaches(saga, 'COMPENSATED');
+  // What became of each is said, and followed for as long as it goes on.
+  await page.locator('.outcomes li', { hasText: /^5 compensated/ }).waitFor();
+  await shot(page, 'bulk-outcomes');
+  // The same once more would do nothing, and says so before it is started.
+  await page.goto(link('/jobs/new', { filter: 'item = bulk', verb: 'cancel' }));
+  await page.getByLabel('Reason', { exact: true }).fill('again');
+  await page.getByRole('button', { name: 'Count first' }).click();
+  await page.locator('.forecast li.none', { hasText: '5 have ended and are left alone' }).waitFor();
+  assert.match(await text(page, '.counted'), /Nothing would be done/);
+  await shot(page, 'bulk-nothing');
   await page.goto('/jobs');
   assert.match(await text(page, 'tbody tr'), /cancel/);
   await shot(page, 'jobs');
@@ -448,10 +582,15 @@ const letters = async ({ open, shot, ask }) => {
   await shot(page, 'letter');
   await form.getByRole('button', { name: 'Replay' }).click();
   await page.locator('.notice').waitFor();
-  assert.equal(await badge(page).innerText(), 'replayed');
-  await shot(page, 'letter-replayed');
+  // Nobody can read it, so it is no success: it comes straight back, and says as what.
+  await page.locator('h1 .badge', { hasText: 'came back' }).waitFor();
+  await shot(page, 'letter-came-back');
+  await page.locator('#letter .trouble a').click();
+  await until('the letter that came of it', async () => /Replay of/.test(await text(page, '#letter')));
+  assert.equal(await badge(page).innerText(), 'waiting');
+  assert.equal(await page.locator('[data-key]').first().getAttribute('data-key'), 'drop', 'what cannot be read is not offered for replay first');
 };
 
 export const cases = {
-  find, live, pressed, stuck, refusals, chaos, kill, keyboard, noscript, layout, hostile, bulk, letters,
+  find, live, pressed, stuck, skipped, held, paste, refusals, refused, chaos, kill, keyboard, noscript, layout, hostile, bulk, letters,
 };

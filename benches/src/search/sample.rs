@@ -83,7 +83,7 @@ fn record(n: u64, all: u64, now: Micros) -> Record {
         State::Running { wait: Wait::Backoff { .. }, .. } | State::Compensating { wait: Wait::Backoff { .. }, .. }
     );
     let last_failure = last_failure.then(|| timed_out(1, 4));
-    Record { saga, business_key: format!("ORDER-{n:07}"), traceparent, last_failure }
+    Record { saga, business_key: format!("ORDER-{n:07}"), traceparent, last_failure, skipped: Vec::new() }
 }
 
 fn state(n: u64, all: u64, now: Micros) -> State {

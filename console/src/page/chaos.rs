@@ -2,7 +2,7 @@
 
 use crate::page::error_view::Trouble;
 use crate::page::layout::{Frame, Part, html, see};
-use crate::page::sagas::Row;
+use crate::page::row::Row;
 use crate::page::services::{Services, call};
 use crate::page::text::{Text, words};
 use askama::Template;
@@ -67,6 +67,7 @@ pub async fn revive(State(services): State<Services>, Form(sent): Form<ChaosForm
 
 async fn shown(services: &Services, did: &str, refused: Option<Trouble>) -> Response {
     let frame = Frame::new(services, Part::Chaos, "Chaos").await.every(REFRESH_MS).noticed(did);
+    let frame = frame.again_at(refused.is_some(), "/chaos");
     let now = frame.now;
     let search = SearchSagasRequest { preset: "in-flight".to_owned(), page_size: SAGAS, ..Default::default() };
     let (mut chaos, mut admin) = (services.chaos(), services.admin());

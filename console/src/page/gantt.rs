@@ -221,6 +221,7 @@ fn outcome(outcome: LaneOutcome, doing: Option<SpanActivity>) -> (&'static str, 
         LaneOutcome::Deadline => ("deadline passed", "vain"),
         LaneOutcome::Cancelled => ("cancelled", "vain"),
         LaneOutcome::ByHand => ("done by hand", "good"),
+        LaneOutcome::Skipped => ("skipped", "skipped"),
     }
 }
 

@@ -94,6 +94,7 @@ pub async fn release(
 
 async fn shown(services: &Services, host: &str, did: &str, refused: Option<(Act, Refused<Named>)>) -> Response {
     let frame = Frame::new(services, Part::Holds, "Holds").await.every(REFRESH_MS).noticed(did);
+    let frame = frame.again_at(refused.is_some(), "/holds");
     let now = frame.now;
     let refused = |act: Act| refused.as_ref().filter(|(asked, _)| *asked == act).map(|(_, refused)| refused);
     let (creates, releases) = (refused(Act::Create), refused(Act::Release));

@@ -7,13 +7,14 @@ use crate::page::label;
 use crate::page::layout::{Frame, Part, html, see};
 use crate::page::link;
 use crate::page::services::{Services, call};
+use crate::page::text::{Text, words};
 use crate::verb_names;
 use askama::Template;
 use axum::Form;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use baton_proto::baton::saga::v1::CreateJobRequest;
+use baton_proto::baton::saga::v1::{CreateJobRequest, CreateJobResponse, JobForecast};
 use baton_query::filter::Preset;
 use serde::Deserialize;
 
@@ -34,6 +35,56 @@ pub struct Draft {
     pub step: String,
 }
 
+/// What was counted, and what would become of it.
+#[derive(Debug)]
+struct Counted {
+    matched: String,
+    /// What would become of them, group by group.
+    groups: Vec<ForecastGroup>,
+    /// True if there are more sagas than the groups tell of.
+    more: bool,
+    /// Whether any would be acted on.
+    any: bool,
+}
+
+#[derive(Debug)]
+struct ForecastGroup {
+    sentence: Text,
+    class: &'static str,
+    /// Some of them: link and id.
+    sagas: Vec<(String, String)>,
+    more: bool,
+}
+
+impl Counted {
+    fn new(answer: &CreateJobResponse) -> Self {
+        let job = answer.job.clone().unwrap_or_default();
+        Self {
+            matched: label::count(job.matched, job.matched_exact),
+            groups: answer.forecast.iter().map(ForecastGroup::new).collect(),
+            more: !answer.forecast_exact,
+            any: answer.forecast.iter().any(|group| group.rule.is_empty()) || !answer.forecast_exact,
+        }
+    }
+}
+
+impl ForecastGroup {
+    fn new(group: &JobForecast) -> Self {
+        let class = match group.rule.as_str() {
+            "" => "acted",
+            "ENDED" => "none",
+            _ => "bad",
+        };
+        let sagas = group.sagas.iter().map(|name| (link::page(name), link::short(link::id(name))));
+        Self {
+            sentence: words(&group.sentence),
+            class,
+            sagas: sagas.collect(),
+            more: group.count > group.sagas.len() as u64,
+        }
+    }
+}
+
 #[derive(Template)]
 #[template(path = "job_new.html")]
 struct NewPage {
@@ -41,7 +92,7 @@ struct NewPage {
     draft: Draft,
     verbs: Vec<(&'static str, &'static str, bool)>,
     presets: Vec<(&'static str, bool)>,
-    counted: Option<String>,
+    counted: Option<Counted>,
     fields: Fields,
     equal: Equal,
 }
@@ -66,14 +117,14 @@ pub async fn create(
         Ok(request) => call(services.admin().create_job(request)).await,
         Err(trouble) => Err(trouble),
     };
-    match answer.map(|answer| answer.job.unwrap_or_default()) {
-        Ok(job) if counts => {
-            let counted = label::count(job.matched, job.matched_exact);
+    match answer {
+        Ok(answer) if counts => {
+            let counted = Counted::new(&answer);
             let (reason, actor) = (sent.signed.reason.clone(), sent.signed.actor.clone());
             let fields = Fields { reason, actor, ..Fields::fresh("job") };
             form(&services, sent, Some(counted), fields, &host).await
         }
-        Ok(job) => see(&link::done(&link::page(&job.name), "job")),
+        Ok(answer) => see(&link::done(&link::page(&answer.job.unwrap_or_default().name), "job")),
         Err(trouble) => {
             let fields = Fields::again("job", &sent.signed, trouble);
             form(&services, sent, None, fields, &host).await
@@ -99,7 +150,7 @@ fn request(ActionForm { what, signed }: &ActionForm<Draft>, validate_only: bool)
 async fn form(
     services: &Services,
     ActionForm { what: draft, signed }: ActionForm<Draft>,
-    counted: Option<String>,
+    counted: Option<Counted>,
     fields: Fields,
     host: &str,
 ) -> Response {

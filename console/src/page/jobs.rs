@@ -18,7 +18,9 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use baton_proto::baton::saga::v1 as wire;
 use serde::Deserialize;
-use wire::{ControlJobRequest, GetJobRequest, Job, JobControl, JobState, ListJobFailuresRequest, ListJobsRequest};
+use wire::{
+    ControlJobRequest, GetJobRequest, Job, JobControl, JobState, ListJobFailuresRequest, ListJobsRequest, SagaState,
+};
 
 /// Jobs, or failures, on a page.
 const PAGE: i32 = 50;
@@ -56,12 +58,45 @@ struct JobView {
     created: Moment,
     updated: Moment,
     waits: Text,
+    /// What has become of those that were acted on.
+    outcomes: Vec<Outcome>,
+    /// Those that were acted on and are in none of these: retention has deleted them, or there are more than are told.
+    untold: String,
+}
+
+/// Sagas that were acted on and stand at one place by now.
+#[derive(Debug)]
+struct Outcome {
+    count: String,
+    state: Label,
+    step: Text,
+    undo: bool,
+    reason: Text,
+    message: Text,
+    example: String,
+}
+
+impl Outcome {
+    fn new(outcome: &wire::JobOutcome) -> Self {
+        Self {
+            count: label::grouped(outcome.count),
+            state: label::state(outcome.state),
+            step: cell(&outcome.step),
+            undo: outcome.direction == "undo",
+            reason: cell(&outcome.reason),
+            message: words(&outcome.message),
+            example: link::page(&outcome.example),
+        }
+    }
 }
 
 impl JobView {
     fn new(job: &Job, now: i64) -> Self {
         let went = job.done.saturating_add(job.failed);
         let ended = job.state() == JobState::Done;
+        let told: u64 = job.outcomes.iter().map(|outcome| outcome.count).sum();
+        let untold = job.done.saturating_sub(told);
+        let is_stuck = job.outcomes.iter().any(|outcome| outcome.state() == wire::SagaState::Stuck);
         let progress = if ended { 1_000 } else { went.saturating_mul(1_000) / job.matched.max(1) };
         Self {
             link: link::page(&job.name),
@@ -69,7 +104,8 @@ impl JobView {
             verb: label::verb(job.verb),
             filter: words(&job.filter),
             preset: cell(&job.preset),
-            state: label::job(job.state),
+            // To be through is no success for those that got stuck.
+            state: if ended && is_stuck { label::DONE_STUCK } else { label::job(job.state) },
             matched: label::count(job.matched, job.matched_exact),
             done: label::grouped(job.done),
             failed: label::grouped(job.failed),
@@ -81,6 +117,8 @@ impl JobView {
             created: Moment::new(job.create_time.as_ref(), now),
             updated: Moment::new(job.update_time.as_ref(), now),
             waits: words(&job.waits),
+            outcomes: job.outcomes.iter().map(Outcome::new).collect(),
+            untold: if untold > 0 { label::grouped(untold) } else { String::new() },
         }
     }
 }
@@ -200,7 +238,11 @@ async fn one(services: &Services, id: &str, host: &str, asked: JobsQuery, fields
         (verb_names::control(control).unwrap_or_default(), button, Equal::new(&hint, host))
     });
     let controls: Vec<_> = controls.collect();
-    let frame = if controls.is_empty() { frame } else { frame.every(REFRESH_MS) };
+    // Sagas go on after the job has.
+    let moves = |outcome: &wire::JobOutcome| matches!(outcome.state(), SagaState::Running | SagaState::Compensating);
+    let is_over = controls.is_empty() && !job.outcomes.iter().any(moves);
+    let frame = if is_over { frame } else { frame.every(REFRESH_MS) };
+    let frame = frame.again_at(fields.trouble.is_some(), &address(id));
     let now = frame.now;
     let (failures, older, failing) = match failures {
         Ok(answer) => {

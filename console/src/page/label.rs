@@ -17,6 +17,9 @@ const fn label(word: &'static str, class: &'static str) -> Label {
     Label { word, class }
 }
 
+/// Sagas of which something was skipped.
+pub const SKIPPED: Label = label("skipped", "skipped");
+
 /// A saga's state. One that this build does not know is told as such.
 #[must_use]
 pub fn state(code: i32) -> Label {
@@ -77,6 +80,9 @@ pub fn job(code: i32) -> Label {
     }
 }
 
+/// A job that is through, of whose sagas some are stuck.
+pub const DONE_STUCK: Label = label("done, some stuck", "stuck");
+
 /// What became of a dead letter.
 #[must_use]
 pub fn letter(code: i32) -> Label {
@@ -87,6 +93,9 @@ pub fn letter(code: i32) -> Label {
         Ok(wire::DeadLetterState::Unspecified) | Err(_) => label("unknown", "unknown"),
     }
 }
+
+/// A dead letter that was replayed and failed again.
+pub const CAME_BACK: Label = label("came back", "stuck");
 
 /// A kind of step.
 #[must_use]

@@ -6,7 +6,7 @@ use crate::page::error_view::Trouble;
 use crate::page::services::Services;
 use askama::Template;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Response};
 
 /// The parts of the console, as they stand at the top of every page.
@@ -56,10 +56,15 @@ pub struct Frame {
     pub refresh_ms: u32,
     /// Where the script hears that something moved; or empty.
     pub stream: String,
+    /// Where this page can be asked for again, if that is not where it came from: a form that was refused is answered at an
+    /// address that takes no question. Else empty.
+    pub address: String,
     /// When the page was made, microseconds since 1970.
     pub now: i64,
     /// The same for people.
     pub made: String,
+    /// What stands in the box that finds things. Else empty.
+    pub sought: String,
     /// What was done just now, after a form was sent. Else empty.
     pub notice: String,
 }
@@ -86,8 +91,10 @@ impl Frame {
             assets: &ADDRESSES,
             refresh_ms: 0,
             stream: String::new(),
+            address: String::new(),
             now,
             made: datetime::exact(now),
+            sought: String::new(),
             notice: String::new(),
         }
     }
@@ -96,6 +103,13 @@ impl Frame {
     #[must_use]
     pub fn every(self, refresh_ms: u32) -> Self {
         Self { refresh_ms, ..self }
+    }
+
+    /// The same, asked for again at this address if it is the answer to a form that was refused.
+    #[must_use]
+    pub fn again_at(self, refused: bool, address: &str) -> Self {
+        let address = if refused { address.to_owned() } else { self.address };
+        Self { address, ..self }
     }
 
     /// The same with what was done just now: one of a few words of ours, whatever the address says.
@@ -109,7 +123,7 @@ impl Frame {
             "control" => "Done. The job stands as shown.".to_owned(),
             "hold" => "The hold stands.".to_owned(),
             "release" => "The hold is being released.".to_owned(),
-            "replay" => "It was sent again.".to_owned(),
+            "replay" => "It is being sent again. If it fails again, this page says so.".to_owned(),
             "drop" => "It was dropped.".to_owned(),
             "kill" => "Killed.".to_owned(),
             "revive" => "Started again.".to_owned(),
@@ -135,6 +149,12 @@ pub fn html(status: StatusCode, page: &impl Template) -> Response {
 pub fn see(address: &str) -> Response {
     // Addresses are made of percent-encoded parts, so that they are headers.
     (StatusCode::SEE_OTHER, [(header::LOCATION, address)]).into_response()
+}
+
+/// Where a form is sent to, asked without a form: somebody has kept or handed on the address of a refusal.
+pub async fn sent_here(uri: Uri) -> Response {
+    let page = uri.path().rsplit_once('/').map_or("/", |(page, _)| page);
+    see(if page.is_empty() { "/" } else { page })
 }
 
 #[derive(Template)]

@@ -2,7 +2,7 @@
 
 use crate::command_hints::{CommandHint, Given};
 use crate::page::acts::{ActionForm, Done, Equal, Fields, Host, Refused, Signed};
-use crate::page::datetime::Moment;
+use crate::page::datetime::{Moment, micros};
 use crate::page::error_view::Trouble;
 use crate::page::label::{self, Label};
 use crate::page::layout::{Frame, Part, html, instead, see};
@@ -27,6 +27,10 @@ const PAGE: i32 = 50;
 const MAX_NAMED: usize = 3;
 /// How often the list asks again, milliseconds.
 const REFRESH_MS: u32 = 5_000;
+/// How often the page of a letter asks again that has just been sent once more, milliseconds: it may come straight back.
+const WATCHED_MS: u32 = 1_000;
+/// For how long it does, microseconds.
+const WATCHED: i64 = 60_000_000;
 
 /// What an address says.
 #[derive(Debug, Default, Deserialize)]
@@ -34,7 +38,7 @@ const REFRESH_MS: u32 = 5_000;
 pub struct LettersQuery {
     /// From the page before.
     pub page_token: String,
-    /// "waiting", "replayed", "dropped" or empty.
+    /// "waiting", "replayed", "dropped" or "all"; empty for those that wait.
     pub state: String,
 }
 
@@ -52,6 +56,9 @@ struct LetterView {
     state: Label,
     created: Moment,
     decided: Moment,
+    /// The letter that it is a replay of, and the one that came of its replay: link and id, or nothing.
+    replay_of: Option<(String, String)>,
+    came_back_as: Option<(String, String)>,
 }
 
 impl LetterView {
@@ -71,11 +78,18 @@ impl LetterView {
             sagas: sagas.map(|saga| (link::page(saga), link::id(saga).to_owned())).collect(),
             more: letter.sagas.len().saturating_sub(named),
             size: letter.size_bytes,
-            state: label::letter(letter.state),
+            // Sent again is not done.
+            state: if letter.came_back_as.is_empty() { label::letter(letter.state) } else { label::CAME_BACK },
+            replay_of: linked(&letter.replay_of),
+            came_back_as: linked(&letter.came_back_as),
             created: Moment::new(letter.create_time.as_ref(), now),
             decided: Moment::new(letter.decide_time.as_ref(), now),
         }
     }
+}
+
+fn linked(name: &str) -> Option<(String, String)> {
+    (!name.is_empty()).then(|| (link::page(name), link::id(name).to_owned()))
 }
 
 #[derive(Template)]
@@ -93,10 +107,10 @@ pub async fn list(State(services): State<Services>, Query(asked): Query<LettersQ
     let frame = Frame::new(&services, Part::Letters, "Dead letters").await.every(REFRESH_MS);
     let now = frame.now;
     let states = [
-        ("all", "", DeadLetterState::Unspecified),
         ("waiting", "waiting", DeadLetterState::Waiting),
         ("replayed", "replayed", DeadLetterState::Replayed),
         ("dropped", "dropped", DeadLetterState::Dropped),
+        ("all", "all", DeadLetterState::Unspecified),
     ];
     let open = states.into_iter().find(|(_, value, _)| *value == asked.state).unwrap_or(states[0]);
     let chips = states
@@ -119,6 +133,7 @@ pub async fn list(State(services): State<Services>, Query(asked): Query<LettersQ
 struct LetterAction {
     word: &'static str,
     button: &'static str,
+    danger: bool,
     sentence: &'static str,
     action: String,
     fields: Fields,
@@ -199,10 +214,21 @@ async fn one(services: &Services, id: &str, host: &str, did: &str, refused: Opti
     };
     let letter = answer.dead_letter.unwrap_or_default();
     let frame = Frame::new(services, Part::Letters, "Dead letter").await.noticed(did);
-    let choices = [
-        ("replay", "Replay", "Sends it again to where it was meant to go. Do it once the cause is gone."),
-        ("drop", "Drop", "Gives it up for good. It stays listed as dropped; its sagas go on by their own retries."),
-    ];
+    let frame = frame.again_at(refused.is_some(), &address(id));
+    let sent_at = letter.decide_time.as_ref().filter(|_| letter.state() == DeadLetterState::Replayed).map(micros);
+    let is_watched = sent_at.is_some_and(|at| frame.now.saturating_sub(at) < WATCHED);
+    let frame = if is_watched { frame.every(WATCHED_MS) } else { frame };
+    let drops =
+        ("drop", "Drop", "Gives it up for good. It stays listed as dropped; its sagas go on by their own retries.");
+    // What nobody can read comes straight back, unless its reader has been mended.
+    let choices = if answer.json.is_empty() {
+        let replays =
+            "Nothing in it can be read here, so it will most likely come straight back. Only if its reader was mended.";
+        [drops, ("replay", "Replay", replays)]
+    } else {
+        [("replay", "Replay", "Sends it again to where it was meant to go. Do it once the cause is gone."), drops]
+    };
+    let warns = answer.json.is_empty();
     let waits = letter.state() == DeadLetterState::Waiting;
     let offers = choices.into_iter().filter(|_| waits).map(|(word, button, sentence)| {
         let refused = refused.as_ref().filter(|it| it.what == word);
@@ -214,6 +240,7 @@ async fn one(services: &Services, id: &str, host: &str, did: &str, refused: Opti
         LetterAction {
             word,
             button,
+            danger: word == "drop" || warns,
             sentence,
             action: format!("{}/{word}", address(id)),
             open: refused.is_some(),

@@ -6,7 +6,7 @@ use crate::page::error_view::Trouble;
 use crate::page::label::{self, Label};
 use crate::page::layout::{Frame, Part, html};
 use crate::page::link;
-use crate::page::sagas::Row;
+use crate::page::row::Row;
 use crate::page::services::{Services, call};
 use crate::page::text::{Text, cell, words};
 use askama::Template;
@@ -14,7 +14,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use baton_proto::baton::saga::v1 as wire;
-use wire::{GetOverviewRequest, GetOverviewResponse, OverviewSample, StateCount};
+use wire::{ConcernKind, GetOverviewRequest, GetOverviewResponse, OverviewSample, StateCount};
 
 /// How often it asks again, milliseconds: as often as there is a new sample.
 const REFRESH_MS: u32 = 2_000;
@@ -23,8 +23,39 @@ const REFRESH_MS: u32 = 2_000;
 #[derive(Debug)]
 struct Tile {
     state: Label,
+    none: bool,
     count: String,
     link: String,
+}
+
+/// Something that needs somebody.
+#[derive(Debug)]
+struct Concern {
+    sentence: Text,
+    message: Text,
+    /// What it is about.
+    link: String,
+    /// What can be done, with where.
+    act: Option<(&'static str, String)>,
+}
+
+impl Concern {
+    fn new(concern: &wire::OverviewConcern) -> Self {
+        let filter = [("filter", concern.filter.as_str())];
+        let (link, act) = match concern.kind() {
+            ConcernKind::Stuck if concern.count == 1 && !concern.subject.is_empty() => {
+                (link::page(&concern.subject), None)
+            }
+            ConcernKind::Stuck => {
+                let all = ("Act on all of these…", link::with("/jobs/new", &filter));
+                (link::with("/sagas", &[filter[0], ("order_by", "update_time")]), Some(all))
+            }
+            ConcernKind::Hold => ("/holds".to_owned(), Some(("Release…", "/holds".to_owned()))),
+            ConcernKind::DeadLetters => ("/dead-letters?state=waiting".to_owned(), None),
+            ConcernKind::Away | ConcernKind::Unspecified => ("#components".to_owned(), None),
+        };
+        Self { sentence: words(&concern.sentence), message: words(&concern.message), link, act }
+    }
 }
 
 #[derive(Debug)]
@@ -39,6 +70,7 @@ struct Component {
 
 #[derive(Debug)]
 struct Overview {
+    concerns: Vec<Concern>,
     tiles: Vec<Tile>,
     charts: Vec<Chart>,
     oldest: Option<Row>,
@@ -46,8 +78,7 @@ struct Overview {
     any_incident: bool,
     oldest_incident: Option<Row>,
     queues: Vec<(Text, String, bool)>,
-    letters: String,
-    any_letter: bool,
+    empty_queues: Vec<Text>,
     components: Vec<Component>,
     troubles: Vec<Text>,
 }
@@ -71,6 +102,8 @@ pub async fn page(State(services): State<Services>) -> Response {
         Ok(overview) => (Some(shown(&overview, datetime::now())), None),
         Err(trouble) => (None, Some(trouble)),
     };
+    let needs = shown.as_ref().map_or(0, |shown: &Overview| shown.concerns.len());
+    let frame = if needs > 0 { Frame { title: format!("({needs}) {}", frame.title), ..frame } } else { frame };
     let status = trouble.as_ref().map_or(StatusCode::OK, Trouble::status);
     html(status, &OverviewPage { frame, shown, trouble, left: chart::LEFT, width: chart::WIDTH, height: chart::HEIGHT })
 }
@@ -82,9 +115,19 @@ fn shown(overview: &GetOverviewResponse, now: i64) -> Overview {
         let filter = format!("state = {}", label.word);
         Tile {
             state: label,
+            none: state.count == 0,
             count: label::count(state.count, state.exact),
             link: link::with("/sagas", &[("filter", &filter)]),
         }
+    };
+    // What needs somebody stands first.
+    let (stuck, others): (Vec<&StateCount>, Vec<&StateCount>) =
+        overview.states.iter().partition(|state| state.state() == wire::SagaState::Stuck);
+    let skipped = Tile {
+        state: label::SKIPPED,
+        none: overview.skipped == 0,
+        count: label::count(overview.skipped, overview.skipped_exact),
+        link: link::with("/sagas", &[("preset", "skipped")]),
     };
     let component = |it: &wire::Component| Component {
         name: cell(&it.component),
@@ -94,18 +137,19 @@ fn shown(overview: &GetOverviewResponse, now: i64) -> Overview {
         version: cell(&it.version),
         trouble: words(&it.trouble),
     };
-    let queue =
-        |it: &wire::QueueDepth| (cell(&it.queue), label::grouped(it.messages), it.dead_letters && it.messages > 0);
+    let (empty, waiting): (Vec<&wire::QueueDepth>, Vec<&wire::QueueDepth>) =
+        overview.queues.iter().partition(|queue| queue.messages == 0);
+    let queue = |it: &&wire::QueueDepth| (cell(&it.queue), label::grouped(it.messages), it.dead_letters);
     Overview {
-        tiles: overview.states.iter().map(tile).collect(),
+        concerns: overview.concerns.iter().map(Concern::new).collect(),
+        tiles: stuck.into_iter().chain(others).map(tile).chain([skipped]).collect(),
         charts: charts(&overview.samples),
         oldest: overview.oldest.as_ref().map(|saga| Row::new(saga, now)),
         incidents: label::count(incidents.count, incidents.exact),
         any_incident: incidents.count > 0,
         oldest_incident: overview.oldest_incident.as_ref().map(|saga| Row::new(saga, now)),
-        queues: overview.queues.iter().map(queue).collect(),
-        letters: label::grouped(overview.dead_letters),
-        any_letter: overview.dead_letters > 0,
+        queues: waiting.iter().map(queue).collect(),
+        empty_queues: empty.iter().map(|it| cell(&it.queue)).collect(),
         components: overview.components.iter().map(component).collect(),
         troubles: overview.troubles.iter().map(words).collect(),
     }
@@ -119,6 +163,7 @@ fn charts(samples: &[OverviewSample]) -> Vec<Chart> {
     let rates = [
         series("started", "first", |sample| Some(sample.started_rate)),
         series("ended", "second", |sample| Some(sample.ended_rate)),
+        series("got stuck", "third", |sample| Some(sample.stuck_rate)),
     ];
     let latencies = [
         series("median", "first", |sample| sample.latency_p50.as_ref().map(|it| of_duration(it) as f64)),

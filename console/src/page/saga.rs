@@ -1,14 +1,16 @@
 //! `/sagas/{id}`: where it is, why it is there, what can be done ([`offers`]); and the actions.
 
-use crate::page::acts::{ActionForm, Done, Host, Refused};
+use crate::command_hints::{CommandHint, Given};
+use crate::page::acts::{ActionForm, Done, Equal, Fields, Host, Refused};
 use crate::page::datetime::Moment;
 use crate::page::error_view::Trouble;
+use crate::page::find;
 use crate::page::gantt::{self, Gantt};
 use crate::page::graph::{self, Graph};
 use crate::page::layout::{Frame, Part, html, instead, see};
 use crate::page::link;
 use crate::page::offers::{self, ActionFields, AllowedAction, Refusal};
-use crate::page::sagas::Row;
+use crate::page::row::Row;
 use crate::page::services::{Services, call};
 use crate::page::text::{Text, cell, words};
 use askama::Template;
@@ -16,6 +18,7 @@ use axum::Form;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use baton_proto::baton::saga::v1 as wire;
+use tonic::Code;
 use wire::{ExplainSagaRequest, GetDefinitionRequest, GetSagaTimelineRequest, ListSagaEventsRequest};
 use wire::{Saga, SagaEvent, SagaExplanation, SagaState};
 
@@ -52,6 +55,29 @@ struct Payload {
     size: u32,
 }
 
+/// A hold that keeps the saga back, with the form that releases it.
+#[derive(Debug)]
+struct Held {
+    name: Text,
+    actor: Text,
+    reason: Text,
+    fields: Fields,
+    equal: Equal,
+}
+
+impl Held {
+    fn new(hold: &wire::SagaHold, host: &str) -> Self {
+        let hint = CommandHint::ReleaseHold { hold: &hold.name, given: Given::default() };
+        Self {
+            name: words(&hold.name),
+            actor: words(&hold.actor),
+            reason: words(&hold.reason),
+            fields: Fields::fresh("release"),
+            equal: Equal::new(&hint, host),
+        }
+    }
+}
+
 #[derive(Template)]
 #[template(path = "saga.html")]
 struct SagaPage {
@@ -65,6 +91,8 @@ struct SagaPage {
     definition: String,
     trouble: Text,
     summary: Text,
+    message: Text,
+    hold: Option<Held>,
     said: Vec<Said>,
     history: Vec<(Moment, Text)>,
     offers: Vec<AllowedAction>,
@@ -104,9 +132,13 @@ pub async fn act(
         Err(trouble) => Err(trouble),
     };
     match answer {
-        Ok(_) => see(&link::done(&format!("/sagas/{}", link::encoded(&id)), &sent.what.verb)),
+        Ok(_) => see(&link::done(&address(&id), &sent.what.verb)),
         Err(trouble) => shown(&services, &id, &host, "", Some(sent.refused(trouble))).await,
     }
+}
+
+fn address(id: &str) -> String {
+    format!("/sagas/{}", link::encoded(id))
 }
 
 async fn shown(
@@ -128,6 +160,14 @@ async fn shown(
         Ok(explained) => explained,
         // What an act was refused with is told first, as in every other way to give it.
         Err(trouble) => {
+            // A number, or the beginning of an id, may have been put where an id stands.
+            if refused.is_none()
+                && matches!(trouble.code, Code::NotFound | Code::InvalidArgument)
+                && let Some(meant) = find::only(services, id).await
+                && meant != address(id)
+            {
+                return see(&meant);
+            }
             let trouble = refused.map_or(trouble, |refused| refused.trouble);
             return instead(services, Part::Sagas, "Saga", trouble).await;
         }
@@ -143,7 +183,7 @@ async fn shown(
     };
     let steps = definition.and_then(|answer| answer.definition).map(|definition| definition.steps).unwrap_or_default();
     let status = Refused::status(refused.as_ref());
-    let frame = frame(services, id, saga, did).await;
+    let frame = frame(services, id, saga, did).await.again_at(refused.is_some(), &address(id));
     let now = frame.now;
     let offers = offers::legal(&explanation, saga, &name, host, refused.as_ref());
     // What was sent and is not offered any more still says what came of it.
@@ -160,7 +200,7 @@ async fn shown(
     };
     let page = SagaPage {
         name: words(&name),
-        action: format!("/sagas/{}/act", link::encoded(id)),
+        action: format!("{}/act", address(id)),
         row: saga.map(|saga| Row::new(saga, now)),
         whole_key: words(saga.map(|saga| saga.business_key.clone()).unwrap_or_default()),
         trace: words(saga.map(|saga| saga.trace_id.clone()).unwrap_or_default()),
@@ -168,6 +208,8 @@ async fn shown(
         definition: saga.map(definition_link).unwrap_or_default(),
         trouble: words(&explanation.trouble),
         summary: words(&explanation.summary),
+        message: words(saga.map(|saga| saga.message.clone()).unwrap_or_default()),
+        hold: explanation.hold.as_ref().map(|hold| Held::new(hold, host)),
         said: said(&explanation),
         history: history(&explanation, now),
         offers,
@@ -196,7 +238,7 @@ async fn frame(services: &Services, id: &str, saga: Option<&Saga>, did: &str) ->
     if !moves {
         return frame;
     }
-    Frame { stream: format!("/sagas/{}/live", link::encoded(id)), ..frame.every(REFRESH_MS) }
+    Frame { stream: format!("{}/live", address(id)), ..frame.every(REFRESH_MS) }
 }
 
 fn definition_link(saga: &Saga) -> String {

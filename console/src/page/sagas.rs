@@ -4,16 +4,18 @@ use crate::command_hints::{CommandHint, Which};
 use crate::page::acts::{Equal, Host};
 use crate::page::datetime::{self, Moment};
 use crate::page::error_view::Trouble;
-use crate::page::label::{self, Label};
-use crate::page::layout::{Frame, Part, html};
+use crate::page::find;
+use crate::page::label;
+use crate::page::layout::{Frame, Part, html, see};
 use crate::page::link;
+use crate::page::row::Row;
 use crate::page::services::{Services, call};
 use crate::page::text::{Text, cell};
 use askama::Template;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use baton_proto::baton::saga::v1::{CountSagasRequest, Saga, SearchSagasRequest};
+use baton_proto::baton::saga::v1::{CountSagasRequest, SearchSagasRequest};
 use baton_query::filter::{Field, Preset, TextField};
 use prost_types::Timestamp;
 use serde::Deserialize;
@@ -101,65 +103,6 @@ struct Chip {
     open: bool,
 }
 
-/// One saga in the list.
-#[derive(Debug)]
-pub struct Row {
-    /// Its page.
-    pub link: String,
-    /// Its id.
-    pub id: Text,
-    /// Its business key.
-    pub key: Text,
-    /// Its definition and version.
-    pub definition: Text,
-    /// Its state.
-    pub state: Label,
-    /// Where it is.
-    pub step: Text,
-    /// "action" or "undo" or empty.
-    pub direction: Text,
-    /// Attempts; 0 for none.
-    pub attempt: u32,
-    /// Why.
-    pub reason: Text,
-    /// Why, for people.
-    pub message: String,
-    /// When it acts next.
-    pub wake: Moment,
-    /// When it was started.
-    pub created: Moment,
-    /// When it moved.
-    pub updated: Moment,
-}
-
-impl Row {
-    /// The id cut in its middle: its beginning tells when, its end tells which.
-    #[must_use]
-    pub fn short(&self) -> String {
-        link::short(self.id.raw())
-    }
-
-    /// The saga as a row.
-    #[must_use]
-    pub fn new(saga: &Saga, now: i64) -> Self {
-        Self {
-            link: link::page(&saga.name),
-            id: cell(link::id(&saga.name)),
-            key: cell(&saga.business_key),
-            definition: cell(format!("{} v{}", saga.definition, saga.definition_version)),
-            state: label::state(saga.state),
-            step: cell(&saga.step),
-            direction: cell(if saga.direction == "undo" { "undo" } else { "" }),
-            attempt: saga.attempt,
-            reason: cell(&saga.reason),
-            message: saga.message.chars().take(500).collect(),
-            wake: Moment::new(saga.wake_time.as_ref(), now),
-            created: Moment::new(saga.create_time.as_ref(), now),
-            updated: Moment::new(saga.update_time.as_ref(), now),
-        }
-    }
-}
-
 /// A filter that is none: what stands before the flaw, at it, and after it.
 #[derive(Debug)]
 struct Flaw {
@@ -194,6 +137,9 @@ struct SagasPage {
 
 /// `GET /sagas`.
 pub async fn page(State(services): State<Services>, Query(asked): Query<SagasQuery>, Host(host): Host) -> Response {
+    if find::is_pasted(&asked.filter) {
+        return see(&link::with("/find", &[("q", &asked.filter)]));
+    }
     let frame = Frame::new(&services, Part::Sagas, "Sagas").await.every(REFRESH_MS);
     let search = SearchSagasRequest {
         filter: asked.filter.clone(),

@@ -13,10 +13,11 @@ use tonic::Status;
 use tonic::service::Routes;
 use tower::ServiceExt as _;
 
-const PAGES: [&str; 14] = [
+const PAGES: [&str; 15] = [
     "/",
     "/sagas",
     "/sagas?filter=state+%3D+stuck&page_token=t1&trail=-",
+    "/find?q=several",
     "/sagas/ID",
     "/jobs",
     "/jobs/new?preset=stuck&verb=retry",
@@ -89,6 +90,12 @@ async fn every_page_shows_what_its_service_knows() {
                 "It does not answer.",
                 "saga.cmd.stock.v1.dlq",
                 "<path class=\"curve first\"",
+                "<title>(2) Overview · Baton</title>",
+                "<h2>Needs you</h2>",
+                "6 stuck at the undo of order.open because of ORDER_STATE",
+                "/jobs/new?filter=state%20%3D%20stuck%20AND%20reason%20%3D%20ORDER_STATE",
+                "class=\"tile paused zero\"",
+                "Empty: 1</summary>",
             ],
         ),
         (
@@ -103,6 +110,10 @@ async fn every_page_shows_what_its_service_knows() {
                 "<code>customer",
             ],
         ),
+        (
+            "/find?q=several",
+            vec!["More than", "<code><bdi>customer</bdi></code>", "value=\"several\"", "skipped</span>"],
+        ),
         ("/sagas?preset=stuck", vec!["Act on all of these", "aria-current=\"true\">stuck"]),
         (
             "/sagas/ID",
@@ -111,6 +122,10 @@ async fn every_page_shows_what_its_service_knows() {
                 "waited for an operator",
                 "value=\"388\" checked",
                 "Resolve as undone",
+                "<q><bdi>the provider refuses the refund</bdi></q>",
+                "action=\"/holds/release\"",
+                "held by <bdi>mina</bdi>",
+                "without <bdi>undo of order.open</bdi>",
                 "UNWINDING",
                 "class=\"bar stuck\"",
                 "pause by ada",
@@ -123,12 +138,24 @@ async fn every_page_shows_what_its_service_knows() {
             ],
         ),
         ("/jobs", vec!["≥ 12,345", "4,210", "paused"]),
-        ("/jobs/ID", vec!["value=\"pause\"", "ENDED", "baton jobs pause ID"]),
+        (
+            "/jobs/ID",
+            vec![
+                "<strong>8</strong> <span class=\"badge stuck\">stuck",
+                "4,202 deleted since",
+                "value=\"pause\"",
+                "ENDED",
+                "baton jobs pause ID",
+            ],
+        ),
         ("/jobs/new", vec!["baton jobs create --verb ORDER --reason WHY"]),
         ("/jobs/new?preset=stuck&verb=retry", vec!["baton jobs create --verb retry --preset stuck --reason WHY"]),
         ("/holds", vec!["holds/participants/payment", "1,204", "holds/definitions/order", "being released"]),
-        ("/dead-letters", vec!["NOTHING_READABLE", "and 2 more"]),
-        ("/dead-letters/ID", vec!["ffff6e6f", "byte 3", "baton dead-letters replay ID"]),
+        ("/dead-letters", vec!["NOTHING_READABLE", "and 2 more", "came back as", "aria-current=\"true\">waiting"]),
+        (
+            "/dead-letters/ID",
+            vec!["ffff6e6f", "byte 3", "baton dead-letters replay ID", "came back</strong>", "Replay of"],
+        ),
         ("/audit", vec!["by telephone", "9f2c41d0a7<"]),
         ("/definitions", vec!["unknown here", "≥ 37", "newest"]),
         ("/definitions/order/1", vec!["stock.reserve ◆", "8 attempts, 1.0 s ×2 up to 30 s", "&#34;order.open&#34;"]),
@@ -179,6 +206,7 @@ async fn what_is_carried_out_leads_to_a_page_that_says_so() {
         if form.starts_with("do=count") {
             assert_eq!(answer.status, StatusCode::OK);
             assert!(answer.text.contains("≥ 12,345") && answer.text.contains("value=\"start\""), "{}", answer.text);
+            assert!(answer.text.contains("5 would be retried: stuck at order.confirm"), "{}", answer.text);
             assert!(
                 answer.text.contains("value=\"because\"") && answer.text.contains("value=\"ada\""),
                 "what was typed stays"
@@ -206,6 +234,44 @@ async fn what_is_refused_says_why_at_the_field_and_keeps_what_was_typed() {
     let answer = post(&pages, "/definitions/check", "json=%7B%22nme%22%3A1%7D").await;
     assert_eq!(answer.status, StatusCode::BAD_REQUEST);
     assert!(answer.text.contains("JSON_INVALID") && answer.text.contains("nme"), "{}", answer.text);
+}
+
+/// What means one saga opens it, wherever it is put; what means several, or nothing, is told.
+#[tokio::test]
+async fn what_is_pasted_leads_to_what_it_means() {
+    let pages = pages("", None);
+    let at = format!("/sagas/{ID}");
+    for (path, location) in [
+        ("/find?q=one", at.as_str()),
+        ("/sagas?filter=one", "/find?q=one"),
+        ("/sagas?filter=orders%2F7", "/find?q=orders%2F7"),
+        ("/find?q=+", "/sagas"),
+    ] {
+        let answer = get(&pages, path).await;
+        assert_eq!((answer.status, answer.location.as_str()), (StatusCode::SEE_OTHER, location), "{path}");
+    }
+    let none = get(&pages, "/find?q=none").await;
+    assert_eq!(none.status, StatusCode::NOT_FOUND);
+    assert!(none.text.contains("Nothing is called <bdi>none</bdi>"), "{}", none.text);
+    for path in ["/", "/jobs", "/audit", "/chaos"] {
+        assert!(get(&pages, path).await.text.contains("action=\"/find\""), "{path} has no box");
+    }
+}
+
+/// A refusal stands at an address that takes no question: the page knows the one that does, and whoever asks the first is led
+/// there.
+#[tokio::test]
+async fn a_refused_form_is_asked_for_again_where_its_page_is() {
+    let pages = pages("", Some(Status::failed_precondition("no")));
+    for (path, form) in FORMS.into_iter().filter(|(path, _)| *path != "/jobs/new") {
+        let canonical = path.rsplit_once('/').expect("a path").0.replace("ID", ID);
+        let answer = post(&pages, path, &format!("{form}&reason=because&actor=ada")).await;
+        assert_eq!(answer.status, StatusCode::CONFLICT, "{path}");
+        assert!(answer.text.contains(&format!("data-address=\"{canonical}\"")), "{path}:\n{}", answer.text);
+        let answer = get(&pages, path).await;
+        assert_eq!((answer.status, answer.location), (StatusCode::SEE_OTHER, canonical.clone()), "{path}");
+        assert!(!get(&pages, &canonical).await.text.contains("data-address"), "{canonical} is where it came from");
+    }
 }
 
 /// The same request may be repeated when nobody knows what came of it: then its id stays.

@@ -29,7 +29,13 @@ pub fn check(data: &[u8]) {
     let definition = definition();
     let saga = life(&definition, &mut input);
     let last_failure = saga.cause().cloned();
-    let record = Record { saga, business_key: "order".to_owned(), traceparent: String::new(), last_failure };
+    let record = Record {
+        saga,
+        business_key: "order".to_owned(),
+        traceparent: String::new(),
+        last_failure,
+        skipped: Vec::new(),
+    };
     let mut row = Row(saga_values(&record));
     assert_eq!(decode_saga(&row).as_ref(), Ok(&record), "what was written is read back");
     damage(&mut row, &mut input);

@@ -16,8 +16,15 @@ use saga_core::saga::State;
 pub struct EndLabels {
     /// Definition name.
     pub definition: String,
-    /// `completed`, `compensated`, `stuck`.
+    /// `completed`, `compensated`.
     pub outcome: &'static str,
+}
+
+/// Whose sagas.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct DefinitionLabels {
+    /// Definition name.
+    pub definition: String,
 }
 
 /// Why something changed nothing.
@@ -32,6 +39,7 @@ pub struct ReasonLabels {
 pub struct Metrics {
     started: Counter,
     ended: Family<EndLabels, Counter>,
+    stuck: Family<DefinitionLabels, Counter>,
     duration: Histogram,
     transitions: Counter,
     /// What is told of this process between two beats.
@@ -73,6 +81,7 @@ impl Metrics {
         let metrics = Self {
             started: Counter::default(),
             ended: Family::default(),
+            stuck: Family::default(),
             duration: Histogram::new(exponential_buckets(0.001, 2.0, 18)),
             transitions: Counter::default(),
             stats: Stats::default(),
@@ -94,7 +103,8 @@ impl Metrics {
         };
         let saga = registry.sub_registry_with_prefix("saga");
         saga.register("started", "Sagas started and committed", metrics.started.clone());
-        saga.register("ended", "Sagas that ended or got stuck", metrics.ended.clone());
+        saga.register("ended", "Sagas that completed or were compensated", metrics.ended.clone());
+        saga.register("got_stuck", "Times that a saga got stuck, again after each retry", metrics.stuck.clone());
         let help = "Time from start to end of a saga";
         saga.register_with_unit("duration", help, Unit::Seconds, metrics.duration.clone());
         saga.register(
@@ -137,12 +147,18 @@ impl Metrics {
             self.stats.started();
         }
         match &after.saga.state {
-            State::Completed | State::Compensated { .. } | State::Stuck { .. } => {
+            State::Completed | State::Compensated { .. } => {
                 let outcome = after.saga.state.name();
                 let labels = EndLabels { definition: after.saga.definition.name.clone(), outcome };
                 self.ended.get_or_create(&labels).inc();
                 self.stats.ended(after.saga.created_at, after.saga.updated_at);
                 self.duration.observe(after.saga.updated_at.since(after.saga.created_at).as_secs_f64());
+            }
+            // It has not ended: it may go on for days, and what it has taken so far is no duration.
+            State::Stuck { .. } => {
+                let labels = DefinitionLabels { definition: after.saga.definition.name.clone() };
+                self.stuck.get_or_create(&labels).inc();
+                self.stats.got_stuck();
             }
             State::Running { .. } | State::Compensating { .. } | State::Paused { .. } => {}
         }
@@ -168,5 +184,50 @@ impl Metrics {
             Err(NotSettled::Poisoned(_)) => "poisoned",
         };
         self.unmoved.get_or_create(&ReasonLabels { reason }).inc();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stats::Beat;
+    use bytes::Bytes;
+    use saga_core::saga::{Cause, DefinitionId, Direction, Saga, SagaId};
+    use saga_core::time::Micros;
+
+    fn record(state: State) -> Record {
+        let saga = Saga {
+            id: SagaId([1; 16]),
+            definition: DefinitionId { name: "trip".to_owned(), version: 1 },
+            version: 2,
+            state,
+            created_at: Micros(0),
+            updated_at: Micros(360_000_000),
+            deadline: None,
+            input: Bytes::new(),
+            outputs: Vec::new(),
+        };
+        Record {
+            saga,
+            business_key: String::new(),
+            traceparent: String::new(),
+            last_failure: None,
+            skipped: Vec::new(),
+        }
+    }
+
+    /// What it took so far is no duration, and a retry in vain is no end.
+    #[test]
+    fn a_stuck_saga_has_not_ended() {
+        let metrics = Metrics::register(&mut Registry::default());
+        let why = Cause { step: 1, reason: "NO_ROOM".to_owned(), message: String::new() };
+        let stuck = State::Stuck { step: 1, direction: Direction::Action, attempt: 1, why, unwinding: None };
+        let (before, stuck) = (record(State::Completed), record(stuck));
+        metrics.moved(Some(&before), &stuck);
+        metrics.moved(Some(&before), &stuck);
+        assert_eq!(metrics.stats.take(), Beat { stuck: 2, ..Beat::default() });
+        metrics.moved(Some(&stuck), &before);
+        let beat = metrics.stats.take();
+        assert_eq!((beat.ended, beat.stuck), (1, 0));
     }
 }

@@ -1,5 +1,6 @@
 //! The pure middle of the engine: loaded sagas and inputs in, changes and verdicts out.
 
+mod beside;
 mod finish;
 mod holds;
 
@@ -11,11 +12,10 @@ use crate::packer::Outgoing;
 use crate::sagas::{Registry, SagaType};
 use crate::store::{Changes, Holder, Loaded, Record, StartKey};
 use baton_courier::bus::Message;
-use baton_query::failure::last_failure;
 use saga_core::definition::Definition;
-use saga_core::event::{Event, JournalRecord, Outcome, Reply};
+use saga_core::event::{Event, Outcome, Reply};
 use saga_core::machine;
-use saga_core::saga::{Cause, Direction, Saga, SagaId};
+use saga_core::saga::{Direction, Saga, SagaId};
 use saga_core::time::Micros;
 use saga_core::transition::{Applied, Command, Ignored, Refused, Transition};
 use std::collections::{BTreeMap, BTreeSet};
@@ -153,6 +153,7 @@ impl Planner<'_> {
             business_key: start.business_key.clone(),
             traceparent: start.traceparent.clone(),
             last_failure: None,
+            skipped: Vec::new(),
         };
         for key in &start.keys {
             self.taken.insert(*key, Holder { key: *key, saga: start.id, fingerprint: start.fingerprint });
@@ -253,6 +254,7 @@ impl Planner<'_> {
         let mut next = Some(transition);
         while let Some(Transition { saga, entry, commands }) = next.take() {
             let last_failure = self.last_failure(&entry.record, &saga);
+            let skipped = self.skipped(saga_type.definition(), &entry.record, id);
             self.changes.journal.push(entry);
             let barrier = self.barrier(saga_type.definition(), &commands);
             next = barrier.and_then(|barrier| self.paused_by(saga_type.definition(), &saga, barrier));
@@ -276,18 +278,11 @@ impl Planner<'_> {
                     business_key: working.now.business_key.clone(),
                     traceparent: working.now.traceparent.clone(),
                     last_failure,
+                    skipped,
                 });
                 working.touched = true;
             }
         }
-    }
-
-    /// What is kept of the failure that the saga is getting over, once `record` has made `after` of it.
-    fn last_failure(&self, record: &JournalRecord, after: &Saga) -> Option<Cause> {
-        let (JournalRecord::Moved(event), Some(Working { now, .. })) = (record, self.working.get(&after.id)) else {
-            return None;
-        };
-        last_failure(now.last_failure.as_ref(), &now.saga, event, after)
     }
 }
 

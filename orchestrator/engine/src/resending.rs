@@ -152,7 +152,13 @@ mod tests {
             input: Bytes::new(),
             outputs: Vec::new(),
         };
-        Record { saga, business_key: String::new(), traceparent: String::new(), last_failure: None }
+        Record {
+            saga,
+            business_key: String::new(),
+            traceparent: String::new(),
+            last_failure: None,
+            skipped: Vec::new(),
+        }
     }
 
     fn cause() -> Cause {

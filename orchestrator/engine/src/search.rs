@@ -48,6 +48,7 @@ impl Search {
             business_key: &record.business_key,
             traceparent: &record.traceparent,
             last_failure: record.last_failure.as_ref(),
+            skipped: &record.skipped,
         };
         let facts = Facts::of(saga, pinned.map(|pinned| pinned.definition()), beside, attributes);
         filter::matches(filter, &facts, *now)

@@ -1,4 +1,5 @@
-//! What an orchestrator counts of its own work between two beats: how much was started and ended, and how long it took.
+//! What an orchestrator counts of its own work between two beats: how much was started, ended and got stuck, and how long what
+//! ended took.
 
 use hdrhistogram::Histogram;
 use saga_core::time::Micros;
@@ -16,6 +17,7 @@ pub struct Stats(Mutex<Counts>);
 struct Counts {
     started: u64,
     ended: u64,
+    stuck: u64,
     times: Histogram<u32>,
 }
 
@@ -24,8 +26,10 @@ struct Counts {
 pub struct Beat {
     /// Sagas started and committed.
     pub started: u64,
-    /// Sagas that ended or got stuck.
+    /// Sagas that completed or were compensated.
     pub ended: u64,
+    /// Times that a saga got stuck: one that is retried in vain counts again.
+    pub stuck: u64,
     /// Median time from start to end; zero if none ended.
     pub p50: Duration,
     /// The 99th percentile of the same.
@@ -37,7 +41,7 @@ impl Default for Stats {
         // The bounds are constants that the histogram takes: two digits up to a day.
         let times = Histogram::new_with_max(LONGEST_US, 2).or_else(|_| Histogram::new(2));
         let times = times.unwrap_or_else(|_| unreachable!("two digits are within what a histogram takes"));
-        Self(Mutex::new(Counts { started: 0, ended: 0, times }))
+        Self(Mutex::new(Counts { started: 0, ended: 0, stuck: 0, times }))
     }
 }
 
@@ -47,7 +51,12 @@ impl Stats {
         self.counts().started += 1;
     }
 
-    /// A saga came to rest.
+    /// A saga got stuck.
+    pub fn got_stuck(&self) {
+        self.counts().stuck += 1;
+    }
+
+    /// A saga completed or was compensated.
     pub fn ended(&self, created: Micros, at: Micros) {
         let took = u64::try_from(at.since(created).as_micros()).unwrap_or(LONGEST_US);
         let mut counts = self.counts();
@@ -60,8 +69,8 @@ impl Stats {
         let mut counts = self.counts();
         let at = |quantile| Duration::from_micros(counts.times.value_at_quantile(quantile));
         let (p50, p99) = if counts.ended == 0 { Default::default() } else { (at(0.5), at(0.99)) };
-        let beat = Beat { started: counts.started, ended: counts.ended, p50, p99 };
-        (counts.started, counts.ended) = (0, 0);
+        let beat = Beat { started: counts.started, ended: counts.ended, stuck: counts.stuck, p50, p99 };
+        (counts.started, counts.ended, counts.stuck) = (0, 0, 0);
         counts.times.reset();
         beat
     }
@@ -85,8 +94,9 @@ mod tests {
             stats.ended(Micros(0), Micros(n * 1_000));
         }
         stats.ended(Micros(5), Micros(0));
+        stats.got_stuck();
         let beat = stats.take();
-        assert_eq!((beat.started, beat.ended), (100, 101));
+        assert_eq!((beat.started, beat.ended, beat.stuck), (100, 101, 1));
         assert!((49..=51).contains(&beat.p50.as_millis()) && (98..=100).contains(&beat.p99.as_millis()), "{beat:?}");
         assert_eq!(stats.take(), Beat::default());
     }

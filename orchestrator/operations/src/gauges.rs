@@ -15,9 +15,9 @@ pub(super) const MOST: u32 = 100_000;
 pub struct Group {
     /// The definition they are pinned to.
     pub definition: DefinitionId,
-    /// Their state: none that has ended.
+    /// Their state.
     pub state: StateCode,
-    /// The step they are at.
+    /// The step they are at; 0 at an end.
     pub step: StepIndex,
     /// The half of it.
     pub direction: Direction,
@@ -30,7 +30,7 @@ pub struct Group {
 /// Figures about sagas and messages, for those who operate them. It writes nothing.
 #[async_trait]
 pub trait Gauges: Send + Sync + fmt::Debug + 'static {
-    /// All groups, and whether every saga was looked at. Groups whose rows do not decode are left out: lists name them.
+    /// All groups of sagas that have not ended, and whether every saga was looked at. Groups whose rows do not decode are left out: lists name them.
     async fn standing(&self) -> Result<(Vec<Group>, bool), StoreError>;
 
     /// How late the saga is that should have acted first and has not; zero if all are on time. As exact as a

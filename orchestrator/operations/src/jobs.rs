@@ -5,6 +5,7 @@
 //! and counts it once.
 
 use crate::audit::NewAudit;
+use crate::gauges::Group;
 use async_trait::async_trait;
 use baton_engine::store::StoreError;
 use saga_core::event::Verb;
@@ -16,6 +17,9 @@ use uuid::Uuid;
 
 /// Failures of one job that are kept one by one; further ones are only counted.
 pub const MAX_FAILURES: u64 = 10_000;
+
+/// Sagas of one job of which is told at once what has become of them.
+pub const MAX_OUTCOMES: u32 = 10_000;
 
 /// Jobs that may be running or paused at once.
 pub const MAX_OPEN: u32 = 100;
@@ -184,6 +188,10 @@ pub trait JobStore: Send + Sync + fmt::Debug + 'static {
     /// A job's failures, oldest first, at most `limit`, with numbers above `after`.
     async fn job_failures(&self, id: Uuid, after: u32, limit: u32) -> Result<Vec<JobFailure>, StoreError>;
 
+    /// Where the sagas that a job acted on stand by now, in groups; at most [`MAX_OUTCOMES`] are looked at, and those that retention
+    /// has deleted are left out.
+    async fn job_outcomes(&self, id: Uuid) -> Result<Vec<Group>, StoreError>;
+
     /// Halts a job, lets it go on, or ends it. A page that was begun is still finished.
     async fn control_job(&self, id: Uuid, control: Control, act: NewAudit) -> Result<Controlled, StoreError>;
 
@@ -201,7 +209,7 @@ pub trait JobStore: Send + Sync + fmt::Debug + 'static {
     /// page is already begun, or if the job was halted.
     async fn begin_page(&self, job: &Job, worker: Uuid, page: &Page) -> Result<bool, StoreError>;
 
-    /// Counts the page that was begun, and keeps its failures as far as there is room. A job whose last page this was is
+    /// Counts the page that was begun, notes which of its sagas were acted on, and keeps its failures as far as there is room. A job whose last page this was is
     /// done. False, and nothing is written, if another worker has settled it.
     async fn settle_page(
         &self,
@@ -214,8 +222,8 @@ pub trait JobStore: Send + Sync + fmt::Debug + 'static {
     /// Leaves a job alone that has been halted or has ended; its last page, if that was it, makes it done.
     async fn close_job(&self, job: &Job, worker: Uuid) -> Result<(), StoreError>;
 
-    /// One step: of the oldest job that ended before `before`, deletes at most `limit` failures, or, once there are none,
-    /// the job. False if there is no such job. Any number of callers may do this at once; after a crash a job is there with
+    /// One step: of the oldest job that ended before `before`, deletes at most `limit` failures, once there are none `limit` notes of
+    /// sagas, and once there is nothing left the job. False if there is no such job. Any number of callers may do this at once; after a crash a job is there with
     /// fewer failures than it counts.
     async fn forget_job(&self, before: Micros, limit: u32) -> Result<bool, StoreError>;
 }

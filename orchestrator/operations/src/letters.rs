@@ -19,6 +19,25 @@ pub const MAX_NOTED: usize = 8;
 /// Letters that may wait. Beyond it they stay in their queues, which drop their oldest as they always did.
 pub const MAX_WAITING: u32 = 100_000;
 
+/// The id of the message as which a letter is sent again: the letter's own, marked as a UUID of version 8. So a message that comes
+/// back says whose replay it is, and one that is sent twice, because nobody noted that it was sent, is kept once.
+#[must_use]
+pub fn replay_id(letter: Uuid) -> Uuid {
+    with_version(letter, 8)
+}
+
+/// The letter whose replay the message of this id is, if it is one's.
+#[must_use]
+pub fn replay_of(message: Uuid) -> Option<Uuid> {
+    (message.get_version_num() == 8).then(|| with_version(message, 7))
+}
+
+fn with_version(id: Uuid, version: u8) -> Uuid {
+    let mut bytes = id.into_bytes();
+    bytes[6] = bytes[6] & 0x0f | version << 4;
+    Uuid::from_bytes(bytes)
+}
+
 /// What became of a dead letter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LetterState {
@@ -149,6 +168,9 @@ pub trait LetterStore: Send + Sync + fmt::Debug + 'static {
     /// One letter with what is kept of its body.
     async fn letter(&self, id: Uuid) -> Result<Option<(Letter, Bytes)>, StoreError>;
 
+    /// The newest letter whose message has this id.
+    async fn letter_of_message(&self, message: Uuid) -> Result<Option<Letter>, StoreError>;
+
     /// Decides that a waiting letter is sent again, to where it was meant to go: in one transaction it is marked and that is
     /// written down. It is sent by whoever takes it from [`Self::unsent_letters`]. One that fails again becomes a new letter,
     /// since its message id is another.
@@ -165,4 +187,18 @@ pub trait LetterStore: Send + Sync + fmt::Debug + 'static {
 
     /// Deletes at most `limit` letters that were decided before `before`, but none that is still to be sent; returns how many.
     async fn forget_letters(&self, before: Micros, limit: u32) -> Result<u64, StoreError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_replay_says_whose_it_is() {
+        let letter = Uuid::now_v7();
+        let message = replay_id(letter);
+        assert_ne!(message, letter);
+        assert_eq!(replay_of(message), Some(letter));
+        assert_eq!(replay_of(letter), None);
+    }
 }

@@ -8,6 +8,7 @@
 //! | [`timeline`] | a saga's steps and undos over time, to be drawn |
 //! | [`explain`] | the same and more, in plain sentences |
 //! | [`failure`] | why its newest settled attempt came to nothing |
+//! | [`skips`] | what operators skipped of it |
 //! | [`compat`] | how sagas under way would fare under another version of their definition |
 //! | [`step_position`] | where a saga stands, with names |
 //! | [`datetime`] | times and durations as text |
@@ -26,6 +27,7 @@ pub mod escape;
 pub mod explain;
 pub mod failure;
 pub mod filter;
+pub mod skips;
 pub mod sort;
 pub mod step_position;
 pub mod svg;

@@ -6,6 +6,7 @@ use baton_engine::store::StateCode;
 use baton_engine::trace::trace_id;
 use baton_proto::baton::saga::v1 as wire;
 use baton_query::filter::StateKind;
+use baton_query::skips::SkippedHalf;
 use baton_query::step_position::position;
 use saga_core::event::{Entry, Event, JournalRecord, Outcome};
 use saga_core::saga::{Direction, Saga, SagaId, State, StepIndex};
@@ -46,7 +47,12 @@ pub fn saga(registry: &Registry, record: &Record) -> wire::Saga {
         create_time: Some(timestamp(saga.created_at)),
         update_time: Some(timestamp(saga.updated_at)),
         trace_id: trace_id(&record.traceparent).to_owned(),
+        skipped: record.skipped.iter().map(skipped).collect(),
     }
+}
+
+fn skipped(half: &SkippedHalf) -> wire::SkippedStep {
+    wire::SkippedStep { step: half.step.clone(), direction: half.direction.as_str().to_owned() }
 }
 
 /// A kind of state as an enum of the API.

@@ -6,11 +6,16 @@ pub mod query;
 pub mod sample;
 mod search;
 
+use baton_engine::sagas::Registry;
+use baton_engine::search::Search;
 use baton_engine::store::audit::NewAudit;
 use baton_engine::store::query::WholeStore;
 use baton_engine::store::{Changes, Insert, Loaded, Record, StoreError, Update};
+use baton_query::filter::parse;
+use baton_query::skips::SkippedHalf;
+use baton_query::sort::OrderBy;
 use bytes::Bytes;
-use saga_core::saga::{DefinitionId, SagaId, State};
+use saga_core::saga::{DefinitionId, Direction, SagaId, State};
 use saga_core::time::Micros;
 use sample::{START, advance, always, audit, id, insert, key, record, request_id, running, started};
 use std::collections::BTreeSet;
@@ -30,6 +35,7 @@ pub async fn exercise(store: Store) {
     what_is_committed_is_read_back(&store).await;
     every_state_comes_back(&store).await;
     a_last_failure_is_kept_while_it_is_so(&store).await;
+    what_is_skipped_is_kept_and_found(&store).await;
     // Before there are many sagas: every filter is held against all of them.
     query::exercise(&store).await;
     a_version_conflict_rolls_everything_back(&store).await;
@@ -131,7 +137,14 @@ async fn what_is_committed_is_read_back(store: &Store) {
         entries.push(entry.clone());
         let saga = current.saga.clone();
         let look_at = saga.wake_at();
-        let update = Update { saga, last_failure: None, loaded_version: before, look_at, data_changed: false };
+        let update = Update {
+            saga,
+            last_failure: None,
+            skipped: Vec::new(),
+            loaded_version: before,
+            look_at,
+            data_changed: false,
+        };
         let changes = Changes { updates: vec![update], journal: vec![entry], ..Changes::default() };
         store.commit(vec![current.saga.id], always(changes)).await.expect("move");
     }
@@ -167,6 +180,48 @@ async fn a_last_failure_is_kept_while_it_is_so(store: &Store) {
         wanted = Record { saga: changes.updates[0].saga.clone(), last_failure, ..wanted };
         store.commit(vec![wanted.saga.id], always(changes)).await.expect("move");
         assert_eq!(store.get(wanted.saga.id).await.expect("get").as_ref(), Some(&wanted), "moved");
+    }
+}
+
+/// By the step, and by that there is one, wherever the index of attributes is.
+async fn what_is_skipped_is_kept_and_found(store: &Store) {
+    let half = |step: &str, direction| SkippedHalf { step: step.to_owned(), direction };
+    let mut wanted = record(id(27, 0), running(0, START));
+    put(store, vec![wanted.clone(), record(id(27, 1), running(0, START))]).await;
+    let mut skipped = Vec::new();
+    for (next, state) in [
+        (half("room.book", Direction::Action), running(1, START)),
+        (half("trip.open", Direction::Undo), State::Completed),
+    ] {
+        let mut changes = Changes::default();
+        advance(&mut changes, &wanted, state);
+        skipped.push(next);
+        changes.updates[0].skipped.clone_from(&skipped);
+        wanted = Record { saga: changes.updates[0].saga.clone(), skipped: skipped.clone(), ..wanted };
+        store.commit(vec![wanted.saga.id], always(changes)).await.expect("move");
+        assert_eq!(store.get(wanted.saga.id).await.expect("get").as_ref(), Some(&wanted), "moved");
+    }
+    a_skip_is_found(store).await;
+}
+
+/// The saga of [`what_is_skipped_is_kept_and_found`], and no other.
+async fn a_skip_is_found(store: &Store) {
+    let wanted = store.get(id(27, 0)).await.expect("get").expect("the saga");
+    for (filter, is_found) in [
+        ("skipped = room.book", true),
+        ("skipped = trip.open", true),
+        ("skipped:trip", true),
+        ("skipped:*", true),
+        ("skipped = trip", false),
+        ("state = running skipped:*", false),
+        ("state = completed skipped:*", true),
+    ] {
+        let search = Search::new(parse(filter, &[]).expect(filter), Registry::default(), store.now());
+        let found = search::all_pages(store, &search, OrderBy::default(), 10, 10_000).await;
+        let expected: Vec<Record> = Some(wanted.clone()).filter(|_| is_found).into_iter().collect();
+        assert_eq!(found, expected, "{filter}");
+        let counted = store.count(search, 100, 10_000).await.expect("count");
+        assert_eq!((counted.count, counted.exact), (u64::from(is_found), true), "{filter}");
     }
 }
 

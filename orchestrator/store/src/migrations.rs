@@ -560,4 +560,28 @@ pub const MIGRATIONS: &[Migration] = &[
             SELECT id, participant, id, 'OUTBOX', body, LENGTH(body), x'', NULL, 4, created_at, created_at FROM outbox",
     },
     Migration { id: "0086_outbox_gone", mariadb: "DROP TABLE IF EXISTS outbox", sqlite: "DROP TABLE IF EXISTS outbox" },
+    Migration {
+        id: "0090_sample_stuck",
+        mariadb: "ALTER TABLE sample ADD COLUMN IF NOT EXISTS stuck BIGINT NOT NULL DEFAULT 0",
+        sqlite: "ALTER TABLE sample ADD COLUMN stuck INTEGER NOT NULL DEFAULT 0",
+    },
+    Migration {
+        id: "0091_dead_letter_message",
+        mariadb: "CREATE INDEX IF NOT EXISTS dead_letter_message ON dead_letter (message_id)",
+        sqlite: "CREATE INDEX IF NOT EXISTS dead_letter_message ON dead_letter (message_id)",
+    },
+    // Which sagas a job acted on, so that it can be told what became of them.
+    Migration {
+        id: "0092_job_saga",
+        mariadb: "CREATE TABLE IF NOT EXISTS job_saga (\
+            job_id BINARY(16) NOT NULL, \
+            saga_id BINARY(16) NOT NULL, \
+            PRIMARY KEY (job_id, saga_id)\
+            ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin",
+        sqlite: "CREATE TABLE IF NOT EXISTS job_saga (\
+            job_id BLOB NOT NULL, \
+            saga_id BLOB NOT NULL, \
+            PRIMARY KEY (job_id, saga_id)\
+            ) STRICT, WITHOUT ROWID",
+    },
 ];

@@ -9,6 +9,7 @@ pub use mutable_columns::{MOVING_COLUMNS, Moving};
 use baton_engine::store::{Insert, Record, StateCode, causes};
 use baton_proto::baton::store::v1 as stored;
 use baton_query::filter::MAX_ATTRIBUTE_VALUE;
+use baton_query::skips::SkippedHalf;
 use baton_sql::error::SqlError;
 use baton_sql::value::{Row, Value};
 use bytes::Bytes;
@@ -88,13 +89,13 @@ pub fn saga_values(record: &Record) -> Vec<Value> {
         saga.created_at.0.into(),
         saga.updated_at.0.into(),
         saga.input.as_ref().into(),
-        data_value(saga, record.last_failure.as_ref()),
+        data_value(saga, record.last_failure.as_ref(), &record.skipped),
     ]
 }
 
-/// Column `data`: outputs, causes and the last failure.
+/// Column `data`: outputs, causes, the last failure and what was skipped.
 #[must_use]
-pub fn data_value(saga: &Saga, last_failure: Option<&Cause>) -> Value {
+pub fn data_value(saga: &Saga, last_failure: Option<&Cause>, skipped: &[SkippedHalf]) -> Value {
     let (cause, stuck) = causes(&saga.state);
     let outputs =
         saga.outputs.iter().map(|(step, output)| stored::StepOutput { step: u32::from(*step), output: output.clone() });
@@ -103,6 +104,7 @@ pub fn data_value(saga: &Saga, last_failure: Option<&Cause>) -> Value {
         cause: cause.map(stored_cause),
         stuck: stuck.map(stored_cause),
         last_failure: last_failure.map(stored_cause),
+        skipped: skipped.iter().map(stored_skip).collect(),
     };
     data.encode_to_vec().into()
 }
@@ -140,6 +142,7 @@ pub fn decode_saga(row: &Row) -> Result<Record, Undecodable> {
         business_key: row.text(12)?.to_owned(),
         traceparent: row.text(13)?.to_owned(),
         last_failure: data.last_failure.map(read_cause).transpose()?,
+        skipped: data.skipped.into_iter().map(read_skip).collect(),
     })
 }
 
@@ -207,6 +210,15 @@ fn stored_cause(cause: &Cause) -> stored::Cause {
 
 fn read_cause(cause: stored::Cause) -> Result<Cause, Undecodable> {
     Ok(Cause { step: step_index(cause.step)?, reason: cause.reason, message: cause.message })
+}
+
+fn stored_skip(half: &SkippedHalf) -> stored::SkippedHalf {
+    stored::SkippedHalf { step: half.step.clone(), undo: half.direction == Direction::Undo }
+}
+
+fn read_skip(half: stored::SkippedHalf) -> SkippedHalf {
+    let direction = if half.undo { Direction::Undo } else { Direction::Action };
+    SkippedHalf { step: half.step, direction }
 }
 
 fn step_index(step: u32) -> Result<StepIndex, Undecodable> {

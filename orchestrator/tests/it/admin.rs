@@ -58,7 +58,13 @@ impl Admin {
             input: start.input,
             outputs: Vec::new(),
         };
-        let record = Record { saga, business_key: start.business_key, traceparent: String::new(), last_failure: None };
+        let record = Record {
+            saga,
+            business_key: start.business_key,
+            traceparent: String::new(),
+            last_failure: None,
+            skipped: Vec::new(),
+        };
         let changes = Changes { inserts: vec![sample::insert(record)], ..Changes::default() };
         self.store.inner.commit(Vec::new(), sample::always(changes)).await.expect("put");
         name(id)

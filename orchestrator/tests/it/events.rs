@@ -42,7 +42,8 @@ async fn restless(bench: &Bench) -> Api {
         journal.push(last.entry.clone());
     }
     let business_key = start.business_key;
-    let record = Record { saga: last.saga, business_key, traceparent: String::new(), last_failure: None };
+    let record =
+        Record { saga: last.saga, business_key, traceparent: String::new(), last_failure: None, skipped: Vec::new() };
     let changes = Changes { inserts: vec![sample::insert(record)], journal, ..Changes::default() };
     store.commit(Vec::new(), sample::always(changes)).await.expect("written");
     let store = Arc::new(store);

@@ -71,7 +71,13 @@ fn stuck(n: u8, now: Micros) -> Record {
         input: start.input,
         outputs: Vec::new(),
     };
-    Record { saga, business_key: start.business_key, traceparent: String::new(), last_failure: None }
+    Record {
+        saga,
+        business_key: start.business_key,
+        traceparent: String::new(),
+        last_failure: None,
+        skipped: Vec::new(),
+    }
 }
 
 fn worker(store: &Arc<SqlStore>, ear: Option<&Arc<Ear>>) -> (Incidents, Arc<Metrics>) {
@@ -108,7 +114,14 @@ async fn each_is_told_once_and_under_one_id() {
         // One moves on before anybody has heard of it.
         let mut saga = records[1].saga.clone();
         (saga.version, saga.state) = (6, State::Completed);
-        let update = Update { saga, last_failure: None, loaded_version: 5, look_at: None, data_changed: true };
+        let update = Update {
+            saga,
+            last_failure: None,
+            skipped: Vec::new(),
+            loaded_version: 5,
+            look_at: None,
+            data_changed: true,
+        };
         let changes = Changes { updates: vec![update], ..Changes::default() };
         store.commit(vec![SagaId([2; 16])], sample::always(changes)).await.expect(name);
         *ear.deaf.lock().unwrap() = false;

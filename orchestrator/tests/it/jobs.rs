@@ -49,6 +49,7 @@ impl Office {
                 business_key: start.business_key,
                 traceparent: String::new(),
                 last_failure: None,
+                skipped: Vec::new(),
             })
         });
         let changes = Changes { inserts: inserts.collect(), ..Changes::default() };
@@ -141,8 +142,20 @@ async fn a_job_acts_on_what_its_filter_selects_and_tells_what_refused() {
             request_id: "3f0f3ff5-8f7d-4a44-9c52-0f3a3b8f7d11".into(),
             ..request(wire::SagaVerb::Retry, filter)
         };
-        let counted = office.create(wire::CreateJobRequest { validate_only: true, ..asked.clone() }).await.unwrap();
+        let counts = wire::CreateJobRequest { validate_only: true, ..asked.clone() };
+        let answer = office.api.create_job(Request::new(counts)).await.unwrap().into_inner();
+        let counted = answer.job.expect("a job");
         assert_eq!((counted.name.as_str(), counted.matched, counted.matched_exact), ("", 12, true));
+        // What would become of each is asked of the machine: two groups, the second of which is left alone.
+        let told: Vec<_> = answer
+            .forecast
+            .iter()
+            .map(|it| (it.rule.as_str(), it.count, it.sentence.as_str(), it.sagas.len()))
+            .collect();
+        assert_eq!(told[0].0, "", "{told:?}");
+        assert!(told[0].2.starts_with("7 would be retried: stuck at "), "{told:?}");
+        assert_eq!(told[1], ("ENDED", 5, "5 have ended and are left alone: completed", 5));
+        assert_eq!((told.len(), answer.forecast_exact), (2, true));
         let created = office.create(asked.clone()).await.unwrap();
         assert_eq!(created.matched, 12);
         assert_eq!(office.create(asked.clone()).await.unwrap().name, created.name, "a repetition");
@@ -154,6 +167,9 @@ async fn a_job_acts_on_what_its_filter_selects_and_tells_what_refused() {
         worker.abort();
         let refused = office.failures(&created.name).await;
         assert_eq!((job.done, job.failed, job.waits.as_str()), (7, 5, ""), "{refused:?}");
+        // Nobody answers here: they are at work, and none of them is told as done.
+        let became: Vec<_> = job.outcomes.iter().map(|it| (it.state(), it.count)).collect();
+        assert_eq!(became, [(wire::SagaState::Running, 7)], "{:?}", job.outcomes);
         for id in cancelled {
             assert_eq!(office.verbs(id).await, [Verb::Retry]);
         }
@@ -166,7 +182,7 @@ async fn a_job_acts_on_what_its_filter_selects_and_tells_what_refused() {
         assert_eq!(told, refusing.iter().map(|id| format!("sagas/{id}")).collect::<Vec<_>>());
         assert!(failures.iter().all(|failure| failure.rule == "ENDED" && !failure.message.is_empty()), "{failures:?}");
         let jobs = office.api.list_jobs(Request::new(wire::ListJobsRequest::default())).await.unwrap().into_inner();
-        assert_eq!(jobs.jobs, [job]);
+        assert_eq!(jobs.jobs, [wire::Job { outcomes: Vec::new(), ..job }]);
         let status = office.control(&created.name, wire::JobControl::Pause).await.expect_err("it is done");
         assert_eq!((status.code(), reason(&status).as_str()), (Code::FailedPrecondition, "JOB_ENDED"));
     }
@@ -194,7 +210,8 @@ async fn a_job_halts_goes_on_and_is_cancelled_within_a_page() {
         }
         let halted = office.job(&name).await;
         assert!(halted.done < 400, "{halted:?}");
-        assert_eq!(office.control(&name, wire::JobControl::Pause).await.unwrap(), halted, "it is halted already");
+        let again = wire::Job { outcomes: Vec::new(), ..halted.clone() };
+        assert_eq!(office.control(&name, wire::JobControl::Pause).await.unwrap(), again, "it is halted already");
         office.control(&name, wire::JobControl::Resume).await.unwrap();
         let on = office.until(&name, |job| job.done > halted.done).await;
         assert_eq!(on.state(), wire::JobState::Running);

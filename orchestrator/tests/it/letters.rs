@@ -134,7 +134,7 @@ impl Post {
 
     /// Sends what is replayed, and takes it from the queue it was meant for.
     async fn sent_again(&self, destination: &Destination) -> Bytes {
-        let replays = Replays::new(self.operations.clone(), self.bus.clone(), Arc::new(Uuid::now_v7));
+        let replays = Replays::new(self.operations.clone(), self.bus.clone());
         let mut consumer = self.bus.consume(destination.clone()).await.expect("a consumer");
         let send = async {
             while !self.unsent().await.is_empty() {

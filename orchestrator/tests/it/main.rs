@@ -7,6 +7,7 @@ mod coord;
 mod engine;
 mod errors_doc;
 mod events;
+mod find;
 mod holds;
 mod in_doubt;
 mod incidents;

@@ -78,7 +78,7 @@ async fn goes_on(store: SqlStore) {
     assert!(unsent.iter().all(|(letter, _)| letter.state == LetterState::Replayed && letter.sagas.is_empty()));
     assert_eq!(operations.waiting_letters().await.unwrap(), 0, "no operator need decide");
     let bus = Arc::new(RecordingBus::default());
-    let replays = Replays::new(operations.clone(), bus.clone(), Arc::new(Uuid::now_v7));
+    let replays = Replays::new(operations.clone(), bus.clone());
     assert_eq!(replays.run_once().await.unwrap(), 3);
     assert_eq!(replays.run_once().await.unwrap(), 0, "once");
     let published: Vec<_> = std::mem::take(&mut *bus.published.lock().unwrap());

@@ -86,6 +86,7 @@ async fn put(store: &SqlStore, states: Vec<(u8, u32, State)>) {
             business_key: start.business_key,
             traceparent: String::new(),
             last_failure: None,
+            skipped: Vec::new(),
         })
     };
     let changes = Changes { inserts: states.into_iter().map(insert).collect(), ..Changes::default() };
@@ -252,6 +253,20 @@ async fn the_overview_tells_what_there_is_and_what_it_could_not_find_out() {
         assert_eq!((told.samples.len(), oldest.under_way), (2, 3), "{name}");
         assert!((newest.started_rate - 0.2).abs() < 1e-9 && newest.latency_p99.is_some(), "{name}: {newest:?}");
         assert_eq!(told.troubles, Vec::<String>::new(), "{name}");
+        let concerns: Vec<_> = told.concerns.iter().map(|it| (it.kind(), it.count, it.message.as_str())).collect();
+        let expected = [
+            (wire::ConcernKind::Stuck, 1, "too few"),
+            (wire::ConcernKind::Stuck, 1, "too few"),
+            (wire::ConcernKind::Away, 1, ""),
+        ];
+        assert_eq!(concerns, expected, "{name}: {:?}", told.concerns);
+        assert_eq!((told.skipped, told.skipped_exact), (0, true), "{name}");
+        for concern in &told.concerns[..2] {
+            let request = wire::SearchSagasRequest { filter: concern.filter.clone(), ..Default::default() };
+            let found = api.search_sagas(Request::new(request)).await.expect(name).into_inner();
+            assert_eq!(found.sagas.len(), 1, "{name}: {}", concern.filter);
+            assert_eq!(found.sagas[0].name, concern.subject, "{name}: {}", concern.filter);
+        }
 
         let again = api.get_overview(Request::new(wire::GetOverviewRequest {})).await.expect(name).into_inner();
         assert_eq!(again, told, "{name}: within a second everybody gets the same");

@@ -2,13 +2,12 @@
 
 use crate::support::office::{Office, both};
 use baton_courier::bus::{Destination, MAX_BODY};
-use baton_orchestrator::operations::letters::NewLetter;
+use baton_orchestrator::operations::letters::{NewLetter, replay_id};
 use baton_orchestrator::workers::replays::Replays;
 use baton_proto::baton::saga::v1 as wire;
 use baton_proto::baton::saga::v1::saga_admin_service_server::SagaAdminService as _;
 use bytes::Bytes;
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tonic::Request;
 use uuid::Uuid;
@@ -39,7 +38,7 @@ async fn replayed(office: &Office, letters: &[NewLetter]) {
 }
 
 fn worker(office: &Office) -> Replays {
-    Replays::new(office.operations.clone(), office.bus.clone(), Arc::new(Uuid::now_v7))
+    Replays::new(office.operations.clone(), office.bus.clone())
 }
 
 /// Bodies and message ids of what was published since, in order.
@@ -69,7 +68,8 @@ async fn a_replayed_letter_is_kept_until_the_bus_has_it_and_sent_once() {
         let (sent, as_ids) = published(&office);
         assert_eq!(sent, bodies);
         ids.extend(as_ids);
-        assert_eq!(ids.len(), 6, "each time as another message");
+        let own = letters.iter().map(|letter| replay_id(letter.id));
+        assert_eq!(ids, own.collect(), "as the letters' own messages, however often");
         for _ in 0..2 {
             assert_eq!(worker.run_once().await.expect("a round"), 0);
         }
@@ -88,6 +88,33 @@ async fn a_letter_that_nobody_noted_as_sent_is_sent_by_the_next_worker() {
         office.bus.mute.store(false, Ordering::SeqCst);
         assert_eq!(worker(&office).run_once().await.expect("a round"), 1);
         assert_eq!(published(&office).0.len(), 2);
+    }
+}
+
+/// A replay that fails again leads to the letter that came of it, and that one back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_that_comes_back_is_linked_both_ways() {
+    for office in both().await {
+        let first = letter(1);
+        let get = async |id: Uuid| {
+            let request = wire::GetDeadLetterRequest { name: format!("deadLetters/{id}") };
+            let answer = office.api.get_dead_letter(Request::new(request)).await.expect("a letter");
+            let told = answer.into_inner().dead_letter.expect("a letter");
+            (told.replay_of, told.came_back_as)
+        };
+        replayed(&office, std::slice::from_ref(&first)).await;
+        worker(&office).run_once().await.expect("a round");
+        assert_eq!(get(first.id).await, (String::new(), String::new()), "it may have been read");
+        let sent = office.bus.published.lock().unwrap().pop().expect("sent");
+        let back = NewLetter { id: Uuid::now_v7(), message_id: Some(sent.id), ..letter(1) };
+        assert_eq!(office.operations.keep_letters(std::slice::from_ref(&back)).await.expect("kept"), 1);
+        let names = [first.id, back.id].map(|id| format!("deadLetters/{id}"));
+        assert_eq!(get(first.id).await, (String::new(), names[1].clone()));
+        assert_eq!(get(back.id).await, (names[0].clone(), String::new()));
+        let listed = office.api.list_dead_letters(Request::new(wire::ListDeadLettersRequest::default())).await;
+        let listed = listed.expect("a list").into_inner().dead_letters;
+        let links: Vec<_> = listed.iter().map(|it| (it.replay_of.as_str(), it.came_back_as.as_str())).collect();
+        assert_eq!(links, [(names[0].as_str(), ""), ("", names[1].as_str())]);
     }
 }
 

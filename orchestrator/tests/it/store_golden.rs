@@ -10,9 +10,11 @@ use baton_orchestrator::store::conformance::sample;
 use baton_orchestrator::store::row::audit::{AUDIT_COLUMNS, audit_values, decode_audit};
 use baton_orchestrator::store::row::journal::{JOURNAL_COLUMNS, decode_entry, encode, journal_values};
 use baton_orchestrator::store::row::{SAGA_COLUMNS, decode_saga, saga_values};
+use baton_query::skips::SkippedHalf;
 use baton_sql::value::{Row, Value};
 use bytes::Bytes;
 use saga_core::event::{Entry, OperatorAction, Verb};
+use saga_core::saga::Direction;
 use saga_core::time::Micros;
 use std::fmt::Write;
 use std::path::Path;
@@ -31,6 +33,10 @@ fn sagas() -> Vec<(&'static str, Record)> {
     let mut again = sagas[1].1.clone();
     again.last_failure = Some(sample::cause(2, "PROVIDER_AWAY"));
     sagas.push(("running, backs off after a failure", again));
+    let mut skipped = sagas[2].1.clone();
+    let half = |step: &str, direction| SkippedHalf { step: step.to_owned(), direction };
+    skipped.skipped = vec![half("room.book", Direction::Action), half("trip.open", Direction::Undo)];
+    sagas.push(("with an action and an undo skipped", skipped));
     sagas
 }
 

@@ -41,6 +41,7 @@ pub async fn happen(
         let update = Update {
             saga: moved.saga,
             last_failure: None,
+            skipped: Vec::new(),
             loaded_version: saga.version,
             look_at: None,
             data_changed: true,

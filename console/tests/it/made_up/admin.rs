@@ -22,6 +22,18 @@ impl SagaAdminService for MadeUp {
         Ok(Response::new(wire::CountSagasResponse { count: 100_000, exact: false }))
     }
 
+    async fn find_sagas(&self, request: Request<wire::FindSagasRequest>) -> Answer<wire::FindSagasResponse> {
+        let text = request.into_inner().text;
+        let count = match text.as_str() {
+            "one" | "ORD-2026-000123" => 1,
+            "none" => 0,
+            _ if text.contains(ID) => 0,
+            _ => 3,
+        };
+        let (by, more) = (if count == 0 { String::new() } else { self.text("customer") }, count > 1);
+        Ok(Response::new(wire::FindSagasResponse { sagas: vec![self.saga(); count], by, more }))
+    }
+
     async fn explain_saga(&self, _: Request<wire::ExplainSagaRequest>) -> Answer<wire::ExplainSagaResponse> {
         let explanation = Some(self.explanation());
         Ok(Response::new(wire::ExplainSagaResponse {
@@ -46,6 +58,16 @@ impl SagaAdminService for MadeUp {
         let named = if request.get_ref().validate_only { String::new() } else { format!("jobs/{ID}") };
         self.refused(wire::CreateJobResponse {
             job: Some(wire::Job { name: named, ..self.job(wire::JobState::Running) }),
+            forecast: vec![wire::JobForecast {
+                state: wire::SagaState::Stuck.into(),
+                step: self.text("order.confirm"),
+                direction: "action".to_owned(),
+                rule: String::new(),
+                count: 5,
+                sagas: vec![format!("sagas/{ID}"); 2],
+                sentence: self.text("5 would be retried: stuck at order.confirm"),
+            }],
+            forecast_exact: false,
         })
     }
 

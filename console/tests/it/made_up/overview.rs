@@ -1,6 +1,6 @@
 //! How the installation is doing: some of it badly.
 
-use super::{MadeUp, ago};
+use super::{ID, MadeUp, ago};
 use baton_proto::baton::saga::v1 as wire;
 use prost_types::Duration;
 
@@ -26,6 +26,7 @@ impl MadeUp {
                 latency_p50: (at != 20)
                     .then(|| Duration { seconds: 0, nanos: 40_000_000 + (10_000_000.0 * wave) as i32 }),
                 latency_p99: Some(Duration { seconds: 0, nanos: 310_000_000 + (120_000_000.0 * wave) as i32 }),
+                stuck_rate: 0.2,
                 under_way: (800.0 + 300.0 * wave) as u64,
             }
         };
@@ -43,7 +44,11 @@ impl MadeUp {
             states: states.map(count).to_vec(),
             samples: (0..=60).map(sample).collect(),
             oldest: Some(self.saga()),
-            queues: vec![queue("saga.cmd.stock.v1", 12, false), queue("saga.cmd.stock.v1.dlq", 2, true)],
+            queues: vec![
+                queue("saga.cmd.stock.v1", 12, false),
+                queue("saga.cmd.stock.v1.dlq", 2, true),
+                queue("saga.cmd.order.v1", 0, false),
+            ],
             components: vec![
                 part("orchestrator-1", "orchestrator", true),
                 part("order", "participant", true),
@@ -52,6 +57,25 @@ impl MadeUp {
             incidents: Some(count((State::Stuck, 3))),
             oldest_incident: Some(self.saga()),
             dead_letters: 2,
+            skipped: 5,
+            skipped_exact: true,
+            concerns: vec![
+                wire::OverviewConcern {
+                    kind: wire::ConcernKind::Stuck.into(),
+                    sentence: self.text("6 stuck at the undo of order.open because of ORDER_STATE"),
+                    count: 6,
+                    filter: self.text("state = stuck AND reason = ORDER_STATE"),
+                    subject: format!("sagas/{ID}"),
+                    message: self.text("the order is CANCELLED"),
+                },
+                wire::OverviewConcern {
+                    kind: wire::ConcernKind::Hold.into(),
+                    sentence: self.text("participants/payment held"),
+                    count: 12,
+                    subject: format!("holds/participants/{}", self.text("payment")),
+                    ..wire::OverviewConcern::default()
+                },
+            ],
             troubles: vec![self.text("The broker did not say how deep saga.reply.0.v1 is.")],
         }
     }

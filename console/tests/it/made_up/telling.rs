@@ -106,6 +106,11 @@ impl MadeUp {
             upcoming: None,
             ledger: None,
             outlook: None,
+            hold: Some(wire::SagaHold {
+                name: format!("holds/participants/{}", self.text("payment")),
+                actor: self.text("mina"),
+                reason: self.text("the bank is closed"),
+            }),
             acts: [(Retry, true), (Skip, true), (ResolveUndone, true), (Cancel, false), (Pause, false)]
                 .map(|(verb, legal)| act(verb, legal))
                 .to_vec(),

@@ -21,6 +21,7 @@ impl MadeUp {
             create_time: ago(4_000),
             update_time: ago(600),
             trace_id: self.text("4bf92f3577b34da6a3ce929d0e0e4736"),
+            skipped: vec![wire::SkippedStep { step: self.text("order.open"), direction: "undo".to_owned() }],
         }
     }
 
@@ -40,6 +41,15 @@ impl MadeUp {
             failed: 12,
             create_time: ago(120),
             update_time: ago(1),
+            outcomes: vec![wire::JobOutcome {
+                state: wire::SagaState::Stuck.into(),
+                step: self.text("order.confirm"),
+                direction: "action".to_owned(),
+                count: 8,
+                example: format!("sagas/{ID}"),
+                reason: self.text("ORDER_STATE"),
+                message: self.text("the order is CANCELLED"),
+            }],
             waits: self.text("It waits: half of what may be under way is."),
         }
     }
@@ -56,6 +66,8 @@ impl MadeUp {
             state: wire::DeadLetterState::Waiting.into(),
             create_time: ago(300),
             decide_time: None,
+            replay_of: format!("deadLetters/{ID}"),
+            came_back_as: format!("deadLetters/{ID}"),
         }
     }
 

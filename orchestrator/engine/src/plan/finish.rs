@@ -28,6 +28,7 @@ impl Planner<'_> {
                 self.changes.updates.push(Update {
                     saga: after.saga.clone(),
                     last_failure: after.last_failure.clone(),
+                    skipped: after.skipped.clone(),
                     loaded_version: before.saga.version,
                     look_at: look(&after),
                     data_changed: data_differs(before, &after),
@@ -63,4 +64,5 @@ fn data_differs(before: &Record, after: &Record) -> bool {
     before.saga.outputs.len() != after.saga.outputs.len()
         || causes(&before.saga.state) != causes(&after.saga.state)
         || before.last_failure != after.last_failure
+        || before.skipped != after.skipped
 }

@@ -3,6 +3,7 @@
 use crate::sagas::{Registry, attributes};
 use crate::trace::trace_id;
 use baton_query::filter::{Attribute, TextField};
+use baton_query::skips::SkippedHalf;
 use saga_core::saga::{DefinitionId, SagaId};
 use saga_core::time::Micros;
 use std::time::Duration;
@@ -33,6 +34,13 @@ pub fn with_trace(mut own: Vec<Attribute>, traceparent: &str) -> Vec<Attribute> 
     let trace = trace_id(traceparent);
     own.extend((!trace.is_empty()).then(|| Attribute::new(TextField::TraceId.name(), trace)));
     own
+}
+
+/// What a saga is found by of which something was skipped: each step, and by an empty value that there is one.
+pub fn with_skips(skipped: &[SkippedHalf]) -> Vec<Attribute> {
+    let name = TextField::Skipped.name();
+    let steps = skipped.iter().map(|half| half.step.as_str());
+    steps.chain((!skipped.is_empty()).then_some("")).map(|value| Attribute::new(name, value)).collect()
 }
 
 /// When a saga of this id was created, by its id: a UUIDv7 begins with 48 bits of milliseconds.

@@ -12,6 +12,7 @@ use crate::hold_policy::{Held, Mark};
 use async_trait::async_trait;
 use audit::NewAudit;
 use baton_query::filter::Attribute;
+use baton_query::skips::SkippedHalf;
 pub use fingerprint::Fingerprint;
 use purge::Sweep;
 use saga_core::event::Entry;
@@ -33,6 +34,8 @@ pub struct Record {
     pub traceparent: String,
     /// Why the newest settled attempt at the half-step it is at came to nothing; see [`baton_query::failure`].
     pub last_failure: Option<Cause>,
+    /// What operators skipped of it, in order; see [`baton_query::skips`].
+    pub skipped: Vec<SkippedHalf>,
 }
 
 impl Record {
@@ -81,12 +84,14 @@ pub struct Update {
     pub saga: Saga,
     /// Its last failure as it shall be.
     pub last_failure: Option<Cause>,
+    /// What is skipped of it then: what was skipped when it was loaded, and perhaps more.
+    pub skipped: Vec<SkippedHalf>,
     /// The version it was loaded with; the commit fails with [`StoreError::Conflict`] if the row has another.
     pub loaded_version: u64,
     /// The latest moment at which it is to be looked at; a look that is due before stays. `None` for a saga that is not under
     /// way any more: it has none.
     pub look_at: Option<Micros>,
-    /// False if outputs, causes and last failure are as loaded, so that the data column need not be written.
+    /// False if outputs, causes, last failure and what is skipped are as loaded, so that the data column need not be written.
     pub data_changed: bool,
 }
 

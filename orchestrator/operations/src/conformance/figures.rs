@@ -58,7 +58,7 @@ async fn a_stuck_saga_is_told_by_one(suite: &Suite) {
 async fn an_orchestrator_is_listed_until_it_is_replaced(suite: &Suite) {
     let operations = &suite.operations;
     let own = |n, address: &str| Own { id: Uuid::from_u128(n), address: address.to_owned(), version: "1.2.3" };
-    let beat = Beat { started: 3, ended: 2, p50: Duration::from_millis(4), p99: Duration::from_millis(9) };
+    let beat = Beat { started: 3, ended: 2, stuck: 1, p50: Duration::from_millis(4), p99: Duration::from_millis(9) };
     let sample = |under_way| Sample { at: operations.now(), beat, under_way };
     let ids = async || {
         let listed = operations.instances().await.expect("instances");
@@ -68,7 +68,8 @@ async fn an_orchestrator_is_listed_until_it_is_replaced(suite: &Suite) {
         operations.beat(&own(n, address), sample(n as u64)).await.expect("a beat");
     }
     assert_eq!(ids().await, [1, 2, 3]);
-    assert_eq!(operations.samples().await.expect("samples").len(), 3);
+    let samples = operations.samples().await.expect("samples");
+    assert_eq!(samples.iter().map(|sample| sample.beat).collect::<Vec<_>>(), [beat; 3]);
     (suite.pass)(Duration::from_secs(8));
     operations.beat(&own(4, "here:1"), sample(4)).await.expect("a beat");
     operations.beat(&own(5, ""), sample(5)).await.expect("a beat");

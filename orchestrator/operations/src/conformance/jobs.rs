@@ -2,9 +2,10 @@
 
 use super::Suite;
 use crate::jobs::{Control, Controlled, Created, Job, JobFailure, JobState, MAX_OPEN, Page};
+use baton_engine::store::StateCode;
 use baton_store::conformance::sample;
 use saga_core::event::Verb;
-use saga_core::saga::SagaId;
+use saga_core::saga::{SagaId, State};
 use saga_core::time::Micros;
 use std::time::Duration;
 use uuid::Uuid;
@@ -103,6 +104,18 @@ async fn a_page_is_begun_once_and_counted_once(suite: &Suite) {
     let done = stored(suite, &created).await;
     assert_eq!((done.done, done.failed, done.state), (2, 2, JobState::Done));
     assert!(operations.open_jobs(other, 10).await.expect("open").is_empty(), "nothing is left to do");
+    // Of what was acted on, what is still there is told by where it stands.
+    assert_eq!(operations.job_outcomes(created.id).await.expect("outcomes"), []);
+    for saga in [sample::id(61, 2), sample::id(61, 3), sample::id(61, 4)] {
+        suite.put(sample::record(saga, State::Completed)).await;
+    }
+    let outcomes = operations.job_outcomes(created.id).await.expect("outcomes");
+    let told: Vec<_> = outcomes.iter().map(|group| (group.state, group.count, group.example)).collect();
+    assert_eq!(
+        told,
+        [(StateCode::Completed, 2, sample::id(61, 2))],
+        "one refused in each page, and none else was asked"
+    );
     let failures = operations.job_failures(created.id, 0, 10).await.expect("failures");
     assert_eq!(failures, [JobFailure { number: 1, ..failure(2) }, JobFailure { number: 2, ..failure(3) }]);
     assert_eq!(operations.job_failures(created.id, 1, 10).await.expect("failures"), failures[1..]);
@@ -158,6 +171,8 @@ async fn ended_ones_are_forgotten(suite: &Suite) {
     let first = job(suite, 1);
     assert!(suite.operations.forget_job(later, 1).await.expect("a failure"));
     assert_eq!(suite.operations.job_failures(first.id, 0, 10).await.expect("failures").len(), 1);
+    let notes = suite.operations.job_outcomes(first.id).await.expect("outcomes");
+    assert_eq!(notes.iter().map(|group| group.count).sum::<u64>(), 2, "they stay until the failures are gone");
     while suite.operations.forget_job(later, 10).await.expect("a step") {}
     assert!(suite.operations.jobs(None, 10).await.expect("jobs").is_empty());
 }

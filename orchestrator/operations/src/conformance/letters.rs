@@ -38,6 +38,9 @@ async fn one_that_waits_is_kept_once(suite: &Suite) {
     assert_eq!((&read, body), (&page[1], letter(1).body));
     assert_eq!((read.sagas.len(), read.size, read.message_id), (MAX_NOTED, 6, Some(Uuid::from_u128(7))));
     assert_eq!(operations.letters(None, Some(other.id), 10).await.expect("letters"), page[1..]);
+    let newest = operations.letter_of_message(Uuid::from_u128(7)).await.expect("asked");
+    assert_eq!(newest.as_ref(), Some(&page[0]), "the newest of them");
+    assert_eq!(operations.letter_of_message(Uuid::from_u128(8)).await.expect("asked"), None);
     let large = NewLetter { body: vec![7; MAX_BODY + 1].into(), ..letter(5) };
     assert_eq!(operations.keep_letters(&[large]).await.expect("kept"), 1);
     let (read, body) = operations.letter(letter(5).id).await.expect("letter").expect("it is there");

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use baton_engine::store::StateCode;
 use baton_engine::store::StoreError;
 use baton_query::step_position::position;
-use saga_core::saga::SagaId;
+use saga_core::saga::{Direction, Saga, SagaId, State};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -15,24 +15,10 @@ use std::time::Duration;
 impl Gauges for MemoryOperations {
     async fn standing(&self) -> Result<(Vec<Group>, bool), StoreError> {
         self.read(|_, sagas| {
-            let mut groups: BTreeMap<_, (u64, SagaId)> = BTreeMap::new();
-            let standing = sagas.sagas.values().filter(|record| !record.saga.has_ended()).take(MOST as usize);
-            let mut looked_at = 0;
-            for saga in standing.map(|record| &record.saga) {
-                let Some((step, direction, _)) = position(&saga.state) else { continue };
-                let place = (saga.definition.clone(), StateCode::of(&saga.state), step, direction);
-                groups.entry(place).or_insert((0, saga.id)).0 += 1;
-                looked_at += 1;
-            }
-            let groups = groups.into_iter().map(|((definition, state, step, direction), (count, example))| Group {
-                definition,
-                state,
-                step,
-                direction,
-                count,
-                example,
-            });
-            (groups.collect(), looked_at < MOST)
+            let standing = sagas.sagas.values().map(|record| &record.saga).filter(|saga| !saga.has_ended());
+            let groups = grouped(standing.take(MOST as usize));
+            let looked_at: u64 = groups.iter().map(|group| group.count).sum();
+            (groups, looked_at < u64::from(MOST))
         })
         .await
     }
@@ -45,4 +31,24 @@ impl Gauges for MemoryOperations {
         })
         .await
     }
+}
+
+/// These by where they stand; an end is at step 0, as rows have it.
+pub(super) fn grouped<'a>(sagas: impl Iterator<Item = &'a Saga>) -> Vec<Group> {
+    let mut groups: BTreeMap<_, (u64, SagaId)> = BTreeMap::new();
+    for saga in sagas {
+        let end = if matches!(saga.state, State::Compensated { .. }) { Direction::Undo } else { Direction::Action };
+        let (step, direction) = position(&saga.state).map_or((0, end), |(step, direction, _)| (step, direction));
+        let place = (saga.definition.clone(), StateCode::of(&saga.state), step, direction);
+        groups.entry(place).or_insert((0, saga.id)).0 += 1;
+    }
+    let group = |((definition, state, step, direction), (count, example))| Group {
+        definition,
+        state,
+        step,
+        direction,
+        count,
+        example,
+    };
+    groups.into_iter().map(group).collect()
 }

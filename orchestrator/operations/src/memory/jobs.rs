@@ -1,14 +1,19 @@
 //! Jobs in memory.
 
 use super::defect::Defect;
+use super::gauges::grouped;
 use super::{MemoryOperations, OperationTables, Tables};
 use crate::OpsStore as _;
 use crate::audit::NewAudit;
-use crate::jobs::{Control, Controlled, Created, Job, JobFailure, JobState, JobStore, MAX_FAILURES, MAX_OPEN, Page};
+use crate::gauges::Group;
+use crate::jobs::{
+    Control, Controlled, Created, Job, JobFailure, JobState, JobStore, MAX_FAILURES, MAX_OPEN, MAX_OUTCOMES, Page,
+};
 use async_trait::async_trait;
 use baton_engine::store::StoreError;
+use saga_core::saga::SagaId;
 use saga_core::time::Micros;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -19,6 +24,8 @@ pub(super) type JobRows = BTreeMap<Uuid, JobRow>;
 pub(super) struct JobRow {
     job: Job,
     failures: Vec<JobFailure>,
+    /// Sagas that were acted on.
+    acted: BTreeSet<SagaId>,
     open: bool,
     claimed_by: Uuid,
     claimed_until: Micros,
@@ -77,7 +84,8 @@ impl JobStore for MemoryOperations {
             }
             let (claimed_by, claimed_until) = (Uuid::nil(), Micros(0));
             let job = Job { pending: Vec::new(), ..job };
-            own.jobs.insert(job.id, JobRow { job, failures: Vec::new(), open: true, claimed_by, claimed_until });
+            let (failures, acted) = (Vec::new(), BTreeSet::new());
+            own.jobs.insert(job.id, JobRow { job, failures, acted, open: true, claimed_by, claimed_until });
             Created::Yes
         })
         .await
@@ -99,6 +107,14 @@ impl JobStore for MemoryOperations {
         self.read(|own, _| {
             let failures = own.jobs.get(&id).into_iter().flat_map(|row| &row.failures);
             failures.filter(|failure| failure.number > after).take(limit as usize).cloned().collect()
+        })
+        .await
+    }
+
+    async fn job_outcomes(&self, id: Uuid) -> Result<Vec<Group>, StoreError> {
+        self.read(|own, sagas| {
+            let acted = own.jobs.get(&id).into_iter().flat_map(|row| &row.acted).take(MAX_OUTCOMES as usize);
+            grouped(acted.filter_map(|saga| sagas.sagas.get(saga)).map(|record| &record.saga))
         })
         .await
     }
@@ -166,6 +182,8 @@ impl JobStore for MemoryOperations {
                 JobFailure { number, ..failure.clone() }
             });
             row.failures.extend(kept);
+            let refused = |saga: &SagaId| failures.iter().any(|failure| failure.saga == *saga);
+            row.acted.extend(row.job.pending.iter().copied().filter(|saga| !refused(saga)));
             row.open = row.job.state == JobState::Running && !row.job.last_page;
             row.end_if_through();
             row.job.done += if self.has(Defect::PageCountedAgain) { 2 * done } else { done };
@@ -198,7 +216,13 @@ impl JobStore for MemoryOperations {
             let (id, left) = (row.job.id, row.failures.len());
             row.failures.drain(..left.min(limit as usize));
             if left == 0 {
-                own.jobs.remove(&id);
+                let gone: Vec<SagaId> = row.acted.iter().take(limit as usize).copied().collect();
+                for saga in &gone {
+                    row.acted.remove(saga);
+                }
+                if gone.is_empty() {
+                    own.jobs.remove(&id);
+                }
             }
             true
         })

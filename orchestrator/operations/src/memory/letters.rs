@@ -117,6 +117,14 @@ impl LetterStore for MemoryOperations {
         self.read(|own, _| own.letters.get(&id).map(|row| (row.letter.clone(), row.body.clone()))).await
     }
 
+    async fn letter_of_message(&self, message: Uuid) -> Result<Option<Letter>, StoreError> {
+        self.read(|own, _| {
+            let letters = own.letters.values().rev().map(|row| &row.letter);
+            letters.into_iter().find(|letter| letter.message_id == Some(message)).cloned()
+        })
+        .await
+    }
+
     async fn replay_letter(&self, id: Uuid, audit: NewAudit) -> Result<Decided, StoreError> {
         let is_sent = !self.has(Defect::ReplayOnlySaid);
         self.write(|own, sagas| decide((own, sagas), id, LetterState::Replayed, audit, is_sent)).await

@@ -41,7 +41,7 @@ impl Gauges for SqlStore {
     }
 }
 
-fn group(row: &Row) -> Result<Option<Group>, SqlError> {
+pub(super) fn group(row: &Row) -> Result<Option<Group>, SqlError> {
     let state = StateCode::from_stored(row.int(2)?);
     let direction = match row.int(4)? {
         0 => Some(Direction::Action),

@@ -51,9 +51,10 @@ impl InstanceStore for SqlStore {
                 let Sample { at, beat, under_way } = sample;
                 let micros = |span: Duration| i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
                 let values = [number(beat.started), number(beat.ended), micros(beat.p50), micros(beat.p99)];
-                let values = values.into_iter().chain([number(under_way)]).map(Value::from);
+                let values = values.into_iter().chain([number(under_way), number(beat.stuck)]).map(Value::from);
                 let sql = format!(
-                    "{add} (at, instance, started, ended, p50_us, p99_us, under_way) VALUES (?, ?, ?, ?, ?, ?, ?)"
+                    "{add} (at, instance, started, ended, p50_us, p99_us, under_way, stuck) \
+                     VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
                 );
                 tx.execute(&sql, [at.0.into(), id].into_iter().chain(values).collect()).await?;
                 let gone = before(now, SAMPLES_KEPT);
@@ -81,7 +82,8 @@ impl InstanceStore for SqlStore {
     }
 
     async fn samples(&self) -> Result<Vec<Sample>, StoreError> {
-        let sql = "SELECT at, started, ended, p50_us, p99_us, under_way FROM sample WHERE at >= ? ORDER BY at LIMIT ?";
+        let sql = "SELECT at, started, ended, p50_us, p99_us, under_way, stuck \
+                   FROM sample WHERE at >= ? ORDER BY at LIMIT ?";
         let args = vec![before(self.now(), SAMPLES_KEPT).into(), MOST.into()];
         let rows = self.database().query(sql, args).await.map_err(store_error)?;
         rows.iter().map(sample).collect::<Result<_, _>>().map_err(store_error)
@@ -103,6 +105,6 @@ fn instance(row: &Row) -> Result<Instance, SqlError> {
 fn sample(row: &Row) -> Result<Sample, SqlError> {
     let count = |index| row.int(index).map(|count| u64::try_from(count).unwrap_or(0));
     let (p50, p99) = (Duration::from_micros(count(3)?), Duration::from_micros(count(4)?));
-    let beat = Beat { started: count(1)?, ended: count(2)?, p50, p99 };
+    let beat = Beat { started: count(1)?, ended: count(2)?, stuck: count(6)?, p50, p99 };
     Ok(Sample { at: Micros(row.int(0)?), beat, under_way: count(5)? })
 }

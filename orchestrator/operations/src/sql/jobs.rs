@@ -1,8 +1,12 @@
 //! Jobs in SQL.
 
+use super::gauges::group;
 use super::{append, count, until, update};
 use crate::audit::{NewAudit, RequestTaken};
-use crate::jobs::{Control, Controlled, Created, Job, JobFailure, JobState, JobStore, MAX_FAILURES, MAX_OPEN, Page};
+use crate::gauges::Group;
+use crate::jobs::{
+    Control, Controlled, Created, Job, JobFailure, JobState, JobStore, MAX_FAILURES, MAX_OPEN, MAX_OUTCOMES, Page,
+};
 use async_trait::async_trait;
 use baton_engine::store::{SagaStore as _, StoreError};
 use baton_sql::database::{Tx, Verdict};
@@ -59,6 +63,16 @@ impl JobStore for SqlStore {
         let args = vec![(*id.as_bytes()).into(), after.into(), limit.into()];
         let rows = self.database().query(sql, args).await.map_err(store_error)?;
         rows.iter().map(decode_failure).collect::<Result<_, _>>().map_err(store_error)
+    }
+
+    async fn job_outcomes(&self, id: Uuid) -> Result<Vec<Group>, StoreError> {
+        let sql = "SELECT definition, definition_version, state, step, direction, COUNT(*), MIN(id) FROM \
+            (SELECT saga_id FROM job_saga WHERE job_id = ? LIMIT ?) AS acted JOIN saga ON saga.id = acted.saga_id \
+            GROUP BY definition, definition_version, state, step, direction \
+            ORDER BY definition, definition_version, state, step, direction";
+        let args = vec![(*id.as_bytes()).into(), MAX_OUTCOMES.into()];
+        let rows = self.database().query(sql, args).await.map_err(store_error)?;
+        Ok(rows.iter().filter_map(|row| group(row).ok().flatten()).collect())
     }
 
     async fn control_job(&self, id: Uuid, control: Control, act: NewAudit) -> Result<Controlled, StoreError> {
@@ -160,6 +174,9 @@ impl JobStore for SqlStore {
                 if tx.execute(sql, args).await? == 0 {
                     return Ok(Verdict::Rollback(false));
                 }
+                let acted = job.pending.iter().filter(|saga| failures.iter().all(|failure| failure.saga != **saga));
+                let acted = acted.map(|saga| vec![(*id.as_bytes()).into(), saga.0.into()]);
+                tx.insert_missing("job_saga", &["job_id", "saga_id"], acted.collect()).await?;
                 let room = MAX_FAILURES.saturating_sub(job.failed);
                 let kept = failures.into_iter().zip(1..=room).map(|(failure, nth)| {
                     let number = count(job.failed + nth);
@@ -201,11 +218,18 @@ impl JobStore for SqlStore {
                 let sql = "SELECT number FROM job_failure WHERE job_id = ? ORDER BY number LIMIT ?";
                 let rows = tx.query(sql, vec![id.into(), limit.into()]).await?;
                 let numbers: Vec<Value> = rows.into_iter().filter_map(|row| row.0.into_iter().next()).collect();
-                if numbers.is_empty() {
+                if !numbers.is_empty() {
+                    let sql = "DELETE FROM job_failure WHERE job_id = ? AND number";
+                    tx.execute_in(sql, vec![id.into()], numbers).await?;
+                    return Ok(Verdict::Commit(true));
+                }
+                let sql = "SELECT saga_id FROM job_saga WHERE job_id = ? ORDER BY saga_id LIMIT ?";
+                let rows = tx.query(sql, vec![id.into(), limit.into()]).await?;
+                let sagas: Vec<Value> = rows.into_iter().filter_map(|row| row.0.into_iter().next()).collect();
+                if sagas.is_empty() {
                     tx.execute("DELETE FROM job WHERE id = ?", vec![id.into()]).await?;
                 } else {
-                    tx.execute_in("DELETE FROM job_failure WHERE job_id = ? AND number", vec![id.into()], numbers)
-                        .await?;
+                    tx.execute_in("DELETE FROM job_saga WHERE job_id = ? AND saga_id", vec![id.into()], sagas).await?;
                 }
                 Ok(Verdict::Commit(true))
             })

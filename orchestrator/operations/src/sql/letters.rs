@@ -73,6 +73,12 @@ impl LetterStore for SqlStore {
         read().map(Some).map_err(unreadable)
     }
 
+    async fn letter_of_message(&self, message: Uuid) -> Result<Option<Letter>, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM dead_letter WHERE message_id = ? ORDER BY id DESC LIMIT 1");
+        let rows = self.database().query(&sql, vec![message.into_bytes().into()]).await.map_err(store_error)?;
+        rows.first().map(decode).transpose().map_err(unreadable)
+    }
+
     async fn replay_letter(&self, id: Uuid, audit: NewAudit) -> Result<Decided, StoreError> {
         decided(self, id, LetterState::Replayed, audit).await
     }

@@ -1,9 +1,8 @@
 //! Sends replayed dead letters: published, so that the bus has them for good, then noted as sent.
 
 use crate::Operations;
-use crate::letters::{Letter, queue};
+use crate::letters::{Letter, queue, replay_id};
 use baton_courier::bus::{CommandBus, Message};
-use baton_engine::committer::NewId;
 use baton_engine::store::StoreError;
 use baton_engine::workers::repeat;
 use std::collections::HashSet;
@@ -22,14 +21,13 @@ const PAUSE: Duration = Duration::from_millis(500);
 pub struct Replays {
     operations: Operations,
     bus: Arc<dyn CommandBus>,
-    new_id: NewId,
 }
 
 impl Replays {
     /// A worker that has done nothing yet.
     #[must_use]
-    pub fn new(operations: Operations, bus: Arc<dyn CommandBus>, new_id: NewId) -> Self {
-        Self { operations, bus, new_id }
+    pub fn new(operations: Operations, bus: Arc<dyn CommandBus>) -> Self {
+        Self { operations, bus }
     }
 
     /// Runs until cancelled.
@@ -38,7 +36,7 @@ impl Replays {
     }
 
     /// Sends letters and notes those that the bus has taken over; returns how many. After a crash in between they are sent once
-    /// more, under another message id.
+    /// more, as the same message.
     ///
     /// # Errors
     /// Those of the store.
@@ -49,7 +47,7 @@ impl Replays {
         }
         let mut sent_as: Vec<(Uuid, Uuid)> = Vec::with_capacity(letters.len());
         let messages = letters.into_iter().map(|(Letter { id, destination, .. }, body)| {
-            let message = (self.new_id)();
+            let message = replay_id(id);
             sent_as.push((message, id));
             tracing::info!(letter = %id, to = queue(&destination), "dead letter is sent again");
             Message { id: message, destination, body }

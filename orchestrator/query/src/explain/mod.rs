@@ -4,6 +4,7 @@
 //! Every sentence is derived from the definition, the journal and the machine; none is written for a saga. Beside each
 //! stand typed fields, for whoever draws instead of writes.
 
+mod ending;
 mod offers;
 mod past;
 mod phrases;
@@ -15,11 +16,12 @@ pub use present::{Answer, Knowledge, LedgerSays, Outlook, Place, Upcoming, Waiti
 
 use crate::acts::{self, Acts};
 use crate::escape;
+use crate::step_position::StepPosition;
 use crate::timeline::timeline;
 use saga_core::definition::Definition;
 use saga_core::event::{Entry, Verb};
 use saga_core::machine::{self, BrokenInvariant};
-use saga_core::saga::Saga;
+use saga_core::saga::{Saga, State};
 use saga_core::time::Micros;
 use saga_core::transition::Refused;
 use std::fmt;
@@ -113,6 +115,8 @@ pub struct Explanation {
     pub outlook: Option<Outlook>,
     /// What may be done now.
     pub offers: Vec<Offer>,
+    /// What keeps its command back, if something does: nothing goes on before that is released.
+    pub hold: Option<Hold>,
     /// What may not be done now, and why.
     pub refused: Vec<(Verb, Obstacle)>,
 }
@@ -145,8 +149,12 @@ pub fn explain(case: &Case<'_>) -> Explanation {
         None => Some(Trouble::UnknownDefinition(escape::words(&case.saga.definition.to_string()))),
         Some(definition) => machine::check(definition, case.saga).err().map(Trouble::Broken),
     };
+    let by_hand = past::by_hand(&drawn);
+    let told = case.journal.last().is_some_and(|last| last.version == case.saga.version) && drawn.broken.is_none();
+    let without: Vec<StepPosition> =
+        by_hand.iter().filter(|one| one.is_skipped()).map(|one| one.half.clone()).collect();
     let mut explanation = Explanation {
-        place: Some(present::place(case)),
+        place: Some(present::place(case, told.then_some(by_hand.as_slice()))),
         past: past::past(&drawn, case.saga),
         gap: past::gap(&drawn, case),
         ..nothing_known()
@@ -156,15 +164,22 @@ pub fn explain(case: &Case<'_>) -> Explanation {
             // Checked above.
             let Acts { legal, refused } = acts::acts(definition, case.saga, case.now).unwrap_or_default();
             explanation.waiting = Some(present::waiting(definition, case, &drawn));
-            explanation.upcoming = present::upcoming(definition, case);
-            explanation.ledger = present::ledger(definition, case);
+            explanation.upcoming = present::upcoming(definition, case, &without);
+            explanation.ledger = present::ledger(definition, case, &without);
             explanation.outlook = present::outlook(definition, case);
+            let half = StepPosition::of(definition, case.saga).map(|(half, _)| half);
             let kept_back = |act: &acts::Act| offers::sends_again(act.verb).then(|| case.hold.clone()).flatten();
             for act in legal {
                 match kept_back(&act) {
                     Some(hold) => explanation.refused.push((act.verb, Obstacle::Held(hold))),
-                    None => explanation.offers.push(offers::offer(act, case.now)),
+                    None => explanation.offers.push(offers::offer(act, half.as_ref(), &without, case.now)),
                 }
+            }
+            explanation.hold = case.hold.clone().filter(|_| !case.saga.has_ended());
+            if let (Some(Knowledge::Known(Answer::Rejected(reason))), Some(half), State::Stuck { .. }) =
+                (&case.ledger, &half, &case.saga.state)
+            {
+                offers::retry_is_in_vain(&mut explanation.offers, half, reason);
             }
             explanation.refused.extend(refused.into_iter().map(|act| (act.verb, Obstacle::Rule(act.rule))));
         }
@@ -190,6 +205,7 @@ fn nothing_known() -> Explanation {
         ledger: None,
         outlook: None,
         offers: Vec::new(),
+        hold: None,
         refused: Vec::new(),
     }
 }

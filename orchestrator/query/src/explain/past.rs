@@ -28,6 +28,45 @@ pub struct Past {
     pub sentence: String,
 }
 
+/// A half-step that an operator ended instead of its participant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct HalfByHand {
+    /// Which.
+    pub(super) half: StepPosition,
+    /// How: skipped, or resolved as done or undone.
+    pub(super) verb: Verb,
+    /// Who, made harmless.
+    pub(super) who: String,
+    /// Why, in their words, made harmless.
+    pub(super) why: String,
+}
+
+impl HalfByHand {
+    /// True if nobody did it, and the saga goes on without it.
+    pub(super) fn is_skipped(&self) -> bool {
+        self.verb == Verb::Skip
+    }
+}
+
+/// What operators ended, in order.
+pub(super) fn by_hand(timeline: &Timeline) -> Vec<HalfByHand> {
+    let ended = timeline.lanes.iter().filter_map(|lane| match &lane.outcome {
+        LaneOutcome::ByHand(verb) => {
+            let action = action_at(timeline, lane.spans.last()?.to, *verb);
+            let who = action.map_or_else(|| actor(""), |action| actor(&action.actor));
+            let why = action.map(|action| action.why.clone()).unwrap_or_default();
+            Some(HalfByHand { half: lane.half.clone(), verb: *verb, who, why })
+        }
+        LaneOutcome::Open
+        | LaneOutcome::Done
+        | LaneOutcome::Refused(_)
+        | LaneOutcome::GivenUp(_)
+        | LaneOutcome::Deadline
+        | LaneOutcome::Cancelled => None,
+    });
+    ended.collect()
+}
+
 /// Everything that happened, in order.
 pub(super) fn past(timeline: &Timeline, saga: &Saga) -> Vec<Past> {
     let mut told = Vec::new();
@@ -90,18 +129,24 @@ fn of_lane(lane: &Lane, timeline: &Timeline) -> Option<Past> {
             format!("The saga's deadline passed while {half} was at work, so whether that happened is unknown.")
         }
         LaneOutcome::Cancelled if lane.attempts == 0 => {
-            let who = by(timeline, to, Verb::Cancel);
-            format!("The saga was cancelled by {who} before {half} was sent.")
+            let (who, why) = by(timeline, to, Verb::Cancel);
+            format!("The saga was cancelled by {who} before {half} was sent{why}.")
         }
         LaneOutcome::Cancelled => {
-            let who = by(timeline, to, Verb::Cancel);
+            let (who, why) = by(timeline, to, Verb::Cancel);
             let after = if lost.is_empty() { String::new() } else { format!(", after {lost}") };
-            format!("The saga was cancelled by {who} while {half} was at work{after}.")
+            format!("The saga was cancelled by {who} while {half} was at work{after}{why}.")
         }
         LaneOutcome::ByHand(verb) => {
-            let who = by(timeline, to, *verb);
+            let (who, why) = by(timeline, to, *verb);
             let after = if lost.is_empty() { String::new() } else { format!(", after {lost}") };
-            format!("{who} chose {} of {half}{after}.", verb.as_str())
+            match verb {
+                Verb::ResolveDone => format!("{who} resolved {half} as done{after}{why}."),
+                Verb::ResolveUndone => format!("{who} resolved {half} as undone{after}{why}."),
+                Verb::Skip | Verb::Cancel | Verb::Retry | Verb::Pause | Verb::Resume => {
+                    format!("{who} skipped {half}{after}{why}.")
+                }
+            }
         }
         LaneOutcome::Open => return of_open_lane(lane, &lost),
     };
@@ -129,7 +174,7 @@ fn of_open_lane(lane: &Lane, lost: &str) -> Option<Past> {
             (
                 at,
                 format!(
-                    "{} refused attempt {attempt} of {half}, which it may not: {reason}{besides}.",
+                    "{} refused attempt {attempt} of {half}, although that must not be refused: {reason}{besides}.",
                     half.participant
                 ),
             )
@@ -172,9 +217,14 @@ fn lost(lane: &Lane) -> String {
     format!("{} in vain ({}{more})", phrases::attempts(all), named.join(", "))
 }
 
-fn by(timeline: &Timeline, at: Micros, verb: Verb) -> String {
-    let action = timeline.actions.iter().find(|action| action.at == at && action.verb == verb);
-    action.map_or_else(|| "an operator".to_owned(), |action| actor(&action.actor))
+/// Who did it, and why as the end of a sentence.
+fn by(timeline: &Timeline, at: Micros, verb: Verb) -> (String, String) {
+    let Some(action) = action_at(timeline, at, verb) else { return (actor(""), String::new()) };
+    (actor(&action.actor), phrases::why(&action.why))
+}
+
+fn action_at(timeline: &Timeline, at: Micros, verb: Verb) -> Option<&ActionTaken> {
+    timeline.actions.iter().find(|action| action.at == at && action.verb == verb)
 }
 
 fn actor(name: &str) -> String {

@@ -13,6 +13,14 @@ pub(super) fn moment(at: Micros, now: Micros) -> String {
     format!("{} ({apart})", rfc3339(at))
 }
 
+/// `: because of this`, or nothing where no reason was given; a full stop of the operator's own is left out.
+pub(super) fn why(reason: &str) -> String {
+    match reason.trim_end().trim_end_matches('.') {
+        "" => String::new(),
+        reason => format!(": {reason}"),
+    }
+}
+
 /// `1 attempt`, `3 attempts`.
 pub(super) fn attempts(count: u32) -> String {
     if count == 1 { "1 attempt".to_owned() } else { format!("{count} attempts") }
@@ -35,7 +43,8 @@ pub(super) fn done(direction: Direction) -> &'static str {
 }
 
 /// What comes next, as the rest of a sentence about the saga: `sends attempt 2 of hotel.book to hotel`.
-pub(super) fn next(next: &Next, now: Micros) -> String {
+/// `without` is what operators skip of it.
+pub(super) fn next(next: &Next, without: &[StepPosition], now: Micros) -> String {
     match next {
         Next::Sends { half, attempt, last: _, until: _ } => {
             format!("sends attempt {attempt} of {half} to {}", half.participant)
@@ -46,6 +55,10 @@ pub(super) fn next(next: &Next, now: Micros) -> String {
         }
         Next::Halts { half } => format!("halts before {half} until it is resumed"),
         Next::Parks { half, reason } => format!("is stuck at {half} ({reason}) until an operator acts"),
+        Next::Ends(End::Completed | End::Compensated) if !without.is_empty() => {
+            let end = if *next == Next::Ends(End::Completed) { "completed" } else { "compensated" };
+            format!("ends {end} without {}", list(without.iter().map(StepPosition::to_string).collect(), "and"))
+        }
         Next::Ends(End::Completed) => "ends completed: every step is done".to_owned(),
         Next::Ends(End::Compensated) => "ends compensated: everything that was done is undone".to_owned(),
         Next::Ends(End::Stuck) => "is stuck".to_owned(),

@@ -1,6 +1,7 @@
 //! Where a saga stands, what it waits for, what comes next, and what the participant knows.
 
-use super::{Case, phrases};
+use super::past::HalfByHand;
+use super::{Case, ending, phrases};
 use crate::acts::{self, Next, Prospect};
 use crate::escape;
 use crate::step_position::{StepPosition, position};
@@ -108,7 +109,8 @@ pub struct LedgerSays {
     pub sentence: String,
 }
 
-pub(super) fn place(case: &Case<'_>) -> Place {
+/// `by_hand` is what operators ended of it; `None` if the journal does not tell everything.
+pub(super) fn place(case: &Case<'_>, by_hand: Option<&[HalfByHand]>) -> Place {
     let saga = case.saga;
     let at = position(&saga.state);
     let half = at.map(|(step, direction, _)| match case.definition {
@@ -139,10 +141,8 @@ pub(super) fn place(case: &Case<'_>) -> Place {
         State::Paused { resume: Resume::Unwind { .. } } => {
             format!("It unwinds{} and is paused at {named}.", because(reasons.first()))
         }
-        State::Completed => "It has completed: every step is done.".to_owned(),
-        State::Compensated { .. } => {
-            format!("It is compensated{}: everything that was done is undone.", because(reasons.first()))
-        }
+        State::Completed => ending::completed(by_hand),
+        State::Compensated { .. } => ending::compensated(&because(reasons.first()), by_hand),
     };
     Place { state: saga.state.name(), half, attempt, reasons, sentence }
 }
@@ -215,13 +215,13 @@ fn began(saga: &Saga, timeline: &Timeline) -> Micros {
     }
 }
 
-pub(super) fn upcoming(definition: &Definition, case: &Case<'_>) -> Option<Upcoming> {
+pub(super) fn upcoming(definition: &Definition, case: &Case<'_>, without: &[StepPosition]) -> Option<Upcoming> {
     let (saga, now) = (case.saga, case.now);
     let at = saga.wake_at()?;
     let is_overdue = at <= now;
     let Applied::Moved(transition) = machine::apply(definition, saga, &Event::Wake, at.max(now)) else { return None };
     let next = Next::of(definition, &transition.saga);
-    let then = phrases::next(&next, now);
+    let then = phrases::next(&next, without, now);
     let moment = phrases::moment(at, now);
     let waits_for_answer = matches!(
         saga.state,
@@ -249,7 +249,7 @@ pub(super) fn outlook(definition: &Definition, case: &Case<'_>) -> Option<Outloo
     Some(Outlook { prospect, sentence })
 }
 
-pub(super) fn ledger(definition: &Definition, case: &Case<'_>) -> Option<LedgerSays> {
+pub(super) fn ledger(definition: &Definition, case: &Case<'_>, without: &[StepPosition]) -> Option<LedgerSays> {
     let knowledge = case.ledger.clone()?;
     let (half, attempt) = StepPosition::of(definition, case.saga).filter(|(_, attempt)| *attempt > 0)?;
     let who = &half.participant;
@@ -279,7 +279,7 @@ pub(super) fn ledger(definition: &Definition, case: &Case<'_>) -> Option<LedgerS
         Applied::Ignored(_) | Applied::Refused(_) => None,
     };
     let then = match &next {
-        Some(next) => format!("when that answer is heard here, it {}", phrases::next(next, case.now)),
+        Some(next) => format!("when that answer is heard here, it {}", phrases::next(next, without, case.now)),
         None => "that changes nothing here".to_owned(),
     };
     let knowledge = match knowledge {

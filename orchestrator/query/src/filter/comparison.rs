@@ -90,6 +90,7 @@ impl Comparison {
             | TextField::Definition
             | TextField::Reason
             | TextField::BusinessKey
+            | TextField::Skipped
             | TextField::Attribute(_) => Ok(Term::Text(field, test, self.value.text)),
         }
     }

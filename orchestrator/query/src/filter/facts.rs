@@ -1,6 +1,7 @@
 //! What a filter can know of one saga.
 
 use super::field::Attribute;
+use crate::skips::SkippedHalf;
 use crate::step_position::{self, StepPosition};
 use saga_core::definition::Definition;
 use saga_core::saga::{Cause, Direction, Resume, Saga, State, StepIndex, Wait};
@@ -126,6 +127,8 @@ pub struct Beside<'a> {
     pub traceparent: &'a str,
     /// Why it tries again; see [`crate::failure`].
     pub last_failure: Option<&'a Cause>,
+    /// What operators skipped of it; see [`crate::skips`].
+    pub skipped: &'a [SkippedHalf],
 }
 
 /// Everything a filter can ask of one saga.
@@ -147,6 +150,8 @@ pub struct Facts {
     pub wake_at: Option<Micros>,
     /// Why it tries again, why it unwinds or unwound, and why it is stuck.
     pub reasons: Vec<String>,
+    /// Names of the steps of which operators skipped the action or the undo.
+    pub skipped: Vec<String>,
     /// Business key, or empty.
     pub business_key: String,
     /// 32 hex digits, or empty.
@@ -184,6 +189,7 @@ impl Facts {
             wait: WaitKind::of(&saga.state),
             wake_at: saga.wake_at(),
             reasons: beside.last_failure.into_iter().chain(causes).map(|cause| cause.reason.clone()).collect(),
+            skipped: beside.skipped.iter().map(|half| half.step.clone()).collect(),
             business_key: beside.business_key.to_owned(),
             trace_id: beside.traceparent.split('-').nth(1).unwrap_or_default().to_owned(),
             created_at: saga.created_at,

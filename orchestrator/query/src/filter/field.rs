@@ -62,6 +62,8 @@ pub enum TextField {
     BusinessKey,
     /// Trace it runs under.
     TraceId,
+    /// A step whose action or undo an operator skipped; a saga may have several, or none.
+    Skipped,
     /// What its definition declares under this name; a saga may have several values, or none.
     Attribute(String),
 }
@@ -88,7 +90,7 @@ pub enum TimeField {
 
 impl Field {
     /// The engine's own, in the order of the documentation.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::State,
         Self::Text(TextField::Step),
         Self::Text(TextField::Definition),
@@ -98,6 +100,7 @@ impl Field {
         Self::Wait,
         Self::Time(TimeField::NextWake),
         Self::Text(TextField::Reason),
+        Self::Text(TextField::Skipped),
         Self::Text(TextField::BusinessKey),
         Self::Text(TextField::TraceId),
         Self::Time(TimeField::CreatedAt),
@@ -127,6 +130,9 @@ impl Field {
             Self::Text(TextField::Step) => "the step it is at, none at an end: step = room.book, step:room",
             Self::Text(TextField::Definition) => "name of its definition: definition = order",
             Self::Text(TextField::Reason) => "why it tries again, unwinds or is stuck: reason = ROOM_TAKEN",
+            Self::Text(TextField::Skipped) => {
+                "a step whose action or undo an operator skipped: skipped = room.book, skipped:*"
+            }
             Self::Text(TextField::BusinessKey) => "business key: key = ORD-1",
             Self::Text(TextField::TraceId) => {
                 "trace it runs under, 32 hex digits: trace_id = 4bf92f3577b34da6a3ce929d0e0e4736, trace_id:4bf9"
@@ -201,6 +207,7 @@ impl TextField {
             Self::Reason => "reason",
             Self::BusinessKey => "key",
             Self::TraceId => "trace_id",
+            Self::Skipped => "skipped",
             Self::Attribute(name) => name,
         }
     }

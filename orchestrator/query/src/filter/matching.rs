@@ -46,9 +46,11 @@ fn holds(term: &Term, facts: &Facts, now: Micros) -> bool {
         Term::Present(Field::Text(field)) => match field {
             // Empty ones stand for none.
             TextField::BusinessKey | TextField::TraceId => values(field, facts).iter().any(|value| !value.is_empty()),
-            TextField::Step | TextField::Definition | TextField::Reason | TextField::Attribute(_) => {
-                !values(field, facts).is_empty()
-            }
+            TextField::Step
+            | TextField::Definition
+            | TextField::Reason
+            | TextField::Skipped
+            | TextField::Attribute(_) => !values(field, facts).is_empty(),
         },
         Term::Present(
             Field::State
@@ -67,6 +69,7 @@ fn values<'a>(field: &TextField, facts: &'a Facts) -> Vec<&'a str> {
         TextField::Reason => facts.reasons.iter().map(String::as_str).collect(),
         TextField::BusinessKey => vec![&facts.business_key],
         TextField::TraceId => vec![&facts.trace_id],
+        TextField::Skipped => facts.skipped.iter().map(String::as_str).collect(),
         TextField::Attribute(name) => {
             let own = facts.attributes.iter().filter(|attribute| attribute.name == *name);
             own.map(|attribute| attribute.value.as_str()).collect()

@@ -16,14 +16,16 @@ pub enum Preset {
     Compensating,
     /// Sagas that need an operator.
     Stuck,
+    /// Sagas of which an operator skipped a step or an undo.
+    Skipped,
     /// Sagas whose deadline passed without anybody waking them.
     Overdue,
 }
 
 impl Preset {
     /// All of them, in the order in which lists offer them.
-    pub const ALL: [Self; 6] =
-        [Self::InFlight, Self::Retrying, Self::InDoubt, Self::Compensating, Self::Stuck, Self::Overdue];
+    pub const ALL: [Self; 7] =
+        [Self::InFlight, Self::Retrying, Self::InDoubt, Self::Compensating, Self::Stuck, Self::Skipped, Self::Overdue];
 
     /// Its name in commands and addresses.
     #[must_use]
@@ -34,6 +36,7 @@ impl Preset {
             Self::InDoubt => "in-doubt",
             Self::Compensating => "compensating",
             Self::Stuck => "stuck",
+            Self::Skipped => "skipped",
             Self::Overdue => "overdue",
         }
     }
@@ -47,6 +50,7 @@ impl Preset {
             Self::InDoubt => "Sent a command of which nobody has said yet whether it was carried out.",
             Self::Compensating => "Undoing what was done.",
             Self::Stuck => "Parked: needs an operator.",
+            Self::Skipped => "Goes on, or has ended, without a step or an undo that an operator skipped.",
             Self::Overdue => "Should have acted more than 5 seconds ago, and nobody woke it.",
         }
     }
@@ -65,6 +69,7 @@ impl Preset {
             }
             Self::Compensating => "state = compensating",
             Self::Stuck => "state = stuck",
+            Self::Skipped => "skipped:*",
             // Due sagas are woken within about a second; without the margin this list would never be empty.
             Self::Overdue => "next_wake < -5s",
         }

@@ -4,7 +4,7 @@
 //! are pushed down to the comparisons, so that *perhaps more* stays so under `NOT`; comparisons that only widen are listed.
 
 use super::expr::{Expr, Term, TextTest};
-use super::field::{Attribute, MAX_ATTRIBUTE_VALUE, TextField};
+use super::field::{Attribute, Field, MAX_ATTRIBUTE_VALUE, TextField};
 use super::piece::{Arg, Piece, States};
 use super::sql_terms;
 use super::translation::Translation;
@@ -23,7 +23,7 @@ pub struct Translated {
     /// Then the few are better sorted than all others walked past.
     pub narrow: bool,
     /// An attribute that every selected saga has, if it is not narrow otherwise: an index of attributes then knows where the
-    /// sagas are. A trace counts as an attribute of its field's name.
+    /// sagas are. A trace counts as an attribute of its field's name, and so does a skipped step.
     pub lead: Option<Attribute>,
 }
 
@@ -62,12 +62,16 @@ fn lead(expr: &Expr) -> Option<Attribute> {
 }
 
 /// The attribute that a saga has for which the comparison holds. A value that is longer than any can be leads nowhere: of sagas
-/// that were started before values had a bound, it may be the input's all the same.
+/// that were started before values had a bound, it may be the input's all the same. Of what was skipped the index knows each
+/// step, and by an empty value that there is one.
 fn leading(term: &Term) -> Option<Attribute> {
     match term {
-        Term::Text(field @ (TextField::Attribute(_) | TextField::TraceId), TextTest::Is, value) => {
-            Some(Attribute::new(field.name(), value)).filter(|lead| lead.value.len() <= MAX_ATTRIBUTE_VALUE)
-        }
+        Term::Text(
+            field @ (TextField::Attribute(_) | TextField::TraceId | TextField::Skipped),
+            TextTest::Is,
+            value,
+        ) => Some(Attribute::new(field.name(), value)).filter(|lead| lead.value.len() <= MAX_ATTRIBUTE_VALUE),
+        Term::Present(Field::Text(field @ TextField::Skipped)) => Some(Attribute::new(field.name(), "")),
         Term::Text(..)
         | Term::State(..)
         | Term::Wait(..)

@@ -98,7 +98,7 @@ fn present(field: &TextField, positive: bool, translation: &Translation<'_>) -> 
         TextField::BusinessKey => (filled("business_key", positive, translation.dialect), true),
         TextField::TraceId => (filled("traceparent", positive, translation.dialect), true),
         TextField::Definition => (always(positive), true),
-        TextField::Attribute(_) => (Piece::everything(), false),
+        TextField::Attribute(_) | TextField::Skipped => (Piece::everything(), false),
     }
 }
 
@@ -206,8 +206,10 @@ fn text(field: &TextField, test: Test<'_>, positive: bool, translation: &Transla
         TextField::Reason if positive => {
             (Piece::all(vec![States::of(WITH_REASON).piece(true), contained("data", test)]), false)
         }
+        // So do the names of skipped steps.
+        TextField::Skipped if positive => (contained("data", test), false),
         TextField::Attribute(_) if positive && translation.verbatim_input => (contained("input", test), false),
-        TextField::Reason | TextField::Attribute(_) => (Piece::everything(), false),
+        TextField::Reason | TextField::Skipped | TextField::Attribute(_) => (Piece::everything(), false),
     }
 }
 

@@ -110,7 +110,7 @@ pub enum LaneOutcome {
     Deadline,
     /// An operator cancelled the saga.
     Cancelled,
-    /// An operator took it for done, by this verb.
+    /// An operator ended it, by this verb: skipped, or resolved as done or undone.
     ByHand(Verb),
 }
 

@@ -8,6 +8,7 @@
 
 use super::{ActionTaken, Bare, Doing, Ended, Lane, LaneOutcome, Said, Span, Timeline};
 use crate::datetime::{rfc3339, spoken};
+use saga_core::event::Verb;
 use saga_core::saga::Direction;
 use saga_core::time::Micros;
 
@@ -100,6 +101,7 @@ fn outcome(lane: &Lane) -> String {
         LaneOutcome::GivenUp(_) => format!("given up{attempts}"),
         LaneOutcome::Deadline => "saga's deadline".to_owned(),
         LaneOutcome::Cancelled => "cancelled".to_owned(),
+        LaneOutcome::ByHand(Verb::Skip) => "skipped".to_owned(),
         LaneOutcome::ByHand(verb) => verb.as_str().to_owned(),
     }
 }

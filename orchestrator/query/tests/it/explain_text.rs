@@ -26,8 +26,8 @@ stock.reserve was done by stock in under 0.1 s.
 order.confirm has seen 2 attempts in vain (2 TIMEOUT) so far.
 It has waited for an operator, or for a late answer of order, since 2026-11-27T10:00:10.720878Z (3 min 10 s ago).
 You may retry: it sends attempt 3 of order.confirm to order, with 1 more to follow if need be. After that it may end completed or get stuck.
-You may skip, if it can do without what it is stuck at: it ends completed: every step is done.
-You may resolve-done, if what it is stuck at was done by hand: it ends completed: every step is done.";
+You may skip order.confirm, if the saga can do without it: it ends completed without order.confirm.
+You may resolve-done, if order.confirm was done by hand: it ends completed: every step is done.";
 
 #[test]
 fn an_order_that_unwinds_reads_like_this() {
@@ -73,7 +73,7 @@ fn orders_are_told_with_who_gave_them() {
     assert_eq!(told.len(), 4, "{told:?}");
     assert!(told[1].starts_with("ops-kim paused the saga at order.open at 2026-11-27T"), "{}", told[1]);
     assert!(told[2].starts_with("ops-kim resumed the saga at order.open at 2026-11-27T"), "{}", told[2]);
-    assert_eq!(told[3], "The saga was cancelled by ops-kim while order.open was at work.");
+    assert_eq!(told[3], "The saga was cancelled by ops-kim while order.open was at work: the customer called.");
 }
 
 /// What would only send what is held is not offered, and says what to do first.
@@ -95,7 +95,7 @@ fn a_held_saga_says_who_holds_it_and_why() {
         saga: &lived.saga,
         journal: &lived.journal,
         ledger: None,
-        hold: Some(hold),
+        hold: Some(hold.clone()),
         now: later(&lived, 2_000),
     };
     let told = explain(&case);
@@ -104,6 +104,7 @@ fn a_held_saga_says_who_holds_it_and_why() {
         "It has waited since 2026-11-27T10:00:00Z (2 s ago) and goes on once holds/participants/payment is released, which \
          ada holds: the bank is closed."
     );
+    assert_eq!(told.hold, Some(hold));
     let verbs: Vec<Verb> = told.offers.iter().map(|offer| offer.act.verb).collect();
     assert_eq!(verbs, [Verb::Cancel]);
     let (_, barrier) = told.refused.iter().find(|(verb, _)| *verb == Verb::Resume).unwrap();
@@ -111,6 +112,42 @@ fn a_held_saga_says_who_holds_it_and_why() {
         barrier.to_string(),
         "holds/participants/payment must be released first, which ada holds: the bank is closed"
     );
+}
+
+/// Where the refusal is stored, a retry is no way out: it is offered last, and says so.
+#[test]
+fn a_retry_that_meets_a_stored_refusal_says_so() {
+    let definition = short_order();
+    let mut lived = Lived::start(&definition);
+    for _ in 0..3 {
+        lived = lived.answered(&definition, succeeded(), 1);
+    }
+    let stuck = lived.answered(&definition, rejected("ORDER_STATE"), 1);
+    let told = |ledger| {
+        let case = Case {
+            definition: Some(&definition),
+            saga: &stuck.saga,
+            journal: &stuck.journal,
+            ledger: Some(ledger),
+            hold: None,
+            now: later(&stuck, 5),
+        };
+        explain(&case).offers
+    };
+    let offers = told(Knowledge::Known(Answer::Rejected("ORDER_STATE".to_owned())));
+    let verbs: Vec<Verb> = offers.iter().map(|offer| offer.act.verb).collect();
+    assert_eq!(verbs, [Verb::Skip, Verb::ResolveDone, Verb::Retry]);
+    assert!(
+        offers[2].sentence.starts_with(
+            "You may retry, but the ledger of order keeps its refusal (ORDER_STATE) and will answer with it again: it sends \
+             attempt 2 of order.confirm to order"
+        ),
+        "{}",
+        offers[2].sentence
+    );
+    let offers = told(Knowledge::Unknown);
+    assert_eq!(offers[0].act.verb, Verb::Retry);
+    assert!(offers[0].sentence.starts_with("You may retry: it sends"), "{}", offers[0].sentence);
 }
 
 /// The commonest reason comes first.

@@ -4,8 +4,9 @@ use crate::support;
 use baton_query::filter::{
     Attribute, Beside, Expr, Facts, Field, FilterError, MAX_BYTES, MAX_DEPTH, MAX_TERMS, Preset, StateKind, matches,
 };
+use baton_query::skips::{self, SkippedHalf};
 use proptest::prelude::*;
-use saga_core::saga::{Cause, State};
+use saga_core::saga::{Cause, Direction, State};
 use saga_core::time::Micros;
 use support::exprs::{ATTRIBUTES, expr};
 use support::{Lived, reachable, short_order, succeeded};
@@ -26,7 +27,7 @@ fn mistakes_are_explained() {
         (
             "colour = red",
             "at byte 1: there is no field \"colour\"; the fields are state, step, definition, definition_version, age, \
-             attempt, wait, next_wake, reason, key, trace_id, created_at, updated_at, customer, item, payment",
+             attempt, wait, next_wake, reason, skipped, key, trace_id, created_at, updated_at, customer, item, payment",
         ),
         (
             "state = stuk",
@@ -129,6 +130,7 @@ fn filters_select_by_what_is_known() {
         business_key: "ORD-1",
         traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
         last_failure: None,
+        skipped: &[SkippedHalf { step: "order.open".to_owned(), direction: Direction::Undo }],
     };
     let attributes = [("customer", "anna"), ("item", "MUG"), ("item", "CUP")];
     let attributes = attributes.map(|(name, value)| Attribute::new(name, value)).to_vec();
@@ -155,6 +157,9 @@ fn filters_select_by_what_is_known() {
         ("trace_id:4bf92f", true),
         ("trace_id = 4BF92F3577B34DA6A3CE929D0E0E4736", true),
         ("definition = order definition_version < 2", true),
+        ("skipped = order.open", true),
+        ("skipped:order skipped:*", true),
+        ("skipped != order.open OR skipped = order", false),
     ] {
         assert_eq!(parse(text).is_ok_and(|expr| matches(&expr, &facts, now)), selected, "{text}");
     }
@@ -172,7 +177,9 @@ fn presets_select_what_they_say() {
     let mut seen = [0; Preset::ALL.len()];
     for lived in reachable(&definition, 2) {
         let saga = &lived.saga;
-        let facts = Facts::of(saga, Some(&definition), Beside::default(), Vec::new());
+        let skipped = skips::of_journal(&definition, &lived.journal).unwrap();
+        let beside = Beside { skipped: &skipped, ..Beside::default() };
+        let facts = Facts::of(saga, Some(&definition), beside, Vec::new());
         let now = Micros(saga.updated_at.0 + 7_000_000);
         let selected = |preset: Preset| matches(&preset.expr(), &facts, now);
         for (count, preset) in seen.iter_mut().zip(Preset::ALL) {
@@ -181,6 +188,7 @@ fn presets_select_what_they_say() {
         assert_eq!(selected(Preset::InFlight), !saga.has_ended());
         assert_eq!(selected(Preset::Stuck), matches!(saga.state, State::Stuck { .. }));
         assert_eq!(selected(Preset::Compensating), matches!(saga.state, State::Compensating { .. }));
+        assert_eq!(selected(Preset::Skipped), !skipped.is_empty());
         let passed = saga.wake_at().is_some_and(|at| at.0 + 5_000_000 < now.0);
         assert_eq!(selected(Preset::Overdue), passed);
         if selected(Preset::InDoubt) {

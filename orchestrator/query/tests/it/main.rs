@@ -8,5 +8,6 @@ mod explain_text;
 mod failure;
 mod filter;
 mod filter_sql;
+mod skips;
 mod support;
 mod timeline;

@@ -33,6 +33,11 @@ pub fn explanation(explanation: &Explanation, participant: Option<&str>) -> wire
             ends: ends(&outlook.prospect.ends),
             sentence: outlook.sentence.clone(),
         }),
+        hold: explanation.hold.as_ref().map(|hold| wire::SagaHold {
+            name: hold.name.clone(),
+            actor: hold.actor.clone(),
+            reason: hold.reason.clone(),
+        }),
         acts: offers.chain(explanation.refused.iter().map(|(verb, obstacle)| refused(*verb, obstacle))).collect(),
     }
 }

@@ -2,22 +2,25 @@
 
 use crate::api::admin::act::verb;
 use crate::api::admin::audit::Audits;
-use crate::api::admin::explain_proto;
 use crate::api::admin::fields::{MAX_ACTOR, MAX_REASON, request_id, words};
 use crate::api::admin::find::filter;
+use crate::api::admin::job_forecast;
+use crate::api::admin::job_view::{as_wire, failure_as_wire, outcome};
 use crate::api::lookup::Lookup;
-use crate::api::view;
 use baton_engine::committer::NewId;
 use baton_engine::search::Search;
 use baton_engine::store::Fingerprint;
+use baton_engine::store::query::SearchQuery;
 use baton_operations::Operations;
 use baton_operations::audit::{NewAudit, content};
-use baton_operations::jobs::{Control, Controlled, Created, Job, JobFailure, JobState};
+use baton_operations::jobs::{Control, Controlled, Created, Job, JobState};
 use baton_operations::reason::{SagaReason, of_store};
 use baton_proto::baton::saga::v1 as wire;
+use baton_query::sort::OrderBy;
 use baton_rpc::errors::{Flaw, Violations, invalid};
 use baton_rpc::page;
 use baton_rpc::reason::Reason;
+use saga_core::event::Verb;
 use saga_core::saga::SagaId;
 use saga_core::time::Micros;
 use tonic::Status;
@@ -31,6 +34,9 @@ const MAX_RATE: u32 = 1_000;
 
 /// How far is counted, and how many rows are read where each must be looked at: a job may match more.
 const MAX_COUNT: u32 = 100_000;
+
+/// Sagas of which is told what would become of them, the newest.
+const MAX_FORECAST: u32 = 1_000;
 
 /// Jobs, as operators see to them.
 pub struct JobAdmin<'a> {
@@ -70,11 +76,12 @@ impl JobAdmin<'_> {
             &rate_bytes,
         ]);
         if let Some(job) = self.job_of(asked, content).await? {
-            return Ok(wire::CreateJobResponse { job: Some(job) });
+            return Ok(created(job));
         }
         let (id, now) = ((self.new_id)(), self.lookup.store.now());
         let search = Search::new(selected, self.lookup.registry.clone(), now);
-        let counted = self.lookup.query.count(search, MAX_COUNT, MAX_COUNT).await.map_err(|error| of_store(&error))?;
+        let counted = self.lookup.query.count(search.clone(), MAX_COUNT, MAX_COUNT).await;
+        let counted = counted.map_err(|error| of_store(&error))?;
         let job = Job {
             id,
             filter: request.filter,
@@ -97,17 +104,19 @@ impl JobAdmin<'_> {
             last_page: false,
         };
         if request.validate_only {
-            return Ok(wire::CreateJobResponse { job: Some(wire::Job { name: String::new(), ..as_wire(&job) }) });
+            let (forecast, forecast_exact) = self.forecast(search, verb, now).await?;
+            let job = wire::Job { name: String::new(), ..as_wire(&job) };
+            return Ok(wire::CreateJobResponse { job: Some(job), forecast, forecast_exact });
         }
         let act = NewAudit {
             after: format!("{} of {} sagas", verb.as_str(), job.matched),
             ..audit("create-job", id, &job.actor, &job.reason, now, asked, content)
         };
         match operations.create_job(job.clone(), act).await.map_err(|error| of_store(&error))? {
-            Created::Yes => Ok(wire::CreateJobResponse { job: Some(as_wire(&job)) }),
+            Created::Yes => Ok(created(as_wire(&job))),
             Created::TooMany => Err(SagaReason::TooManyJobs.status("100 jobs are running or paused; end one first")),
             Created::RequestTaken => match self.job_of(asked, content).await? {
-                Some(job) => Ok(wire::CreateJobResponse { job: Some(job) }),
+                Some(job) => Ok(created(job)),
                 None => Err(SagaReason::Internal.status("internal error")),
             },
         }
@@ -115,7 +124,27 @@ impl JobAdmin<'_> {
 
     pub(super) async fn get_job(&self, request: &wire::GetJobRequest) -> Result<wire::GetJobResponse, Status> {
         let job = self.existing_job("name", &request.name).await?;
-        Ok(wire::GetJobResponse { job: Some(as_wire(&job)) })
+        let groups = self.operations.job_outcomes(job.id).await.map_err(|error| of_store(&error))?;
+        let mut outcomes = Vec::with_capacity(groups.len());
+        for group in &groups {
+            outcomes.push(outcome(self.lookup, group).await?);
+        }
+        Ok(wire::GetJobResponse { job: Some(wire::Job { outcomes, ..as_wire(&job) }) })
+    }
+
+    /// What would become of the sagas that the search selects, and whether these are all.
+    async fn forecast(
+        &self,
+        search: Search,
+        verb: Verb,
+        now: Micros,
+    ) -> Result<(Vec<wire::JobForecast>, bool), Status> {
+        let order = OrderBy::default();
+        let query = SearchQuery { search, order, after: None, limit: MAX_FORECAST, max_rows: MAX_COUNT };
+        let found = self.lookup.query.search(query).await.map_err(|error| of_store(&error))?;
+        let holds = self.operations.known_holds().standing();
+        let told = job_forecast::forecast(self.lookup.registry, &holds, verb, &found.records, now);
+        Ok((told, found.next.is_none()))
     }
 
     pub(super) async fn list_jobs(&self, request: &wire::ListJobsRequest) -> Result<wire::ListJobsResponse, Status> {
@@ -194,6 +223,10 @@ impl JobAdmin<'_> {
     }
 }
 
+fn created(job: wire::Job) -> wire::CreateJobResponse {
+    wire::CreateJobResponse { job: Some(job), ..wire::CreateJobResponse::default() }
+}
+
 fn audit(
     act: &str,
     job: Uuid,
@@ -247,39 +280,4 @@ fn unknown(id: Uuid) -> Status {
 
 fn foreign_token() -> Status {
     invalid("page_token", Flaw::new(Reason::PAGE_TOKEN_INVALID, "must be a token of this list"))
-}
-
-fn as_wire(job: &Job) -> wire::Job {
-    let state = match job.state {
-        JobState::Running => wire::JobState::Running,
-        JobState::Paused => wire::JobState::Paused,
-        JobState::Done => wire::JobState::Done,
-        JobState::Cancelled => wire::JobState::Cancelled,
-    };
-    wire::Job {
-        name: format!("jobs/{}", job.id),
-        filter: job.filter.clone(),
-        preset: job.preset.clone(),
-        verb: explain_proto::verb(job.verb).into(),
-        reason: job.reason.clone(),
-        actor: job.actor.clone(),
-        max_rate: job.max_rate,
-        state: state.into(),
-        matched: job.matched,
-        matched_exact: job.matched_exact,
-        done: job.done,
-        failed: job.failed,
-        create_time: Some(view::timestamp(job.created_at)),
-        update_time: Some(view::timestamp(job.updated_at)),
-        waits: job.waits.clone(),
-    }
-}
-
-fn failure_as_wire(failure: JobFailure) -> wire::JobFailure {
-    wire::JobFailure {
-        saga: view::name_of(failure.saga),
-        rule: failure.rule,
-        message: failure.message,
-        event_time: Some(view::timestamp(failure.at)),
-    }
 }

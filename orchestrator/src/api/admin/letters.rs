@@ -11,7 +11,7 @@ use baton_engine::sagas::Registry;
 use baton_engine::store::{Fingerprint, StoreError};
 use baton_operations::Operations;
 use baton_operations::audit::{NewAudit, content};
-use baton_operations::letters::{Decided, Letter, LetterState, MAX_NOTED};
+use baton_operations::letters::{Decided, Letter, LetterState, MAX_NOTED, replay_id, replay_of};
 use baton_operations::reason::{SagaReason, of_store};
 use baton_operations::workers::dead_letters::sagas;
 use baton_proto::baton::saga::v1 as wire;
@@ -19,6 +19,7 @@ use baton_rpc::errors::{Flaw, Violations};
 use baton_rpc::page;
 use baton_rpc::reason::Reason;
 use decoded::{DecodedLetter, decoded};
+use futures_util::future::join_all;
 use saga_core::saga::SagaId;
 use tonic::Status;
 use uuid::Uuid;
@@ -57,7 +58,8 @@ impl LetterAdmin<'_> {
         };
         let mut letters = operations.letters(state, before, size + 1).await.map_err(|error| failed(&error))?;
         let next_page_token = page::cut(&mut letters, size, &query, |last| last.id.into_bytes());
-        let dead_letters = letters.iter().map(|letter| view(letter, &letter.sagas)).collect();
+        let dead_letters = join_all(letters.iter().map(|letter| self.linked(view(letter, &letter.sagas), letter)));
+        let dead_letters = dead_letters.await.into_iter().collect::<Result<Vec<_>, Status>>()?;
         Ok(wire::ListDeadLettersResponse { dead_letters, next_page_token })
     }
 
@@ -73,8 +75,25 @@ impl LetterAdmin<'_> {
         let found = operations.letter(id).await.map_err(|error| failed(&error))?;
         let (letter, body) = found.ok_or_else(|| missing(id))?;
         let DecodedLetter { json, flaw, hex } = decoded(self.registry, self.shown, &letter, &body);
-        let all = sagas(&letter.destination, &body);
-        Ok(wire::GetDeadLetterResponse { dead_letter: Some(view(&letter, &all)), json, flaw, hex })
+        // Of what does not decode at all, those that were noted when it was collected.
+        let all = Some(sagas(&letter.destination, &body)).filter(|all| !all.is_empty());
+        let dead_letter = self.linked(view(&letter, &all.unwrap_or_else(|| letter.sagas.clone())), &letter).await?;
+        Ok(wire::GetDeadLetterResponse { dead_letter: Some(dead_letter), json, flaw, hex })
+    }
+
+    /// The same with the letter that it is a replay of, and the one that came of its own replay.
+    async fn linked(&self, shown: wire::DeadLetter, letter: &Letter) -> Result<wire::DeadLetter, Status> {
+        let mut shown = shown;
+        if let Some(original) = letter.message_id.and_then(replay_of)
+            && self.operations.letter(original).await.map_err(|error| failed(&error))?.is_some()
+        {
+            shown.replay_of = letter_name(original);
+        }
+        if letter.state == LetterState::Replayed {
+            let back = self.operations.letter_of_message(replay_id(letter.id)).await.map_err(|error| failed(&error))?;
+            shown.came_back_as = back.map(|back| letter_name(back.id)).unwrap_or_default();
+        }
+        Ok(shown)
     }
 
     pub(super) async fn replay_dead_letter(
@@ -239,6 +258,8 @@ fn view(letter: &Letter, sagas: &[SagaId]) -> wire::DeadLetter {
         state: state.into(),
         create_time: Some(timestamp(letter.collected_at)),
         decide_time: letter.decided_at.map(timestamp),
+        replay_of: String::new(),
+        came_back_as: String::new(),
     }
 }
 

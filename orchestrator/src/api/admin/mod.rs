@@ -3,11 +3,14 @@
 //! | file | what it holds |
 //! |---|---|
 //! | [`find`] | filter and preset parsed, pages, counts |
+//! | [`find_text`] | sagas by an id, a number, or whatever is at hand |
 //! | [`explain`] | everything an explanation is made from, gathered |
 //! | [`timeline`] | a saga over time, and what its messages said |
 //! | [`act`] | actions: judged, handed to the engine, answered |
 //! | `fields` | fields that most requests have |
 //! | [`jobs`] | one action for many sagas |
+//! | `job_view` | jobs as messages |
+//! | `job_forecast` | what a job would do to each of its sagas |
 //! | [`holds`] | definitions and participants that are halted |
 //! | [`letters`] | dead letters: listed, decoded, replayed, dropped |
 //! | [`audit`] | what operators did |
@@ -22,7 +25,10 @@ pub mod explain;
 pub mod explain_proto;
 mod fields;
 pub mod find;
+pub mod find_text;
 pub mod holds;
+mod job_forecast;
+mod job_view;
 pub mod jobs;
 pub mod letters;
 pub mod overview;
@@ -47,6 +53,13 @@ impl SagaAdminService for Api {
         request: Request<wire::CountSagasRequest>,
     ) -> Result<Response<wire::CountSagasResponse>, Status> {
         self.finder().count(&request.into_inner()).await.map(Response::new)
+    }
+
+    async fn find_sagas(
+        &self,
+        request: Request<wire::FindSagasRequest>,
+    ) -> Result<Response<wire::FindSagasResponse>, Status> {
+        self.finder().find(&request.into_inner()).await.map(Response::new)
     }
 
     async fn explain_saga(

@@ -1,5 +1,6 @@
 //! How the installation is doing. Asked by every page that is open, so an answer serves all who ask within a second.
 
+mod concerns;
 mod gathered;
 pub mod memo;
 

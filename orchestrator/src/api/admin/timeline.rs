@@ -13,7 +13,7 @@ use baton_query::step_position::StepPosition;
 use baton_query::timeline::{
     ActionTaken, Bare, Doing, Ended, Lane, LaneOutcome, Said, Span, Timeline, timeline as drawn,
 };
-use saga_core::event::{Entry, JournalRecord};
+use saga_core::event::{Entry, JournalRecord, Verb};
 use saga_core::replay;
 use saga_core::saga::{DefinitionId, Direction, Saga, SagaId, StepIndex};
 use tonic::Status;
@@ -186,6 +186,7 @@ fn lane(lane: &Lane) -> wire::TimelineLane {
         LaneOutcome::GivenUp(reason) => (wire::LaneOutcome::GivenUp, reason.as_str()),
         LaneOutcome::Deadline => (wire::LaneOutcome::Deadline, ""),
         LaneOutcome::Cancelled => (wire::LaneOutcome::Cancelled, ""),
+        LaneOutcome::ByHand(Verb::Skip) => (wire::LaneOutcome::Skipped, ""),
         LaneOutcome::ByHand(_) => (wire::LaneOutcome::ByHand, ""),
     };
     wire::TimelineLane {

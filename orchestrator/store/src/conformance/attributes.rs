@@ -62,6 +62,7 @@ pub(super) async fn attributes_are_found_however_far_the_index_is(store: &Store)
     let again = store.index(&registry, 5).await.expect("index");
     assert!(again.is_none_or(|step| !step.more && step.until.is_none()), "nothing is left");
     are_found(store, &registry, &inserts).await;
+    super::a_skip_is_found(store).await;
     is_said_how_far_it_is(store, &registry).await;
 }
 

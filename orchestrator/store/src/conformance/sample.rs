@@ -65,6 +65,7 @@ pub fn record(id: SagaId, state: State) -> Record {
         business_key: format!("order-{id}"),
         traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned(),
         last_failure: None,
+        skipped: Vec::new(),
     }
 }
 
@@ -218,9 +219,9 @@ pub fn advance(changes: &mut Changes, loaded: &Record, state: State) {
         Saga { version: before.version + 1, updated_at: Micros(before.updated_at.0 + 1), state, ..before.clone() };
     let record = JournalRecord::Moved(Event::Wake);
     changes.journal.push(Entry { saga: saga.id, version: saga.version, at: saga.updated_at, record });
-    let last_failure = loaded.last_failure.clone();
+    let (last_failure, skipped) = (loaded.last_failure.clone(), loaded.skipped.clone());
     let (loaded_version, look_at) = (before.version, saga.wake_at());
-    changes.updates.push(Update { saga, last_failure, loaded_version, look_at, data_changed: true });
+    changes.updates.push(Update { saga, last_failure, skipped, loaded_version, look_at, data_changed: true });
 }
 
 /// A decision that does not look at what was loaded.

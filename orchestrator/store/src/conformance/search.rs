@@ -11,7 +11,7 @@ use baton_query::sort::{OrderBy, SortField};
 use saga_core::saga::State;
 
 /// Filters of every kind: what columns decide, what they do not, and what nothing matches.
-const FILTERS: [&str; 25] = [
+const FILTERS: [&str; 28] = [
     "",
     "state = running",
     "state = stuck OR state = paused",
@@ -37,6 +37,9 @@ const FILTERS: [&str; 25] = [
     "trace_id:4bf92f35",
     "customer:*",
     "customer != anna",
+    "skipped = room.book",
+    "skipped != room.book",
+    "NOT skipped:*",
 ];
 
 /// Whatever the bounds and the order, page after page brings every saga that the filter selects, in order, each once; and they are

@@ -103,6 +103,7 @@ impl Tables {
             if let Some(record) = self.sagas.get_mut(&update.saga.id) {
                 record.saga = update.saga.clone();
                 record.last_failure = update.last_failure.clone();
+                record.skipped = update.skipped.clone();
             }
             self.look_by(update.saga.id, update.look_at);
         }

@@ -8,9 +8,9 @@
 use crate::sql::store_error;
 use baton_engine::sagas::Registry;
 use baton_engine::store::StateCode;
-use baton_engine::store::indexing::{BEHIND, Indexed, found_by, time_of, with_trace};
+use baton_engine::store::indexing::{BEHIND, Indexed, found_by, time_of, with_skips, with_trace};
 use baton_engine::store::purge::{first_id_at, is_finished};
-use baton_engine::store::{Insert, StoreError};
+use baton_engine::store::{Insert, StoreError, Update};
 use baton_query::filter::Attribute;
 use baton_sql::database::{Database, Tx, Verdict};
 use baton_sql::error::SqlError;
@@ -173,6 +173,15 @@ pub(super) async fn write_late(tx: &mut Tx, inserts: &[Insert]) -> Result<(), Sq
     let found =
         late.map(|insert| (insert.record.saga.id, with_trace(insert.attributes.clone(), &insert.record.traceparent)));
     let found: Vec<(SagaId, Vec<Attribute>)> = found.collect();
+    insert(tx, found.iter().map(|(id, own)| (*id, own.as_slice()))).await
+}
+
+/// What these sagas are found by since something was skipped of them: with the move, for it is seldom and no input tells it. Rows
+/// that are there stay.
+pub(super) async fn write_skips<'a>(tx: &mut Tx, updates: impl Iterator<Item = &'a Update>) -> Result<(), SqlError> {
+    let skips = updates.filter(|update| !update.skipped.is_empty());
+    let found: Vec<(SagaId, Vec<Attribute>)> =
+        skips.map(|update| (update.saga.id, with_skips(&update.skipped))).collect();
     insert(tx, found.iter().map(|(id, own)| (*id, own.as_slice()))).await
 }
 

@@ -3,7 +3,7 @@
 //! Sagas of one version mostly move to the same place, so that a row's version says what it becomes.
 
 use crate::row::{self, MOVING_COLUMNS, Moving};
-use crate::sql::Written;
+use crate::sql::{Written, index};
 use baton_engine::store::{StoreError, Update};
 use baton_sql::database::Tx;
 use baton_sql::statement::{MAX_ROWS, padded_size, placeholders};
@@ -24,8 +24,8 @@ struct Group {
     ids: Vec<Value>,
 }
 
-/// Overwrites sagas that still have the version they were loaded with; only those whose outputs, causes or last failure changed
-/// get their data written.
+/// Overwrites sagas that still have the version they were loaded with; only those whose outputs, causes, last failure or
+/// skips changed get their data written.
 pub(super) async fn write(tx: &mut Tx, updates: &[Update]) -> Written {
     for groups in statements(groups(updates)) {
         let wanted: u64 = groups.iter().map(|group| group.ids.len() as u64).sum();
@@ -39,10 +39,15 @@ pub(super) async fn write(tx: &mut Tx, updates: &[Update]) -> Written {
     let data: Vec<(Value, Value)> = updates
         .iter()
         .filter(|update| update.data_changed)
-        .map(|update| (update.saga.id.0.into(), row::data_value(&update.saga, update.last_failure.as_ref())))
+        .map(|update| (update.saga.id.0.into(), data_of(update)))
         .collect();
     tx.update_each("saga", "data", "id", data).await?;
+    index::write_skips(tx, updates.iter().filter(|update| update.data_changed)).await?;
     Ok(Ok(()))
+}
+
+fn data_of(update: &Update) -> Value {
+    row::data_value(&update.saga, update.last_failure.as_ref(), &update.skipped)
 }
 
 fn groups(updates: &[Update]) -> Vec<Group> {

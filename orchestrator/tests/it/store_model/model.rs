@@ -78,6 +78,7 @@ impl Model {
             let held = held.filter(|record| record.saga.version == update.loaded_version).ok_or(Verdict::Conflict)?;
             held.saga = update.saga.clone();
             held.last_failure = update.last_failure.clone();
+            held.skipped = update.skipped.clone();
             self.look_by(update.saga.id, update.look_at);
         }
         for insert in &changes.inserts {

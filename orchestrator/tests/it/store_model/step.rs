@@ -298,11 +298,12 @@ impl Move {
             saga.outputs.sort_by_key(|(step, _)| *step);
         }
         let last_failure = self.fails.then(|| sample::cause(1, "AWAY"));
-        let data = |saga, failure: &Option<Cause>| data_value(saga, failure.as_ref());
+        let data = |saga, failure: &Option<Cause>| data_value(saga, failure.as_ref(), &before.skipped);
         let differs = data(&saga, &last_failure) != data(&before.saga, &before.last_failure);
         let loaded_version = before.saga.version.saturating_add_signed(self.version_off);
         let data_changed = self.data_changed || differs;
         let look_at = saga.wake_at();
-        changes.updates.push(Update { saga, last_failure, loaded_version, look_at, data_changed });
+        let skipped = before.skipped.clone();
+        changes.updates.push(Update { saga, last_failure, skipped, loaded_version, look_at, data_changed });
     }
 }

@@ -106,7 +106,14 @@ impl FaultyStore {
             }
             let look_at = saga.wake_at();
             Changes {
-                updates: vec![Update { saga, last_failure: None, loaded_version, look_at, data_changed: false }],
+                updates: vec![Update {
+                    saga,
+                    last_failure: None,
+                    skipped: Vec::new(),
+                    loaded_version,
+                    look_at,
+                    data_changed: false,
+                }],
                 ..Changes::default()
             }
         });
@@ -121,7 +128,14 @@ impl FaultyStore {
             saga.version += 1;
             let look_at = saga.wake_at();
             Changes {
-                updates: vec![Update { saga, last_failure: None, loaded_version, look_at, data_changed: false }],
+                updates: vec![Update {
+                    saga,
+                    last_failure: None,
+                    skipped: Vec::new(),
+                    loaded_version,
+                    look_at,
+                    data_changed: false,
+                }],
                 ..Changes::default()
             }
         });
@@ -137,7 +151,14 @@ impl FaultyStore {
             saga.state = State::Completed;
             let look_at = None;
             Changes {
-                updates: vec![Update { saga, last_failure: None, loaded_version, look_at, data_changed: false }],
+                updates: vec![Update {
+                    saga,
+                    last_failure: None,
+                    skipped: Vec::new(),
+                    loaded_version,
+                    look_at,
+                    data_changed: false,
+                }],
                 ..Changes::default()
             }
         });

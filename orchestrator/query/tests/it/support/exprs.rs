@@ -63,7 +63,7 @@ fn term() -> impl Strategy<Value = Term> {
 
 fn text() -> impl Strategy<Value = Term> {
     let test = || prop::sample::select(vec![TextTest::Is, TextTest::IsNot, TextTest::Begins]);
-    let own = [TextField::Definition, TextField::Reason, TextField::BusinessKey];
+    let own = [TextField::Definition, TextField::Reason, TextField::BusinessKey, TextField::Skipped];
     let fields: Vec<_> = own.into_iter().chain(attributes()).collect();
     let steps = ["order.open", "order", "payment.verify", "go", "1", "2", "x", ""];
     let trace = (test(), prop::sample::select(TRACES.to_vec()), 1_usize..=32).prop_map(|(test, trace, length)| {
@@ -83,7 +83,7 @@ fn attributes() -> impl Iterator<Item = TextField> {
 }
 
 fn present() -> impl Strategy<Value = Field> {
-    let text = [TextField::Step, TextField::Reason, TextField::BusinessKey, TextField::TraceId];
+    let text = [TextField::Step, TextField::Reason, TextField::BusinessKey, TextField::TraceId, TextField::Skipped];
     let text = text.into_iter().chain(attributes()).map(Field::Text);
     prop::sample::select(text.chain([Field::Time(TimeField::NextWake)]).collect::<Vec<_>>())
 }

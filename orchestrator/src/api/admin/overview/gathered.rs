@@ -1,11 +1,12 @@
 //! The parts of an overview, each for itself: what cannot be found out is told, and hides nothing else.
 
 use crate::api::admin::overview::Overview;
+use crate::api::admin::overview::concerns::concerns;
 use crate::api::view::{self, timestamp};
 use baton_courier::bus::Destination;
 use baton_engine::search::Search;
 use baton_engine::store::StoreError;
-use baton_engine::store::query::SearchQuery;
+use baton_engine::store::query::{Counted, Found, SearchQuery};
 use baton_operations::instances::{Instance, Sample};
 use baton_operations::workers::heartbeat::STRETCH;
 use baton_proto::baton::saga::v1 as wire;
@@ -31,10 +32,12 @@ const SILENT: Duration = Duration::from_secs(12);
 impl Overview<'_> {
     pub(super) async fn gathered(&self) -> wire::GetOverviewResponse {
         let mut troubles = Vec::new();
-        let (states, oldest, queues, lively) =
-            tokio::join!(self.states(), self.oldest(), self.queues(), self.components());
+        let (states, oldest, stuck, skipped, queues, lively) =
+            tokio::join!(self.states(), self.oldest(), self.stuck(), self.skipped(), self.queues(), self.components());
         let states = kept(states, "sagas could not be counted", &mut troubles);
         let (oldest, oldest_incident) = kept(oldest, "the oldest sagas could not be found", &mut troubles);
+        let stuck = kept(stuck, "stuck sagas could not be looked at", &mut troubles);
+        let skipped = kept(skipped, "skipped sagas could not be counted", &mut troubles);
         let (queues, trouble) = queues;
         troubles.extend(trouble);
         let (components, samples, trouble) = lively;
@@ -45,6 +48,11 @@ impl Overview<'_> {
             }
             None => 0,
         };
+        let holds = match self.operations {
+            Some(operations) => kept(operations.holds().await, "holds could not be listed", &mut troubles),
+            None => Vec::new(),
+        };
+        let concerns = concerns(&stuck, &components, &holds, dead_letters, self.lookup.store.now());
         let stuck = i32::from(wire::SagaState::Stuck);
         let incidents = states.iter().find(|count: &&wire::StateCount| count.state == stuck).cloned();
         wire::GetOverviewResponse {
@@ -57,6 +65,9 @@ impl Overview<'_> {
             oldest_incident,
             dead_letters,
             troubles,
+            skipped: skipped.count,
+            skipped_exact: skipped.exact,
+            concerns,
         }
     }
 
@@ -71,17 +82,25 @@ impl Overview<'_> {
         Ok(counts)
     }
 
+    async fn skipped(&self) -> Result<Counted, StoreError> {
+        self.lookup.query.count(self.searching("skipped:*"), MAX_ROWS, MAX_ROWS).await
+    }
+
     /// The saga that has been under way for longest, and the one that has been stuck for longest.
     async fn oldest(&self) -> Result<(Option<wire::Saga>, Option<wire::Saga>), StoreError> {
         let first = async |filter: &str, field| {
-            let order = OrderBy { field, descending: false };
-            let search = self.searching(filter);
-            let query = SearchQuery { search, order, after: None, limit: 1, max_rows: MAX_ROWS };
-            let found = self.lookup.query.search(query).await?;
-            Ok(found.records.first().map(|record| view::saga(self.lookup.registry, record)))
+            let found = self.first(filter, field, 1).await?;
+            Ok::<_, StoreError>(found.records.first().map(|record| view::saga(self.lookup.registry, record)))
         };
         let under_way = first("state = running OR state = compensating", SortField::CreateTime).await?;
         Ok((under_way, first("state = stuck", SortField::UpdateTime).await?))
+    }
+
+    /// The first sagas in an order, as far as [`MAX_ROWS`] rows hold them.
+    pub(super) async fn first(&self, filter: &str, field: SortField, limit: u32) -> Result<Found, StoreError> {
+        let order = OrderBy { field, descending: false };
+        let search = self.searching(filter);
+        self.lookup.query.search(SearchQuery { search, order, after: None, limit, max_rows: MAX_ROWS }).await
     }
 
     fn searching(&self, filter: &str) -> Search {
@@ -182,6 +201,7 @@ fn merged(samples: &[Sample]) -> Vec<wire::OverviewSample> {
             sample_time: Some(timestamp(at)),
             started_rate: rate(|sample| sample.beat.started),
             ended_rate: rate(|sample| sample.beat.ended),
+            stuck_rate: rate(|sample| sample.beat.stuck),
             latency_p50: busiest.filter(|_| ended).map(|sample| span(sample.beat.p50)),
             latency_p99: p99.filter(|_| ended).map(span),
             // Each counts all of them.
@@ -207,7 +227,7 @@ mod tests {
     fn rates_of_several_orchestrators_add_up() {
         let beat = |started, ended, p50, p99| {
             let [p50, p99] = [p50, p99].map(Duration::from_millis);
-            Beat { started, ended, p50, p99 }
+            Beat { started, ended, stuck: started / 10, p50, p99 }
         };
         let sample = |at, beat, under_way| Sample { at: Micros(at), beat, under_way };
         let samples = [
@@ -218,6 +238,7 @@ mod tests {
         let merged = merged(&samples);
         assert_eq!(merged.len(), 2);
         assert_eq!((merged[0].started_rate, merged[0].ended_rate, merged[0].under_way), (6.0, 11.0, 7));
+        assert_eq!(merged[0].stuck_rate, 0.6);
         assert_eq!(merged[0].latency_p50, Some(span(Duration::from_millis(30))));
         assert_eq!(merged[0].latency_p99, Some(span(Duration::from_millis(90))));
         assert_eq!((merged[1].ended_rate, merged[1].latency_p99), (0.0, None));

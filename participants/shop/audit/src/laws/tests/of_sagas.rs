@@ -71,8 +71,13 @@ fn around(
     let mut dossier = SagaEvidence::new(ID);
     dossier.look_at = saga.wake_at();
     let mut own = ShopSaga { input: Some(input()), ..ShopSaga::default() };
-    dossier.saga =
-        Read::Row(Record { saga, business_key: number.clone(), traceparent: String::new(), last_failure: None });
+    dossier.saga = Read::Row(Record {
+        saga,
+        business_key: number.clone(),
+        traceparent: String::new(),
+        last_failure: None,
+        skipped: Vec::new(),
+    });
     dossier.journal = journal;
     dossier.start_key = Some(Holder {
         key: business_start_key("order", &number),
