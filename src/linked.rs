@@ -174,6 +174,12 @@ pub struct Service<'a> {
 }
 
 impl Service<'_> {
+    /// Whether it is the orchestrator.
+    #[must_use]
+    pub fn is_orchestrator(&self) -> bool {
+        self.participant.is_none()
+    }
+
     /// Where its database is.
     ///
     /// # Errors

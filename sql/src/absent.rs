@@ -27,6 +27,10 @@ pub(crate) mod mariadb {
         pub(crate) async fn migrate(&self, _migrations: Vec<Migration>) -> Result<Vec<&'static str>, SqlError> {
             match *self {}
         }
+
+        pub(crate) async fn ready(&self, _table: &str) -> Result<(), SqlError> {
+            match *self {}
+        }
     }
 
     pub(crate) mod pool {

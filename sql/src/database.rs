@@ -212,6 +212,14 @@ impl Database {
         Ok(rows)
     }
 
+    /// Ok if it takes a write to `table` now, and would keep it; `Unavailable` with the reason if not. Changes nothing.
+    pub async fn ready(&self, table: &str) -> Result<(), SqlError> {
+        match &self.engine {
+            Engine::MariaDb(mariadb) => mariadb.ready(table).await,
+            Engine::Sqlite(_) => self.transaction(|_| Box::pin(async { Ok(Verdict::Commit(())) })).await,
+        }
+    }
+
     /// The database's clock, microseconds since the epoch. SQLite has none of its own: this process's clock.
     pub async fn now_us(&self) -> Result<i64, SqlError> {
         match &self.engine {

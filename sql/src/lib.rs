@@ -10,11 +10,14 @@
 //! | [`statement`] | texts of batch statements, in few distinct sizes |
 //! | [`tx`] | an open transaction |
 //! | [`database`] | a database and its transactions |
+//! | [`clock`] | its time, without asking each time |
 //! | [`faults`] | where a simulator strikes |
 //! | [`migration`] | forward-only migrations |
+//! | [`variable`] | what a server says of its settings |
 
 #[cfg(not(all(feature = "mariadb", feature = "sqlite")))]
 mod absent;
+pub mod clock;
 pub mod database;
 pub mod error;
 pub mod faults;
@@ -26,6 +29,7 @@ mod sqlite;
 pub mod statement;
 pub mod tx;
 pub mod value;
+pub mod variable;
 
 #[cfg(not(feature = "mariadb"))]
 use absent::mariadb;

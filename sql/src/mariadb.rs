@@ -3,6 +3,7 @@
 mod codec;
 mod migrate;
 pub(crate) mod pool;
+mod readiness;
 
 use crate::error::{SqlError, panicked};
 use crate::statement;
@@ -101,12 +102,13 @@ impl MariaDb {
     }
 
     pub(crate) async fn transaction(&self, mut body: Body) -> Result<Returned, SqlError> {
-        let pool = Arc::clone(&self.pool);
+        let mariadb = self.clone();
         detached(async move {
             let mut tries = 1;
             loop {
-                match attempt(&pool, &mut body).await {
+                match attempt(&mariadb.pool, &mut body).await {
                     Ok(value) => return Ok(value),
+                    Err(Ended::For(SqlError::Refused(why))) => return Err(mariadb.judged(why).await),
                     Err(Ended::For(error)) => return Err(error),
                     Err(Ended::Retry(error)) if tries >= TRIES => return Err(error),
                     Err(Ended::Retry(error)) => tracing::debug!(%error, tries, "transaction runs again"),

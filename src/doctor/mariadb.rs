@@ -4,6 +4,7 @@ use super::finding::Finding;
 use super::within;
 use baton_sql::database::Database;
 use baton_sql::value::Row;
+use baton_sql::variable::is_on;
 
 /// Batches are statements of a few MiB; the server's default is 16 MiB.
 const LEAST_PACKET: i64 = 16 * 1024 * 1024;
@@ -15,9 +16,9 @@ const ROOMY_LOG: i64 = 512 * 1024 * 1024;
 const TOO_MUCH: [&str; 6] = ["ALL PRIVILEGES ON *.*", "SUPER", "FILE", "GRANT OPTION", "CREATE USER", "SHUTDOWN"];
 
 const SETTINGS: &str = "SELECT VERSION(), CAST(@@innodb_flush_log_at_trx_commit AS SIGNED), \
-    CAST(@@innodb_doublewrite AS SIGNED), CAST(@@log_bin AS SIGNED), CAST(@@sync_binlog AS SIGNED), \
+    CAST(@@innodb_doublewrite AS CHAR), CAST(@@log_bin AS CHAR), CAST(@@sync_binlog AS SIGNED), \
     CAST(@@max_allowed_packet AS SIGNED), CAST(@@innodb_log_file_size AS SIGNED), \
-    CAST(@@max_connections AS SIGNED), @@GLOBAL.sql_mode";
+    CAST(@@max_connections AS SIGNED), @@GLOBAL.sql_mode, @@GLOBAL.binlog_format";
 
 const OTHER_ENGINES: &str = "SELECT COUNT(*) FROM information_schema.tables \
     WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE' AND engine <> 'InnoDB'";
@@ -38,13 +39,14 @@ pub async fn look(part: &str, database: &Database, connections: u32) -> Vec<Find
 }
 
 fn settings(part: &str, row: &Row, connections: u32) -> Result<Vec<Finding>, baton_sql::error::SqlError> {
-    let (version, flush, doublewrite) = (row.text(0)?, row.int(1)?, row.int(2)?);
-    let (binlog, sync_binlog, packet) = (row.int(3)?, row.int(4)?, row.int(5)?);
-    let (log, most, mode) = (row.int(6)?, row.int(7)?, row.text(8)?);
+    let (version, flush, doublewrite) = (row.text(0)?, row.int(1)?, row.text(2)?);
+    let (binlog, sync_binlog, packet) = (is_on(row.text(3)?) == Some(true), row.int(4)?, row.int(5)?);
+    let (log, most, mode, format) = (row.int(6)?, row.int(7)?, row.text(8)?, row.text(9)?);
     Ok(vec![
         // Older ones are refused when the database is opened.
         Finding::ok(part, "version", version),
-        durable(part, flush, doublewrite, binlog, sync_binlog),
+        durable(part, flush, doublewrite, binlog.then_some(sync_binlog)),
+        binary_log(part, binlog, format),
         packets(part, packet),
         room(part, log),
         connected(part, connections, most),
@@ -52,21 +54,29 @@ fn settings(part: &str, row: &Row, connections: u32) -> Result<Vec<Finding>, bat
     ])
 }
 
-fn durable(part: &str, flush: i64, doublewrite: i64, binlog: i64, sync_binlog: i64) -> Finding {
+fn durable(part: &str, flush: i64, doublewrite: &str, sync_binlog: Option<i64>) -> Finding {
     if flush != 1 {
         let found = format!("innodb_flush_log_at_trx_commit is {flush}");
         return Finding::bad(part, "durable", found, "set it to 1: commits could be lost when the machine fails");
     }
-    if doublewrite != 1 {
+    if is_on(doublewrite) != Some(true) {
         let mend = "switch it on, unless the file system writes pages whole: a torn page loses its table";
-        return Finding::bad(part, "durable", "innodb_doublewrite is off", mend);
+        return Finding::bad(part, "durable", format!("innodb_doublewrite is {doublewrite}"), mend);
     }
-    if binlog == 1 && sync_binlog != 1 {
+    if let Some(sync_binlog) = sync_binlog.filter(|every| *every != 1) {
         let found = format!("log_bin is on and sync_binlog is {sync_binlog}");
         let mend = "set sync_binlog to 1: recovery undoes commits that the binary log has lost when the machine fails";
         return Finding::bad(part, "durable", found, mend);
     }
     Finding::ok(part, "durable", "every commit synced, doublewrite on")
+}
+
+fn binary_log(part: &str, is_on: bool, format: &str) -> Finding {
+    if is_on && format == "STATEMENT" {
+        let mend = "set it to ROW or MIXED: every write of a new connection is refused, since it reads committed rows";
+        return Finding::bad(part, "binary log", "binlog_format is STATEMENT", mend);
+    }
+    Finding::ok(part, "binary log", if is_on { format!("binlog_format is {format}") } else { "off".to_owned() })
 }
 
 fn packets(part: &str, bytes: i64) -> Finding {
@@ -169,13 +179,15 @@ mod tests {
     #[test]
     fn what_could_lose_a_commit_is_bad() {
         let verdict = |finding: Finding| finding.verdict;
-        assert_eq!(verdict(durable("store", 1, 1, 0, 0)), Verdict::Ok);
-        assert_eq!(verdict(durable("store", 1, 1, 1, 1)), Verdict::Ok);
-        for (flush, doublewrite, binlog, sync) in [(2, 1, 0, 0), (1, 0, 0, 0), (1, 1, 1, 0), (1, 1, 1, 1000)] {
-            let found = durable("store", flush, doublewrite, binlog, sync);
+        assert_eq!(verdict(durable("store", 1, "1", None)), Verdict::Ok);
+        assert_eq!(verdict(durable("store", 1, "ON", Some(1))), Verdict::Ok);
+        for (flush, doublewrite, sync) in [(2, "1", None), (1, "OFF", None), (1, "1", Some(0)), (1, "ON", Some(1000))] {
+            let found = durable("store", flush, doublewrite, sync);
             assert_eq!(found.verdict, Verdict::Bad, "{found:?}");
             assert!(!found.mend.is_empty());
         }
+        assert_eq!(verdict(binary_log("store", true, "STATEMENT")), Verdict::Bad);
+        assert_eq!(verdict(binary_log("store", false, "STATEMENT")), Verdict::Ok);
         assert_eq!(verdict(packets("store", 1024 * 1024)), Verdict::Bad);
         assert_eq!(verdict(strict("store", "NO_ENGINE_SUBSTITUTION")), Verdict::Bad);
         assert_eq!(verdict(room("store", 96 * 1024 * 1024)), Verdict::Note);

@@ -31,6 +31,9 @@ pub const PATIENCE: Duration = Duration::from_secs(5);
 /// Clocks that differ by more are worth a word: deadlines move by the difference, nothing else does.
 pub const SKEW: Duration = Duration::from_secs(1);
 
+/// Clocks that differ by as much make commands late that have just been sent: a step's usual time-out.
+pub const STEP: Duration = Duration::from_secs(5);
+
 /// Carries out `baton doctor`. `others` is what whoever builds on the engine has to say of what their participants need and
 /// hold; it is asked unless nothing but the address of a `baton dev` is known.
 ///

@@ -1,13 +1,14 @@
 //! Databases: reachable, safe, at this build's schema, on the same clock.
 
 use super::finding::Finding;
-use super::{SKEW, mariadb, within};
+use super::{SKEW, STEP, mariadb, within};
 use crate::config::{Config, StoreConfig};
 use crate::linked::{Linked, Service};
 use crate::wiring;
 use baton_sql::database::{Database, DatabaseConfig, Dialect};
 use baton_sql::error::SqlError;
 use baton_sql::migration::Migration;
+use saga_core::time::SET_BACK;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -87,6 +88,9 @@ async fn look(part: &str, database: &Database, service: Service<'_>, connections
         Err(error) => Finding::bad(part, "schema", error.to_string(), "mend the configuration"),
     });
     findings.push(clock(part, database).await);
+    if service.is_orchestrator() {
+        findings.push(newest(part, database).await);
+    }
     findings
 }
 
@@ -125,8 +129,36 @@ pub fn skew(part: &str, theirs_us: i64) -> Finding {
     if difference <= SKEW {
         Finding::ok(part, "clock", found)
     } else {
-        Finding::note(part, "clock", found, "deadlines move by the difference: run a time service on both machines")
+        let mend = "deadlines move by the difference: run a time service on both machines";
+        if difference < STEP {
+            Finding::note(part, "clock", found, mend)
+        } else {
+            Finding::bad(part, "clock", found, mend)
+        }
     }
+}
+
+/// The newest saga must not be of the future: its clock was set back since, or is another's.
+async fn newest(part: &str, database: &Database) -> Finding {
+    let newest = async {
+        let rows = database.query("SELECT created_at FROM saga ORDER BY id DESC LIMIT 1", Vec::new()).await?;
+        let made = rows.first().map(|row| row.int(0)).transpose()?;
+        Ok::<_, SqlError>((made.unwrap_or_default(), database.now_us().await?))
+    };
+    match within(newest).await {
+        Ok((made, now)) => future(part, made.saturating_sub(now)),
+        Err(found) => Finding::note(part, "times", found, "the user needs SELECT on its own schema"),
+    }
+}
+
+fn future(part: &str, ahead_us: i64) -> Finding {
+    let ahead = Duration::from_micros(u64::try_from(ahead_us).unwrap_or(0));
+    if ahead <= SET_BACK {
+        return Finding::ok(part, "times", "no saga is of the future");
+    }
+    let found = format!("the newest saga was started {} s from now: the clock was set back", ahead.as_secs());
+    let mend = "none is needed: sagas go on by the new clock; what was made before it is listed as newer for that long";
+    Finding::note(part, "times", found, mend)
 }
 
 async fn sqlite(part: &str, database: &Database) -> Vec<Finding> {
@@ -154,6 +186,17 @@ async fn sqlite(part: &str, database: &Database) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::doctor::finding::Verdict;
+
+    #[test]
+    fn a_clock_that_is_off_by_a_step_is_bad_and_a_saga_of_the_future_is_named() {
+        let now = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros()).unwrap();
+        let verdicts = [0, 3, 3_600].map(|seconds| skew("store", now - seconds * 1_000_000).verdict);
+        assert_eq!(verdicts, [Verdict::Ok, Verdict::Note, Verdict::Bad]);
+        assert_eq!(future("store", -5).verdict, Verdict::Ok);
+        let found = future("store", 3_600_000_000);
+        assert!(found.verdict == Verdict::Note && found.found.contains("3600 s"), "{found:?}");
+    }
 
     #[test]
     fn who_is_denied_hears_of_user_and_password_and_not_of_the_schema() {

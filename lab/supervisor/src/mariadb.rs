@@ -22,6 +22,8 @@ pub struct Settings {
     pub buffer_pool_mib: u32,
     /// InnoDB redo log, in MiB. A small one makes the server write pages out all the time while it is loaded.
     pub redo_log_mib: u32,
+    /// Keep a binary log, in the mixed form.
+    pub binary_log: bool,
     /// Listen here; `None` picks a free port.
     pub port: Option<u16>,
     /// When it ends.
@@ -30,7 +32,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { buffer_pool_mib: 256, redo_log_mib: 96, port: None, lifetime: Lifetime::Owned }
+        Self { buffer_pool_mib: 256, redo_log_mib: 96, binary_log: false, port: None, lifetime: Lifetime::Owned }
     }
 }
 
@@ -209,7 +211,12 @@ fn server(dir: &Path, data: &Path, port: u16, settings: &Settings) -> Result<Com
         .arg(format!("--innodb-log-file-size={}M", settings.redo_log_mib))
         // Relative to the data directory: a full path could be longer than a socket address may be.
         .arg("--socket=mariadb.sock")
-        .args(["--bind-address=127.0.0.1", "--skip-log-bin", "--skip-name-resolve", "--max-connections=300"])
+        .args(["--bind-address=127.0.0.1", "--skip-name-resolve", "--max-connections=300"])
+        .args(if settings.binary_log {
+            ["--log-bin=binary", "--binlog-format=MIXED"].as_slice()
+        } else {
+            &["--skip-log-bin"]
+        })
         .args(["--innodb-flush-log-at-trx-commit=1", "--transaction-isolation=READ-COMMITTED"])
         .args(["--character-set-server=utf8mb4", "--collation-server=utf8mb4_bin", "--default-time-zone=+00:00"])
         .current_dir(dir);

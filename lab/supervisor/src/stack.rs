@@ -124,6 +124,7 @@ impl Stack {
             redo_log_mib: options.redo_log_mib,
             port: known.map(|endpoints| endpoints.mariadb),
             lifetime: options.lifetime.clone(),
+            ..mariadb::Settings::default()
         };
         let broker_ports = known.map(|endpoints| rabbitmq::Ports {
             amqp: endpoints.rabbitmq,

@@ -303,11 +303,15 @@ impl Lease {
         }
     }
 
-    /// Runs DDL, which may take as long as `within`.
+    /// Runs DDL, which may take as long as `within`. Outside of any transaction: one that did not get its lock in time can be tried
+    /// again on the same connection.
     pub(crate) async fn execute_within(&mut self, sql: &str, within: Duration) -> Result<(), SqlError> {
         let sql = AssertSqlSafe(sql.to_owned());
-        let done = bounded(within, sqlx::raw_sql(sql).execute(&mut self.connection)).await;
-        done.map(drop).map_err(|failure| self.fail(failure))
+        match bounded(within, sqlx::raw_sql(sql).execute(&mut self.connection)).await {
+            Ok(_) => Ok(()),
+            Err(Failure { error, retry: true, lost: false, .. }) => Err(error),
+            Err(failure) => Err(self.fail(failure)),
+        }
     }
 
     /// A statement after a deadlock would run, and commit, outside the transaction that is gone.

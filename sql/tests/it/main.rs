@@ -3,4 +3,5 @@
 mod faults;
 mod mariadb_bounds;
 mod mariadb_faults;
+mod mariadb_readiness;
 mod suite;

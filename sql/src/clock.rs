@@ -1,8 +1,7 @@
 //! The database's clock without a round trip: its time when it was asked last, and what has passed since.
 
-use baton_sql::database::{Database, Dialect};
-use baton_sql::error::SqlError;
-use saga_core::time::Micros;
+use crate::database::{Database, Dialect};
+use crate::error::SqlError;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -18,9 +17,9 @@ struct Sources {
     steady: fn() -> Instant,
 }
 
-/// What time the database has.
-pub(super) struct DatabaseClock {
-    given: Option<Arc<dyn Fn() -> Micros + Send + Sync>>,
+/// What time the database has, in microseconds since 1970.
+pub struct DatabaseClock {
+    given: Option<Arc<dyn Fn() -> i64 + Send + Sync>>,
     sources: Sources,
     state: Mutex<ClockState>,
 }
@@ -43,12 +42,14 @@ impl DatabaseClock {
     /// Measured against the database. SQLite has no clock but its process's, which is asked each time: what is steady stops
     /// while a laptop sleeps, and starts anew with every process, so that only the wall clock goes on where its rows were
     /// written.
-    pub(super) fn measured() -> Self {
+    #[must_use]
+    pub fn measured() -> Self {
         Self::over(Sources { wall_us, steady: Instant::now })
     }
 
     /// The caller's own.
-    pub(super) fn given(clock: Arc<dyn Fn() -> Micros + Send + Sync>) -> Self {
+    #[must_use]
+    pub fn given(clock: Arc<dyn Fn() -> i64 + Send + Sync>) -> Self {
         Self { given: Some(clock), ..Self::measured() }
     }
 
@@ -59,18 +60,22 @@ impl DatabaseClock {
     /// The database's time as measured last, plus what has passed since: an orchestrator whose own wall clock is set to
     /// another time does not write that into rows, where it would hold sagas still until the others' clocks get there. The
     /// wall clock as long as nothing has been measured.
-    pub(super) fn now(&self) -> Micros {
+    #[must_use]
+    pub fn now_us(&self) -> i64 {
         if let Some(clock) = &self.given {
             return clock();
         }
         match self.state().measured {
-            Some((theirs, at)) => Micros(theirs.saturating_add(micros((self.sources.steady)().duration_since(at)))),
-            None => Micros((self.sources.wall_us)()),
+            Some((theirs, at)) => theirs.saturating_add(micros((self.sources.steady)().duration_since(at))),
+            None => (self.sources.wall_us)(),
         }
     }
 
     /// Asks the database for its time.
-    pub(super) async fn measure(&self, db: &Database) -> Result<(), SqlError> {
+    ///
+    /// # Errors
+    /// If it does not answer.
+    pub async fn measure(&self, db: &Database) -> Result<(), SqlError> {
         if self.given.is_some() || db.dialect() == Dialect::Sqlite {
             return Ok(());
         }
@@ -89,7 +94,7 @@ impl DatabaseClock {
     }
 
     /// Measures again beside the caller's path if the last measurement is stale; at most one at a time.
-    pub(super) fn refresh(self: &Arc<Self>, db: &Database) {
+    pub fn refresh(self: &Arc<Self>, db: &Database) {
         if self.given.is_some() || db.dialect() == Dialect::Sqlite || !self.is_stale() {
             return;
         }
@@ -155,17 +160,17 @@ mod tests {
     #[test]
     fn a_wall_clock_that_is_set_to_another_time_changes_nothing_once_the_database_was_asked() {
         let clock = clock();
-        assert_eq!(clock.now(), Micros(WALL_US.get()), "nothing is known yet");
+        assert_eq!(clock.now_us(), WALL_US.get(), "nothing is known yet");
         let (begun, theirs) = (*BEGIN + PASSED.get(), 1_600_000_000_000_000);
         pass(Duration::from_micros(200));
         clock.learn(theirs, begun);
-        assert_eq!(clock.now(), Micros(theirs + 100), "it was theirs in the middle");
+        assert_eq!(clock.now_us(), theirs + 100, "it was theirs in the middle");
         for step in [HOUR_US, -2 * HOUR_US] {
-            let before = clock.now();
+            let before = clock.now_us();
             WALL_US.set(WALL_US.get() + step);
-            assert_eq!(clock.now(), before);
+            assert_eq!(clock.now_us(), before);
             pass(Duration::from_secs(1));
-            assert_eq!(clock.now(), Micros(before.0 + 1_000_000));
+            assert_eq!(clock.now_us(), before + 1_000_000);
         }
     }
 
