@@ -115,7 +115,7 @@ pub fn next_move(definition: &Definition, saga: &Saga, entry: &Entry) -> Result<
     if entry.saga != saga.id {
         return Err(ReplayError::OtherSaga { version });
     }
-    if entry.at < saga.updated_at {
+    if entry.at != saga.moves_at(entry.at) {
         return Err(ReplayError::TimeWentBack { version });
     }
     match &entry.record {

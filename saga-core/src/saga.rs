@@ -1,6 +1,6 @@
 //! The saga as a value: its identity, where it stands, and what it has learned.
 
-use crate::time::Micros;
+use crate::time::{Micros, SET_BACK};
 use bytes::Bytes;
 use std::fmt;
 
@@ -240,6 +240,26 @@ impl Saga {
             State::Running { wait, .. } | State::Compensating { wait, .. } => Some(wait.until()),
             State::Stuck { .. } | State::Paused { .. } | State::Completed | State::Compensated { .. } => None,
         }
+    }
+
+    /// True if its last move lies further ahead of `now` than measurements differ: the clock was set back since.
+    #[must_use]
+    pub fn is_ahead(&self, now: Micros) -> bool {
+        self.updated_at.since(now) > SET_BACK
+    }
+
+    /// The time of a move that is made at `now`. Time never goes back within a saga, unless the clock was set back: what was
+    /// written by the old clock would otherwise hold the saga still until the new one gets there.
+    #[must_use]
+    pub fn moves_at(&self, now: Micros) -> Micros {
+        if self.is_ahead(now) { now } else { now.max(self.updated_at) }
+    }
+
+    /// True if what it waits for is over at `now`: an answer, or the pause before the next attempt. Of a wait that began by a clock
+    /// that was set back since nobody knows how much is left.
+    #[must_use]
+    pub fn is_due(&self, now: Micros) -> bool {
+        self.wake_at().is_some_and(|until| until <= now || self.is_ahead(now))
     }
 
     /// True if no event can move it any more.

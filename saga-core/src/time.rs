@@ -3,6 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
+/// How far time may go back unnoticed: whoever moves a saga measures the database's clock for itself, and such measurements differ by
+/// less. What goes back further was set back.
+pub const SET_BACK: Duration = Duration::from_secs(5);
+
 /// A moment, in microseconds since the Unix epoch, UTC, on the database's clock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Micros(pub i64);

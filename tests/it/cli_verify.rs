@@ -58,7 +58,7 @@ macro_rules! one {
 /// Database, statements, and exactly the invariants that must be named.
 const DAMAGES: &[(&str, &[&str], &[&str])] = &[
     ("orchestrator", &[one!("DELETE FROM journal WHERE version = 3 AND saga_id")], &["I12"]),
-    ("orchestrator", &[one!("UPDATE journal SET at = 1 WHERE version = 3 AND saga_id")], &["I12"]),
+    ("orchestrator", &[one!("UPDATE journal SET at = at - 3000000 WHERE version = 3 AND saga_id")], &["I12"]),
     ("orchestrator", &[one!("UPDATE saga SET version = version + 1 WHERE id")], &["I12", "I13"]),
     ("orchestrator", &[one!("DELETE FROM saga WHERE id")], &["I1"]),
     ("orchestrator", &["DELETE FROM saga_key"], &["I2"]),

@@ -92,6 +92,10 @@ where
         self.inner.commands()
     }
 
+    fn undos(&self) -> &'static [&'static str] {
+        self.inner.undos()
+    }
+
     fn undoes_without_action(&self) -> &'static [&'static str] {
         self.inner.undoes_without_action()
     }

@@ -320,6 +320,7 @@ impl Run {
             inner.queues_missing_until = 0;
             inner.trace.note(now, "heal", &[], || "all faults end".to_owned());
         }
+        self.stage.skew_store(0);
         for process in 0..self.stage.count() {
             self.stage.skew(process, 0);
             self.stage.resume(process);

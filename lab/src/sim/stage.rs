@@ -101,6 +101,8 @@ pub struct Stage {
     pub downtime: Us,
     /// Processes started.
     pub starts: u64,
+    /// How wrong the store's clock is.
+    store_skew_us: Arc<AtomicI64>,
 }
 
 impl Drop for Stage {
@@ -122,9 +124,11 @@ impl Stage {
     /// If a database cannot be made.
     pub fn new(world: World, cast: Cast, seed: u64) -> Result<Self, String> {
         let outside = world.clone();
+        let store_skew_us = Arc::new(AtomicI64::new(0));
+        let skew_us = store_skew_us.clone();
         let clock = move || {
             let now = Life::current_now().unwrap_or_else(|| outside.lock().now);
-            Micros(EPOCH_US + i64::try_from(now).unwrap_or(0))
+            Micros(EPOCH_US + i64::try_from(now).unwrap_or(0) + skew_us.load(Ordering::Relaxed))
         };
         let setup = Builder::new_current_thread().build().map_err(|error| error.to_string())?;
         let (store, kept): (Arc<dyn WholeStore>, Kept) = if cast.sql_store {
@@ -161,8 +165,20 @@ impl Stage {
         let metrics = Arc::new(Metrics::register(&mut prometheus_client::registry::Registry::default()));
         let (hints, _) = broadcast::channel(1024);
         let downtime = 500_000;
-        let mut stage =
-            Self { world, store, kept, databases, cast, processes, metrics, hints, last_full: 0, downtime, starts: 0 };
+        let mut stage = Self {
+            world,
+            store,
+            kept,
+            databases,
+            cast,
+            processes,
+            metrics,
+            hints,
+            last_full: 0,
+            downtime,
+            starts: 0,
+            store_skew_us,
+        };
         for process in 0..count {
             stage.start(process)?;
         }
@@ -258,6 +274,13 @@ impl Stage {
     /// Sets a process's clock wrong by so much.
     pub fn skew(&mut self, index: usize, us: i64) {
         self.processes[index].skew_us.store(us, Ordering::Relaxed);
+    }
+
+    /// Sets the store's clock wrong by so much. What depends on how long something took is not judged any more.
+    pub fn skew_store(&mut self, us: i64) {
+        if self.store_skew_us.swap(us, Ordering::Relaxed) != us {
+            self.world.lock().seen.is_clock_set = true;
+        }
     }
 
     /// True if the process is a participant.

@@ -24,6 +24,7 @@ use saga_core::time::Micros;
 use saga_core::transition::Command;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// A store as one incarnation of an orchestrator sees it.
 #[derive(Debug)]
@@ -217,9 +218,15 @@ impl SagaStore for FaultyStore {
         self.inner.journal(id, after, limit).await
     }
 
-    async fn look(&self, known: Vec<DefinitionId>, limit: u32, next: NextLook) -> Result<Vec<Record>, StoreError> {
+    async fn look(
+        &self,
+        known: Vec<DefinitionId>,
+        limit: u32,
+        farthest: Duration,
+        next: NextLook,
+    ) -> Result<Vec<Record>, StoreError> {
         self.read().await?;
-        let mut records = self.inner.look(known, limit, next).await?;
+        let mut records = self.inner.look(known, limit, farthest, next).await?;
         if self.planted() == Some(AdapterBug::LooksAtItsOwn) {
             let own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
             records.retain(|record| own.contains(&record.saga.id));

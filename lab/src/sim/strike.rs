@@ -74,6 +74,11 @@ impl Run {
                     self.stage.skew(process, skew);
                 }
             }
+            "store-clock-jump" => {
+                let hour = 3_600_000_000;
+                let skews = [hour, -hour, 30_000_000, -30_000_000, 4_000_000, 0];
+                self.stage.skew_store(skews[usize::try_from(spare % 6).unwrap_or(0)]);
+            }
             "operator" => {
                 // The last three are for stuck sagas only; racing everything else they must be refused.
                 let verbs = [

@@ -81,6 +81,7 @@ pub const KINDS: &[Kind] = &[
     timed("provider-down", 1),
     timed("store-outage", 2),
     timed("clock-jump", 4),
+    timed("store-clock-jump", 1),
     timed("operator", 25),
     timed("everything-dies", 1),
     at_places("crash-in-operations", 4_000),

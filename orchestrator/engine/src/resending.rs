@@ -95,6 +95,7 @@ pub fn command_again(saga: &Saga, courier: Courier) -> Option<Command> {
 pub fn due(saga: &Saga, now: Micros, courier: Courier) -> Due {
     match (wait_of(saga), gives_up_at(saga, courier)) {
         (Some(Wait::Reply { .. }), _) if courier.away => Due::Nothing,
+        (Some(_), _) if saga.is_ahead(now) => Due::Wake,
         (Some(_), Some(until)) if until <= now => Due::Wake,
         (Some(Wait::Reply { .. }), _) if saga.updated_at.plus(courier.first_look) <= now => Due::SendAgain,
         _ => Due::Nothing,
@@ -108,6 +109,7 @@ pub fn next_look(record: &Record, now: Micros, courier: Courier) -> Micros {
     let until = gives_up_at(saga, courier).filter(|until| *until > now).unwrap_or_else(|| now.plus(DUE_AGAIN));
     match wait_of(saga) {
         Some(Wait::Reply { .. }) if courier.away => now.plus(AWAY_AGAIN),
+        Some(_) if saga.is_ahead(now) => now.plus(DUE_AGAIN),
         Some(Wait::Reply { .. }) => {
             // Nobody could answer before the courier was back: it is waited for from then on.
             let since = courier.back.map_or(saga.updated_at, |back| saga.updated_at.max(back));
@@ -265,6 +267,16 @@ mod tests {
             assert_eq!(next_look(&record, at(100), back(None)), at(500));
             // A clock that was set back.
             assert_eq!(next_look(&record, at(-700), back(None)), at(500));
+        }
+    }
+
+    #[test]
+    fn what_waits_by_a_clock_that_was_set_back_is_due() {
+        const HOUR_MS: i64 = 3_600_000;
+        for record in waiting(reply(5_000)).into_iter().chain(waiting(backoff(5_000))) {
+            let now = at(-HOUR_MS);
+            assert_eq!(due(&record.saga, now, back(None)), Due::Wake);
+            assert_eq!(next_look(&record, now, back(None)), at(1_000 - HOUR_MS), "should it not have been woken");
         }
     }
 

@@ -65,7 +65,6 @@ impl SagaCache {
         let moved = candidates.into_iter().filter(|(_, reply, record)| {
             let Some(saga_type) = registry.pinned(&record.saga.definition) else { return false };
             let event = Event::Reply((*reply).clone());
-            let now = now.max(record.saga.updated_at);
             // This runs in the engine's own task. What panics is taken for unknown: it is read, and panics again in its
             // transaction, which costs this one input.
             let applied = catch_unwind(AssertUnwindSafe(|| apply(saga_type.definition(), &record.saga, &event, now)));

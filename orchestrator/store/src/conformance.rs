@@ -102,16 +102,23 @@ async fn a_saga_under_way_is_looked_at_and_put_off(store: &Store) {
         let seen = look(store, known.clone(), 100).await;
         assert_eq!(seen, if is_seen { vec![moved.clone()] } else { Vec::new() }, "look at {at:?}");
     }
-    let under_way = active.len() as u64 + 2;
+    // Nobody puts one off for so long: the clock was set back.
+    put(store, vec![record(id(1, 120), running(0, store.now().plus(FAR * 2)))]).await;
+    let ahead: Vec<SagaId> = look(store, known, 100).await.iter().map(|record| record.saga.id).collect();
+    assert_eq!(ahead, [id(1, 120)]);
+    let under_way = active.len() as u64 + 3;
     assert_eq!(store.under_way(100).await.expect("count"), under_way, "whoever drives them, due or not");
     assert_eq!(store.under_way(3).await.expect("count"), 3, "no further than asked");
 }
 
 const HOUR: Duration = Duration::from_secs(3600);
 
+/// Further than anything here is put off.
+const FAR: Duration = Duration::from_secs(24 * 3600);
+
 /// Looks, and puts off by an hour.
 async fn look(store: &Store, known: Vec<DefinitionId>, limit: u32) -> Vec<Record> {
-    store.look(known, limit, Arc::new(|_, now| now.plus(HOUR))).await.expect("look")
+    store.look(known, limit, FAR, Arc::new(|_, now| now.plus(HOUR))).await.expect("look")
 }
 
 async fn what_is_committed_is_read_back(store: &Store) {

@@ -1,7 +1,6 @@
 //! The store on MariaDB and on SQLite: one implementation, the dialects differ in two clauses.
 
 pub mod audit;
-mod clock;
 mod commit;
 mod forget;
 mod index;
@@ -20,14 +19,15 @@ use baton_engine::store::indexing::Indexed;
 use baton_engine::store::purge::{Forgotten, Sweep};
 use baton_engine::store::query::{Counted, Found, ListQuery, SagaQuery, SearchQuery};
 use baton_engine::store::{Changes, Decide, Holder, NextLook, Record, SagaStore, StartKey, StoreError};
-use baton_sql::database::{Database, DatabaseConfig, Dialect, Verdict};
+use baton_sql::clock::DatabaseClock;
+use baton_sql::database::{Database, DatabaseConfig};
 use baton_sql::error::SqlError;
 use baton_sql::faults::Faults;
-use clock::DatabaseClock;
 use saga_core::event::Entry;
 use saga_core::saga::{DefinitionId, SagaId};
 use saga_core::time::Micros;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// What writing came to: the inner error asks for a rollback.
 type Written = Result<Result<(), StoreError>, SqlError>;
@@ -54,7 +54,7 @@ impl SqlStore {
         clock: Arc<dyn Fn() -> Micros + Send + Sync>,
     ) -> Result<Self, StoreError> {
         let db = Database::open(config).await.map_err(store_error)?;
-        Ok(Self { db, clock: Arc::new(DatabaseClock::given(clock)) })
+        Ok(Self { db, clock: Arc::new(DatabaseClock::given(Arc::new(move || clock().0))) })
     }
 
     /// The same store with faults around its database.
@@ -103,8 +103,14 @@ impl SagaStore for SqlStore {
         read::journal(&self.db, id, after, limit).await
     }
 
-    async fn look(&self, known: Vec<DefinitionId>, limit: u32, next: NextLook) -> Result<Vec<Record>, StoreError> {
-        look::look(&self.db.ahead(), &self.clock, known, limit, next).await
+    async fn look(
+        &self,
+        known: Vec<DefinitionId>,
+        limit: u32,
+        farthest: Duration,
+        next: NextLook,
+    ) -> Result<Vec<Record>, StoreError> {
+        look::look(&self.db.ahead(), &self.clock, known, limit, farthest, next).await
     }
 
     async fn under_way(&self, limit: u32) -> Result<u64, StoreError> {
@@ -116,26 +122,14 @@ impl SagaStore for SqlStore {
     }
 
     fn now(&self) -> Micros {
-        self.clock.now()
+        Micros(self.clock.now_us())
     }
 
     async fn ready(&self) -> Result<(), StoreError> {
         // A crowd of readers is no outage: the engine asks this before it goes on.
         let db = self.db.ahead();
         self.clock.measure(&db).await.map_err(store_error)?;
-        match db.dialect() {
-            Dialect::MariaDb => {
-                let rows = db.query("SELECT @@global.read_only", Vec::new()).await.map_err(store_error)?;
-                match rows.first().map(|row| row.int(0)) {
-                    Some(Ok(0)) => Ok(()),
-                    _ => Err(StoreError::Unavailable("the database is read-only".to_owned())),
-                }
-            }
-            Dialect::Sqlite => {
-                let nothing = self.db.transaction(|_| Box::pin(async { Ok(Verdict::Commit(())) }));
-                nothing.await.map_err(store_error)
-            }
-        }
+        db.ready("saga").await.map_err(store_error)
     }
 }
 

@@ -70,7 +70,7 @@ async fn goes_on(store: SqlStore) {
     let active: BTreeSet<SagaId> = (0..4).map(|n| sample::id(1, n)).collect();
     assert_eq!(store.under_way(100).await.unwrap(), active.len() as u64);
     let later = Arc::new(|_: &_, now: saga_core::time::Micros| now.plus(Duration::from_secs(3600)));
-    let seen = store.look(vec![sample::definition()], 100, later).await.unwrap();
+    let seen = store.look(vec![sample::definition()], 100, Duration::MAX, later).await.unwrap();
     assert_eq!(seen.iter().map(|record| record.saga.id).collect::<BTreeSet<_>>(), active);
 
     let operations = Operations::new(Arc::new(store));

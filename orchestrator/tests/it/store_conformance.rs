@@ -139,7 +139,7 @@ async fn damaged_rows_hide_nothing(store: SqlStore) {
 /// Looks, and puts off by an hour.
 async fn look(store: &SqlStore, limit: u32) -> Vec<SagaId> {
     let later = Arc::new(|_: &_, now: Micros| now.plus(Duration::from_secs(3600)));
-    let seen = store.look(vec![sample::definition()], limit, later).await.unwrap();
+    let seen = store.look(vec![sample::definition()], limit, Duration::MAX, later).await.unwrap();
     seen.into_iter().map(|record| record.saga.id).collect()
 }
 

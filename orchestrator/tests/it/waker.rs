@@ -81,6 +81,23 @@ async fn what_is_not_answered_is_sent_again_and_the_saga_stays_as_it_is() {
     assert_eq!(bench.look(&waker, &mut couriers).await, Look::default(), "it is put off");
 }
 
+/// An hour back: nothing may stand still until the clock gets there again, and the waits after it are as long as ever.
+#[tokio::test]
+async fn a_clock_that_is_set_back_holds_no_saga_still() {
+    let mut bench = waiting().await;
+    let (waker, mut couriers) = (bench.waker(Arc::new(NoProbe)), Couriers::default());
+    bench.clock.set_back(Duration::from_secs(3_600));
+    assert_eq!(bench.look(&waker, &mut couriers).await, Look { seen: 1, due: 1, sent_again: 0, moved: 1 });
+    let (record, journal) = row(&bench).await;
+    let now = bench.store.now();
+    assert!(record.saga.wake_at().is_some_and(|until| until.since(now) < Duration::from_secs(1)), "{record:?}");
+    assert_eq!((record.saga.updated_at, journal.last().map(|entry| entry.at)), (now, Some(now)));
+    assert_eq!(bench.look(&waker, &mut couriers).await, Look::default(), "it pauses before its next attempt");
+    bench.clock.pass(Duration::from_secs(1));
+    assert_eq!(bench.look(&waker, &mut couriers).await.moved, 1);
+    assert_eq!(bench.look(&waker, &mut couriers).await, Look::default(), "which has as long as any");
+}
+
 #[tokio::test]
 async fn the_pauses_double() {
     let mut bench = waiting().await;

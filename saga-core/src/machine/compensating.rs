@@ -26,9 +26,7 @@ pub(super) fn reply(at: &Context<'_>, step: StepIndex, wait: Wait, why: &Cause, 
 
 pub(super) fn wake(at: &Context<'_>, step: StepIndex, wait: Wait, why: &Cause) -> Decision {
     match wait {
-        Wait::Reply { until, .. } | Wait::Backoff { until, .. } if at.now < until => {
-            Err(NoMove::Ignored(Ignored::NotDue))
-        }
+        Wait::Reply { .. } | Wait::Backoff { .. } if !at.saga.is_due(at.now) => Err(NoMove::Ignored(Ignored::NotDue)),
         Wait::Reply { attempt, last, .. } => {
             Ok(at.undo_lost(step, attempt, last, timed_out(step, attempt), why.clone()))
         }

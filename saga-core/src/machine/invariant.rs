@@ -12,9 +12,6 @@ pub enum BrokenInvariant {
     /// Versions count from 1.
     #[error("the version is zero")]
     VersionZero,
-    /// It moved before it was started.
-    #[error("it was updated before it was created")]
-    TimeWentBack,
     /// The saga's deadline is not the one its definition gives it.
     #[error("the saga's deadline is not its definition's")]
     SagaDeadline,
@@ -46,7 +43,6 @@ pub enum BrokenInvariant {
 pub fn check(definition: &Definition, saga: &Saga) -> Result<(), BrokenInvariant> {
     require(saga.definition == *definition.id(), BrokenInvariant::OtherDefinition)?;
     require(saga.version >= 1, BrokenInvariant::VersionZero)?;
-    require(saga.updated_at >= saga.created_at, BrokenInvariant::TimeWentBack)?;
     let deadline = definition.deadline().map(|deadline| saga.created_at.plus(deadline));
     require(saga.deadline == deadline, BrokenInvariant::SagaDeadline)?;
     let done_below = match &saga.state {

@@ -54,7 +54,7 @@ pub fn start(definition: &Definition, id: SagaId, input: Bytes, now: Micros) -> 
 
 /// What `event` does to `saga`: the next value with its journal entry and commands, or why nothing changes.
 ///
-/// Time never goes back within a saga: the move is made at `max(now, saga.updated_at)`. The old value is not changed;
+/// Time goes back within a saga only if the clock was set back: the move is made at [`Saga::moves_at`]. The old value is not changed;
 /// whoever fails to commit the new one reloads and applies again.
 ///
 /// # Panics
@@ -63,7 +63,7 @@ pub fn start(definition: &Definition, id: SagaId, input: Bytes, now: Micros) -> 
 /// first; stores cannot, as they know no definitions. What `apply` itself has returned needs no check.
 #[must_use]
 pub fn apply(definition: &Definition, saga: &Saga, event: &Event, now: Micros) -> Applied {
-    let context = Context { definition, saga, now: now.max(saga.updated_at) };
+    let context = Context { definition, saga, now: saga.moves_at(now) };
     match decide(&context, event) {
         Ok(next) => Applied::Moved(context.commit(next, JournalRecord::Moved(event.clone()))),
         Err(NoMove::Ignored(why)) => Applied::Ignored(why),

@@ -24,9 +24,7 @@ pub(super) fn reply(at: &Context<'_>, step: StepIndex, wait: Wait, reply: &Reply
 
 pub(super) fn wake(at: &Context<'_>, step: StepIndex, wait: Wait) -> Decision {
     match wait {
-        Wait::Reply { until, .. } | Wait::Backoff { until, .. } if at.now < until => {
-            Err(NoMove::Ignored(Ignored::NotDue))
-        }
+        Wait::Reply { .. } | Wait::Backoff { .. } if !at.saga.is_due(at.now) => Err(NoMove::Ignored(Ignored::NotDue)),
         Wait::Reply { attempt, last, .. } => Ok(at.action_lost(step, attempt, last, timed_out(step, attempt))),
         Wait::Backoff { attempt, last, .. } => Ok(at.act(step, attempt.saturating_add(1), last)),
     }

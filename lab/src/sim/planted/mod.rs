@@ -31,7 +31,7 @@ pub struct Planted {
 }
 
 /// Seeds a defect may take to be noticed. The sound code passes them all.
-pub const SEEDS: u64 = 150;
+pub const SEEDS: u64 = 400;
 
 /// By invariant: the first seed that noticed the defect by it, and what it said.
 pub type Caught = BTreeMap<&'static str, (u64, String)>;

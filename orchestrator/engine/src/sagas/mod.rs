@@ -10,6 +10,7 @@ use saga_core::saga::{DefinitionId, Direction, Saga, StepIndex};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What the shell must know of a saga beside its definition: which inputs it takes, and what its commands say.
 pub trait SagaType: Send + Sync + 'static {
@@ -125,6 +126,14 @@ impl Registry {
     #[must_use]
     pub fn ids(&self) -> Vec<DefinitionId> {
         self.types.keys().cloned().collect()
+    }
+
+    /// The longest that any step of them may wait: for an answer, or before the next attempt.
+    #[must_use]
+    pub fn longest_wait(&self) -> Duration {
+        let steps = self.iter().flat_map(|saga| saga.definition().steps());
+        let waits = steps.flat_map(|step| [step.timeout, step.undo_timeout, step.retry.cap(), step.undo_retry.cap()]);
+        waits.max().unwrap_or_default()
     }
 
     /// Names of all attributes that any saga declares, each once, in order.

@@ -22,6 +22,10 @@ pub use state::{StateCode, causes};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+/// Until a row that does not decode is looked at again.
+pub const UNREADABLE_AGAIN: Duration = Duration::from_secs(60);
 
 /// A saga with what the shell keeps beside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -204,9 +208,17 @@ pub trait SagaStore: Send + Sync + fmt::Debug + 'static {
     /// Takes sagas of the `known` definitions that are to be looked at, the longest due first, at most `limit`, and in the same
     /// transaction puts each off to what `next` says of it: whoever else looks meanwhile does not get it, and if this process
     /// dies with it, it is looked at again then. Nothing else of the saga changes, its version neither. Rows that another
-    /// transaction has locked just now are left out. Rows that do not decode are put off by a minute.
+    /// transaction has locked just now are left out. Rows that do not decode are put off by
+    /// [`UNREADABLE_AGAIN`].
     /// (Sagas of definitions this build does not know are left to builds that do, and must not fill the page.)
-    async fn look(&self, known: Vec<DefinitionId>, limit: u32, next: NextLook) -> Result<Vec<Record>, StoreError>;
+    /// A look that lies further ahead than `farthest` is due, too: nobody puts one off for so long, so that the clock was set back.
+    async fn look(
+        &self,
+        known: Vec<DefinitionId>,
+        limit: u32,
+        farthest: Duration,
+        next: NextLook,
+    ) -> Result<Vec<Record>, StoreError>;
 
     /// How many sagas are under way (somebody is to look at them), of any definition; counts no further than `limit`.
     async fn under_way(&self, limit: u32) -> Result<u64, StoreError>;

@@ -12,7 +12,7 @@ use crate::packer::{Outgoing, pack};
 use crate::planted::EngineBug;
 use crate::resending::{Courier, Due, command_again, due, next_look};
 use crate::sagas::Registry;
-use crate::store::{NextLook, Record, SagaStore, StoreError};
+use crate::store::{NextLook, Record, SagaStore, StoreError, UNREADABLE_AGAIN};
 use crate::workers::probe::{MAX_KEYS, Probe};
 use baton_courier::bus::CommandBus;
 use baton_crash_point::{Point, hit};
@@ -27,6 +27,10 @@ use tokio_util::sync::CancellationToken;
 
 /// Sagas looked at at once: one batch. More of them come with the next look at once.
 pub const MAX_LOOK: u32 = 512;
+
+/// No saga is put off to further than its longest wait from now, but for this. What lies further was written before the clock was set
+/// back.
+const SPARE: Duration = Duration::from_secs(10);
 
 /// What one look found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -115,7 +119,8 @@ impl Waker {
             let courier = courier.clone();
             Arc::new(move |record, now| next_look(record, now, courier(record)))
         };
-        let found = self.store.look(self.registry.ids(), MAX_LOOK, next).await?;
+        let farthest = self.registry.longest_wait().max(UNREADABLE_AGAIN) + SPARE;
+        let found = self.store.look(self.registry.ids(), MAX_LOOK, farthest, next).await?;
         if found.is_empty() {
             return Ok(Look::default());
         }

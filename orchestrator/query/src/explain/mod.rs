@@ -142,7 +142,7 @@ impl Explanation {
 /// Explains one saga. Says as much as can be known, and never fails.
 #[must_use]
 pub fn explain(case: &Case<'_>) -> Explanation {
-    // As the machine does: within a saga time never goes back, whatever the clocks say.
+    // No ages below zero, whatever the clocks say.
     let case = &Case { now: case.now.max(case.saga.updated_at), ..case.clone() };
     let drawn = timeline(case.definition, case.journal, case.now);
     let trouble = match case.definition {

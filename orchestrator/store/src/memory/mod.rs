@@ -22,6 +22,7 @@ use std::fmt;
 use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// State that lasts as long as the process. For tests and the simulator.
 pub struct MemoryStore {
@@ -80,10 +81,17 @@ impl SagaStore for MemoryStore {
         Ok(later.map(|(_, entry)| entry.clone()).take(limit as usize).collect())
     }
 
-    async fn look(&self, known: Vec<DefinitionId>, limit: u32, next: NextLook) -> Result<Vec<Record>, StoreError> {
+    async fn look(
+        &self,
+        known: Vec<DefinitionId>,
+        limit: u32,
+        farthest: Duration,
+        next: NextLook,
+    ) -> Result<Vec<Record>, StoreError> {
         let now = self.now();
+        let far = now.plus(farthest);
         let mut tables = self.tables();
-        let due = tables.looks.iter().filter(|(_, at)| **at <= now).map(|(id, at)| (*at, *id));
+        let due = tables.looks.iter().filter(|(_, at)| **at <= now || **at > far).map(|(id, at)| (*at, *id));
         let mut due: Vec<(Micros, SagaId)> = due.collect();
         due.sort_unstable();
         let records = due.into_iter().filter_map(|(_, id)| tables.sagas.get(&id));

@@ -2,16 +2,17 @@
 
 use crate::row::journal::{JOURNAL_COLUMNS, journal_values};
 use crate::row::{self, SAGA_COLUMNS};
-use crate::sql::clock::DatabaseClock;
 use crate::sql::{Written, audit, index, marks, moves};
 use baton_crash_point::{Point, hit};
 use baton_engine::store::audit::RequestTaken;
 use baton_engine::store::{Changes, Decide, Insert, Loaded, StoreError};
+use baton_sql::clock::DatabaseClock;
 use baton_sql::database::{Tx, Verdict};
 use baton_sql::error::SqlError;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use saga_core::saga::SagaId;
+use saga_core::time::Micros;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -42,7 +43,7 @@ async fn load(tx: &mut Tx, ids: Vec<SagaId>, clock: &DatabaseClock) -> Result<Lo
     let ids = ids.into_iter().map(|id| id.0.into()).collect();
     let rows = tx.select_in(&before, Vec::new(), ids, &after).await?;
     // Read after the locks are held, so that it is not before the commits they waited for.
-    let mut loaded = Loaded { now: clock.now(), ..Loaded::default() };
+    let mut loaded = Loaded { now: Micros(clock.now_us()), ..Loaded::default() };
     for row in rows {
         let id = row::decode_id(&row)?;
         match row::decode_saga(&row) {

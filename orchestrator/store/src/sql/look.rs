@@ -1,9 +1,9 @@
 //! Looks at sagas under way: found by the index, put off in the same transaction.
 
 use crate::row::{self, SAGA_COLUMNS};
-use crate::sql::clock::DatabaseClock;
 use crate::sql::store_error;
-use baton_engine::store::{NextLook, Record, StoreError};
+use baton_engine::store::{NextLook, Record, StoreError, UNREADABLE_AGAIN};
+use baton_sql::clock::DatabaseClock;
 use baton_sql::database::{Database, Dialect, Tx, Verdict};
 use baton_sql::error::SqlError;
 use baton_sql::value::{Row, Value};
@@ -11,9 +11,6 @@ use saga_core::saga::DefinitionId;
 use saga_core::time::Micros;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// Until a row that does not decode is looked at again.
-const UNREADABLE_AGAIN: Duration = Duration::from_secs(60);
 
 /// Sagas that are put off to about the same moment share it, so that they share a statement: in microseconds.
 const GRAIN: i64 = 50_000;
@@ -23,13 +20,14 @@ pub(super) async fn look(
     clock: &Arc<DatabaseClock>,
     known: Vec<DefinitionId>,
     limit: u32,
+    farthest: Duration,
     next: NextLook,
 ) -> Result<Vec<Record>, StoreError> {
     if known.is_empty() || limit == 0 {
         return Ok(Vec::new());
     }
-    let now = clock.now();
-    let (wanted, args) = wanted(&known, now, db.dialect());
+    let now = Micros(clock.now_us());
+    let (wanted, args) = wanted(&known, (now, now.plus(farthest)), db.dialect());
     // Mostly there is nothing, which costs no transaction.
     let sql = format!("SELECT 1 FROM saga WHERE {wanted} LIMIT 1");
     if db.query(&sql, args.clone()).await.map_err(store_error)?.is_empty() {
@@ -54,7 +52,7 @@ pub(super) async fn look(
     taken.await.map_err(store_error)
 }
 
-fn wanted(known: &[DefinitionId], now: Micros, dialect: Dialect) -> (String, Vec<Value>) {
+fn wanted(known: &[DefinitionId], (now, farthest): (Micros, Micros), dialect: Dialect) -> (String, Vec<Value>) {
     // MariaDB compares texts without trailing spaces: without its length another definition would be taken for a known one,
     // fill the page, and be put off.
     let (pair, has_length) = match dialect {
@@ -62,12 +60,12 @@ fn wanted(known: &[DefinitionId], now: Micros, dialect: Dialect) -> (String, Vec
         Dialect::Sqlite => ("(definition = ? AND definition_version = ?)", false),
     };
     let pairs = vec![pair; known.len()].join(" OR ");
-    let mut args: Vec<Value> = vec![now.0.into()];
+    let mut args: Vec<Value> = vec![now.0.into(), farthest.0.into()];
     for DefinitionId { name, version } in known {
         args.extend([Value::from(name.as_str()), Value::from(*version)]);
         args.extend(has_length.then(|| Value::Int(i64::try_from(name.len()).unwrap_or(i64::MAX))));
     }
-    (format!("look_at <= ? AND ({pairs})"), args)
+    (format!("(look_at <= ? OR look_at > ?) AND ({pairs})"), args)
 }
 
 /// Those that decode, each put off to its next look, and the others by a minute.

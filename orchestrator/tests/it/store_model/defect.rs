@@ -13,6 +13,7 @@ use saga_core::event::Entry;
 use saga_core::saga::{DefinitionId, SagaId};
 use saga_core::time::Micros;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What is written in place of what was decided.
 pub type Spoil = fn(Changes, &Loaded) -> Changes;
@@ -184,11 +185,17 @@ impl<S: WholeStore> SagaStore for Defective<S> {
         self.inner.journal(id, after.saturating_add(skipped), limit).await
     }
 
-    async fn look(&self, known: Vec<DefinitionId>, limit: u32, next: NextLook) -> Result<Vec<Record>, StoreError> {
+    async fn look(
+        &self,
+        known: Vec<DefinitionId>,
+        limit: u32,
+        farthest: Duration,
+        next: NextLook,
+    ) -> Result<Vec<Record>, StoreError> {
         match self.defect {
-            Defect::LooksAtStrangers => self.inner.look(super::step::definitions(), limit, next).await,
-            Defect::NeverPutsOff => self.inner.look(known, limit, Arc::new(|_, now| now)).await,
-            _ => self.inner.look(known, limit, next).await,
+            Defect::LooksAtStrangers => self.inner.look(super::step::definitions(), limit, farthest, next).await,
+            Defect::NeverPutsOff => self.inner.look(known, limit, farthest, Arc::new(|_, now| now)).await,
+            _ => self.inner.look(known, limit, farthest, next).await,
         }
     }
 

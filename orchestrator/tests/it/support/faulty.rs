@@ -16,6 +16,7 @@ use saga_core::saga::{DefinitionId, SagaId, State};
 use saga_core::time::Micros;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// What the next commits do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -250,8 +251,14 @@ impl SagaStore for FaultyStore {
         self.inner.journal(id, after, limit).await
     }
 
-    async fn look(&self, known: Vec<DefinitionId>, limit: u32, next: NextLook) -> Result<Vec<Record>, StoreError> {
-        self.inner.look(known, limit, next).await
+    async fn look(
+        &self,
+        known: Vec<DefinitionId>,
+        limit: u32,
+        farthest: Duration,
+        next: NextLook,
+    ) -> Result<Vec<Record>, StoreError> {
+        self.inner.look(known, limit, farthest, next).await
     }
 
     async fn under_way(&self, limit: u32) -> Result<u64, StoreError> {

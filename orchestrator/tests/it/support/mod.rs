@@ -57,6 +57,11 @@ impl Clock {
     pub fn pass(&self, time: Duration) {
         self.0.fetch_add(time.as_micros() as i64, Ordering::SeqCst);
     }
+
+    /// As a time service does, or a person.
+    pub fn set_back(&self, time: Duration) {
+        self.0.fetch_sub(time.as_micros() as i64, Ordering::SeqCst);
+    }
 }
 
 /// A bus that remembers what it was given, and carries and confirms it or not.

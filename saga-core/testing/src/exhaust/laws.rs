@@ -189,7 +189,7 @@ fn undone(shadow: &Shadow, step: usize) -> bool {
 /// The journal entry of a move, and what a move must not touch.
 pub(super) fn recorded(before: &Saga, event: &Event, now: Micros, transition: &Transition) -> Result<(), Law> {
     let Transition { saga, entry, .. } = transition;
-    let at = now.max(before.updated_at);
+    let at = before.moves_at(now);
     let journalled = saga.version == before.version + 1
         && entry.version == saga.version
         && entry.saga == saga.id
