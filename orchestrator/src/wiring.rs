@@ -222,7 +222,9 @@ impl Orchestrator {
             let (address, version) = (settings.address.clone(), env!("CARGO_PKG_VERSION"));
             Heartbeat::new(operations, metrics.clone(), Own { id: new_id(), address, version })
         });
-        let backlog_gauges = parts.operations.clone().map(|operations| BacklogGauges::new(operations, metrics.clone()));
+        let backlog_gauges = parts.operations.clone().map(|operations| {
+            BacklogGauges::new(operations, metrics.clone(), parts.registry.clone(), under_way.clone())
+        });
         let incidents = parts.operations.clone().map(|operations| {
             let (store, registry) = (parts.store.clone(), parts.registry.clone());
             Incidents::new(operations, store, registry, metrics.clone(), parts.webhook.clone())

@@ -53,6 +53,8 @@ pub struct Metrics {
     pub woken: Counter,
     /// Sagas under way in the store when they were last counted.
     pub under_way: Gauge,
+    /// Of these, those of definitions that this build does not know.
+    pub undrivable: Gauge,
     /// Stuck sagas.
     pub incidents: Gauge,
     /// Seconds since the saga that has been stuck for longest got stuck; 0 if none is.
@@ -90,6 +92,7 @@ impl Metrics {
             sent_again: Counter::default(),
             woken: Counter::default(),
             under_way: Gauge::default(),
+            undrivable: Gauge::default(),
             incidents: Gauge::default(),
             incident_age: Gauge::default(),
             overdue_age: Gauge::default(),
@@ -121,6 +124,8 @@ impl Metrics {
         );
         saga.register("woken", "Sagas found past their deadline", metrics.woken.clone());
         saga.register("under_way", "Sagas under way in the store, whoever drives them", metrics.under_way.clone());
+        let undrivable = "Sagas under way of definitions that this build does not know";
+        saga.register("undrivable", undrivable, metrics.undrivable.clone());
         saga.register("incidents", "Sagas that are stuck and need an operator", metrics.incidents.clone());
         let help = "Time since the saga that has been stuck for longest got stuck";
         saga.register_with_unit("oldest_incident_age", help, Unit::Seconds, metrics.incident_age.clone());

@@ -6,7 +6,7 @@
 use crate::store::Record;
 use saga_core::saga::State;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 /// Sagas under way in the store, whoever drives them, as far as this process knows: what the store counted last, corrected
 /// by what this process has started and brought to rest since. Other orchestrators' moves since then are not in it, so that
@@ -14,7 +14,10 @@ use std::sync::atomic::{AtomicI64, Ordering};
 #[derive(Debug)]
 pub struct UnderWay {
     max: usize,
+    is_known: AtomicBool,
     counted: AtomicI64,
+    /// Of these, sagas that this build cannot drive.
+    undrivable: AtomicI64,
     /// By how much this process has changed the number, ever.
     moved: AtomicI64,
     /// [`Self::moved`] when the store was asked for the count.
@@ -22,10 +25,17 @@ pub struct UnderWay {
 }
 
 impl UnderWay {
-    /// None yet; at most `max` are to be under way.
+    /// Not counted yet; at most `max` are to be under way.
     #[must_use]
     pub fn new(max: usize) -> Arc<Self> {
-        Arc::new(Self { max, counted: 0.into(), moved: 0.into(), moved_then: 0.into() })
+        Arc::new(Self {
+            max,
+            is_known: false.into(),
+            counted: 0.into(),
+            undrivable: 0.into(),
+            moved: 0.into(),
+            moved_then: 0.into(),
+        })
     }
 
     /// The bound.
@@ -34,10 +44,17 @@ impl UnderWay {
         self.max
     }
 
-    /// Whether another saga may be started when `waiting` starts wait for their commit.
+    /// Whether another saga may be started when `waiting` starts wait for their commit. Sagas that nobody here drives take no time of
+    /// anybody's, and would otherwise refuse all others for as long as they are there.
     #[must_use]
     pub fn admits(&self, waiting: usize) -> bool {
-        self.now().saturating_add(waiting) < self.max
+        let undrivable = usize::try_from(self.undrivable.load(Ordering::Acquire)).unwrap_or(0);
+        self.now().saturating_sub(undrivable).saturating_add(waiting) < self.max
+    }
+
+    /// How many of those under way are of definitions that this build does not know.
+    pub fn undrivable(&self, sagas: u64) {
+        self.undrivable.store(i64::try_from(sagas).unwrap_or(i64::MAX), Ordering::Release);
     }
 
     /// The number now.
@@ -55,10 +72,11 @@ impl UnderWay {
         self.moved.fetch_add(change.sum(), Ordering::AcqRel);
     }
 
-    /// Whether nothing is under way and nothing has changed since the last count: there is no need for another.
+    /// Whether nothing was under way at the last count and this process has changed nothing since. Others may have.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
-        self.counted.load(Ordering::Acquire) == 0
+        self.is_known.load(Ordering::Acquire)
+            && self.counted.load(Ordering::Acquire) == 0
             && self.moved.load(Ordering::Acquire) == self.moved_then.load(Ordering::Acquire)
     }
 
@@ -72,6 +90,7 @@ impl UnderWay {
     pub fn counted(&self, sagas: u64, about_to_count: i64) {
         self.counted.store(i64::try_from(sagas).unwrap_or(i64::MAX), Ordering::Release);
         self.moved_then.store(about_to_count, Ordering::Release);
+        self.is_known.store(true, Ordering::Release);
     }
 }
 

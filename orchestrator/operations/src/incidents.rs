@@ -13,6 +13,9 @@ pub const MOST: u32 = 100;
 /// How often one is told before it is given up.
 pub const MAX_ATTEMPTS: i64 = 20;
 
+/// Longest pause between two attempts. One that lies further ahead is of before the clock was set back, and over.
+pub const LONGEST_PAUSE: Duration = Duration::from_secs(600);
+
 /// How far stuck sagas are counted.
 pub(super) const MAX_COUNT: u32 = 10_000;
 

@@ -16,6 +16,7 @@
 //! | [`conformance`] | the suite that both pass |
 
 pub mod audit;
+pub mod claims;
 pub mod conformance;
 pub mod gauges;
 pub mod holds;

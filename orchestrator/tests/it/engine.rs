@@ -8,6 +8,7 @@ use baton_orchestrator::engine::under_way::UnderWay;
 use baton_orchestrator::search::Search;
 use baton_orchestrator::store::SagaStore as _;
 use baton_orchestrator::store::query::SagaQuery as _;
+use baton_orchestrator::workers::active_count::ActiveCount;
 use baton_orchestrator::workers::probe::NoProbe;
 use baton_orchestrator::workers::waker::Couriers;
 use baton_query::filter::parse;
@@ -229,6 +230,21 @@ async fn no_more_sagas_are_started_than_may_be_under_way() {
     let paused = tokio::spawn(async move { handle.action(Act::new(SagaId([5; 16]), action)).await });
     drive(&mut bench.engine, &paused).await;
     assert_eq!(bench.under_way.now(), 2);
+}
+
+/// After a restart nothing moves here, and what there is counts all the same.
+#[tokio::test]
+async fn what_was_left_by_another_life_is_counted() {
+    let mut before = Bench::bounded(3);
+    for n in 1..=3 {
+        assert!(matches!(start(&mut before, n).await, Ok(StartOutcome::Started(_))));
+    }
+    let after = UnderWay::new(3);
+    let count = ActiveCount::new(before.store.clone(), after.clone(), before.metrics.clone());
+    assert!(after.admits(0), "it is not known yet");
+    count.run_once().await.unwrap();
+    assert_eq!((after.now(), before.metrics.under_way.get()), (3, 3));
+    assert!(!after.admits(0));
 }
 
 #[tokio::test]

@@ -3,9 +3,11 @@
 use crate::support;
 use async_trait::async_trait;
 use baton_courier::bus::Destination;
+use baton_orchestrator::engine::under_way::UnderWay;
 use baton_orchestrator::metrics::Metrics;
 use baton_orchestrator::operations::Operations;
 use baton_orchestrator::operations::letters::NewLetter;
+use baton_orchestrator::sagas::Registry;
 use baton_orchestrator::store::conformance::sample;
 use baton_orchestrator::store::sql::SqlStore;
 use baton_orchestrator::store::{Changes, Record, SagaStore as _, Update};
@@ -197,7 +199,10 @@ async fn what_waits_for_somebody_is_counted() {
     for (name, store) in stores().await {
         let metrics = Arc::new(Metrics::register(&mut prometheus_client::registry::Registry::default()));
         let operations = Operations::new(store.clone());
-        let backlog_gauges = BacklogGauges::new(operations.clone(), metrics.clone());
+        let under_way = UnderWay::new(3);
+        under_way.counted(3, under_way.about_to_count());
+        let (known, counted) = (Registry::default(), under_way.clone());
+        let backlog_gauges = BacklogGauges::new(operations.clone(), metrics.clone(), known, counted);
         let figures = async || {
             backlog_gauges.run_once().await.expect(name);
             (metrics.overdue_age.get(), metrics.dead_letters.get())
@@ -231,5 +236,7 @@ async fn what_waits_for_somebody_is_counted() {
         operations.keep_letters(&[letter]).await.expect(name);
         let (late, letters) = figures().await;
         assert!((90..95).contains(&late) && letters == 1, "{name}: {late} s, {letters}");
+        assert_eq!(metrics.undrivable.get(), 3, "{name}: a build that knows no definition drives none");
+        assert!(under_way.admits(2) && !under_way.admits(3), "{name}: they refuse no others");
     }
 }

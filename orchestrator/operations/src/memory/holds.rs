@@ -4,6 +4,7 @@ use super::defect::Defect;
 use super::{MemoryOperations, OperationTables, Tables};
 use crate::OpsStore as _;
 use crate::audit::NewAudit;
+use crate::claims::is_claim;
 use crate::holds::{Hold, HoldStore, Placed};
 use async_trait::async_trait;
 use baton_engine::hold_policy::Held;
@@ -103,7 +104,7 @@ impl HoldStore for MemoryOperations {
         let now = self.now();
         self.write(|own, sagas| {
             let row = own.holds.get_mut(&held.name())?;
-            if row.claimed_by != worker && row.claimed_until >= now {
+            if row.claimed_by != worker && is_claim(row.claimed_until, now) {
                 return None;
             }
             (row.claimed_by, row.claimed_until) = (worker, now.plus(lease));

@@ -2,7 +2,7 @@
 
 use super::{MemoryOperations, Tables};
 use crate::OpsStore as _;
-use crate::incidents::{Incident, IncidentStore, KEPT, MAX_ATTEMPTS, MAX_COUNT, MOST};
+use crate::incidents::{Incident, IncidentStore, KEPT, LONGEST_PAUSE, MAX_ATTEMPTS, MAX_COUNT, MOST};
 use async_trait::async_trait;
 use baton_engine::store::StoreError;
 use saga_core::saga::{Saga, SagaId, State};
@@ -51,7 +51,10 @@ impl IncidentStore for MemoryOperations {
         let now = self.now();
         self.read(|own, sagas| {
             let due = own.incidents.iter().filter(|(key, row)| {
-                !row.told && row.next_at <= now && row.attempts < MAX_ATTEMPTS && is_open(sagas, key)
+                !row.told
+                    && (row.next_at <= now || row.next_at > now.plus(LONGEST_PAUSE))
+                    && row.attempts < MAX_ATTEMPTS
+                    && is_open(sagas, key)
             });
             let mut due: Vec<(Micros, Incident)> = due
                 .map(|((saga, version), row)| {

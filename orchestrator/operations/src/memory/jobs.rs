@@ -5,6 +5,7 @@ use super::gauges::grouped;
 use super::{MemoryOperations, OperationTables, Tables};
 use crate::OpsStore as _;
 use crate::audit::NewAudit;
+use crate::claims::is_claim;
 use crate::gauges::Group;
 use crate::jobs::{
     Control, Controlled, Created, Job, JobFailure, JobState, JobStore, MAX_FAILURES, MAX_OPEN, MAX_OUTCOMES, Page,
@@ -33,7 +34,7 @@ pub(super) struct JobRow {
 
 impl JobRow {
     fn is_free_for(&self, worker: Uuid, now: Micros) -> bool {
-        self.open && (self.claimed_by == worker || self.claimed_until < now)
+        self.open && (self.claimed_by == worker || !is_claim(self.claimed_until, now))
     }
 
     /// A job that is through with its last page is done, unless an operator has halted or ended it.

@@ -2,6 +2,7 @@
 
 use super::{append, until, update};
 use crate::audit::{NewAudit, RequestTaken};
+use crate::claims::LONGEST_CLAIM;
 use crate::holds::{Hold, HoldStore, Placed};
 use async_trait::async_trait;
 use baton_engine::hold_policy::Held;
@@ -89,9 +90,10 @@ impl HoldStore for SqlStore {
             let held = held.clone();
             Box::pin(async move {
                 let sql = "UPDATE hold SET claimed_by = ?, claimed_until = ? \
-                    WHERE name = ? AND (claimed_by = ? OR claimed_until < ?)";
+                    WHERE name = ? AND (claimed_by = ? OR claimed_until NOT BETWEEN ? AND ?)";
                 let own = Value::from(*worker.as_bytes());
-                let args = vec![own.clone(), until(now, lease), held.name().into(), own, now.0.into()];
+                let (claim, ahead) = (until(now, lease), until(now, LONGEST_CLAIM));
+                let args = vec![own.clone(), claim, held.name().into(), own, now.0.into(), ahead];
                 let claimed = tx.execute(sql, args).await?;
                 Ok(Verdict::Commit(if claimed == 0 { None } else { locked(tx, &held).await? }))
             })

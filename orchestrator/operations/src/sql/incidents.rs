@@ -1,12 +1,12 @@
 //! Incidents in SQL.
 
 use super::{count, update};
-use crate::incidents::{Incident, IncidentStore, KEPT, MAX_ATTEMPTS, MAX_COUNT, MOST};
+use crate::incidents::{Incident, IncidentStore, KEPT, LONGEST_PAUSE, MAX_ATTEMPTS, MAX_COUNT, MOST};
 use async_trait::async_trait;
 use baton_engine::store::{SagaStore as _, StoreError};
 use baton_sql::database::{Dialect, Verdict};
 use baton_sql::error::SqlError;
-use baton_sql::value::Row;
+use baton_sql::value::{Row, Value};
 use baton_store::sql::{SqlStore, store_error};
 use saga_core::saga::SagaId;
 use saga_core::time::Micros;
@@ -42,8 +42,11 @@ impl IncidentStore for SqlStore {
     async fn untold_incidents(&self) -> Result<Vec<Incident>, StoreError> {
         let sql = "SELECT incident.saga_id, incident.version, opened_at, attempts FROM incident \
             JOIN saga ON saga.id = incident.saga_id AND saga.version = incident.version AND saga.unusual = 3 \
-            WHERE told_at IS NULL AND next_at <= ? AND attempts < ? ORDER BY next_at, incident.saga_id LIMIT ?";
-        let args = vec![self.now().0.into(), MAX_ATTEMPTS.into(), MOST.into()];
+            WHERE told_at IS NULL AND next_at NOT BETWEEN ? AND ? AND attempts < ? \
+            ORDER BY next_at, incident.saga_id LIMIT ?";
+        let now = self.now();
+        let (later, ahead) = (Value::from(now.0 + 1), Value::from(now.plus(LONGEST_PAUSE).0));
+        let args = vec![later, ahead, MAX_ATTEMPTS.into(), MOST.into()];
         let rows = self.database().query(sql, args).await.map_err(store_error)?;
         rows.iter().map(decode).collect::<Result<_, _>>().map_err(store_error)
     }

@@ -3,6 +3,7 @@
 use super::gauges::group;
 use super::{append, count, until, update};
 use crate::audit::{NewAudit, RequestTaken};
+use crate::claims::LONGEST_CLAIM;
 use crate::gauges::Group;
 use crate::jobs::{
     Control, Controlled, Created, Job, JobFailure, JobState, JobStore, MAX_FAILURES, MAX_OPEN, MAX_OUTCOMES, Page,
@@ -104,8 +105,10 @@ impl JobStore for SqlStore {
     }
 
     async fn open_jobs(&self, worker: Uuid, limit: u32) -> Result<Vec<Uuid>, StoreError> {
-        let sql = "SELECT id FROM job WHERE open = 1 AND (claimed_by = ? OR claimed_until < ?) ORDER BY id LIMIT ?";
-        let args = vec![(*worker.as_bytes()).into(), self.now().0.into(), limit.into()];
+        let sql = "SELECT id FROM job WHERE open = 1 AND (claimed_by = ? OR claimed_until NOT BETWEEN ? AND ?) \
+            ORDER BY id LIMIT ?";
+        let now = self.now();
+        let args = vec![(*worker.as_bytes()).into(), now.0.into(), until(now, LONGEST_CLAIM), limit.into()];
         let rows = self.database().query(sql, args).await.map_err(store_error)?;
         rows.iter().map(|row| row.array(0).map(Uuid::from_bytes)).collect::<Result<_, _>>().map_err(store_error)
     }
@@ -115,9 +118,10 @@ impl JobStore for SqlStore {
         let done = self.database().transaction(move |tx| {
             Box::pin(async move {
                 let sql = "UPDATE job SET claimed_by = ?, claimed_until = ? \
-                    WHERE id = ? AND open = 1 AND (claimed_by = ? OR claimed_until < ?)";
+                    WHERE id = ? AND open = 1 AND (claimed_by = ? OR claimed_until NOT BETWEEN ? AND ?)";
                 let own = Value::from(*worker.as_bytes());
-                let args = vec![own.clone(), until(now, lease), (*id.as_bytes()).into(), own, now.0.into()];
+                let (claim, ahead) = (until(now, lease), until(now, LONGEST_CLAIM));
+                let args = vec![own.clone(), claim, (*id.as_bytes()).into(), own, now.0.into(), ahead];
                 let claimed = tx.execute(sql, args).await?;
                 Ok(Verdict::Commit(if claimed == 0 { None } else { locked(tx, id).await? }))
             })

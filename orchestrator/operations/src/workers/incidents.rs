@@ -1,7 +1,7 @@
 //! Incidents are told: every saga that gets stuck, to a webhook, until somebody says they have heard.
 
 use crate::Operations;
-use crate::incidents::{Incident, MAX_ATTEMPTS};
+use crate::incidents::{Incident, LONGEST_PAUSE, MAX_ATTEMPTS};
 use async_trait::async_trait;
 use baton_engine::metrics::Metrics;
 use baton_engine::sagas::Registry;
@@ -22,9 +22,8 @@ use uuid::Uuid;
 /// Between two looks.
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// Pause after the first attempt, doubled with each further one, and the longest.
+/// Pause after the first attempt, doubled with each further one.
 const FIRST: Duration = Duration::from_secs(5);
-const LONGEST: Duration = Duration::from_secs(600);
 
 /// Told at once, at most.
 const AT_ONCE: usize = 8;
@@ -146,5 +145,5 @@ impl Incidents {
 
 fn backoff(attempts: i64) -> Duration {
     let doublings = u32::try_from(attempts.clamp(0, 16)).unwrap_or(16);
-    FIRST.saturating_mul(2_u32.saturating_pow(doublings)).min(LONGEST)
+    FIRST.saturating_mul(2_u32.saturating_pow(doublings)).min(LONGEST_PAUSE)
 }
