@@ -3,7 +3,7 @@
 use super::{Case, phrases};
 use crate::datetime::{rfc3339, spoken};
 use crate::step_position::StepPosition;
-use crate::timeline::{ActionTaken, Bare, Ended, Lane, LaneOutcome, Said, Timeline};
+use crate::timeline::{ActionTaken, Bare, Ended, Lane, LaneOutcome, Said, Timeline, cut_off};
 use saga_core::event::Verb;
 use saga_core::machine::TIMEOUT;
 use saga_core::saga::{Direction, Saga, StepIndex};
@@ -14,6 +14,9 @@ const MAX_REASONS: usize = 3;
 
 /// Entries that are told one by one where the journal cannot be followed; the last ones tell most.
 const MAX_BARE: usize = 20;
+
+/// Sentences about the past; of more the oldest after the first are left out.
+const MAX_TOLD: usize = 200;
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,12 +88,29 @@ pub(super) fn past(timeline: &Timeline, saga: &Saga) -> Vec<Past> {
     }
     let skipped = timeline.bare.len().saturating_sub(MAX_BARE);
     told.extend(timeline.bare.iter().skip(skipped).map(of_bare));
+    newest(told)
+}
+
+/// The beginning, and what came last.
+fn newest(mut told: Vec<Past>) -> Vec<Past> {
+    let count = told.len().saturating_sub(MAX_TOLD);
+    if count > 0 {
+        let sentence = format!("{count} events are left out here.");
+        let at = told[1].at;
+        told.splice(1..=count, [Past { at, half: None, attempts: 0, sentence }]);
+    }
     told
 }
 
 /// What the past above lacks.
 pub(super) fn gap(timeline: &Timeline, case: &Case<'_>) -> Option<String> {
     let (shown, all) = (case.journal.last().map_or(0, |entry| entry.version), case.saga.version);
+    if let Some(older) = cut_off(case.journal) {
+        return Some(match older {
+            1 => "The oldest entry of its journal is left out here.".to_owned(),
+            older => format!("The {older} oldest entries of its journal are left out here."),
+        });
+    }
     if let Some(why) = &timeline.broken {
         let count = timeline.bare.len();
         return Some(format!("{count} of its journal's entries cannot be followed, because {why}."));

@@ -129,6 +129,12 @@ pub struct ActionTaken {
     pub half: Option<StepPosition>,
 }
 
+/// How many of a journal's oldest entries are missing from `entries`, if they begin later than the journal.
+#[must_use]
+pub fn cut_off(entries: &[Entry]) -> Option<u64> {
+    entries.first().map(|first| first.version.saturating_sub(1)).filter(|older| *older > 0)
+}
+
 /// The timeline of the saga whose journal `entries` is, at `now`. The journal may be cut off at its end; without its first
 /// entry, or without the definition, all of it is bare.
 #[must_use]

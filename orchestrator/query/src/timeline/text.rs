@@ -18,6 +18,9 @@ const WIDTHS: std::ops::RangeInclusive<usize> = 20..=400;
 /// Bare entries that are listed; the last ones tell most.
 const MAX_BARE: usize = 20;
 
+/// Actions that are told; of more the oldest are left out.
+const MAX_ACTIONS: usize = 50;
+
 /// What a lane's letters mean.
 const LEGEND: [(char, &str); 8] = [
     ('=', "waits for an answer"),
@@ -51,7 +54,11 @@ pub fn text(timeline: &Timeline, width: usize) -> String {
         let line = format!("{label:label_width$} {bar:bar_width$} {}", fit(outcome, outcome_width));
         lines.push(line.trim_end().to_owned());
     }
-    lines.extend(timeline.actions.iter().map(|action| fit(&action_line(timeline, action), width)));
+    let older = timeline.actions.len().saturating_sub(MAX_ACTIONS);
+    if older > 0 {
+        lines.push(format!("{older} older actions are left out"));
+    }
+    lines.extend(timeline.actions.iter().skip(older).map(|action| fit(&action_line(timeline, action), width)));
     if let Some(why) = &timeline.broken {
         lines.push(fit(&format!("{} entries cannot be followed: {why}", timeline.bare.len()), width));
         let skipped = timeline.bare.len().saturating_sub(MAX_BARE);

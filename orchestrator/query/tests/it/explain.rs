@@ -222,6 +222,13 @@ fn a_journal_that_is_cut_or_torn_is_told_as_far_as_it_goes() {
     let torn = told(&[lived.journal[0].clone(), lived.journal[2].clone()]);
     assert!(torn.gap.as_ref().unwrap().starts_with("1 of its journal's entries cannot be followed"), "{:?}", torn.gap);
     well_written(&torn);
+    let newest = told(&lived.journal[1..]);
+    assert_eq!(newest.gap.as_deref(), Some("The oldest entry of its journal is left out here."));
+    assert_eq!(
+        (newest.offers.len(), newest.waiting.as_ref().map(|waiting| waiting.since)),
+        (2, Some(lived.saga.updated_at))
+    );
+    well_written(&newest);
     let none = told(&[]);
     assert_eq!(none.gap.as_deref(), Some("What is told here ends with entry 0 of 3 of its journal."));
     well_written(&none);

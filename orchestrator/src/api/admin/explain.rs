@@ -87,7 +87,9 @@ impl Explainer<'_> {
     /// The journal up to the saga's version, and what is missing if it cannot be read. A saga whose journal is damaged is
     /// explained all the same, without its past.
     async fn journal_of(&self, record: &Record) -> Result<(Vec<Entry>, Option<String>), Status> {
-        match self.lookup.store.journal(record.saga.id, 0, MAX_JOURNAL).await {
+        // The newest: what the saga waits for follows from them.
+        let after = record.saga.version.saturating_sub(MAX_JOURNAL.into());
+        match self.lookup.store.journal(record.saga.id, after, MAX_JOURNAL).await {
             Ok(mut journal) => {
                 // The saga may have moved since its row was read.
                 journal.retain(|entry| entry.version <= record.saga.version);

@@ -11,7 +11,7 @@ use baton_operations::reason::of_store;
 use baton_proto::baton::saga::v1 as wire;
 use baton_query::step_position::StepPosition;
 use baton_query::timeline::{
-    ActionTaken, Bare, Doing, Ended, Lane, LaneOutcome, Said, Span, Timeline, timeline as drawn,
+    ActionTaken, Bare, Doing, Ended, Lane, LaneOutcome, Said, Span, Timeline, cut_off, timeline as drawn,
 };
 use saga_core::event::{Entry, JournalRecord, Verb};
 use saga_core::replay;
@@ -55,7 +55,13 @@ impl Timelines<'_> {
         let saga = row.or_else(|| replay::replay(definition?, &journal).ok());
         let now = self.lookup.store.now().max(saga.as_ref().map_or(self.lookup.store.now(), |saga| saga.updated_at));
         let timeline = drawn(definition, &journal, now);
-        gaps.extend(timeline.broken.as_ref().map(|why| format!("Its journal cannot be followed to its end: {why}.")));
+        match (cut_off(&journal), &timeline.broken) {
+            (Some(older), _) => gaps.push(format!(
+                "The {older} oldest entries of its journal are left out, so that nothing is drawn here."
+            )),
+            (None, Some(why)) => gaps.push(format!("Its journal cannot be followed to its end: {why}.")),
+            (None, None) => {}
+        }
         let payloads = saga.as_ref().map(|saga| payloads(self.shown, saga_type, saga, &timeline)).unwrap_or_default();
         let actions = newest(&timeline.actions, "actions", &mut gaps).iter().map(action).collect();
         let entries = newest(&timeline.bare, "entries", &mut gaps).iter().map(bare).collect();
@@ -74,7 +80,8 @@ impl Timelines<'_> {
 
     /// The journal up to `version`; a damaged one is empty, and a gap.
     async fn drawable(&self, id: SagaId, version: Option<u64>, gaps: &mut Vec<String>) -> Result<Vec<Entry>, Status> {
-        match self.lookup.store.journal(id, 0, MAX_JOURNAL).await {
+        let after = version.map_or(0, |version| version.saturating_sub(MAX_JOURNAL.into()));
+        match self.lookup.store.journal(id, after, MAX_JOURNAL).await {
             Ok(mut journal) => {
                 // The saga may have moved since its row was read.
                 journal.retain(|entry| version.is_none_or(|version| entry.version <= version));
