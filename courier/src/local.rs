@@ -22,6 +22,9 @@ use uuid::Uuid;
 /// Dead letters kept for reading; the oldest go first. A batch of 1,024 bad messages can be inspected whole.
 pub const MAX_DEAD_LETTERS: usize = 1_024;
 
+/// How long what is given back unsettled is held before it is delivered again.
+const RELEASE_PAUSE: Duration = Duration::from_millis(100);
+
 /// Bounds of a [`LocalBus`].
 #[derive(Clone, Debug)]
 pub struct LocalConfig {
@@ -396,8 +399,20 @@ impl Settle for LocalSettle {
 impl Drop for LocalSettle {
     fn drop(&mut self) {
         if let Some((queue, id)) = self.held.take() {
-            queue.put_back(id);
+            after_a_pause(move || queue.put_back(id));
         }
+    }
+}
+
+/// What nobody can settle now would come again at once, and cost a core.
+fn after_a_pause(put_back: impl FnOnce() + Send + 'static) {
+    match tokio::runtime::Handle::try_current() {
+        Ok(runtime) => drop(runtime.spawn(async move {
+            tokio::time::sleep(RELEASE_PAUSE).await;
+            put_back();
+        })),
+        // Nobody takes anything any more.
+        Err(_) => put_back(),
     }
 }
 
@@ -472,10 +487,13 @@ impl Settle for SettleDead {
 impl Drop for SettleDead {
     fn drop(&mut self) {
         let Some(number) = self.number.take() else { return };
-        if let Some(dead) = lock(&self.shared.state).dead.iter_mut().find(|dead| dead.number == number) {
-            dead.held = false;
-        }
-        self.shared.died.notify_waiters();
+        let shared = self.shared.clone();
+        after_a_pause(move || {
+            if let Some(dead) = lock(&shared.state).dead.iter_mut().find(|dead| dead.number == number) {
+                dead.held = false;
+            }
+            shared.died.notify_waiters();
+        });
     }
 }
 

@@ -15,6 +15,7 @@ use lapin::message;
 use lapin::options::{BasicConsumeOptions, BasicQosOptions};
 use lapin::types::FieldTable;
 use lapin::{Channel, Connection};
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -23,9 +24,12 @@ use tokio::time::{Instant, timeout, timeout_at};
 /// Opening a channel and a consumer; a broker that needs longer is away.
 const OPEN_WITHIN: Duration = Duration::from_secs(5);
 
-/// A consumer that was idle for this long opens a new channel. If a queue is deleted and declared again at once, the
+/// A consumer that was idle for this long, and up to half as long again, opens a new channel. If a queue is deleted and declared again at once, the
 /// broker may not tell the consumers of the old one; messages then go to a consumer that exists in its books only.
-const RENEW_AFTER: Duration = Duration::from_secs(20);
+const RENEW_AFTER: Duration = Duration::from_secs(30);
+
+/// The same for dead letters, which nothing waits for.
+const RENEW_QUARANTINE_AFTER: Duration = Duration::from_secs(180);
 
 #[derive(Debug)]
 pub(super) struct RabbitConsumer {
@@ -116,7 +120,7 @@ impl RabbitConsumer {
         let reason = match opening.await {
             Ok(Ok((channel, deliveries))) => {
                 self.open = Some(Open { connection, _channel: channel, deliveries });
-                self.renew_at = Instant::now() + RENEW_AFTER;
+                self.renew_at = self.renewal();
                 self.slot.worked();
                 self.in_vain = 0;
                 return Ok(());
@@ -144,14 +148,14 @@ impl RabbitConsumer {
             let Some(open) = &mut self.open else { continue };
             let reason = match timeout_at(self.renew_at, open.deliveries.next()).await {
                 Ok(Some(Ok(delivery))) => {
-                    self.renew_at = Instant::now() + RENEW_AFTER;
+                    self.renew_at = self.renewal();
                     return Ok(delivery);
                 }
                 Ok(Some(Err(error))) => error.to_string(),
                 // A deleted queue ends the stream without a word while everything looks connected.
                 Ok(None) => "the consumer was cancelled by the broker".to_owned(),
                 Err(_) => {
-                    self.renew_at = Instant::now() + RENEW_AFTER;
+                    self.renew_at = self.renewal();
                     // Closing the channel would make the broker deliver again what is being worked on.
                     if self.held.load(Ordering::Relaxed) == 0 {
                         self.open = None;
@@ -228,6 +232,13 @@ impl RabbitConsumer {
         // In the background: taking goes on meanwhile. At most `prefetch` of these can run.
         tokio::spawn(delivery.dead_letter(topology::TOO_LARGE));
         None
+    }
+
+    /// Spread out, so that consumers that were opened together are not renewed together.
+    fn renewal(&self) -> Instant {
+        let after = if self.is_quarantine { RENEW_QUARANTINE_AFTER } else { RENEW_AFTER };
+        let half = after.as_millis() as u64 / 2;
+        Instant::now() + after + Duration::from_millis(RandomState::new().build_hasher().finish() % half)
     }
 
     async fn take_open(&mut self, max: usize) -> Result<Vec<Delivery>, BusError> {
