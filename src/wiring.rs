@@ -233,7 +233,7 @@ pub fn made<P: Participant>(
     let own = database.clone();
     let start = Box::new(move |work: Work| {
         let options = WorkerOptions { max_commands: work.max_commands, ..WorkerOptions::default() };
-        let worker = Worker::new(Arc::new(participant), own, work.bus, Clock::system(), work.metrics, options);
+        let worker = Worker::new(Arc::new(participant), own.clone(), work.bus, Clock::of(&own), work.metrics, options);
         let work = async move {
             // It only ever ends because it was told to, or because the bus was closed, which tells it the same.
             if let Err(error) = worker.run(work.stop).await {

@@ -41,8 +41,9 @@ impl ShopMetrics {
 /// None.
 pub fn order(database: Database, config: &ShopConfig, _metrics: &ShopMetrics) -> Result<Made, Failure> {
     let currencies = &config.shop.currencies;
-    let participant = OrderParticipant::new(currencies.clone(), Clock::system());
-    let service = Orders::service(database.clone(), currencies.clone(), Clock::system());
+    let clock = Clock::of(&database);
+    let participant = OrderParticipant::new(currencies.clone(), clock.clone());
+    let service = Orders::service(database.clone(), currencies.clone(), clock);
     Ok(made(participant, Routes::new(service), &["shop.order.v1.OrderService"], database))
 }
 
@@ -52,8 +53,9 @@ pub fn order(database: Database, config: &ShopConfig, _metrics: &ShopMetrics) ->
 /// None.
 pub fn stock(database: Database, config: &ShopConfig, _metrics: &ShopMetrics) -> Result<Made, Failure> {
     let currencies = &config.shop.currencies;
-    let participant = StockParticipant::new(currencies.clone(), Clock::system());
-    let service = Items::service(database.clone(), currencies.clone(), Clock::system());
+    let clock = Clock::of(&database);
+    let participant = StockParticipant::new(currencies.clone(), clock.clone());
+    let service = Items::service(database.clone(), currencies.clone(), clock);
     Ok(made(participant, Routes::new(service), &["shop.stock.v1.ItemService"], database))
 }
 
@@ -67,12 +69,13 @@ pub fn payment(database: Database, config: &ShopConfig, metrics: &ShopMetrics) -
     let mut portone = PortOneConfig::new(provider.base_url.clone(), key, provider.secret.clone());
     portone.timeout = provider.timeout;
     let gateway = PortOneV1::new(portone).map_err(|error| Failure::Usage(format!("provider.base_url: {error}")))?;
+    let clock = Clock::of(&database);
     // One for both: a pause that the provider asks for holds for commands and for looks.
     let gateway = Arc::new(gateway);
-    let participant = PaymentParticipant::new(database.clone(), gateway.clone(), Clock::system());
+    let participant = PaymentParticipant::new(database.clone(), gateway.clone(), clock.clone());
     let participant = participant.with_patience(provider.patience);
-    let reconciler = Reconciler::new(database.clone(), gateway, Clock::system(), metrics.payment.clone());
-    let service = Payments::service(database.clone(), Clock::system());
+    let reconciler = Reconciler::new(database.clone(), gateway, clock.clone(), metrics.payment.clone());
+    let service = Payments::service(database.clone(), clock.clone());
     let made = made(participant, Routes::new(service), &["shop.payment.v1.PaymentService"], database);
     Ok(made.beside(move |stop| async move { reconciler.run(stop).await }.boxed()))
 }

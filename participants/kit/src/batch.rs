@@ -5,7 +5,7 @@ use crate::erased::{Erased, Prepared, Typed};
 use crate::execute::{Ended, Work, execute, handler_failed};
 use crate::ledger;
 use crate::metrics::ParticipantMetrics;
-use crate::participant::{Answer, Command, CommandKey, Participant};
+use crate::participant::{Answer, Command, CommandDirection, CommandKey, Participant};
 use crate::plan::{Rules, Stored, plan};
 use crate::reason::{STORE_CONFLICT, STORE_UNAVAILABLE, UNKNOWN_COMMAND};
 use baton_crash_point::{Point, hit};
@@ -82,9 +82,14 @@ impl Batches {
     /// One answer per command, in order; never fails. A key that comes twice is handled once, as its newest attempt asks,
     /// and answered twice. After a crash a command is done as a whole, ledger row included, or not at all.
     pub async fn answer(&self, commands: &[Command]) -> Vec<Answer> {
-        let known = |command: &Command| self.participant.commands().contains(&command.name.as_str());
+        let undos = self.participant.undos();
+        let known = |command: &Command| {
+            let name = command.name.as_str();
+            let is_undo = command.key.direction == CommandDirection::Undo;
+            self.participant.commands().contains(&name) && (undos.is_empty() || undos.contains(&name) == is_undo)
+        };
         let (mut fresh, unknown): (Vec<_>, Vec<_>) = newest(commands, known).into_iter().partition(known);
-        let text = "this build of the participant does not know the command";
+        let text = "this build of the participant does not know the command, or not in this direction";
         let refusal = || Answer::unavailable(UNKNOWN_COMMAND, text);
         let mut answers = unknown.into_iter().map(|command| (command.key, refusal())).collect::<Stored>();
         while !fresh.is_empty() {

@@ -1,5 +1,7 @@
 //! Where the kit and its participants read the time: an argument at the edge, so that a simulator can turn it.
 
+use baton_sql::clock::DatabaseClock;
+use baton_sql::database::Database;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -15,6 +17,21 @@ impl Clock {
         Self::from_fn(|| {
             let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
             i64::try_from(elapsed.as_micros()).unwrap_or(i64::MAX)
+        })
+    }
+
+    /// The database's, as orchestrators have theirs, so that whoever shares a database server judges a deadline alike, whatever the
+    /// machines' clocks say. Measured every few seconds; the machine's until it was measured first, and always with SQLite.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime, with MariaDB.
+    #[must_use]
+    pub fn of(database: &Database) -> Self {
+        let (clock, database) = (Arc::new(DatabaseClock::measured()), database.clone());
+        clock.refresh(&database);
+        Self::from_fn(move || {
+            clock.refresh(&database);
+            clock.now_us()
         })
     }
 

@@ -45,6 +45,7 @@ pub(crate) trait Erased: Send + Sync + fmt::Debug {
     fn name(&self) -> &'static str;
     fn prepares(&self) -> bool;
     fn commands(&self) -> &'static [&'static str];
+    fn undos(&self) -> &'static [&'static str];
     fn undoes_without_action(&self) -> &'static [&'static str];
     fn only_looks_up(&self) -> &'static [&'static str];
 
@@ -74,6 +75,10 @@ impl<P: Participant> Erased for Typed<P> {
 
     fn commands(&self) -> &'static [&'static str] {
         self.0.commands()
+    }
+
+    fn undos(&self) -> &'static [&'static str] {
+        self.0.undos()
     }
 
     fn undoes_without_action(&self) -> &'static [&'static str] {

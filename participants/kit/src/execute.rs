@@ -4,7 +4,7 @@ use crate::erased::{Erased, Prepared};
 use crate::ledger::{self, Entry};
 use crate::participant::{Answer, Command, CommandDirection, CommandKey, MAX_OUTPUT};
 use crate::plan::{Decision, Rules, Stored, plan, tombstone};
-use crate::reason::HANDLER_FAILED;
+use crate::reason::{HANDLER_FAILED, MALFORMED_PAYLOAD};
 use baton_crash_point::{Point, hit};
 use baton_sql::database::{Tx, Verdict};
 use baton_sql::error::SqlError;
@@ -65,6 +65,7 @@ pub(crate) async fn execute(work: &Work, tx: &mut Tx) -> Result<Verdict<Ended>, 
             Decision::NothingToUndo | Decision::Tombstone => (Answer::done(), true),
             Decision::Handle | Decision::HandleAndBury => {
                 let answer = handled.get(&command.key).cloned().unwrap_or_else(handler_failed);
+                let answer = undo_may_come_again(command, answer);
                 let store = !matches!(answer, Answer::Unavailable { .. });
                 let store = store && (work.rules.store_rejections() || !matches!(answer, Answer::Rejected { .. }));
                 (answer, store && !stored.contains_key(&command.key))
@@ -122,6 +123,18 @@ async fn handle(work: &Work, tx: &mut Tx, wanted: &HashSet<CommandKey>) -> Resul
         return Ok(Err(Ended::Failed("an output is longer than 16 KiB".to_owned())));
     }
     Ok(Ok(keys.into_iter().zip(answers.into_iter().map(Answer::bounded)).collect::<HashMap<_, _>>()))
+}
+
+/// An undo whose payload cannot be understood is not refused: stored, the refusal would answer a better payload for ever.
+fn undo_may_come_again(command: &Command, answer: Answer) -> Answer {
+    match answer {
+        Answer::Rejected { reason, message }
+            if command.key.direction == CommandDirection::Undo && reason == MALFORMED_PAYLOAD.as_str() =>
+        {
+            Answer::Unavailable { reason, message }
+        }
+        answer => answer,
+    }
 }
 
 /// The answer whose cause only the log knows.

@@ -164,6 +164,12 @@ pub trait Participant: Send + Sync + fmt::Debug + 'static {
     /// The names of the commands it knows. Any other is answered `Unavailable`, since a newer build may know it.
     fn commands(&self) -> &'static [&'static str];
 
+    /// Which of these are undos. A name that comes in the other direction is answered as one that is not known: carried out, an undo would
+    /// be stored as its step's action. Empty: each may come as either.
+    fn undos(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// Undos that are handled even though their action never came, because they close something that was there before
     /// it. The late action is refused as after any tombstone.
     fn undoes_without_action(&self) -> &'static [&'static str] {

@@ -67,6 +67,10 @@ impl Participant for PaymentParticipant {
         &[VERIFY, CANCEL]
     }
 
+    fn undos(&self) -> &'static [&'static str] {
+        &[CANCEL]
+    }
+
     fn only_looks_up(&self) -> &'static [&'static str] {
         &[VERIFY]
     }

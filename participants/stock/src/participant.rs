@@ -51,6 +51,10 @@ impl Participant for StockParticipant {
         &[RESERVE, RELEASE]
     }
 
+    fn undos(&self) -> &'static [&'static str] {
+        &[RELEASE]
+    }
+
     fn migrations(&self) -> &'static [Migration] {
         MIGRATIONS
     }
