@@ -35,6 +35,8 @@ pub enum Payload {
         number: OrderNumber,
         /// Why the saga unwinds.
         reason: String,
+        /// The order as the saga would have opened it, and its total; unknown of a saga that began with an earlier build.
+        order: Option<(Content, i64)>,
     },
     /// `order.confirm`.
     Confirm {
@@ -58,10 +60,14 @@ pub fn parse(command: &Command, currencies: &Currencies) -> Result<Payload, Answ
     let undecodable = |_| malformed("the payload cannot be decoded");
     let payload = command.payload.clone();
     match command.name.as_str() {
-        OPEN => open(OpenOrder::decode(payload).map_err(undecodable)?, currencies),
+        OPEN => opened(OpenOrder::decode(payload).map_err(undecodable)?, currencies)
+            .map(|(number, content, total)| Payload::Open { number, content, total }),
         REJECT => {
             let wire = RejectOrder::decode(payload).map_err(undecodable)?;
-            Ok(Payload::Reject { number: number(&wire.order_number)?, reason: wire.reason })
+            // An undo must not fail over what it could do without.
+            let order =
+                wire.order.and_then(|order| opened(order, currencies).ok()).map(|(_, content, total)| (content, total));
+            Ok(Payload::Reject { number: number(&wire.order_number)?, reason: wire.reason, order })
         }
         CONFIRM => {
             let wire = ConfirmOrder::decode(payload).map_err(undecodable)?;
@@ -76,18 +82,16 @@ pub fn given(lines: &[OrderLine]) -> impl ExactSizeIterator<Item = (&str, i64, i
     lines.iter().map(|line| (line.item_id.as_str(), line.quantity, line.unit_price_minor_units))
 }
 
-fn open(wire: OpenOrder, currencies: &Currencies) -> Result<Payload, Answer> {
+fn opened(wire: OpenOrder, currencies: &Currencies) -> Result<(OrderNumber, Content, i64), Answer> {
     let mut violations = Violations::new();
     let number = violations.keep("order_number", OrderNumber::parse(&wire.order_number));
     let customer = violations.keep("customer_id", CustomerId::parse(&wire.customer_id));
     let currency = violations.keep("currency_code", currencies.parse(&wire.currency_code));
     let lines = Lines::parse("lines", given(&wire.lines), &mut violations);
     match (number, customer, currency, lines) {
-        (Some(number), Some(customer), Some(currency), Some(lines)) => Ok(Payload::Open {
-            number,
-            content: Content::new(customer.as_str(), currency.as_str(), &lines),
-            total: lines.total(),
-        }),
+        (Some(number), Some(customer), Some(currency), Some(lines)) => {
+            Ok((number, Content::new(customer.as_str(), currency.as_str(), &lines), lines.total()))
+        }
         _ => {
             let first = violations.list().first();
             Err(malformed(first.map_or_else(String::new, |(path, flaw)| format!("{path}: {}", flaw.description))))

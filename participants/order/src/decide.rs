@@ -1,9 +1,10 @@
 //! What a command does to an order, on values: the next order, or a refusal.
 
 use crate::command::Payload;
-use crate::order::Order;
+use crate::order::{Content, Order};
 use baton_participant_kit::participant::Answer;
 use baton_rpc::reason::is_reason;
+use shop_domain::identifier::OrderNumber;
 use shop_domain::outcome::state_after;
 use shop_domain::reason;
 use shop_proto::order::v1::OrderState;
@@ -26,17 +27,9 @@ impl From<Answer> for Refusal {
 /// Applies a command of `saga` to the order it names. `Ok(None)`: it is done already, nothing changes.
 pub fn decide(payload: Payload, saga: [u8; 16], order: Option<&Order>, now_us: i64) -> Result<Option<Order>, Refusal> {
     match (payload, order) {
-        (Payload::Open { number, content, total }, None) => Ok(Some(Order {
-            number,
-            content,
-            total,
-            state: OrderState::PaymentConfirm,
-            saga: Some(saga),
-            reason: String::new(),
-            request: None,
-            created_at: now_us,
-            updated_at: now_us,
-        })),
+        (Payload::Open { number, content, total }, None) => {
+            Ok(Some(made(number, content, total, saga, now_us, OrderState::PaymentConfirm)))
+        }
         (Payload::Open { content, .. }, Some(order)) => {
             if !order.content.same_as(&content) {
                 let text = "the order was created with another customer, currency or other lines";
@@ -68,6 +61,12 @@ pub fn decide(payload: Payload, saga: [u8; 16], order: Option<&Order>, now_us: i
             let reason = stored_reason(reason);
             Ok(Some(next(order, state_after(&reason), Some(saga), reason, now_us)))
         }
+        // It was never created, and its caller is told that it was refused: that is what it stays.
+        (Payload::Reject { number, reason, order: Some((content, total)) }, None) => {
+            let reason = stored_reason(reason);
+            let order = made(number, content, total, saga, now_us, state_after(&reason));
+            Ok(Some(Order { reason, ..order }))
+        }
         // Another saga's order, or none: this saga never opened it, and there is nothing to undo.
         (Payload::Reject { .. }, _) => Ok(None),
         (Payload::Confirm { .. }, Some(order)) if order.saga == Some(saga) => match order.state {
@@ -82,6 +81,21 @@ pub fn decide(payload: Payload, saga: [u8; 16], order: Option<&Order>, now_us: i
             | OrderState::Cancelled => Err(wrong_state(Some(order)).into()),
         },
         (Payload::Confirm { .. }, order) => Err(wrong_state(order).into()),
+    }
+}
+
+/// An order that nobody has created, of a saga that names all of it.
+fn made(number: OrderNumber, content: Content, total: i64, saga: [u8; 16], now_us: i64, state: OrderState) -> Order {
+    Order {
+        number,
+        content,
+        total,
+        state,
+        saga: Some(saga),
+        reason: String::new(),
+        request: None,
+        created_at: now_us,
+        updated_at: now_us,
     }
 }
 
@@ -143,7 +157,7 @@ mod tests {
         let number = OrderNumber::from_bytes([9; 16]);
         match verb {
             "open" => Payload::Open { number, content: content("a"), total: 10 },
-            "reject" => Payload::Reject { number, reason: "OUT_OF_STOCK".to_owned() },
+            "reject" => Payload::Reject { number, reason: "OUT_OF_STOCK".to_owned(), order: None },
             _ => Payload::Confirm { number },
         }
     }
@@ -197,6 +211,19 @@ mod tests {
         let same = Payload::Open { number: OrderNumber::from_bytes([9; 16]), content: turned, total: 10 };
         let next = decide(same, SAGA, Some(&pending), 7).unwrap().unwrap();
         assert_eq!((next.saga, next.updated_at), (Some(SAGA), 50), "time does not go back");
+    }
+
+    #[test]
+    fn an_order_that_was_never_created_is_stored_as_refused() {
+        let number = OrderNumber::from_bytes([9; 16]);
+        let reject = |order| Payload::Reject { number, reason: "ATTEMPTS_SPENT".to_owned(), order };
+        let refused =
+            decide(reject(Some((content("a"), 10))), SAGA, None, 7).unwrap().expect("what its caller is told");
+        assert_eq!((refused.state, refused.saga, refused.total), (OrderState::Cancelled, Some(SAGA), 10));
+        assert_eq!(refused.reason, "ATTEMPTS_SPENT");
+        assert_eq!(decide(reject(None), SAGA, None, 7).unwrap(), None, "a saga of a build before does not name it");
+        let theirs = order(OrderState::PaymentConfirm, Some([2; 16]));
+        assert_eq!(decide(reject(Some((content("a"), 10))), SAGA, Some(&theirs), 7).unwrap(), None);
     }
 
     #[test]

@@ -54,6 +54,10 @@ impl Participant for OrderParticipant {
         &[OPEN, REJECT, CONFIRM]
     }
 
+    fn undos(&self) -> &'static [&'static str] {
+        &[REJECT]
+    }
+
     /// An order that was created and never opened must not stay pending: its payment is refunded, and no saga will come
     /// for it again.
     fn undoes_without_action(&self) -> &'static [&'static str] {

@@ -110,7 +110,8 @@ impl SagaType for OrderSaga {
             (TAKEN, Direction::Undo) => Ok(encode(&cancel_payment(input, reason))),
             (OPEN, Direction::Action) => Ok(encode(&open_order(input))),
             (OPEN, Direction::Undo) => {
-                Ok(encode(&RejectOrder { order_number: input.order_number, reason: reason.to_owned() }))
+                let (order_number, reason) = (input.order_number.clone(), reason.to_owned());
+                Ok(encode(&RejectOrder { order_number, reason, order: Some(open_order(input)) }))
             }
             (VERIFY, Direction::Action) => {
                 let total = total(&input).ok_or_else(|| fail("the lines' total does not fit"))?;

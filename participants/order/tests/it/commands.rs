@@ -1,6 +1,7 @@
 //! Scripts of commands on every database: the order's states, refusals that change nothing, whole batches.
 
 use crate::support;
+use baton_participant_kit::participant::CommandDirection;
 use support::{confirm, count, databases, number, open, open_of, orders, outcomes, reject, state};
 
 const CONFIRM: i64 = 2;
@@ -49,6 +50,40 @@ async fn an_order_belongs_to_the_saga_that_opened_it() {
         assert_eq!(outcomes(&worker.answer(&[reject(3, &order, "CANCELLED")]).await), "succeeded ", "{kind}");
         assert_eq!(state(&database, &order).await, (CONFIRM, String::new()), "{kind}");
         assert_eq!(outcomes(&worker.answer(&[confirm(4, &number(4))]).await), "rejected ORDER_STATE", "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn a_name_in_the_other_direction_is_not_carried_out() {
+    for (kind, database, _dir) in databases().await {
+        let worker = orders(&database);
+        let order = number(1);
+        let mut action = reject(1, &order, "OUT_OF_STOCK");
+        action.key.direction = CommandDirection::Action;
+        let mut undo = open(1, &order);
+        undo.key.direction = CommandDirection::Undo;
+        for wrong in [action, undo] {
+            assert_eq!(outcomes(&worker.answer(&[wrong]).await), "unavailable UNKNOWN_COMMAND", "{kind}");
+        }
+        assert_eq!(outcomes(&worker.answer(&[open(1, &order)]).await), "succeeded ", "{kind}: nothing was stored");
+    }
+}
+
+#[tokio::test]
+async fn an_undo_that_could_not_be_read_is_done_once_it_can() {
+    for (kind, database, _dir) in databases().await {
+        let worker = orders(&database);
+        let order = number(1);
+        worker.answer(&[open(1, &order)]).await;
+        let good = reject(1, &order, "OUT_OF_STOCK");
+        let mut garbled = good.clone();
+        garbled.payload = vec![0xff; 5].into();
+        for _ in 0..2 {
+            let refused = worker.answer(std::slice::from_ref(&garbled)).await;
+            assert_eq!(outcomes(&refused), "unavailable MALFORMED_PAYLOAD", "{kind}");
+        }
+        assert_eq!(outcomes(&worker.answer(&[good]).await), "succeeded ", "{kind}");
+        assert_eq!(state(&database, &order).await, (OUT_OF_STOCK, "OUT_OF_STOCK".to_owned()), "{kind}");
     }
 }
 

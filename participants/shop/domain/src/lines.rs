@@ -98,10 +98,13 @@ pub fn bounded(value: i64, low: i64, high: i64, reason: Reason) -> Result<i64, F
 }
 
 fn total(lines: &[Line]) -> Result<i64, Flaw> {
-    lines
-        .iter()
-        .try_fold(0_i64, |sum, line| sum.checked_add(line.quantity.checked_mul(line.unit_price)?))
-        .ok_or_else(|| Flaw::new(reason::AMOUNT_OVERFLOW, "must add up to less than 2^63 minor units"))
+    let total = lines.iter().try_fold(0_i64, |sum, line| sum.checked_add(line.quantity.checked_mul(line.unit_price)?));
+    match total {
+        // No provider takes a payment of nothing, so that nobody could ever pay it.
+        Some(0) => Err(Flaw::new(reason::NOTHING_TO_PAY, "must add up to 1 minor unit at least")),
+        Some(total) => Ok(total),
+        None => Err(Flaw::new(reason::AMOUNT_OVERFLOW, "must add up to less than 2^63 minor units")),
+    }
 }
 
 #[cfg(test)]
@@ -145,6 +148,12 @@ mod tests {
         }
         assert_eq!(check(&[("a", 1, 1), ("a", 1, 1)]), flaw("lines[1].item_id", reason::ITEM_REPEATED));
         assert_eq!(check(&[("a b", 1, 1)]), flaw("lines[0].item_id", reason::ITEM_ID_INVALID));
+    }
+
+    #[test]
+    fn what_nobody_can_pay_is_refused() {
+        assert_eq!(check(&[("a", 3, 0), ("b", 1, 0)]), flaw("lines", reason::NOTHING_TO_PAY));
+        assert_eq!(check(&[("a", 3, 0), ("b", 1, 1)]), Ok(1));
     }
 
     #[test]

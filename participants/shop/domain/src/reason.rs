@@ -19,6 +19,7 @@ reasons! {
         TOO_MANY_LINES: "An order has more than 100 lines.";
         ITEM_REPEATED: "An item stands on two lines of one order.";
         AMOUNT_OVERFLOW: "An order's total does not fit into 63 bits of minor units.";
+        NOTHING_TO_PAY: "An order's total is 0: nobody could pay it.";
         ITEM_EXISTS: "An item of this id exists with other content.";
         STOCK_OVERFLOW: "The item's stock would exceed 10^15 units.";
         ORDER_NOT_FOUND: "There is no such order.";

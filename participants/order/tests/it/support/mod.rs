@@ -97,7 +97,7 @@ pub fn open_of(saga: u32, order_number: &str, customer: &str, of: &[(&str, i64, 
 
 /// `order.reject`.
 pub fn reject(saga: u32, order_number: &str, reason: &str) -> Command {
-    let payload = RejectOrder { order_number: order_number.to_owned(), reason: reason.to_owned() };
+    let payload = RejectOrder { order_number: order_number.to_owned(), reason: reason.to_owned(), order: None };
     command(saga, 1, CommandDirection::Undo, "order.reject", payload.encode_to_vec())
 }
 
