@@ -6,6 +6,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 use axum::{Router, routing::get};
+use baton_courier::error::BusError;
 use baton_rpc::http1::{self, Bounds};
 use futures_util::future::BoxFuture;
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
@@ -21,8 +22,15 @@ use tokio_util::sync::CancellationToken;
 /// How long requests may go on after the shutdown began; a watcher's stream could hold the process for as long as it likes.
 const DRAIN: Duration = Duration::from_secs(2);
 
-/// Ok if the process can do its work right now; otherwise why not, without secrets.
-pub type Ready = Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
+/// Ok if the process can serve callers right now, with a word where it cannot do all of its work: what carries commands may be away
+/// while orders are taken, listed and explained, so that a balancer must not take every instance out for it. Otherwise why not, without
+/// secrets.
+pub type Ready = Arc<dyn Fn() -> BoxFuture<'static, Result<Option<String>, String>> + Send + Sync>;
+
+/// What readiness says of what carries commands.
+pub fn carrying(health: Result<(), BusError>) -> Option<String> {
+    health.err().map(|error| format!("commands are not carried, and what is begun waits: {error}"))
+}
 
 #[derive(Clone)]
 struct Shared {
@@ -107,7 +115,8 @@ async fn metrics(State(shared): State<Shared>) -> Response {
 
 async fn readyz(State(shared): State<Shared>) -> Response {
     match (shared.ready)().await {
-        Ok(()) => "ok\n".into_response(),
+        Ok(None) => "ok\n".into_response(),
+        Ok(Some(but)) => format!("ok, but {but}\n").into_response(),
         Err(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response(),
     }
 }
@@ -131,7 +140,11 @@ mod tests {
         let well = Arc::new(AtomicBool::new(true));
         let asked = Arc::clone(&well);
         let ready: Ready = Arc::new(move || {
-            let answer = if asked.load(Ordering::SeqCst) { Ok(()) } else { Err("store away".to_owned()) };
+            let answer = if asked.load(Ordering::SeqCst) {
+                Ok(Some("the broker is away".to_owned()))
+            } else {
+                Err("store away".to_owned())
+            };
             Box::pin(async move { answer })
         });
         let stop = CancellationToken::new();
@@ -144,7 +157,7 @@ mod tests {
             (answer.status().as_u16(), answer.text().await.unwrap())
         };
         assert_eq!(get("/livez").await.0, 200);
-        assert_eq!(get("/readyz").await.0, 200);
+        assert_eq!(get("/readyz").await, (200, "ok, but the broker is away\n".to_owned()));
         well.store(false, Ordering::SeqCst);
         assert_eq!(get("/readyz").await, (503, "store away\n".to_owned()));
         let metrics = get("/metrics").await.1;

@@ -62,7 +62,8 @@ pub async fn run(config: Config, linked: &Linked, colour: bool) -> Result<(), Fa
     }
     let names = linked.orchestrator_services();
     let (routes, health) = server::with_health_and_reflection(Routes::from(all), &names, &linked.descriptors).await;
-    let guard = Guard::new(config.server.admin_listen);
+    let server = &config.server;
+    let guard = Guard::new(server.admin_listen).behind(&server.allowed_hosts, &server.allowed_origins);
     let console = baton_console::routes(&routes.clone().into_axum_router(), linked.table()?, guard);
     let listener = wiring::listener(config.server.listen).await?;
     let admin_stop = CancellationToken::new();
@@ -72,8 +73,12 @@ pub async fn run(config: Config, linked: &Linked, colour: bool) -> Result<(), Fa
     tracing::info!(listen = %listener.local_addr()?, admin = %admin.address, "orchestrator is up");
     let (signal, api, critical_tasks) =
         (stop.clone(), orchestrator.api().clone(), orchestrator.critical_tasks().clone());
+    let delay = config.server.shutdown_delay;
     let served = server::serve(listener, routes, async move {
         serving(&health, &critical_tasks, &signal).await;
+        // Unready from here on, and served on, until nobody sends any more.
+        health.set(false).await;
+        tokio::time::sleep(delay).await;
         wind_down(&health, &api).await;
     });
     let served = served.await;
@@ -129,7 +134,7 @@ pub async fn wind_down(health: &Health, api: &Api) {
     });
 }
 
-/// Ready while the store can commit, the bus can carry, and the tasks run that drive sagas.
+/// Ready while the store can commit and the tasks run that drive sagas.
 pub fn ready(
     store: Arc<dyn SagaStore>,
     bus: Arc<dyn CommandBus>,
@@ -144,7 +149,7 @@ pub fn ready(
             }
             critical_tasks.check()?;
             store.ready().await.map_err(|error| error.to_string())?;
-            bus.health().map_err(|error| error.to_string())
+            Ok(admin::carrying(bus.health()))
         })
     })
 }

@@ -55,8 +55,8 @@ pub async fn run(name: &str, config: Config, linked: &Linked, colour: bool) -> R
             if stopping.is_cancelled() {
                 return Err("shutting down".to_owned());
             }
-            database.now_us().await.map_err(|error| error.to_string())?;
-            bus.health().map_err(|error| error.to_string())
+            database.ready("ledger").await.map_err(|error| error.to_string())?;
+            Ok(admin::carrying(bus.health()))
         })
     });
     let admin_stop = CancellationToken::new();
@@ -67,11 +67,13 @@ pub async fn run(name: &str, config: Config, linked: &Linked, colour: bool) -> R
     tracing::info!(listen = %listener.local_addr()?, admin = %admin.address, "{service} is up");
     // The batch in hand is answered before the bus is closed, and streams of orchestrators end with the bus, which serving waits for.
     let (signal, wound_down) = (stop.clone(), CancellationToken::new());
+    let delay = config.server.shutdown_delay;
     let winding = tokio::spawn({
         let wound_down = wound_down.clone();
         async move {
             signal.cancelled().await;
             health.set(false).await;
+            tokio::time::sleep(delay).await;
             // The worker's task neither panics nor is aborted.
             let _ = worker.await;
             bus.close().await;

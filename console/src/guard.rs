@@ -12,6 +12,7 @@ use axum::response::{IntoResponse as _, Response};
 use http::uri::Authority;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 /// Longest head of a request: names and values, as over gRPC.
 const MAX_HEADERS: usize = 16 * 1024;
@@ -31,38 +32,81 @@ const CARRIED: [(HeaderName, &str); 5] = [
 ];
 
 /// What the guard knows of its server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Guard {
-    /// True if only this machine reaches the server: then it goes by no other name than this machine's.
+    /// True if only this machine reaches the server: then it goes by no other name than this machine's, but for `hosts`.
     loopback: bool,
+    /// Names that a proxy in front passes on.
+    hosts: Arc<[String]>,
+    /// Origins of pages that are ours although the proxy passes on another name.
+    origins: Arc<[String]>,
 }
 
 impl Guard {
     /// For a server that listens there.
     #[must_use]
     pub fn new(listen: SocketAddr) -> Self {
-        Self { loopback: listen.ip().is_loopback() }
+        Self { loopback: listen.ip().is_loopback(), hosts: Arc::default(), origins: Arc::default() }
     }
 
-    fn refusal(self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Option<Problem> {
+    /// Behind a proxy: names that it passes on as `Host` (`baton.example`, or `baton.example:8443` if it passes the port on), and
+    /// origins as browsers send them (`https://baton.example`).
+    #[must_use]
+    pub fn behind(self, hosts: &[String], origins: &[String]) -> Self {
+        Self { hosts: hosts.into(), origins: origins.into(), ..self }
+    }
+
+    fn refusal(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Option<Problem> {
         let length: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
         if length + uri.path().len() + uri.query().map_or(0, str::len) > MAX_HEADERS {
             let detail = format!("the head of a request has at most {MAX_HEADERS} bytes");
             return Some(Problem::new(HttpReason::HeadersTooLarge, detail));
         }
-        if self.loopback && !host(uri, headers).is_some_and(|host| is_loopback(&host)) {
-            let detail = "this server listens on loopback and answers to localhost, 127.0.0.1 and [::1] only";
+        let asked = host(uri, headers);
+        if self.loopback && !asked.as_ref().is_some_and(|host| is_loopback(host) || self.is_allowed(host)) {
+            let detail = format!(
+                "this server listens on loopback and answers to localhost, 127.0.0.1 and [::1]; the request says {:?}, which \
+                 server.allowed_hosts would have to name if it is a proxy's",
+                shown(asked.as_ref().map(Authority::as_str)),
+            );
             return Some(Problem::new(HttpReason::HostRefused, detail));
         }
         let harmless = [Method::GET, Method::HEAD, Method::OPTIONS].contains(method);
-        if !harmless && !same_origin(uri, headers) {
-            return Some(Problem::new(
-                HttpReason::OriginRefused,
-                "a page of another site may not change anything here",
-            ));
+        if !harmless && !self.same_origin(uri, headers) {
+            let origin = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
+            let detail = format!(
+                "a page of another site may not change anything here: the page is of {:?}, the server is asked as {:?}; behind a proxy \
+                 that passes on another name, server.allowed_origins would have to name the page's",
+                shown(origin),
+                shown(asked.as_ref().map(Authority::as_str)),
+            );
+            return Some(Problem::new(HttpReason::OriginRefused, detail));
         }
         None
     }
+
+    fn is_allowed(&self, host: &Authority) -> bool {
+        self.hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(host.as_str()))
+    }
+
+    /// True for programs, which send neither header, and for pages of this very server. Browsers that know `Sec-Fetch-Site` send it
+    /// always, and no script can forge it; the others send `Origin` with everything that changes something. A proxy that passes on
+    /// another name than the browser has asked for does not change what the browser says of the page.
+    fn same_origin(&self, uri: &Uri, headers: &HeaderMap) -> bool {
+        if let Some(site) = headers.get(SEC_FETCH_SITE) {
+            return site == "same-origin" || site == "none";
+        }
+        let Some(origin) = headers.get(header::ORIGIN) else { return true };
+        let Ok(origin) = origin.to_str() else { return false };
+        let theirs = origin.parse::<Uri>().ok().and_then(|origin| origin.authority().cloned());
+        // An opaque origin, "null", has no authority.
+        self.origins.iter().any(|allowed| allowed == origin) || theirs.is_some() && theirs == host(uri, headers)
+    }
+}
+
+/// What is quoted in an answer has a bound.
+fn shown(text: Option<&str>) -> String {
+    text.unwrap_or("nothing").chars().take(100).collect()
 }
 
 /// Lets through what may ask, and adds to the answer what every answer carries.
@@ -89,19 +133,6 @@ fn is_loopback(host: &Authority) -> bool {
     let name = host.host();
     let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
     name.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
-/// True for programs, which send neither header, and for pages of this very server. Browsers that know `Sec-Fetch-Site` send it
-/// always, and no script can forge it; the others send `Origin` with everything that changes something.
-fn same_origin(uri: &Uri, headers: &HeaderMap) -> bool {
-    if let Some(site) = headers.get(SEC_FETCH_SITE) {
-        return site == "same-origin" || site == "none";
-    }
-    let Some(origin) = headers.get(header::ORIGIN) else { return true };
-    let origin = origin.to_str().ok().and_then(|origin| origin.parse::<Uri>().ok());
-    let theirs = origin.and_then(|origin| origin.authority().cloned());
-    // An opaque origin, "null", has no authority.
-    theirs.is_some() && theirs == host(uri, headers)
 }
 
 #[cfg(test)]
@@ -158,6 +189,22 @@ mod tests {
                 "reading is not their business to refuse: {headers:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_proxy_may_pass_on_its_own_name_and_pages_of_its_origin() {
+        let guard = Guard::new(LOOPBACK.parse().expect("an address"));
+        let guard = guard.behind(&["baton.example".to_owned()], &["https://baton.example".to_owned()]);
+        let refused = |host: &str, origin: &str| {
+            let said = [(header::HOST, host), (header::ORIGIN, origin)];
+            let headers = said.map(|(name, value)| (name, value.parse().expect("a value"))).into_iter().collect();
+            guard.refusal(&Method::POST, &Uri::from_static("/sagas"), &headers).map(|problem| problem.reason.clone())
+        };
+        // With `Host $host`, and with what nginx sends by itself.
+        assert_eq!(refused("baton.example", "https://baton.example"), None);
+        assert_eq!(refused("127.0.0.1:7401", "https://baton.example"), None);
+        assert_eq!(refused("127.0.0.1:7401", "https://evil.example").as_deref(), Some("ORIGIN_REFUSED"));
+        assert_eq!(refused("evil.example", "https://baton.example").as_deref(), Some("HOST_REFUSED"));
     }
 
     #[test]

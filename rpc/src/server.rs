@@ -15,9 +15,8 @@ use tonic_health::server::HealthReporter;
 
 /// Longest request or answer. A page of 1,000 sagas is about 1 MiB.
 pub const MAX_MESSAGE: usize = 4 * 1024 * 1024;
-/// Calls at work on one connection; more wait.
-const MAX_CALLS_PER_CONNECTION: usize = 256;
-/// HTTP/2 streams of one connection.
+/// HTTP/2 streams of one connection, and calls at work on it; more wait. Calls that wait for their saga to end are among them and cost
+/// next to nothing, so that a lower bound for calls would let them hold up the quick ones.
 const MAX_STREAMS: u32 = 1_024;
 /// Longest head of a request.
 const MAX_HEADERS: u32 = 16 * 1024;
@@ -118,7 +117,6 @@ async fn served(listener: TcpListener, routes: Routes, shutdown: BoxFuture<'stat
     };
     let serving = Server::builder()
         .layer(Explain { call_timeout: CALL_TIMEOUT })
-        .concurrency_limit_per_connection(MAX_CALLS_PER_CONNECTION)
         .max_concurrent_streams(MAX_STREAMS)
         .http2_max_header_list_size(MAX_HEADERS)
         .http2_max_pending_accept_reset_streams(Some(MAX_PENDING_RESETS))

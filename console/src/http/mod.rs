@@ -44,6 +44,7 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{any, get};
 use http::{Method, StatusCode, header};
+use prost_reflect::DynamicMessage;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -51,6 +52,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 const MAX_CALLS: usize = 256;
 /// Streams open at once; more are refused. One costs a task and a few kilobytes.
 const MAX_STREAMS: usize = 1_024;
+/// Calls that wait for their saga to end, at once; more are refused. They are not among [`MAX_CALLS`]: in an outage all of them wait for
+/// half a minute, and operators must get through.
+const MAX_WAITS: usize = 2_048;
 
 /// What a request needs.
 #[derive(Clone, Debug)]
@@ -59,6 +63,7 @@ struct Shared {
     services: ServiceRouter,
     calls: Arc<Semaphore>,
     streams: Arc<Semaphore>,
+    waits: Arc<Semaphore>,
 }
 
 /// The routes that `table` has, over the gRPC services that `grpc` serves.
@@ -69,6 +74,7 @@ pub fn routes(grpc: Router, table: Table) -> Router {
         services: ServiceRouter::new(grpc),
         calls: Arc::new(Semaphore::new(MAX_CALLS)),
         streams: Arc::new(Semaphore::new(MAX_STREAMS)),
+        waits: Arc::new(Semaphore::new(MAX_WAITS)),
     };
     Router::new()
         .route("/api/v1", any(unknown))
@@ -121,11 +127,13 @@ fn other_method(method: &Method, there: &[&Method]) -> Result<Response, Problem>
 
 async fn call(shared: Shared, route: &Route, name: String, request: Request) -> Result<Response, Problem> {
     let place = if matches!(route.answer, Answer::Once | Answer::Tagged) { &shared.calls } else { &shared.streams };
-    let permit = place.clone().try_acquire_owned();
-    let permit = permit.map_err(|_| Problem::new(HttpReason::TooManyCalls, "too many calls are open; try again"))?;
+    let mut permit = permitted(place)?;
     let (head, body) = request.into_parts();
     let body = read::body(body).await?;
     let asked = read::read(route, name, &head.uri, &head.headers, &body)?;
+    if waits(&asked.message) {
+        permit = permitted(&shared.waits)?;
+    }
     let refused = |status| Problem::from_status(&status, asked.conditional);
     let (services, method) = (&shared.services, &route.call);
     match route.answer {
@@ -145,6 +153,16 @@ async fn call(shared: Shared, route: &Route, name: String, request: Request) -> 
             Ok(stream::events(messages, permit))
         }
     }
+}
+
+fn permitted(place: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Problem> {
+    let permit = place.clone().try_acquire_owned();
+    permit.map_err(|_| Problem::new(HttpReason::TooManyCalls, "too many calls are open; try again"))
+}
+
+/// Whether the caller wants to hear the end: of every call that can wait the field is called so.
+fn waits(message: &DynamicMessage) -> bool {
+    message.get_field_by_name("wait").and_then(|wait| wait.as_bool()).unwrap_or_default()
 }
 
 /// The head of a stream alone.

@@ -9,7 +9,7 @@ use axum::body::Body;
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, stream};
-use http::{HeaderMap, header};
+use http::{HeaderMap, HeaderName, header};
 use prost_reflect::{DynamicMessage, MethodDescriptor};
 use std::convert::Infallible;
 use std::time::Duration;
@@ -23,6 +23,9 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 const REPEAT: Duration = Duration::from_secs(2);
 /// What a browser is told to wait before it takes up a stream that has ended, which it does if its page does not close it.
 const AFTER_END: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Keeps nginx, and others that know its word, from holding events back until their buffer is full.
+pub const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// The events of a stream that has begun; `permit` is held as long as it goes on.
 pub fn events(
@@ -39,7 +42,10 @@ pub fn events(
         };
         Some((frame, None))
     });
-    let head = [(header::CONTENT_TYPE, "text/event-stream"), (header::CACHE_CONTROL, "no-store")];
+    let head =
+        [(header::CONTENT_TYPE, "text/event-stream"), (header::CACHE_CONTROL, "no-store"), (ACCEL_BUFFERING, "no")];
+    // A comment at once: whoever waits behind a proxy learns that the stream is there.
+    let frames = stream::once(std::future::ready(": \n\n".to_owned())).chain(frames);
     (head, Body::from_stream(frames.map(|text| Ok::<_, Infallible>(Bytes::from(text))))).into_response()
 }
 
@@ -104,6 +110,7 @@ mod tests {
     #[tokio::test]
     async fn an_event_is_one_line_with_its_version_and_the_end_is_told() {
         let text = written(vec![Ok(saga(3)), Ok(saga(4))]).await;
+        let text = text.strip_prefix(": \n\n").expect("a comment at once");
         let events: Vec<&str> = text.split("\n\n").collect();
         assert!(events[0].starts_with("id: 3\ndata: {\"saga\":{"), "{text}");
         assert!(events[1].starts_with("id: 4\n") && events[1].lines().count() == 2, "{text}");
@@ -114,7 +121,7 @@ mod tests {
     #[tokio::test]
     async fn a_stream_that_is_cut_off_says_why() {
         let text = written(vec![Err(Status::unavailable("shutting down"))]).await;
-        assert!(text.starts_with("event: problem\ndata: {") && text.contains("UNAVAILABLE"), "{text}");
+        assert!(text.starts_with(": \n\nevent: problem\ndata: {") && text.contains("UNAVAILABLE"), "{text}");
         assert!(!text.contains("event: end"), "{text}");
     }
 

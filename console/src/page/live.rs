@@ -1,5 +1,6 @@
 //! Tells an open page that its saga moved. The page then asks for itself again: what is shown has one source.
 
+use crate::http::stream::ACCEL_BUFFERING;
 use crate::page::services::Services;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -32,7 +33,10 @@ pub async fn stream(State(services): State<Services>, Path(id): Path<String>) ->
             });
             // So that the browser does not come back to a saga that has ended.
             let ended = futures_util::stream::iter([Ok(Event::default().event("ended").data("ended"))]);
-            Sse::new(moved.chain(ended)).keep_alive(KeepAlive::default()).into_response()
+            // A comment at once, as for every stream: proxies pass it on.
+            let begun = futures_util::stream::iter([Ok(Event::default().comment(""))]);
+            let events = Sse::new(begun.chain(moved).chain(ended)).keep_alive(KeepAlive::default());
+            ([(ACCEL_BUFFERING, "no")], events).into_response()
         }
         Err(status) => crate::page::error_view::Trouble::from(status).status().into_response(),
     }

@@ -3,6 +3,7 @@
 use crate::made_up;
 use axum::Router;
 use axum::body::Body;
+use baton_console::guard::Guard;
 use baton_console::page;
 use baton_rpc::errors::{Flaw, Violations};
 use baton_rpc::reason::Reason;
@@ -320,7 +321,9 @@ async fn what_has_no_page_leads_home_and_what_a_page_does_not_take_is_told() {
 
 #[tokio::test]
 async fn forms_of_other_sites_and_what_is_too_large_are_refused() {
-    let pages = pages("", None);
+    let made_up = MadeUp { text: String::new(), refuses: None };
+    let guard = Guard::new(([10, 0, 0, 1], 80).into());
+    let pages = baton_console::routes(&made_up.router(), crate::support::table(), guard);
     let foreign = Request::post(format!("/sagas/{ID}/act"))
         .header("host", "h:1")
         .header("origin", "http://elsewhere.example")

@@ -111,12 +111,38 @@ async fn the_overview_comes_again_until_it_is_refused() {
     let response = ask(&console(grpc), "GET", "/api/v1/overview:watch").await;
     let body = response.into_body().collect().await.expect("a body").to_bytes();
     let text = String::from_utf8(body.to_vec()).expect("UTF-8");
-    let events: Vec<&str> = text.split_terminator("\n\n").collect();
+    let begun = text.strip_prefix(": \n\n").expect("a comment at once");
+    let events: Vec<&str> = begun.split_terminator("\n\n").collect();
     assert_eq!(events.len(), 4, "{text}");
     for (n, event) in events[..3].iter().enumerate() {
         assert!(event.starts_with("data: ") && event.contains(&format!("\"deadLetters\":\"{n}\"")), "{event}");
     }
     assert!(events[3].starts_with("event: problem\ndata: ") && events[3].contains("\"status\":503"), "{text}");
+}
+
+/// In an outage all who wait for the end of an order wait for half a minute, and operators must get through.
+#[tokio::test(start_paused = true)]
+async fn callers_who_wait_keep_nobody_out() {
+    let grpc = Router::new()
+        .route(GET_SAGA, post(async || once(&GetSagaResponse { saga: saga(7, "") })))
+        .fallback(async || std::future::pending::<Json<()>>().await);
+    let console = console(grpc);
+    let waiting: Vec<_> = (0..400)
+        .map(|_| {
+            let request = Request::builder().method("POST").uri("/api/v1/orders/1:place").header("host", "localhost");
+            let request = request.header("content-type", "application/json");
+            let request = request.header("idempotency-key", "5b8c3ab0-7c4f-4c69-9a43-0f4a4c7ee1a1");
+            tokio::spawn(console.clone().oneshot(request.body(Body::from(r#"{"wait":true}"#)).expect("a request")))
+        })
+        .collect();
+    while tokio::runtime::Handle::current().metrics().num_alive_tasks() < waiting.len() {
+        tokio::task::yield_now().await;
+    }
+    for _ in 0..waiting.len() {
+        tokio::task::yield_now().await;
+    }
+    assert!(waiting.iter().all(|call| !call.is_finished()), "one of them was refused");
+    assert_eq!(ask(&console, "GET", "/api/v1/sagas/7").await.status(), StatusCode::OK);
 }
 
 #[tokio::test(start_paused = true)]
@@ -147,8 +173,11 @@ async fn streams_have_a_bound_and_give_their_place_back() {
     let response = ask(&console, "GET", "/api/v1/sagas/7:watch").await;
     assert_eq!(response.status(), StatusCode::OK);
     // What is left open only waits.
+    assert_eq!(response.headers()["x-accel-buffering"], "no");
     let mut body = response.into_body();
-    let first = body.frame().await.expect("a frame").expect("sent").into_data().expect("data");
+    let mut next = async || body.frame().await.expect("a frame").expect("sent").into_data().expect("data");
+    assert_eq!(next().await, ": \n\n", "a comment at once");
+    let first = next().await;
     assert!(first.starts_with(b"id: 1\ndata: {"), "{first:?}");
     let waited = tokio::time::timeout(Duration::from_secs(10), body.frame()).await;
     assert!(waited.is_err(), "nothing more, not even a heartbeat yet");
