@@ -51,7 +51,14 @@ mod tests {
     fn problem(endpoint: &str, listen: &str, admin_listen: &str) -> Option<String> {
         let address = |text: &str| text.parse::<SocketAddr>().expect("an address");
         let (listen, admin_listen) = (address(listen), address(admin_listen));
-        let server = ServerConfig { listen, admin_listen, shutdown_timeout: Duration::from_secs(1) };
+        let server = ServerConfig {
+            listen,
+            admin_listen,
+            shutdown_timeout: Duration::from_secs(1),
+            shutdown_delay: Duration::ZERO,
+            allowed_hosts: Vec::new(),
+            allowed_origins: Vec::new(),
+        };
         DevConfig { chaos_endpoint: Some(address(endpoint)) }.validate(&server).err()
     }
 

@@ -50,9 +50,38 @@ fn unbounded(text: &str, like: &str) -> Result<Duration, String> {
     Duration::try_from(signed).map_err(|_| format!("`{text}` is negative"))
 }
 
-/// For `#[serde(deserialize_with)]`.
-pub(crate) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    parse_duration(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+/// For `#[serde(deserialize_with)]`: a duration with its bounds in milliseconds. One that is much too short or too long fails far away
+/// from here: calls that time out before they are made look like a server that is away.
+pub(crate) fn between<'de, const LEAST_MS: u64, const MOST_MS: u64, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Duration, D::Error> {
+    let (least, most) = (Duration::from_millis(LEAST_MS), Duration::from_millis(MOST_MS));
+    let text = String::deserialize(deserializer)?;
+    let duration = parse_duration(&text).map_err(D::Error::custom)?;
+    if (least..=most).contains(&duration) {
+        Ok(duration)
+    } else {
+        Err(D::Error::custom(format!(
+            "`{text}` is out of bounds: at least {}, at most {}",
+            written(least),
+            written(most)
+        )))
+    }
+}
+
+/// For `#[serde(deserialize_with)]`: words between commas.
+pub(super) fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    Ok(text.split(',').map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect())
+}
+
+/// In the largest unit that leaves nothing over.
+fn written(duration: Duration) -> String {
+    match duration.as_millis() {
+        ms if ms % 60_000 == 0 && ms > 0 => format!("{}m", ms / 60_000),
+        ms if ms % 1_000 == 0 => format!("{}s", ms / 1_000),
+        ms => format!("{ms}ms"),
+    }
 }
 
 /// For `#[serde(deserialize_with)]`.
@@ -63,6 +92,7 @@ pub(super) fn kept<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde::de::value::{Error as ValueError, StrDeserializer};
 
     #[test]
     fn durations() {
@@ -72,6 +102,19 @@ mod tests {
         for wrong in ["", "5", "soon", "-5s", "48h"] {
             assert!(parse_duration(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_duration_has_bounds_and_a_list_has_words() {
+        let text = StrDeserializer::<ValueError>::new;
+        let bounded = |it| between::<100, 60_000, _>(text(it)).map_err(|error| error.to_string());
+        assert_eq!(bounded("100ms"), Ok(Duration::from_millis(100)));
+        assert_eq!(bounded("1m"), Ok(Duration::from_secs(60)));
+        for wrong in ["0s", "1us", "99ms", "61s", "1h"] {
+            assert_eq!(bounded(wrong), Err(format!("`{wrong}` is out of bounds: at least 100ms, at most 1m")));
+        }
+        assert_eq!(list(text(" a.example, ,b:1")).unwrap(), ["a.example", "b:1"]);
+        assert!(list(text("")).unwrap().is_empty());
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub struct IncidentsConfig {
     /// What requests are signed with.
     pub secret: SecretString,
     /// Time limit of one request.
-    #[serde(deserialize_with = "human::duration")]
+    #[serde(deserialize_with = "human::between::<100, 60_000, _>")]
     pub timeout: Duration,
 }
 

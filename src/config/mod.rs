@@ -66,9 +66,21 @@ pub struct ServerConfig {
     pub listen: SocketAddr,
     /// HTTP: metrics and probes.
     pub admin_listen: SocketAddr,
-    /// How long to drain on SIGTERM.
-    #[serde(deserialize_with = "human::duration")]
+    /// How long to drain on SIGTERM; 100 ms to 10 min.
+    #[serde(deserialize_with = "human::between::<100, 600_000, _>")]
     pub shutdown_timeout: Duration,
+    /// How long to serve on after SIGTERM, unready, so that balancers stop sending before connections are refused; up to 5 min, 0 if none
+    /// stands in front.
+    #[serde(deserialize_with = "human::between::<0, 300_000, _>")]
+    pub shutdown_delay: Duration,
+    /// Names that a proxy in front of the HTTP address passes on as `Host`, beside loopback's, for example `baton.example`; with a port
+    /// only if the proxy passes it on. On an address that is not loopback every name is answered to.
+    #[serde(deserialize_with = "human::list")]
+    pub allowed_hosts: Vec<String>,
+    /// Origins of pages, as browsers send them, that may change something although `Host` says another name, for example
+    /// `https://baton.example`.
+    #[serde(deserialize_with = "human::list")]
+    pub allowed_origins: Vec<String>,
 }
 
 /// What the client commands talk to.
@@ -77,8 +89,8 @@ pub struct ServerConfig {
 pub struct ClientConfig {
     /// `host:port`, or a URL.
     pub server: String,
-    /// Deadline of one call.
-    #[serde(deserialize_with = "human::duration")]
+    /// Deadline of one call; 100 ms to 10 min.
+    #[serde(deserialize_with = "human::between::<100, 600_000, _>")]
     pub timeout: Duration,
 }
 
@@ -90,8 +102,8 @@ pub struct StoreConfig {
     pub url: SecretString,
     /// Connections in the pool, at least 2.
     pub connections: u32,
-    /// How long to wait for one.
-    #[serde(deserialize_with = "human::duration")]
+    /// How long to wait for one; 100 ms to a minute.
+    #[serde(deserialize_with = "human::between::<100, 60_000, _>")]
     pub acquire_timeout: Duration,
 }
 
@@ -150,8 +162,8 @@ pub struct BusConfig {
     pub url: SecretString,
     /// Unacknowledged messages a consumer holds.
     pub prefetch: u16,
-    /// How long to wait for confirms, 10 ms or more.
-    #[serde(deserialize_with = "human::duration")]
+    /// How long to wait for confirms, 10 ms or more; 100 ms to a minute.
+    #[serde(deserialize_with = "human::between::<100, 60_000, _>")]
     pub confirm_timeout: Duration,
 }
 
@@ -183,8 +195,8 @@ pub struct EngineConfig {
     pub max_batch: usize,
     /// Events that may wait.
     pub queue: usize,
-    /// Pause between two looks at sagas that have waited for a while, 10 ms or more.
-    #[serde(deserialize_with = "human::duration")]
+    /// Pause between two looks at sagas that have waited for a while, 10 ms or more; 10 ms to a day.
+    #[serde(deserialize_with = "human::between::<10, 86_400_000, _>")]
     pub waker_pause: Duration,
 }
 

@@ -14,9 +14,6 @@ use std::time::Duration;
 pub const SECTIONS: Sections =
     Sections { defaults: include_str!("../../deploy/shop.example.toml"), secrets: &["provider.secret"] };
 
-/// Longest patience with a payment.
-const PATIENCE_MAX: Duration = Duration::from_secs(60);
-
 /// Everything of the shop that can be set, participants apart.
 #[derive(Clone, Debug, Deserialize)]
 pub struct ShopConfig {
@@ -38,9 +35,6 @@ impl ShopConfig {
     fn validate(&self) -> Result<(), String> {
         if !self.provider.base_url.starts_with("http://") && !self.provider.base_url.starts_with("https://") {
             return Err("provider.base_url: an address of HTTP begins with http:// or https://".to_owned());
-        }
-        if self.provider.patience > PATIENCE_MAX {
-            return Err("provider.patience: at most 1m, a step before the pivot does not last longer".to_owned());
         }
         Ok(())
     }
@@ -66,11 +60,11 @@ pub struct Provider {
     /// The secret half.
     pub secret: SecretString,
     /// Time limit of one exchange over HTTP; a call is at most twice as long.
-    #[serde(deserialize_with = "human::duration")]
+    #[serde(deserialize_with = "human::between::<100, 60_000, _>")]
     pub timeout: Duration,
     /// How long an order waits for a payment that is not there or not paid, from the first look; at most a minute, zero for not
     /// at all.
-    #[serde(deserialize_with = "human::duration")]
+    #[serde(deserialize_with = "human::between::<0, 60_000, _>")]
     pub patience: Duration,
     /// What the sandbox listens on.
     pub listen: SocketAddr,
