@@ -5,7 +5,7 @@ use crate::config::Config;
 use crate::failure::Failure;
 use crate::linked::Linked;
 use crate::show::{Printer, Record};
-use crate::{databases, signals, wiring};
+use crate::{databases, signals, telemetry, wiring};
 use serde_json::{Value, json};
 
 /// One migration of one service.
@@ -29,6 +29,8 @@ impl Record for Row {
 /// If a database is away or refuses; what was applied before stays applied.
 pub async fn run(command: Migrate, config: &Config, linked: &Linked, printer: Printer) -> Result<(), Failure> {
     let stop = signals::stopping()?;
+    // What a migration waits for is a person's to end, and is told while it waits.
+    let telemetry = telemetry::start(&config.telemetry, "baton-migrate", !printer.no_colour())?;
     let (Migrate::Up { service: wanted } | Migrate::Status { service: wanted }) = &command;
     let mut rows = Vec::new();
     for service in linked.services().filter(|service| wanted == ALL || wanted == service.name) {
@@ -37,7 +39,10 @@ pub async fn run(command: Migrate, config: &Config, linked: &Linked, printer: Pr
         let migrations = service.migrations(&database)?;
         let failed = |error: baton_sql::error::SqlError| Failure::Other(format!("{name}: {error}"));
         let applied = match command {
-            Migrate::Up { .. } => database.migrate(&migrations).await.map_err(failed)?,
+            Migrate::Up { .. } => tokio::select! {
+                applied = database.migrate(&migrations) => applied.map_err(failed)?,
+                () = stop.cancelled() => return Err(stopped(name)),
+            },
             Migrate::Status { .. } => Vec::new(),
         };
         for status in database.migration_status(&migrations).await.map_err(failed)? {
@@ -51,5 +56,13 @@ pub async fn run(command: Migrate, config: &Config, linked: &Linked, printer: Pr
         }
     }
     printer.records(&rows);
+    telemetry.close().await;
     Ok(())
+}
+
+/// The server gives up the statement of a connection that is gone; each migration may be run again.
+fn stopped(name: &str) -> Failure {
+    Failure::Other(format!(
+        "{name}: stopped by a signal; what was applied stays, and `baton migrate up` goes on with the rest"
+    ))
 }

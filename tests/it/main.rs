@@ -8,6 +8,7 @@ mod cli_dev;
 mod cli_doctor;
 mod cli_exit_codes;
 mod cli_help;
+mod cli_migrate;
 mod cli_told;
 mod cli_verify;
 mod console;

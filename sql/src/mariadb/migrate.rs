@@ -65,7 +65,7 @@ async fn apply(mariadb: &MariaDb, lease: &mut Lease, migrations: &[Migration]) -
 
 /// Runs one migration. As long as somebody else's transaction holds what it needs, it steps aside and tries again.
 async fn patiently(mariadb: &MariaDb, lease: &mut Lease, migration: &Migration) -> Result<(), SqlError> {
-    let begun = Instant::now();
+    let (begun, mut waits) = (Instant::now(), 0_u32);
     loop {
         let error = match lease.execute_within(migration.mariadb, DDL_TIMEOUT).await {
             Err(SqlError::Conflict(error)) => error,
@@ -75,7 +75,11 @@ async fn patiently(mariadb: &MariaDb, lease: &mut Lease, migration: &Migration) 
         if begun.elapsed() >= DDL_TIMEOUT {
             return Err(SqlError::Conflict(format!("{error}; {holder}")));
         }
-        tracing::warn!(migration = migration.id, holder, "a migration waits for a transaction to end");
+        waits += 1;
+        // The first and then ever fewer: a wait is one event, not hundreds.
+        if waits.is_power_of_two() {
+            tracing::warn!(migration = migration.id, holder, waits, "a migration waits for a transaction to end");
+        }
         tokio::time::sleep(PAUSE).await;
     }
 }
