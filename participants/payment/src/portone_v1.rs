@@ -12,7 +12,7 @@ use reqwest::{Client, Method, RequestBuilder, Response, Url, redirect};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use shop_domain::identifier::PaymentId;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 use tokio::sync::Semaphore;
 
 /// Calls under way at once; more wait. A provider throttles far above that, and one process needs no more.
@@ -232,9 +232,7 @@ fn authorized(request: RequestBuilder, token: &SecretString) -> RequestBuilder {
 
 /// How long the provider asks to be left alone.
 fn wanted_pause(response: &Response) -> Option<Duration> {
-    let now_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
-    let text = response.headers().get(RETRY_AFTER)?.to_str().ok()?;
-    retry_after::wait(text, i64::try_from(now_s).unwrap_or(i64::MAX))
+    retry_after::wait(response.headers().get(RETRY_AFTER)?.to_str().ok()?, SystemTime::now())
 }
 
 async fn read(mut response: Response) -> Result<Vec<u8>, String> {
