@@ -213,6 +213,8 @@ async fn one(services: &Services, id: &str, host: &str, did: &str, refused: Opti
         Err(trouble) => return instead(services, Part::Letters, "Dead letter", trouble).await,
     };
     let letter = answer.dead_letter.unwrap_or_default();
+    // That it came back says more than that it was sent.
+    let did = if did == "replay" && !letter.came_back_as.is_empty() { "" } else { did };
     let frame = Frame::new(services, Part::Letters, "Dead letter").await.noticed(did);
     let frame = frame.again_at(refused.is_some(), &address(id));
     let sent_at = letter.decide_time.as_ref().filter(|_| letter.state() == DeadLetterState::Replayed).map(micros);
